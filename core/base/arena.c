@@ -1,0 +1,195 @@
+/*
+ * A bump allocator over a list of blocks that double in size. With HC_DEBUG_ARENA every object has a
+ * block of its own, so that the sanitizers see each overrun.
+ */
+#include "core/base/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/buf.h"
+#include "core/base/limits.h"
+#include "core/base/mem.h"
+
+struct block {
+    struct block *next;
+    size_t cap, used;
+};
+
+struct hc_arena {
+    struct block *blocks;
+    size_t ceiling, used, next_cap;
+    bool spent, over;
+};
+
+#define FIRST_BLOCK   ((size_t)4000)
+#define LARGEST_BLOCK ((size_t)1 << 20)
+
+struct hc_arena *hc_arena_new(size_t ceiling)
+{
+    struct hc_arena *a = hc_calloc(1, sizeof(*a));
+    if (!a)
+        return NULL;
+    a->ceiling = ceiling ? ceiling : HC_MAX_ARENA;
+    a->next_cap = FIRST_BLOCK;
+    return a;
+}
+
+void hc_arena_free(struct hc_arena *a)
+{
+    if (!a)
+        return;
+    for (struct block *b = a->blocks; b;) {
+        struct block *next = b->next;
+        free(b);
+        b = next;
+    }
+    free(a);
+}
+
+void hc_arena_free_auto(struct hc_arena **a)
+{
+    hc_arena_free(*a);
+}
+
+static void *spend(struct hc_arena *a, bool over)
+{
+    a->spent = true;
+    a->over = over;
+    return NULL;
+}
+
+static struct block *add_block(struct hc_arena *a, size_t need)
+{
+#ifdef HC_DEBUG_ARENA
+    size_t cap = need;
+#else
+    size_t cap = HC_MAX(need, a->next_cap);
+    if (a->next_cap < LARGEST_BLOCK)
+        a->next_cap *= 2;
+#endif
+    struct block *b = hc_calloc(1, sizeof(*b) + cap);
+    if (!b)
+        return NULL;
+    b->cap = cap;
+    b->next = a->blocks;
+    a->blocks = b;
+    return b;
+}
+
+void *hc_arena_alloc(struct hc_arena *a, size_t size, size_t align)
+{
+    if (!a || a->spent)
+        return NULL;
+    if (align == 0 || align > 16 || size > SIZE_MAX / 2)
+        return spend(a, true);
+    if (size > a->ceiling - a->used)
+        return spend(a, true);
+    struct block *b = a->blocks;
+    size_t at = b ? (b->used + align - 1) & ~(align - 1) : 0;
+    if (!b || at > b->cap || size > b->cap - at) {
+        b = add_block(a, size ? size : 1);
+        if (!b)
+            return spend(a, false);
+        at = 0;
+    }
+    b->used = at + size;
+    a->used += size;
+    return (char *)(b + 1) + at;
+}
+
+void *hc_arena_alloc_n(struct hc_arena *a, size_t n, size_t size, size_t align)
+{
+    size_t bytes;
+    if (!a)
+        return NULL;
+    if (__builtin_mul_overflow(n, size, &bytes))
+        return a->spent ? NULL : spend(a, true);
+    return hc_arena_alloc(a, bytes, align);
+}
+
+bool hc_arena_spent(const struct hc_arena *a)
+{
+    return !a || a->spent;
+}
+
+size_t hc_arena_ceiling(const struct hc_arena *a)
+{
+    return a ? a->ceiling : 0;
+}
+
+size_t hc_arena_used(const struct hc_arena *a)
+{
+    return a ? a->used : 0;
+}
+
+enum hc_rc hc_arena_check(const struct hc_arena *a, struct hc_err *err, const char *what)
+{
+    if (!hc_arena_spent(a))
+        return HC_OK;
+    if (a && a->over)
+        return hc_fail(err, HC_E_LIMIT, "%s needs more than the %zu bytes it may have", what, a->ceiling);
+    return hc_fail(err, HC_E_NOMEM, "%s: out of memory", what);
+}
+
+hc_str hc_arena_str(struct hc_arena *a, hc_str s)
+{
+    char *p = hc_arena_alloc(a, s.n + 1, 1);
+    if (!p)
+        return (hc_str){ NULL, 0 };
+    if (s.n)
+        memcpy(p, s.p, s.n);
+    return (hc_str){ p, s.n };
+}
+
+char *hc_arena_strz(struct hc_arena *a, hc_str s)
+{
+    char *p = hc_arena_alloc(a, s.n + 1, 1);
+    if (p && s.n)
+        memcpy(p, s.p, s.n);
+    return p;
+}
+
+hc_str hc_arena_cat(struct hc_arena *a, size_t n, const hc_str *parts)
+{
+    size_t total = 0, at = 0;
+    for (size_t i = 0; i < n; i++)
+        total += parts[i].n;
+    char *p = hc_arena_alloc(a, total + 1, 1);
+    if (!p)
+        return (hc_str){ NULL, 0 };
+    for (size_t i = 0; i < n; i++) {
+        if (parts[i].n)
+            memcpy(p + at, parts[i].p, parts[i].n);
+        at += parts[i].n;
+    }
+    return (hc_str){ p, total };
+}
+
+hc_str hc_arena_printf(struct hc_arena *a, const char *fmt, ...)
+{
+    char small[256];
+    va_list ap, again;
+    va_start(ap, fmt);
+    va_copy(again, ap);
+    int n = vsnprintf(small, sizeof(small), fmt, ap);
+    va_end(ap);
+    hc_str out = { NULL, 0 };
+    if (n >= 0 && (size_t)n < sizeof(small)) {
+        out = hc_arena_str(a, hc_str_n(small, (size_t)n));
+    } else if (n >= 0) {
+        char *p = hc_arena_alloc(a, (size_t)n + 1, 1);
+        if (p) {
+            vsnprintf(p, (size_t)n + 1, fmt, again);
+            out = hc_str_n(p, (size_t)n);
+        }
+    }
+    va_end(again);
+    return out;
+}
+
+hc_str hc_buf_to_arena(const struct hc_buf *b, struct hc_arena *a)
+{
+    return hc_arena_str(a, hc_buf_str(b));
+}

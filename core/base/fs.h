@@ -1,0 +1,23 @@
+#pragma once
+/*
+ * core/base/fs.h - whole files, read under a ceiling and written whole or not at all
+ */
+#include "core/base/err.h"
+#include "core/base/str.h"
+
+struct hc_arena;
+
+/* Reads up to `ceiling` bytes; a larger file is HC_E_LIMIT. `dir` may be AT_FDCWD. */
+enum hc_rc hc_read_file(struct hc_arena *a, int dir, const char *path, size_t ceiling, hc_str *out,
+                        struct hc_err *err);
+enum hc_rc hc_read_fd(struct hc_arena *a, int fd, const char *name, size_t ceiling, hc_str *out,
+                      struct hc_err *err);
+/* Writes beside the target, fsyncs, renames: a reader sees the old file or the new one. */
+enum hc_rc hc_write_file(const char *path, hc_str body, unsigned mode, struct hc_err *err);
+enum hc_rc hc_write_fd(int fd, hc_str body, struct hc_err *err);
+/* mkdir -p. */
+enum hc_rc hc_mkdirs(const char *path, unsigned mode, struct hc_err *err);
+/* rm -r; a path that is not there is fine. Follows no link. */
+enum hc_rc hc_remove_tree(const char *path, struct hc_err *err);
+
+void hc_fd_auto(int *fd); /* HC_AUTO(hc_fd) int fd = open(...) */

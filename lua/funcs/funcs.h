@@ -1,0 +1,48 @@
+#pragma once
+/*
+ * lua/funcs/funcs.h - the template functions in C: one table, one row per function
+ *
+ * A function gets its arguments already checked against its row (count, Go type; F5 of the templating facts)
+ * and gives its result or an error text. It holds nothing that needs releasing, bounds its own work (repeats,
+ * ranges, regexes), and reaches anything impure (clock, random, cluster, DNS) through the door.
+ */
+#include "lua/bridge/gotype.h"
+
+/* What is not the same on every run goes through here (architecture D10). All may be NULL: then the clock and
+ * random numbers are the real ones, lookup finds nothing, DNS answers "". */
+struct hc_door {
+    void *ctx;
+    int64_t (*now_ns)(void *ctx);
+    bool (*random)(void *ctx, void *out, size_t n);
+    /* An object, a List when `name` is empty, NULL when it is not there. */
+    enum hc_rc (*lookup)(void *ctx, struct hc_arena *a, hc_str api_version, hc_str kind, hc_str ns, hc_str name,
+                         struct hc_val **out, struct hc_err *err);
+    hc_str (*resolve)(void *ctx, struct hc_arena *a, hc_str host);
+
+};
+
+struct hc_fcall {
+    struct hc_arena *a;  /* of the render */
+    struct hc_err *err;  /* on failure: msg is Go's error text, without "error calling NAME: " */
+    const struct hc_door *door; /* never NULL */
+    bool helm3;          /* semantics of Helm 3.22 where they differ */
+    bool panicked;       /* set when Go's function would panic instead of returning an error */
+};
+
+/*
+ * Parameter types, one character each, result not described:
+ *   s string   i int   I int64   f float64   b bool   m map[string]interface {} (also .Values)
+ *   l []interface {}   a interface {} (anything, nil too)   r reflect.Value (Go builtins)   t []string   e error
+ *   d time.Duration
+ * The last one may be followed by '*': variadic. So "si*" is func(string, ...int).
+ */
+struct hc_func {
+    const char *name;
+    const char *params;
+    enum hc_rc (*fn)(struct hc_fcall *c, struct hc_val *const *argv, size_t argc, struct hc_val **out);
+};
+
+/* NULL: no such function. include, tpl, and, or, template control are the engine's own and not in here. */
+const struct hc_func *hc_func_find(hc_str name, bool helm3);
+/* All rows, sorted by name, for listings and tests. */
+const struct hc_func *hc_func_table(size_t *out_n);

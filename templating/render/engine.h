@@ -1,0 +1,48 @@
+#pragma once
+/*
+ * templating/render/engine.h - a set of templates, compiled once, run often
+ *
+ * A program is what all template files of a chart and its sub-charts compile to: immutable, shared by
+ * reference between threads and releases. A run gives it data. The Lua state is made per run (or taken from a
+ * pool) and never leaves this folder.
+ */
+#include "lua/funcs/funcs.h"
+
+struct hc_program;
+
+struct hc_template_file {
+    hc_str name; /* "<chart>/templates/x.yaml", as in # Source and error texts */
+    hc_str base_path; /* "<chart>/templates", for .Template.BasePath */
+    hc_str text;
+    bool partial; /* parsed, not rendered: base name starts with _ (or a library chart's file) */
+};
+
+/* Parses all files in Helm's order (B7.2: callers pass them in any order) and keeps what it needs of them.
+ * Gives a program with one reference. Parse errors carry Helm's text: "parse error at (FILE:LINE): ...". */
+enum hc_rc hc_program_compile(const struct hc_template_file *files, size_t n, bool helm3, struct hc_program **out,
+                              struct hc_err *err);
+struct hc_program *hc_program_ref(struct hc_program *p);
+void hc_program_unref(struct hc_program *p);
+/* Bytes it holds, for caches. */
+size_t hc_program_bytes(const struct hc_program *p);
+
+struct hc_run {
+    /* One context per file, same order and length as the files given to compile: the map that is `.` for the file
+     * (Values, Chart, Release, Capabilities, Files, Subcharts); the engine adds .Template itself. Files of one
+     * chart share one map: what `set` does is seen by all files rendered later. */
+    struct hc_val **contexts;
+    const struct hc_door *door; /* NULL: the real clock and random, no cluster */
+    bool helm3, strict;         /* strict: missing keys are errors (lint) */
+    uint64_t max_steps;         /* 0: HC_MAX_RENDER_STEPS */
+};
+
+/*
+ * Renders every file that is not partial, in Helm's order, into out_texts[i] (index as given to compile; p is
+ * NULL for partials); texts live in `a`. All-or-nothing. The error's msg is exactly what Helm 4.3.1 prints
+ * behind "Error: " (B13), its file, line and col the innermost position.
+ */
+enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct hc_run *run, hc_str *out_texts,
+                          struct hc_err *err);
+
+/* How often templates were parsed and Lua was compiled since the process started: proof of the cache. */
+uint64_t hc_program_parses(void);

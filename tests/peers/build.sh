@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Builds the real programs the tests compare against (Helm, a Kubernetes control plane, kwok, Flux)
+# from the Go module proxy. Each is a small tool module of its own: one module for all does not resolve.
+#
+#   tests/peers/build.sh helm4 kube-apiserver ...   builds what is named and missing
+#   tests/peers/build.sh --dir                      prints where the programs are put
+#
+# HC_PEERS_DIR overrides the folder (default: build/peers). Exit 77 when Go is not on the machine, so
+# that a caller can say SKIP.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+out=${HC_PEERS_DIR:-$root/build/peers}
+[ "${1:-}" = --dir ] && { echo "$out"; exit 0; }
+command -v go >/dev/null 2>&1 || { echo "SKIP: peers need Go, which is not on this machine" >&2; exit 77; }
+mkdir -p "$out"
+exec 9>"$out/.lock"
+flock 9
+
+kube=v1.36.3
+kube_ld="-s -w -X k8s.io/component-base/version.gitVersion=$kube -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36"
+
+build() { # NAME MODULE-FOLDER PACKAGE LDFLAGS
+    [ -x "$out/$1" ] && [ "$out/$1" -nt "$here/$2/go.sum" ] && return 0
+    echo "building $1" >&2
+    (cd "$here/$2" && GOFLAGS=-buildvcs=false CGO_ENABLED=0 go build -trimpath -ldflags "$4" -o "$out/$1.new" "$3")
+    mv "$out/$1.new" "$out/$1"
+}
+
+for name in "$@"; do
+    case $name in
+    helm4) build helm4 helm4 helm.sh/helm/v4/cmd/helm "-s -w" ;;
+    helm3) build helm3 helm3 helm.sh/helm/v3/cmd/helm "-s -w" ;;
+    kube-apiserver | kube-controller-manager | kube-scheduler | kubectl)
+        build "$name" kubernetes "k8s.io/kubernetes/cmd/$name" "$kube_ld" ;;
+    etcd) build etcd etcd go.etcd.io/etcd/server/v3 "-s -w" ;;
+    kwok) build kwok kwok sigs.k8s.io/kwok/cmd/kwok "-s -w" ;;
+    helm-controller) build helm-controller flux github.com/fluxcd/helm-controller "-s -w" ;;
+    *) echo "unknown peer '$name'" >&2; exit 2 ;;
+    esac
+done

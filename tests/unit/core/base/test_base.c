@@ -1,0 +1,122 @@
+/*
+ * core/base: slices, arenas, buffers, errors, times, base64.
+ */
+#include "core/base/arena.h"
+#include "core/base/buf.h"
+#include "core/base/clock.h"
+#include "core/base/digest.h"
+#include "core/base/mem.h"
+#include "tests/unit/unit.h"
+
+static void arena_stops_at_its_ceiling_and_stays_spent(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(100);
+    assert_non_null(hc_arena_alloc(a, 60, 8));
+    assert_null(hc_arena_alloc(a, 60, 8));
+    assert_true(hc_arena_spent(a));
+    assert_null(hc_arena_alloc(a, 1, 1));
+    struct hc_err err;
+    assert_int_equal(hc_arena_check(a, &err, "values"), HC_E_LIMIT);
+    assert_non_null(strstr(err.msg, "values needs more than the 100 bytes"));
+}
+
+static void arena_memory_failure_is_not_a_limit(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    hc_mem_fail_at(1);
+    assert_null(hc_arena_alloc(a, 10, 8));
+    hc_mem_fail_at(0);
+    assert_int_equal(hc_arena_check(a, NULL, "x"), HC_E_NOMEM);
+}
+
+static void utf8_follows_go(void **state)
+{
+    (void)state;
+    static const struct {
+        hc_str in;
+        size_t n;
+        uint32_t rune;
+    } rows[] = {
+        { { "a", 1 }, 1, 'a' },           { { "\xc3\xa9", 2 }, 2, 0xe9 },
+        { { "\xc0\x80", 2 }, 1, 0xfffd }, { { "\xed\xa0\x80", 3 }, 1, 0xfffd },
+        { { "\xe2\x82", 2 }, 1, 0xfffd }, { { "\xf0\x9f\x98\x80", 4 }, 4, 0x1f600 },
+        { { "", 0 }, 0, 0xfffd },
+    };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        uint32_t r;
+        assert_int_equal(hc_utf8_decode(rows[i].in, &r), rows[i].n);
+        assert_int_equal(r, rows[i].rune);
+    }
+}
+
+static void base64_both_ways(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    static const char *const rows[][2] = {
+        { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foobar", "Zm9vYmFy" }
+    };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        assert_string_equal(hc_base64(a, hc_str_of(rows[i][0])).p, rows[i][1]);
+        hc_str back = hc_base64_decode(a, hc_str_of(rows[i][1]), NULL);
+        assert_true(hc_str_eqz(back, rows[i][0]));
+    }
+    size_t bad = 99;
+    assert_null(hc_base64_decode(a, HC_S("!abc"), &bad).p);
+    assert_int_equal(bad, 0);
+    assert_null(hc_base64_decode(a, HC_S("Zg=x"), &bad).p);
+    assert_true(hc_str_eqz(hc_base64_decode(a, HC_S("Zm9v\r\nYmFy"), NULL), "foobar"));
+}
+
+static void times_and_durations(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    assert_int_equal(hc_time_parse_ms(HC_S("2026-01-02T15:04:05Z")), 1767366245000);
+    assert_int_equal(hc_time_parse_ms(HC_S("2026-01-02T16:04:05.25+01:00")), 1767366245250);
+    assert_int_equal(hc_time_parse_ms(HC_S("2026-01-02 15:04:05")), -1);
+    assert_string_equal(hc_time_rfc3339(a, 1767366245000).p, "2026-01-02T15:04:05Z");
+    assert_int_equal(hc_duration_parse_ms(HC_S("1h30m")), 5400000);
+    assert_int_equal(hc_duration_parse_ms(HC_S("1.5s")), 1500);
+    assert_int_equal(hc_duration_parse_ms(HC_S("5")), -1);
+    assert_string_equal(hc_duration_str(a, 5400000).p, "1h30m0s");
+    assert_string_equal(hc_duration_str(a, 1500).p, "1.5s");
+}
+
+static void errors_wrap_and_cut(void **state)
+{
+    (void)state;
+    struct hc_err err;
+    assert_int_equal(hc_fail(&err, HC_E_INPUT, "no name"), HC_E_INPUT);
+    assert_int_equal(hc_wrap(&err, "chart '%s'", "web"), HC_E_INPUT);
+    assert_string_equal(err.msg, "chart 'web': no name");
+    char longer[2 * HC_ERR_MSG];
+    memset(longer, 'x', sizeof(longer) - 1);
+    longer[sizeof(longer) - 1] = '\0';
+    hc_fail(&err, HC_E_INPUT, "%s", longer);
+    assert_int_equal(strlen(err.msg), HC_ERR_MSG - 1);
+}
+
+static void sha256_of_abc(void **state)
+{
+    (void)state;
+    char hex[HC_SHA256_HEX + 1];
+    hc_sha256_of(HC_S("abc"), hex);
+    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(arena_stops_at_its_ceiling_and_stays_spent),
+        cmocka_unit_test(arena_memory_failure_is_not_a_limit),
+        cmocka_unit_test(utf8_follows_go),
+        cmocka_unit_test(base64_both_ways),
+        cmocka_unit_test(times_and_durations),
+        cmocka_unit_test(errors_wrap_and_cut),
+        cmocka_unit_test(sha256_of_abc),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
