@@ -1,0 +1,47 @@
+#pragma once
+/*
+ * templating/render/render.h - a whole chart to ordered documents
+ *
+ * Chart + user values + capabilities in, documents out: dependencies, coalescing, schema, templates, splitting,
+ * order. Talks to no cluster (lookup goes through the door). A compiled chart is kept by digest, so a second
+ * render with other values parses and compiles nothing. Thread-safe: any number of renders at once.
+ */
+#include "charts-fetch/chart/chart.h"
+#include "templating/render/documents.h"
+#include "templating/render/engine.h"
+
+struct hc_capabilities {
+    hc_str kube_version; /* "v1.37.0"; absent: the default without a cluster (B14.4) */
+    /* "apps/v1", "apps/v1/Deployment", ...; NULL: the client library's list (B14.5) */
+    const hc_str *api_versions;
+    size_t api_versions_n;
+    const hc_str *extra_api_versions; /* --api-versions, added to the above */
+    size_t extra_api_versions_n;
+};
+
+struct hc_render_input {
+    struct hc_chart *chart;
+    const struct hc_val *values; /* the user's merged values (map or NULL) */
+    struct hc_origins *origins;  /* of the layers in `values`; NULL: not kept */
+    hc_str release_name, release_namespace;
+    int revision;
+    bool is_upgrade;
+    const struct hc_capabilities *capabilities; /* NULL: the defaults */
+    const struct hc_door *door;
+    bool helm3, skip_schema, skip_crds, sub_notes, strict;
+};
+
+struct hc_render_output {
+    struct hc_documents docs;
+    struct hc_val *values; /* the effective values of the top chart */
+    hc_str const *warnings; /* coalescing warnings and such, for stderr */
+    size_t warnings_n;
+};
+
+/* Results live in `a`. The error's msg is what Helm prints behind "Error: ". */
+enum hc_rc hc_render(struct hc_arena *a, const struct hc_render_input *in, struct hc_render_output *out,
+                     struct hc_err *err);
+
+/* The cache of compiled charts: at most this many bytes (0: default 64 MiB); frees what is over it. */
+void hc_render_cache_limit(size_t bytes);
+void hc_render_cache_clear(void);
