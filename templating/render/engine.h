@@ -11,7 +11,7 @@
 struct hc_program;
 
 struct hc_template_file {
-    hc_str name; /* "<chart>/templates/x.yaml", as in # Source and error texts */
+    hc_str name;      /* "<chart>/templates/x.yaml", as in # Source and error texts */
     hc_str base_path; /* "<chart>/templates", for .Template.BasePath */
     hc_str text;
     bool partial; /* parsed, not rendered: base name starts with _ (or a library chart's file) */

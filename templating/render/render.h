@@ -33,7 +33,7 @@ struct hc_render_input {
 
 struct hc_render_output {
     struct hc_documents docs;
-    struct hc_val *values; /* the effective values of the top chart */
+    struct hc_val *values;  /* the effective values of the top chart */
     hc_str const *warnings; /* coalescing warnings and such, for stderr */
     size_t warnings_n;
 };

@@ -1,0 +1,60 @@
+#pragma once
+/*
+ * charts-fetch/chart/chart.h - a chart in memory: metadata, defaults, schema, files, sub-charts
+ *
+ * Immutable once loaded; lives in its own arena, shared by reference between threads. Nothing is fetched
+ * here: the files come from charts-fetch/unpack (an archive) or from a folder.
+ */
+#include "core/value/value.h"
+
+struct hc_chart_file {
+    hc_str name; /* relative to the chart's root: "templates/x.yaml", "values.yaml", "files/a.txt" */
+    hc_str body; /* a UTF-8 byte order mark at its start is dropped (D7.2) */
+};
+
+struct hc_chart_dep { /* an entry of Chart.yaml dependencies / requirements.yaml */
+    hc_str name, version, repository, condition, alias;
+    struct hc_val *tags, *import_values; /* lists or NULL */
+    bool enabled;                        /* as written; absent: true */
+};
+
+struct hc_chart {
+    hc_str name, version, app_version, api_version, type, description, kube_version, icon, home;
+    bool deprecated;
+    const struct hc_val *metadata; /* Chart.yaml as read (typed reading of scalars, C1.3) */
+    struct hc_val *values;         /* values.yaml, a map (D7.4: empty when absent) */
+    hc_str values_text;
+    hc_str schema;                   /* values.schema.json or absent */
+    const struct hc_chart_file *raw; /* every file as loaded, for packaging and the release record */
+    size_t raw_n;
+    const struct hc_chart_file *templates; /* templates/... */
+    size_t templates_n;
+    const struct hc_chart_file *files; /* what .Files shows (B14.8) */
+    size_t files_n;
+    const struct hc_chart_file *crds; /* crds/... (yaml, yml, json) */
+    size_t crds_n;
+    const struct hc_chart_dep *deps;
+    size_t deps_n;
+    hc_str lock_name, lock; /* "Chart.lock" or "requirements.lock" */
+    struct hc_chart **subs; /* charts/... loaded, in path order */
+    size_t subs_n;
+    struct hc_chart *parent; /* NULL: top */
+    hc_str digest;           /* "sha256:..." over the archive's bytes or the folder's content; top chart only */
+    struct hc_arena *arena;  /* top chart only: owns all of this */
+};
+
+/* Loads from files already in memory (paths relative to the chart's root); takes the arena, also on failure. */
+enum hc_rc hc_chart_load_files(struct hc_arena *a, const struct hc_chart_file *files, size_t n,
+                               const struct hc_chart_port *port, struct hc_chart **out, struct hc_err *err);
+/* A folder (with .helmignore). Archives: the caller unpacks (charts-fetch/unpack), strips the first path part and
+ * comes here. Sub-chart archives (charts/x.tgz) are read through `unpack`, because this module reads no archive. */
+struct hc_chart_port {
+    enum hc_rc (*unpack)(struct hc_arena *a, hc_str archive, struct hc_chart_file **out, size_t *out_n,
+                         struct hc_err *err);
+};
+enum hc_rc hc_chart_load_dir(const char *path, const struct hc_chart_port *port, struct hc_chart **out,
+                             struct hc_err *err);
+struct hc_chart *hc_chart_ref(struct hc_chart *c);
+void hc_chart_unref(struct hc_chart *c);
+void hc_chart_unref_auto(struct hc_chart **c);
+#define hc_chart_auto hc_chart_unref_auto

@@ -1,0 +1,33 @@
+#pragma once
+/*
+ * charts-fetch/unpack/unpack.h - archives to files, files to archives, under limits
+ *
+ * Reading refuses what would climb out of the root (absolute paths, "..", links that leave it), cut or
+ * oversized archives, and more bytes or entries than the caller allows; nothing is handed out until all of it
+ * was checked, and what is written goes under a folder that the caller removes on failure.
+ */
+#include "core/base/arena.h"
+#include "core/base/err.h"
+
+struct hc_unpacked {
+    hc_str name; /* as in the archive, cleaned, with '/' */
+    hc_str body;
+    unsigned mode;
+};
+struct hc_unpack_limits {
+    size_t bytes, entries; /* unpacked; 0: the chart limits */
+};
+/* A .tar.gz or .tar in memory. Regular files only; folders are skipped, links refused. */
+enum hc_rc hc_unpack_memory(struct hc_arena *a, hc_str archive, const struct hc_unpack_limits *limits,
+                            struct hc_unpacked **out, size_t *out_n, struct hc_err *err);
+/* The same into a folder that exists and is empty. Symbolic links inside the root are kept. */
+enum hc_rc hc_unpack_to_dir(hc_str archive, const char *dir, const struct hc_unpack_limits *limits,
+                            struct hc_err *err);
+
+/* Files to a reproducible .tar.gz: in the order given, fixed owner and mode, one time (seconds since 1970). */
+enum hc_rc hc_pack_memory(struct hc_arena *a, const struct hc_unpacked *files, size_t n, int64_t mtime, hc_str *out,
+                          struct hc_err *err);
+
+/* gzip of whole buffers (release records, artifacts). */
+enum hc_rc hc_gzip(struct hc_arena *a, hc_str raw, int level, hc_str *out, struct hc_err *err);
+enum hc_rc hc_gunzip(struct hc_arena *a, hc_str packed, size_t ceiling, hc_str *out, struct hc_err *err);

@@ -1,0 +1,74 @@
+#pragma once
+/*
+ * core/http/http.h - one curl_multi loop for all HTTP of the process
+ *
+ * A loop is one thread with one multi handle: HTTP/2, connection reuse, deadlines. Any thread hands requests
+ * over; the answer comes by callback on the loop's thread (hc_http_start) or the caller blocks under the
+ * request's deadline (hc_http_do). Credentials are never sent to another host on a redirect.
+ */
+#include "core/base/arena.h"
+#include "core/base/buf.h"
+#include "core/base/err.h"
+
+struct hc_http;     /* the loop */
+struct hc_http_tls; /* certificates and trust of one peer, shared by reference */
+
+HC_MUST_USE struct hc_http *hc_http_new(struct hc_err *err);
+void hc_http_free(struct hc_http *h); /* ends all requests with HC_E_AGAIN "stopped" first */
+
+struct hc_http_tls_options {
+    hc_str ca_pem, cert_pem, key_pem; /* PEM text; absent ca: the system's */
+    hc_str server_name;
+    bool insecure_skip_verify;
+};
+HC_MUST_USE struct hc_http_tls *hc_http_tls_new(const struct hc_http_tls_options *o);
+struct hc_http_tls *hc_http_tls_ref(struct hc_http_tls *t);
+void hc_http_tls_unref(struct hc_http_tls *t);
+
+struct hc_http_request {
+    const char *method; /* "GET" */
+    const char *url;
+    const char *const *headers; /* "Name: value", closed by NULL; may be NULL */
+    hc_str body;                /* copied */
+    struct hc_http_tls *tls;    /* NULL: system trust */
+    const char *proxy;          /* NULL: environment */
+    int64_t timeout_ms;         /* whole request; 0: 30 s; -1: none (watches) */
+    int64_t connect_timeout_ms; /* 0: 10 s */
+    int64_t idle_timeout_ms;    /* no byte for this long ends it; 0: off */
+    size_t max_bytes;           /* of the answer; 0: HC_MAX_RESPONSE_BYTES */
+    int max_redirects;          /* 0: follow none; -1: HC_MAX_REDIRECTS */
+    bool http1_only, accept_gzip;
+    /* Streamed answers: called on the loop's thread with each piece of a 2xx body; false ends the request. */
+    bool (*on_data)(void *ctx, const char *p, size_t n);
+    void *ctx;
+};
+
+struct hc_http_response {
+    int status;     /* 0: no answer */
+    hc_str body;    /* empty when it was streamed */
+    hc_str headers; /* raw lines of the last answer with lower-case names: read with hc_http_header */
+    const char *effective_url;
+    int64_t retry_after_ms; /* from Retry-After, 0: none */
+};
+/* Value of a header, absent when it is not there. */
+hc_str hc_http_header(const struct hc_http_response *r, const char *lower_name);
+
+/* Blocks until the answer, the deadline or the loop's end. Results live in `a`. An HTTP error status is HC_OK here
+ * (the caller knows what 404 means); err is for no answer: HC_E_AGAIN network, HC_E_LIMIT too large, HC_E_INPUT bad
+ * URL or TLS refused. Messages name the host and the phase, never a credential. */
+enum hc_rc hc_http_do(struct hc_http *h, struct hc_arena *a, const struct hc_http_request *req,
+                      struct hc_http_response *out, struct hc_err *err);
+
+/* Hands over and returns. `on_done` is called exactly once, on the loop's thread, and must not block; `response` and
+ * `err` are borrowed for the call. The call may be cancelled (then on_done comes with HC_E_AGAIN "cancelled") and
+ * must be released with hc_http_unref; NULL: no memory, on_done is not called. */
+struct hc_http_call;
+HC_MUST_USE struct hc_http_call *hc_http_start(struct hc_http *h, const struct hc_http_request *req,
+                                               void (*on_done)(void *ctx, enum hc_rc rc,
+                                                               const struct hc_http_response *response,
+                                                               const struct hc_err *err));
+void hc_http_cancel(struct hc_http_call *c);
+void hc_http_unref(struct hc_http_call *c);
+
+/* Requests since the start, for metrics and tests. */
+uint64_t hc_http_requests(const struct hc_http *h);

@@ -1,0 +1,138 @@
+#pragma once
+/*
+ * deploy/kube/client.h - the API server: discovery, get, list, apply, patch, delete, watch
+ *
+ * A client is one server and one identity; any thread may use it. Objects are value trees in the caller's arena.
+ * Every failure carries the server's own words, the object and the verb: "apply Deployment apps/web: 422 Invalid:
+ * spec.selector: field is immutable".
+ */
+#include "core/http/http.h"
+#include "core/value/value.h"
+
+struct hc_kube;
+
+struct hc_kube_options {
+    const char *kubeconfig; /* path; NULL: $KUBECONFIG, ~/.kube/config, then the pod's service account */
+    hc_str kubeconfig_body; /* instead of a path (spec.kubeConfig.secretRef) */
+    const char *context;    /* NULL: current */
+    hc_str as_user;         /* impersonation; absent: none */
+    const char *user_agent; /* NULL: "helmctl/VERSION" */
+    const char *server, *token, *ca_file; /* override what the kubeconfig says (--kube-apiserver, ...) */
+    bool insecure_skip_verify;
+    int64_t timeout_ms; /* of one request; 0: 30 s */
+};
+/* Reads the configuration; sends nothing yet. `http` is borrowed and must live longer. */
+enum hc_rc hc_kube_new(struct hc_http *http, const struct hc_kube_options *o, struct hc_kube **out,
+                       struct hc_err *err);
+void hc_kube_free(struct hc_kube *k);
+/* The same server as another identity ("system:serviceaccount:ns:name"); shares connections and discovery. */
+enum hc_rc hc_kube_impersonate(struct hc_kube *k, hc_str user, struct hc_kube **out, struct hc_err *err);
+/* Namespace of the context, "default" when it names none. Borrowed. */
+hc_str hc_kube_namespace(const struct hc_kube *k);
+
+/* ---- discovery: cached per client, read again once when a kind is not known ------------------------ */
+
+struct hc_kube_resource {
+    hc_str group, version, kind, plural; /* borrowed from the client, valid as long as it */
+    bool namespaced;
+};
+/* HC_E_NOTFOUND: the server serves no such kind. */
+enum hc_rc hc_kube_resource_of(struct hc_kube *k, hc_str api_version, hc_str kind, struct hc_kube_resource *out,
+                               struct hc_err *err);
+/* Forget what is known (after CRDs were installed). */
+void hc_kube_discovery_reset(struct hc_kube *k);
+/* "v1.36.3"; and the list for .Capabilities: "apps/v1", "apps/v1/Deployment", ... */
+enum hc_rc hc_kube_version(struct hc_kube *k, struct hc_arena *a, hc_str *out, struct hc_err *err);
+enum hc_rc hc_kube_api_versions(struct hc_kube *k, struct hc_arena *a, hc_str **out, size_t *out_n,
+                                struct hc_err *err);
+
+/* ---- objects ------------------------------------------------------------------------------------- */
+
+struct hc_ref { /* which object; `ns` absent for cluster-wide kinds (ignored there) */
+    hc_str api_version, kind, ns, name;
+};
+struct hc_ref hc_ref_of(const struct hc_val *object);
+/* "Deployment apps/web" for messages (kind namespace/name). */
+hc_str hc_ref_str(struct hc_arena *a, const struct hc_ref *r);
+
+/* HC_E_NOTFOUND: no such object (or kind, then the message says so). */
+enum hc_rc hc_kube_get(struct hc_kube *k, struct hc_arena *a, const struct hc_ref *r, struct hc_val **out,
+                       struct hc_err *err);
+/* metadata.* only (PartialObjectMetadata). */
+enum hc_rc hc_kube_get_metadata(struct hc_kube *k, struct hc_arena *a, const struct hc_ref *r, struct hc_val **out,
+                                struct hc_err *err);
+
+struct hc_kube_list {
+    hc_str api_version, kind, ns; /* ns absent: all */
+    hc_str label_selector, field_selector;
+    bool metadata_only;
+};
+/* Pages through; out is the list of items, *out_rv (may be NULL) the resourceVersion to watch from. */
+enum hc_rc hc_kube_list(struct hc_kube *k, struct hc_arena *a, const struct hc_kube_list *l, struct hc_val **out,
+                        hc_str *out_rv, struct hc_err *err);
+
+enum { HC_KUBE_DRY_RUN = 1 << 0, HC_KUBE_FORCE = 1 << 1, HC_KUBE_SKIP_VALIDATION = 1 << 2 };
+/* HC_E_CONFLICT: it exists already. out may be NULL everywhere. */
+enum hc_rc hc_kube_create(struct hc_kube *k, struct hc_arena *a, const struct hc_val *object, const char *manager,
+                          unsigned flags, struct hc_val **out, struct hc_err *err);
+/* PUT; metadata.resourceVersion in the object is the precondition (HC_E_CONFLICT). */
+enum hc_rc hc_kube_update(struct hc_kube *k, struct hc_arena *a, const struct hc_val *object, const char *manager,
+                          unsigned flags, struct hc_val **out, struct hc_err *err);
+/* Server-side apply under `manager`; HC_KUBE_FORCE takes fields over. HC_E_CONFLICT names the other managers. */
+enum hc_rc hc_kube_apply(struct hc_kube *k, struct hc_arena *a, const struct hc_val *object, const char *manager,
+                         unsigned flags, struct hc_val **out, struct hc_err *err);
+enum hc_patch { HC_PATCH_JSON, HC_PATCH_MERGE, HC_PATCH_STRATEGIC };
+/* `subresource` "status" or NULL. */
+enum hc_rc hc_kube_patch(struct hc_kube *k, struct hc_arena *a, const struct hc_ref *r, const char *subresource,
+                         enum hc_patch type, const struct hc_val *patch, const char *manager, unsigned flags,
+                         struct hc_val **out, struct hc_err *err);
+/* PUT on /status. */
+enum hc_rc hc_kube_update_status(struct hc_kube *k, struct hc_arena *a, const struct hc_val *object,
+                                 const char *manager, struct hc_val **out, struct hc_err *err);
+struct hc_kube_delete {
+    const char *propagation;      /* "Background" (NULL), "Foreground", "Orphan" */
+    hc_str uid, resource_version; /* preconditions; absent: none */
+};
+/* An object that is not there is HC_OK with *out_gone (may be NULL) true. */
+enum hc_rc hc_kube_delete(struct hc_kube *k, const struct hc_ref *r, const struct hc_kube_delete *o, bool *out_gone,
+                          struct hc_err *err);
+/* A core/v1 Event as Flux's recorder makes it (reporting controller and instance, count when repeated is left to us). */
+enum hc_rc hc_kube_event(struct hc_kube *k, const struct hc_val *about, const char *type, const char *reason,
+                         hc_str message, const char *controller, const struct hc_val *annotations,
+                         struct hc_err *err);
+/* True when the identity may: SelfSubjectAccessReview. */
+enum hc_rc hc_kube_may(struct hc_kube *k, const char *verb, const struct hc_ref *r, bool *out, struct hc_err *err);
+/* Any other request: path below the server's address. Gives the parsed JSON answer or the server's error. */
+enum hc_rc hc_kube_raw(struct hc_kube *k, struct hc_arena *a, const char *method, const char *path,
+                       const char *content_type, hc_str body, struct hc_val **out, struct hc_err *err);
+
+/* ---- several at once ------------------------------------------------------------------------------ */
+
+enum hc_kube_verb { HC_KUBE_VERB_GET, HC_KUBE_VERB_APPLY, HC_KUBE_VERB_CREATE, HC_KUBE_VERB_DELETE };
+struct hc_kube_op {
+    enum hc_kube_verb verb;
+    const struct hc_val *object; /* apply, create */
+    struct hc_ref ref;           /* get, delete */
+    unsigned flags;
+    enum hc_rc rc; /* results */
+    struct hc_val *out;
+    struct hc_err err;
+};
+/* Independent operations of a wave, all in flight on one connection; blocks until all are answered. */
+void hc_kube_batch(struct hc_kube *k, struct hc_arena *a, struct hc_kube_op *ops, size_t n, const char *manager);
+
+/* ---- watch ---------------------------------------------------------------------------------------- */
+
+enum hc_watch_event { HC_WATCH_ADDED, HC_WATCH_MODIFIED, HC_WATCH_DELETED, HC_WATCH_SYNCED };
+/*
+ * A watch lists, then follows, reconnects with back-off, resumes from the last resourceVersion and lists again on
+ * 410 Gone (then objects that vanished in between come as HC_WATCH_DELETED). Callbacks come on the loop's thread, one at
+ * a time, and must not block; `object` is borrowed for the call. HC_WATCH_SYNCED (object NULL) comes after each full list.
+ */
+struct hc_kube_watch;
+HC_MUST_USE struct hc_kube_watch *hc_kube_watch_start(struct hc_kube *k, const struct hc_kube_list *what,
+                                                      void (*on_event)(void *ctx, enum hc_watch_event e,
+                                                                       const struct hc_val *object),
+                                                      void *ctx, struct hc_err *err);
+/* After it returned no callback comes any more. */
+void hc_kube_watch_stop(struct hc_kube_watch *w);

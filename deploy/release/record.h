@@ -1,0 +1,52 @@
+#pragma once
+/*
+ * deploy/release/record.h - the release record: Helm's own, byte for byte where it counts
+ *
+ * Source: Helm pkg/release/v1, pkg/storage/driver/{secrets,util}.go. A record is the JSON of Helm's Release struct,
+ * gzipped, base64, in a Secret of type helm.sh/release.v1 named sh.helm.release.v1.NAME.vN with Helm's labels, so that
+ * helm list, history, status, get and rollback read ours and we theirs. Lives in the arena it was read into.
+ */
+#include "core/value/value.h"
+#include "deploy/kube/client.h"
+
+/* In Helm's spelling: unknown deployed uninstalled superseded failed uninstalling pending-install pending-upgrade
+ * pending-rollback. */
+enum hc_status {
+    HC_STATUS_UNKNOWN,
+    HC_STATUS_DEPLOYED,
+    HC_STATUS_UNINSTALLED,
+    HC_STATUS_SUPERSEDED,
+    HC_STATUS_FAILED,
+    HC_STATUS_UNINSTALLING,
+    HC_STATUS_PENDING_INSTALL,
+    HC_STATUS_PENDING_UPGRADE,
+    HC_STATUS_PENDING_ROLLBACK,
+};
+const char *hc_status_name(enum hc_status s);
+enum hc_status hc_status_of(hc_str name);
+
+/* A hook's last run, as Helm keeps it; phase "" Unknown Running Succeeded Failed. Times RFC 3339 with nanoseconds. */
+struct hc_record_hook {
+    hc_str name, kind, path, manifest;
+    struct hc_val *events, *delete_policies, *log_policies; /* lists of text */
+    int64_t weight;
+    hc_str started_at, completed_at, phase;
+};
+
+struct hc_record {
+    hc_str name, ns;
+    int64_t revision;
+    enum hc_status status;
+    hc_str first_deployed, last_deployed, deleted; /* as written (RFC 3339 with zone), absent or zero kept apart */
+    hc_str description, notes, manifest;
+    struct hc_record_hook *hooks;
+    size_t hooks_n;
+    struct hc_val *chart;  /* Helm's chart JSON: metadata, lock, templates, values, schema, files */
+    struct hc_val *config; /* the user's values */
+    hc_str apply_method;   /* "ssa", "csa" or absent (Helm 3) */
+    struct hc_val *labels; /* user labels, map or NULL */
+    struct hc_val *extra;  /* unknown top-level fields, kept over a round trip */
+    /* storage */
+    hc_str storage_name, resource_version; /* of the object it was read from; absent: never stored */
+    int64_t modified_at;                   /* label modifiedAt, seconds; 0: none */
+};
