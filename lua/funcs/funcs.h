@@ -46,3 +46,11 @@ struct hc_func {
 const struct hc_func *hc_func_find(hc_str name, bool helm3);
 /* All rows, sorted by name, for listings and tests. */
 const struct hc_func *hc_func_table(size_t *out_n);
+
+/*
+ * A method of a Go value: {{ .Files.Get "x" }}, {{ (semver "1.2").Major }}. `recv` is the value, `argv` what
+ * follows the name, not checked yet: the method checks count and types with Go's texts. *out_found false: the type
+ * has no such method (then nothing else happened). Fields of structs are map entries and no methods.
+ */
+enum hc_rc hc_func_method(struct hc_fcall *c, struct hc_val *recv, hc_str name, struct hc_val *const *argv,
+                          size_t argc, bool *out_found, struct hc_val **out);
