@@ -1,0 +1,399 @@
+/*
+ * One pass over argv against two tables: the command's own flags and the global ones. The command's win, so that
+ * a command may give a global name another meaning. Help is printed from the same tables.
+ */
+#include "helmctl/cli/flags.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/buf.h"
+#include "core/base/clock.h"
+
+#define GLOBALS_MAX 20
+
+static size_t global_table(struct hc_globals *g, struct hc_flag out[GLOBALS_MAX])
+{
+    const struct hc_flag t[] = {
+        { "debug", 0, HC_FLAG_BOOL, &g->debug, "tell more on stderr" },
+        { "kube-apiserver", 0, HC_FLAG_STR, &g->kube_apiserver, "address of the API server" },
+        { "kube-as-group", 0, HC_FLAG_LIST, &g->kube_as_group, "group to impersonate (may be repeated)" },
+        { "kube-as-user", 0, HC_FLAG_STR, &g->kube_as_user, "user to impersonate" },
+        { "kube-ca-file", 0, HC_FLAG_STR, &g->kube_ca_file, "certificate authority of the API server", NULL,
+          "file" },
+        { "kube-context", 0, HC_FLAG_STR, &g->kube_context, "context of the kubeconfig to use" },
+        { "kube-insecure-skip-tls-verify", 0, HC_FLAG_BOOL, &g->kube_insecure_skip_tls_verify,
+          "do not check the API server's certificate" },
+        { "kube-tls-server-name", 0, HC_FLAG_STR, &g->kube_tls_server_name,
+          "name the API server's certificate must carry" },
+        { "kube-token", 0, HC_FLAG_STR, &g->kube_token, "bearer token for the API server" },
+        { "kubeconfig", 0, HC_FLAG_STR, &g->kubeconfig, "kubeconfig file", NULL, "file" },
+        { "namespace", 'n', HC_FLAG_STR, &g->ns, "namespace to work in" },
+        { "registry-config", 0, HC_FLAG_STR, &g->registry_config, "file with registry logins", NULL, "file" },
+        { "repository-cache", 0, HC_FLAG_STR, &g->repository_cache, "folder of cached repository indexes", NULL,
+          "folder" },
+        { "repository-config", 0, HC_FLAG_STR, &g->repository_config, "file with repository names and addresses",
+          NULL, "file" },
+        { "content-cache", 0, HC_FLAG_STR, &g->content_cache, "folder of cached charts", NULL, "folder" },
+        { "color", 0, HC_FLAG_STR, NULL, NULL },
+        { "colour", 0, HC_FLAG_STR, NULL, NULL },
+        { "burst-limit", 0, HC_FLAG_INT, NULL, NULL },
+        { "qps", 0, HC_FLAG_STR, NULL, NULL },
+    };
+    _Static_assert(HC_LEN(t) <= GLOBALS_MAX, "room for all global flags");
+    memcpy(out, t, sizeof(t));
+    return HC_LEN(t);
+}
+
+static const char *env_text(const char *name)
+{
+    const char *v = getenv(name);
+    return v && *v ? v : NULL;
+}
+
+static bool parse_bool(const char *s, bool *out)
+{
+    static const char *const yes[] = { "1", "t", "T", "TRUE", "true", "True" };
+    static const char *const no[] = { "0", "f", "F", "FALSE", "false", "False" };
+    for (size_t i = 0; i < HC_LEN(yes); i++) {
+        if (strcmp(s, yes[i]) == 0)
+            return *out = true, true;
+        if (strcmp(s, no[i]) == 0)
+            return *out = false, true;
+    }
+    return false;
+}
+
+static void from_environment(struct hc_globals *g)
+{
+    g->kubeconfig = env_text("KUBECONFIG");
+    g->kube_context = env_text("HELM_KUBECONTEXT");
+    g->ns = env_text("HELM_NAMESPACE");
+    g->kube_apiserver = env_text("HELM_KUBEAPISERVER");
+    g->kube_token = env_text("HELM_KUBETOKEN");
+    g->kube_as_user = env_text("HELM_KUBEASUSER");
+    g->kube_ca_file = env_text("HELM_KUBECAFILE");
+    g->kube_tls_server_name = env_text("HELM_KUBETLS_SERVER_NAME");
+    g->registry_config = env_text("HELM_REGISTRY_CONFIG");
+    g->repository_config = env_text("HELM_REPOSITORY_CONFIG");
+    g->repository_cache = env_text("HELM_REPOSITORY_CACHE");
+    g->content_cache = env_text("HELM_CONTENT_CACHE");
+    const char *debug = env_text("HELM_DEBUG"), *insecure = env_text("HELM_KUBEINSECURE_SKIP_TLS_VERIFY");
+    if (debug && !parse_bool(debug, &g->debug))
+        g->debug = false;
+    if (insecure && !parse_bool(insecure, &g->kube_insecure_skip_tls_verify))
+        g->kube_insecure_skip_tls_verify = false;
+}
+
+/* ---- one value ------------------------------------------------------------------------------------ */
+
+static bool list_add(struct hc_arena *a, struct hc_strings *l, const char *s)
+{
+    if ((l->n & (l->n - 1)) == 0 || l->n == 0) { /* room doubles at every power of two */
+        const char **more = HC_NEW_N(a, const char *, HC_MAX(l->n * 2, (size_t)4));
+        if (!more || !s)
+            return false;
+        if (l->n)
+            memcpy(more, l->items, l->n * sizeof(*more));
+        l->items = more;
+    }
+    l->items[l->n++] = s;
+    return true;
+}
+
+/* encoding/csv on one record: commas part, "..." keeps them, "" is a quote. */
+static bool csv_add(struct hc_arena *a, struct hc_strings *l, const char *s)
+{
+    if (!*s)
+        return true;
+    for (;;) {
+        HC_AUTO(hc_buf) struct hc_buf b;
+        hc_buf_init(&b, 0);
+        if (*s == '"') {
+            for (s++; *s && !(*s == '"' && s[1] != '"'); s++) {
+                if (*s == '"')
+                    s++;
+                hc_buf_putc(&b, *s);
+            }
+            if (*s != '"' || (s[1] && s[1] != ','))
+                return false;
+            s++;
+        } else {
+            for (; *s && *s != ','; s++)
+                hc_buf_putc(&b, *s);
+        }
+        if (!list_add(a, l, hc_arena_strz(a, hc_buf_str(&b))))
+            return false;
+        if (!*s)
+            return true;
+        s++;
+    }
+}
+
+static int bad_value(const struct hc_flag *f, const char *value, const char *why)
+{
+    char letter[8] = "";
+    if (f->letter)
+        snprintf(letter, sizeof(letter), "-%c, ", f->letter);
+    fprintf(stderr, "Error: invalid argument \"%s\" for \"%s--%s\" flag: %s\n", value, letter, f->name, why);
+    return 1;
+}
+
+/* -1: taken. */
+static int take(struct hc_arena *a, const struct hc_flag *f, const char *value)
+{
+    char why[256];
+    bool flag = false;
+    int64_t n = 0;
+    if (f->given)
+        *f->given = true;
+    switch (f->kind) {
+    case HC_FLAG_BOOL:
+        if (!parse_bool(value, &flag)) {
+            snprintf(why, sizeof(why), "strconv.ParseBool: parsing \"%.100s\": invalid syntax", value);
+            return bad_value(f, value, why);
+        }
+        if (f->to)
+            *(bool *)f->to = flag;
+        break;
+    case HC_FLAG_STR:
+        if (f->to)
+            *(const char **)f->to = value;
+        break;
+    case HC_FLAG_INT:
+        if (!hc_str_to_i64(hc_str_of(value), &n)) {
+            snprintf(why, sizeof(why), "strconv.ParseInt: parsing \"%.100s\": invalid syntax", value);
+            return bad_value(f, value, why);
+        }
+        if (f->to)
+            *(int64_t *)f->to = n;
+        break;
+    case HC_FLAG_DURATION:
+        n = hc_duration_parse_ms(hc_str_of(value));
+        if (n < 0) {
+            snprintf(why, sizeof(why), "time: invalid duration \"%.100s\"", value);
+            return bad_value(f, value, why);
+        }
+        if (f->to)
+            *(int64_t *)f->to = n;
+        break;
+    case HC_FLAG_LIST:
+    case HC_FLAG_CSV:
+        if (f->to && !(f->kind == HC_FLAG_CSV ? csv_add(a, f->to, value) : list_add(a, f->to, value)))
+            return bad_value(f, value, hc_arena_spent(a) ? "out of memory" : "a quoted text does not end");
+        break;
+    }
+    return -1;
+}
+
+/* ---- help ----------------------------------------------------------------------------------------- */
+
+static const char *kind_word(const struct hc_flag *f)
+{
+    static const char *const words[] = { "", "string", "int", "duration", "stringArray", "strings" };
+    return f->type ? f->type : words[f->kind];
+}
+
+static void print_flags(const char *title, const struct hc_flag *t, size_t n)
+{
+    char left[128];
+    size_t width = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        if (pass && n)
+            printf("\n%s:\n", title);
+        for (size_t i = 0; i < n; i++) {
+            if (!t[i].help)
+                continue;
+            int len = snprintf(left, sizeof(left), "  %c%c%c --%s%s%s%s%s%s", t[i].letter ? '-' : ' ',
+                               t[i].letter ? t[i].letter : ' ', t[i].letter ? ',' : ' ', t[i].name,
+                               t[i].kind == HC_FLAG_BOOL ? "" : " ", kind_word(&t[i]), t[i].bare ? "[=" : "",
+                               t[i].bare ? t[i].bare : "", t[i].bare ? "]" : "");
+            if (len > 0)
+                width = HC_MIN(HC_MAX(width, (size_t)len), (size_t)40);
+            if (pass)
+                printf("%-*s   %s\n", (int)width, left, t[i].help);
+        }
+    }
+}
+
+static void print_help(const struct hc_cli *cli, const struct hc_flag *globals, size_t globals_n)
+{
+    static const struct hc_flag help = { "help", 'h', HC_FLAG_BOOL, NULL, "print this" };
+    if (cli->about)
+        printf("%s\n\n", cli->about);
+    printf("Usage:\n  helmctl %s\n", cli->use);
+    print_flags("Flags", cli->flags, cli->flags_n);
+    print_flags(cli->flags_n ? "Help" : "Flags", &help, 1);
+    print_flags("Global Flags", globals, globals_n);
+}
+
+/* ---- the walk over argv --------------------------------------------------------------------------- */
+
+static const struct hc_flag *find_in(const struct hc_flag *t, size_t n, hc_str name, char letter)
+{
+    for (size_t i = 0; i < n; i++)
+        if (letter ? t[i].letter == letter : hc_str_eqz(name, t[i].name))
+            return &t[i];
+    return NULL;
+}
+
+struct walk {
+    struct hc_arena *a;
+    struct hc_cli *cli;
+    struct hc_flag globals[GLOBALS_MAX];
+    size_t globals_n;
+    int argc, at;
+    char **argv;
+};
+
+static const struct hc_flag *find(const struct walk *w, hc_str name, char letter)
+{
+    const struct hc_flag *f = find_in(w->cli->flags, w->cli->flags_n, name, letter);
+    return f ? f : find_in(w->globals, w->globals_n, name, letter);
+}
+
+static const char *bare_value(const struct hc_flag *f)
+{
+    return f->bare ? f->bare : f->kind == HC_FLAG_BOOL ? "true" : NULL;
+}
+
+static int asked_help(const struct walk *w)
+{
+    print_help(w->cli, w->globals, w->globals_n);
+    return 0;
+}
+
+static int long_flag(struct walk *w, const char *arg)
+{
+    hc_str name = hc_str_of(arg + 2);
+    const char *value = NULL;
+    size_t eq = hc_str_find(name, '=');
+    if (eq != SIZE_MAX) {
+        value = name.p + eq + 1;
+        name.n = eq;
+    }
+    const struct hc_flag *f = find(w, name, 0);
+    if (!f && hc_str_eqz(name, "help"))
+        return asked_help(w);
+    if (!f)
+        return hc_cli_error("unknown flag: --%.*s", HC_P(name));
+    if (!value)
+        value = bare_value(f);
+    if (!value && w->at + 1 >= w->argc)
+        return hc_cli_error("flag needs an argument: --%s", f->name);
+    return take(w->a, f, value ? value : w->argv[++w->at]);
+}
+
+static int short_flags(struct walk *w, const char *arg)
+{
+    for (const char *p = arg + 1; *p; p++) {
+        const struct hc_flag *f = find(w, hc_str_of(NULL), *p);
+        if (!f && *p == 'h')
+            return asked_help(w);
+        if (!f)
+            return hc_cli_error("unknown shorthand flag: '%c' in %s", *p, arg);
+        const char *value = NULL;
+        bool rest = true; /* the rest of this argument is the value */
+        if (p[1] == '=') {
+            value = p + 2;
+        } else if ((value = bare_value(f)) != NULL) {
+            rest = false;
+        } else if (p[1]) {
+            value = p + 1;
+        } else if (w->at + 1 < w->argc) {
+            value = w->argv[++w->at];
+        } else {
+            return hc_cli_error("flag needs an argument: '%c' in %s", *p, arg);
+        }
+        int rc = take(w->a, f, value);
+        if (rc >= 0 || rest)
+            return rc;
+    }
+    return -1;
+}
+
+static int check_args(const struct hc_cli *cli, const char *verb)
+{
+    size_t least = cli->min_args > 0 ? (size_t)cli->min_args : 0;
+    if (cli->args_n < least)
+        fprintf(stderr, "Error: \"helmctl %s\" requires at least %zu argument%s\n\nUsage:  helmctl %s\n", verb,
+                least, least == 1 ? "" : "s", cli->use);
+    else if (cli->max_args >= 0 && cli->args_n > (size_t)cli->max_args)
+        fprintf(stderr,
+                "Error: \"helmctl %s\" takes at most %d argument%s, \"%s\" is too many\n\nUsage:  helmctl %s\n",
+                verb, cli->max_args, cli->max_args == 1 ? "" : "s", cli->args[cli->max_args], cli->use);
+    else
+        return -1;
+    return 1;
+}
+
+int hc_cli_parse(struct hc_arena *a, struct hc_cli *cli, int argc, char **argv)
+{
+    struct walk w = { .a = a, .cli = cli, .argc = argc, .argv = argv, .at = 1 };
+    from_environment(&cli->globals);
+    w.globals_n = global_table(&cli->globals, w.globals);
+    cli->args = HC_NEW_N(a, const char *, (size_t)argc + 1);
+    cli->args_n = 0;
+    if (!cli->args)
+        return hc_cli_error("out of memory");
+    bool flags_over = false;
+    for (; w.at < argc; w.at++) {
+        const char *arg = argv[w.at];
+        int rc = -1;
+        if (flags_over || arg[0] != '-' || !arg[1])
+            cli->args[cli->args_n++] = arg;
+        else if (strcmp(arg, "--") == 0)
+            flags_over = true;
+        else
+            rc = arg[1] == '-' ? long_flag(&w, arg) : short_flags(&w, arg);
+        if (rc >= 0)
+            return rc;
+    }
+    return check_args(cli, argv[0]);
+}
+
+int hc_cli_fail(const struct hc_err *err)
+{
+    return hc_cli_error("%s", err->msg);
+}
+
+int hc_cli_error(const char *fmt, ...)
+{
+    fputs("Error: ", stderr);
+    va_list ap;
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    return 1;
+}
+
+int hc_cli_verb_first(int argc, char **argv)
+{
+    struct hc_globals g = { 0 };
+    struct hc_flag t[GLOBALS_MAX];
+    size_t n = global_table(&g, t);
+    int verb = 1;
+    while (verb < argc && argv[verb][0] == '-') {
+        hc_str name = hc_str_of(argv[verb]);
+        bool is_long = hc_str_starts(name, HC_S("--"));
+        const struct hc_flag *f = is_long ? find_in(t, n, hc_str_sub(name, 2, name.n), 0)
+                                          : find_in(t, n, name, argv[verb][1]);
+        bool joined = is_long ? hc_str_find(name, '=') != SIZE_MAX : argv[verb][1] && argv[verb][2];
+        if (!f && !joined)
+            return argc; /* --help, or a flag nobody knows: the caller's usage text answers */
+        verb += joined || f->kind == HC_FLAG_BOOL ? 1 : 2;
+    }
+    if (verb <= 1 || verb >= argc)
+        return argc;
+    char *word = argv[verb];
+    memmove(&argv[2], &argv[1], (size_t)(verb - 1) * sizeof(*argv));
+    argv[1] = word;
+    return argc;
+}
+
+hc_str hc_cli_namespace(const struct hc_globals *g)
+{
+    return g->ns && *g->ns ? hc_str_of(g->ns) : HC_S("default");
+}

@@ -1,0 +1,84 @@
+#pragma once
+/*
+ * helmctl/cli/flags.h - flags of all commands: one table a command, one parser, one --help
+ *
+ * The conventions and error texts are those of Helm's own parser: --name value, --name=value, -x value, -xvalue,
+ * -abc for switches, "--" ends the flags, flags and arguments in any order. Texts borrow from argv and the
+ * environment; lists live in the arena. Exit codes and "Error: ..." lines on stderr are Helm's.
+ *
+ *     struct my { bool wait; const char *out; struct hc_strings set; int64_t timeout_ms; } o = { ... defaults };
+ *     const struct hc_flag flags[] = {
+ *         { "wait", 0, HC_FLAG_BOOL, &o.wait, "wait until all objects are ready" },
+ *         { "output", 'o', HC_FLAG_STR, &o.out, "print as table, json or yaml" },
+ *         { "set", 0, HC_FLAG_LIST, &o.set, "set values on the command line" },
+ *         { "timeout", 0, HC_FLAG_DURATION, &o.timeout_ms, "how long to wait" },
+ *     };
+ *     struct hc_cli cli = { .use = "thing [NAME]", .about = "What it does.", .flags = flags, .flags_n = HC_LEN(flags),
+ *                           .min_args = 1, .max_args = 1 };
+ *     int rc = hc_cli_parse(a, &cli, argc, argv);
+ *     if (rc >= 0)
+ *         return rc;                          // --help was printed (0), or the flags are wrong (1)
+ *     ... cli.args[0], cli.globals.ns ...
+ */
+#include "core/base/arena.h"
+
+struct hc_strings {
+    const char **items;
+    size_t n;
+};
+
+enum hc_flag_kind {
+    HC_FLAG_BOOL,     /* bool *: --x, --x=true, --x=false                                              */
+    HC_FLAG_STR,      /* const char **                                                                 */
+    HC_FLAG_INT,      /* int64_t *                                                                     */
+    HC_FLAG_DURATION, /* int64_t *, milliseconds; Go's form (5m0s)                                     */
+    HC_FLAG_LIST,     /* struct hc_strings *: each use adds one text as it is                          */
+    HC_FLAG_CSV,      /* struct hc_strings *: each use adds the pieces between commas (CSV with quotes) */
+};
+
+struct hc_flag {
+    const char *name; /* without the dashes */
+    char letter;      /* 0: none */
+    enum hc_flag_kind kind;
+    void *to; /* keeps its default when the flag is not given; NULL: taken and left unused (say so in help) */
+    const char *help; /* NULL: not shown (old names) */
+    const char *bare; /* value when the flag stands without "=value" (--wait, --dry-run); NULL: it must have one */
+    const char *type; /* shown in help instead of the kind's name, e.g. "FILE" */
+    bool *given;      /* set when the flag was used; may be NULL */
+};
+
+/* The flags every command takes, with their defaults from the environment (HELM_NAMESPACE, HELM_KUBECONTEXT, ...).
+ * Texts are NULL when they were not given. */
+struct hc_globals {
+    const char *kubeconfig, *kube_context, *ns;
+    const char *kube_apiserver, *kube_token, *kube_as_user, *kube_ca_file, *kube_tls_server_name;
+    struct hc_strings kube_as_group;
+    bool kube_insecure_skip_tls_verify, debug;
+    const char *registry_config, *repository_config, *repository_cache, *content_cache;
+};
+
+struct hc_cli {
+    const char *use;   /* "template [NAME] [CHART] [flags]" */
+    const char *about; /* shown above the usage: what it does, an example */
+    const struct hc_flag *flags;
+    size_t flags_n;
+    int min_args, max_args; /* max -1: any number */
+    /* filled in by hc_cli_parse: */
+    struct hc_globals globals;
+    const char **args; /* what is not a flag, NULL-closed */
+    size_t args_n;
+};
+
+/* -1: go on; else the exit code, and all was said. argv[0] is the verb. */
+int hc_cli_parse(struct hc_arena *a, struct hc_cli *cli, int argc, char **argv);
+
+/* "Error: <message>" on stderr; gives 1. */
+int hc_cli_fail(const struct hc_err *err);
+int hc_cli_error(const char *fmt, ...) HC_PRINTF(1, 2);
+
+/* Moves global flags that stand before the verb behind it: `helmctl -n web list` is `helmctl list -n web`.
+ * Gives argc; argv is changed in place. */
+int hc_cli_verb_first(int argc, char **argv);
+
+/* The namespace to work in when there is no cluster to ask: -n, HELM_NAMESPACE, else "default". */
+hc_str hc_cli_namespace(const struct hc_globals *g);

@@ -1,0 +1,123 @@
+/*
+ * The flag parser: forms, lists, global flags, refusals.
+ */
+#include "helmctl/cli/flags.h"
+#include "tests/unit/unit.h"
+
+struct opts {
+    bool wait, given;
+    const char *out, *dry;
+    int64_t max, timeout_ms;
+    struct hc_strings set, files;
+};
+
+static int parse(struct hc_arena *a, struct opts *o, struct hc_cli *cli, int argc, char **argv)
+{
+    const struct hc_flag flags[] = {
+        { "wait", 'w', HC_FLAG_BOOL, &o->wait, "wait" },
+        { "output", 'o', HC_FLAG_STR, &o->out, "form", .given = &o->given },
+        { "dry-run", 0, HC_FLAG_STR, &o->dry, "dry", "client" },
+        { "max", 0, HC_FLAG_INT, &o->max, "max" },
+        { "timeout", 0, HC_FLAG_DURATION, &o->timeout_ms, "timeout" },
+        { "set", 0, HC_FLAG_LIST, &o->set, "set" },
+        { "values", 'f', HC_FLAG_CSV, &o->files, "values" },
+    };
+    cli->use = "thing [NAME]";
+    cli->flags = flags;
+    cli->flags_n = HC_LEN(flags);
+    return hc_cli_parse(a, cli, argc, argv);
+}
+
+#define PARSE(o, cli, ...)                                                                                         \
+    parse(a, &(o), &(cli), (int)HC_LEN(((char *[]){ "thing", __VA_ARGS__ })), (char *[]){ "thing", __VA_ARGS__ })
+
+static void takes_all_forms(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct opts o = { 0 };
+    struct hc_cli cli = { .max_args = -1 };
+    assert_int_equal(PARSE(o, cli, "one", "--set", "a=1,b=2", "--set=c=3", "-f", "x.yaml,y.yaml", "-fz.yaml", "-wo",
+                           "json", "--timeout=1m30s", "--max", "7", "-n", "web", "--debug", "two", "--", "-three"),
+                     -1);
+    assert_int_equal(cli.args_n, 3);
+    assert_string_equal(cli.args[2], "-three");
+    assert_int_equal(o.set.n, 2);
+    assert_string_equal(o.set.items[0], "a=1,b=2");
+    assert_string_equal(o.set.items[1], "c=3");
+    assert_int_equal(o.files.n, 3);
+    assert_string_equal(o.files.items[1], "y.yaml");
+    assert_string_equal(o.files.items[2], "z.yaml");
+    assert_true(o.wait && o.given);
+    assert_string_equal(o.out, "json");
+    assert_int_equal(o.timeout_ms, 90000);
+    assert_int_equal(o.max, 7);
+    assert_string_equal(cli.globals.ns, "web");
+    assert_true(cli.globals.debug);
+    assert_null(cli.args[3]);
+}
+
+static void optional_values_and_lists(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct opts o = { .wait = true };
+    struct hc_cli cli = { .max_args = -1 };
+    assert_int_equal(PARSE(o, cli, "--dry-run", "server", "--wait=false", "-f", "\"a,b\",c"), -1);
+    assert_string_equal(o.dry, "client");
+    assert_int_equal(cli.args_n, 1);
+    assert_false(o.wait);
+    assert_int_equal(o.files.n, 2);
+    assert_string_equal(o.files.items[0], "a,b");
+    struct opts many = { 0 };
+    char *argv[41] = { "thing" };
+    for (int i = 1; i < 41; i++)
+        argv[i] = i % 2 ? "--set" : "x";
+    assert_int_equal(parse(a, &many, &cli, 41, argv), -1);
+    assert_int_equal(many.set.n, 20);
+    for (size_t i = 0; i < 20; i++)
+        assert_string_equal(many.set.items[i], "x");
+}
+
+static void refuses(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct opts o = { 0 };
+    struct hc_cli cli = { .min_args = 1, .max_args = 1 };
+    assert_int_equal(PARSE(o, cli, "--nope"), 1);
+    assert_int_equal(PARSE(o, cli, "-x"), 1);
+    assert_int_equal(PARSE(o, cli, "--set"), 1);
+    assert_int_equal(PARSE(o, cli, "-o"), 1);
+    assert_int_equal(PARSE(o, cli, "--max", "1x", "a"), 1);
+    assert_int_equal(PARSE(o, cli, "--timeout", "x", "a"), 1);
+    assert_int_equal(PARSE(o, cli, "--wait=x", "a"), 1);
+    assert_int_equal(PARSE(o, cli, "-w"), 1);
+    assert_int_equal(PARSE(o, cli, "a", "b"), 1);
+    assert_int_equal(PARSE(o, cli, "a"), -1);
+}
+
+static void verb_comes_first(void **state)
+{
+    (void)state;
+    char *argv[] = { "helmctl", "-n", "web", "--debug", "--kube-context=x", "list", "-a" };
+    assert_int_equal(hc_cli_verb_first(7, argv), 7);
+    assert_string_equal(argv[1], "list");
+    assert_string_equal(argv[2], "-n");
+    assert_string_equal(argv[5], "--kube-context=x");
+    assert_string_equal(argv[6], "-a");
+    char *help[] = { "helmctl", "--help" };
+    hc_cli_verb_first(2, help);
+    assert_string_equal(help[1], "--help");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(takes_all_forms),
+        cmocka_unit_test(optional_values_and_lists),
+        cmocka_unit_test(refuses),
+        cmocka_unit_test(verb_comes_first),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
