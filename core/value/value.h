@@ -78,6 +78,7 @@ struct hc_map {
 struct hc_val *hc_null_val(struct hc_arena *a);
 struct hc_val *hc_bool_val(struct hc_arena *a, bool b);
 struct hc_val *hc_int_val(struct hc_arena *a, int64_t i);
+struct hc_val *hc_uint_val(struct hc_arena *a, uint64_t u); /* HC_INT when it fits */
 struct hc_val *hc_float_val(struct hc_arena *a, double f);
 struct hc_val *hc_str_val(struct hc_arena *a, hc_str s);       /* copies the bytes */
 struct hc_val *hc_str_val_ref(struct hc_arena *a, hc_str s);   /* points to bytes that live as long */
@@ -100,7 +101,8 @@ bool hc_map_del(struct hc_val *map, hc_str key);
 /* The map under `key`, made when it is absent or not a map. */
 struct hc_val *hc_map_sub(struct hc_arena *a, struct hc_val *map, const char *key);
 
-/* A deep copy that shares no list or map with the original (strings are shared: same or longer-lived arena). */
+/* A deep copy that shares no list or map with the original; scalars, which nobody changes, are shared: for
+ * the same or a shorter-lived arena. */
 struct hc_val *hc_val_copy(struct hc_arena *a, const struct hc_val *v);
 /* The same with all bytes copied too, for another arena. */
 struct hc_val *hc_val_clone(struct hc_arena *a, const struct hc_val *v);
@@ -181,5 +183,5 @@ struct hc_origin {
 struct hc_origins *hc_origins_new(struct hc_arena *a);
 uint32_t hc_origins_add(struct hc_origins *o, const struct hc_origin *origin); /* copies; from 1; 0 when spent */
 const struct hc_origin *hc_origins_get(const struct hc_origins *o, uint32_t index); /* NULL: none */
-/* Stamps a whole tree. */
+/* Stamps a whole tree, fresh from its reader: scalars may be shared after hc_val_copy. */
 void hc_val_set_origin(struct hc_val *v, uint32_t origin);

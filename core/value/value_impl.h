@@ -1,0 +1,42 @@
+#pragma once
+/*
+ * core/value/value_impl.h - what the readers share: containers made whole from a scratch stack
+ *
+ * A reader pushes the entries of all open containers on one growing stack and, when a container closes,
+ * copies its part into the arena at exactly its size. Lists use only `val`.
+ */
+#include "core/value/value.h"
+
+struct hc_scratch {
+    struct hc_entry *p;
+    uint32_t n, cap;
+};
+
+/* False: no memory. */
+bool hc_scratch_grow(struct hc_scratch *s);
+static inline bool hc_scratch_push(struct hc_scratch *s, const struct hc_entry *e)
+{
+    if (s->n == s->cap && !hc_scratch_grow(s))
+        return false;
+    s->p[s->n++] = *e;
+    return true;
+}
+void hc_scratch_done(struct hc_scratch *s);
+
+/* A node with nothing in it but its kind. */
+struct hc_val *hc_node_new(struct hc_arena *a, enum hc_kind kind);
+/* A map of these entries; of equal keys the last value stands at the place of the first. When `out_dup` is
+ * not NULL it is set to the last of the entries whose key was there before, or NULL. */
+struct hc_val *hc_map_adopt(struct hc_arena *a, const struct hc_entry *e, uint32_t n,
+                            const struct hc_entry **out_dup);
+struct hc_val *hc_list_adopt(struct hc_arena *a, const struct hc_entry *e, uint32_t n);
+
+/* Decimal digits of a finite double: `digits` holds *out_nd of them without trailing zeros, the point stands
+ * before the digit at *out_dp (0.d1d2... * 10^dp). Zero gives nd 0. The sign is not looked at. */
+void hc_float_digits(double f, int bits, char digits[32], int *out_nd, int *out_dp);
+/* JSON's number grammar. */
+bool hc_json_is_number(hc_str s);
+
+/* Sorts pointers to entries; stable. `e` has room for 3n/2 pointers: the upper part is work space. */
+typedef int (*hc_key_order)(hc_str x, hc_str y);
+void hc_sort_entries(const struct hc_entry **e, size_t n, hc_key_order order);
