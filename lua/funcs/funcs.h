@@ -18,15 +18,14 @@ struct hc_door {
     enum hc_rc (*lookup)(void *ctx, struct hc_arena *a, hc_str api_version, hc_str kind, hc_str ns, hc_str name,
                          struct hc_val **out, struct hc_err *err);
     hc_str (*resolve)(void *ctx, struct hc_arena *a, hc_str host);
-
 };
 
 struct hc_fcall {
-    struct hc_arena *a;  /* of the render */
-    struct hc_err *err;  /* on failure: msg is Go's error text, without "error calling NAME: " */
+    struct hc_arena *a;         /* of the render */
+    struct hc_err *err;         /* on failure: msg is Go's error text, without "error calling NAME: " */
     const struct hc_door *door; /* never NULL */
-    bool helm3;          /* semantics of Helm 3.22 where they differ */
-    bool panicked;       /* set when Go's function would panic instead of returning an error */
+    bool helm3;                 /* semantics of Helm 3.22 where they differ */
+    bool panicked;              /* set when Go's function would panic instead of returning an error */
 };
 
 /*
