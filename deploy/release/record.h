@@ -41,12 +41,30 @@ struct hc_record {
     hc_str description, notes, manifest;
     struct hc_record_hook *hooks;
     size_t hooks_n;
-    struct hc_val *chart;  /* Helm's chart JSON: metadata, lock, templates, values, schema, files */
-    struct hc_val *config; /* the user's values */
-    hc_str apply_method;   /* "ssa", "csa" or absent (Helm 3) */
-    struct hc_val *labels; /* user labels, map or NULL */
-    struct hc_val *extra;  /* unknown top-level fields, kept over a round trip */
+    struct hc_val *chart;      /* Helm's chart JSON: metadata, lock, templates, values, schema, files */
+    struct hc_val *config;     /* the user's values */
+    hc_str apply_method;       /* "ssa", "csa" or absent (Helm 3) */
+    int64_t rollback_revision; /* what a rollback went back to (Helm 4.3); 0: none */
+    struct hc_val *labels;     /* user labels, map or NULL */
+    struct hc_val *extra;      /* unknown top-level fields, kept over a round trip */
     /* storage */
     hc_str storage_name, resource_version; /* of the object it was read from; absent: never stored */
-    int64_t modified_at;                   /* label modifiedAt, seconds; 0: none */
+    int64_t created_at, modified_at;       /* labels, seconds; 0: none */
+    hc_str
+        mark; /* our annotation on that object: how far the operation has come (deploy/reconcile); Helm drops it */
 };
+
+/* The label and payload forms, shared by the drivers. */
+#define HC_RECORD_TYPE "helm.sh/release.v1"
+#define HC_RECORD_MARK "helmctl.io/progress"
+hc_str hc_record_storage_name(struct hc_arena *a, hc_str name, int64_t revision);
+
+/* JSON of Helm 4.3.1's Release struct: its field order, escaping and zero rules. */
+enum hc_rc hc_record_json(const struct hc_record *r, struct hc_buf *out, struct hc_err *err);
+enum hc_rc hc_record_of_json(struct hc_arena *a, hc_str json, struct hc_record *out, struct hc_err *err);
+/* Helm's payload: base64 of gzip of the JSON (the Secret's own base64 comes on top). Records made before Helm 3's
+ * compression are read too. HC_E_LIMIT: larger than an object may be, with the size by part. */
+enum hc_rc hc_record_encode(struct hc_arena *a, const struct hc_record *r, hc_str *out, struct hc_err *err);
+enum hc_rc hc_record_decode(struct hc_arena *a, hc_str payload, struct hc_record *out, struct hc_err *err);
+/* RFC 3339 with nanoseconds as Go prints time.Time: "2026-01-02T15:04:05.123456789Z". */
+hc_str hc_record_time(struct hc_arena *a, int64_t ns);

@@ -1,0 +1,16 @@
+#pragma once
+/*
+ * deploy/compose/compose.h - what a render gave, as what a release record holds
+ *
+ * Chart to Helm's chart JSON, documents to manifest and hooks. Results live in the arena and point into the chart and
+ * the documents.
+ */
+#include "charts-fetch/chart/chart.h"
+#include "deploy/release/record.h"
+#include "templating/render/documents.h"
+
+/* Helm's JSON of a chart in a record: metadata, lock, templates, values, schema, files; sub-charts are not in it (Helm
+ * keeps them as files of charts/). */
+struct hc_val *hc_compose_chart(struct hc_arena *a, const struct hc_chart *chart);
+/* Hooks in the order of the documents. */
+struct hc_record_hook *hc_compose_hooks(struct hc_arena *a, const struct hc_documents *docs, size_t *out_n);

@@ -1,0 +1,134 @@
+#pragma once
+/*
+ * deploy/reconcile/decide.h - what was seen of a release, and the one next thing to do about it
+ *
+ * Pure: no I/O, no clock, no memory. Every row of the state table is one `if` in decide.c; the table's exhaustive
+ * test walks all states and shows that each has a way out and that no hook runs twice.
+ */
+#include "core/base/defs.h"
+
+/* What the caller wants of the release. */
+enum hc_goal {
+    HC_GOAL_PRESENT,  /* deployed as desired: install or upgrade, remediate, test, correct drift */
+    HC_GOAL_ROLLBACK, /* a new revision with the content of an older one */
+    HC_GOAL_TEST,     /* run the test hooks of what is deployed */
+    HC_GOAL_ABSENT,   /* uninstalled */
+};
+/* The newest record. */
+enum hc_head {
+    HC_HEAD_ABSENT,
+    HC_HEAD_PENDING, /* pending-*, and it carries our mark: go on with it, whoever of us started it */
+    HC_HEAD_FOREIGN, /* pending-* without our mark: another program's, dead or alive */
+    HC_HEAD_DEPLOYED,
+    HC_HEAD_FAILED,
+    HC_HEAD_UNINSTALLING,
+    HC_HEAD_UNINSTALLED,
+    HC_HEAD_OTHER, /* superseded, unknown: somebody deleted records */
+};
+/* How far a pending, uninstalling or tested record has come; kept in the record's mark. */
+enum hc_stage {
+    HC_STAGE_PRE,    /* pre-install, -upgrade, -rollback, -delete hooks */
+    HC_STAGE_APPLY,  /* send the objects; uninstall: delete them */
+    HC_STAGE_WAIT,   /* until they are ready; uninstall: gone */
+    HC_STAGE_POST,   /* post-* hooks */
+    HC_STAGE_BROKEN, /* the uninstall (or the test run) ended with a failure; the mark says why */
+    HC_STAGE_TEST,   /* test hooks */
+    HC_STAGE_END,    /* nothing under way */
+};
+/* The hook whose turn it is in this stage. */
+enum hc_hook_seen {
+    HC_HOOK_NONE,       /* all of this stage have succeeded and are swept */
+    HC_HOOK_IN_THE_WAY, /* not begun; an older object stands there and the policy is to delete it first */
+    HC_HOOK_LEAVING,    /* not begun; that object is being deleted */
+    HC_HOOK_TAKEN,      /* not begun; an object of that name stands there and no policy removes it */
+    HC_HOOK_FREE,       /* not begun, nothing in the way */
+    HC_HOOK_INTENDED,   /* recorded as running, its object was not made yet */
+    HC_HOOK_MADE,       /* its object is there, its uid is not in the record yet */
+    HC_HOOK_RUNNING,
+    HC_HOOK_SUCCEEDED, /* its object says so, the record not yet */
+    HC_HOOK_FAILED,    /* the same; also: vanished before it finished */
+    HC_HOOK_SWEEP,     /* the record says all succeeded (or one failed); delete policies are due */
+    HC_HOOK_BROKEN,    /* the record says one failed, and it is swept */
+};
+enum hc_objects_seen {
+    HC_OBJECTS_PROGRESSING,
+    HC_OBJECTS_READY,  /* uninstall: gone */
+    HC_OBJECTS_FAILED, /* for certain: waiting longer changes nothing */
+};
+enum hc_tests_seen { HC_TESTS_OFF, HC_TESTS_DUE, HC_TESTS_PASSED, HC_TESTS_FAILED };
+enum hc_drift_seen { HC_DRIFT_NONE, HC_DRIFT_FOUND };
+enum hc_strategy { HC_STRATEGY_ROLLBACK, HC_STRATEGY_UNINSTALL, HC_STRATEGY_RETRY };
+
+struct hc_seen {
+    enum hc_goal goal;
+    enum hc_head head;
+    bool asked;        /* one shot: this very call was told to begin something and has not begun */
+    bool busy;         /* a pending head whose maker is still at work (one-shot callers only) */
+    bool want_changed; /* the head is not what is desired (a pending one: not what it was begun for) */
+    bool rolling_back; /* the head was made by a rollback */
+    bool prepared;     /* namespace and CRDs are in place */
+    bool preparing;    /* they were sent, and are not established yet */
+    bool applied;      /* of this revision: all objects were sent and answered */
+    bool fault;        /* the last action failed in a way no repetition mends */
+    bool hooks_off, wait_off;
+    enum hc_stage stage;
+    enum hc_hook_seen hook;
+    enum hc_objects_seen objects;
+    enum hc_tests_seen tests;
+    bool ignore_test_failures;
+    enum hc_drift_seen drift;
+    bool correct_drift; /* else only told */
+    bool keep_history;  /* uninstall leaves a record */
+    /* remediation, for the action that is under way or failed last */
+    enum hc_strategy strategy;
+    int64_t failures, retries; /* of this desired state; retries < 0: endless */
+    bool remediate_last;       /* also when no retry is left */
+    bool rollback_target;      /* a revision to go back to exists */
+    int64_t now_ms;            /* since 1970 */
+    int64_t deadline_ms;       /* of the stage or of the running hook */
+    int64_t retry_ms;          /* HC_STRATEGY_RETRY: not before */
+    int64_t resync_ms;         /* in sync: look again then; 0: never */
+};
+
+enum hc_act {
+    HC_ACT_NONE,
+    HC_ACT_PREPARE,     /* namespace, CRDs */
+    HC_ACT_RECORD,      /* render, check, store the pending record of the next revision */
+    HC_ACT_ROLLBACK,    /* the same with the content of the rollback target */
+    HC_ACT_TAKE_OVER,   /* a foreign pending record becomes failed */
+    HC_ACT_SUPERSEDE,   /* ours, but something else is wanted by now: it becomes failed */
+    HC_ACT_HOOK_CLEAR,  /* delete what is in the hook's way */
+    HC_ACT_HOOK_INTEND, /* record: running since now */
+    HC_ACT_HOOK_CREATE,
+    HC_ACT_HOOK_NOTE,   /* record: its uid */
+    HC_ACT_HOOK_FINISH, /* record: succeeded or failed, and why */
+    HC_ACT_HOOK_SWEEP,  /* delete by policy */
+    HC_ACT_APPLY,       /* all waves, then what left the manifest */
+    HC_ACT_STAGE,       /* record: the next stage */
+    HC_ACT_DEPLOYED,    /* older deployed revisions superseded, this one deployed */
+    HC_ACT_FAILED,      /* cleanup on fail; record: failed, and why */
+    HC_ACT_TEST,        /* record: the test stage begins */
+    HC_ACT_TESTED,      /* record: it is over */
+    HC_ACT_CORRECT,     /* apply what drifted */
+    HC_ACT_UNINSTALL,   /* record: uninstalling */
+    HC_ACT_DELETE,      /* the objects, in uninstall order */
+    HC_ACT_BREAK,       /* record: the uninstall failed, and why */
+    HC_ACT_GONE,        /* purge the records, or mark the newest uninstalled */
+};
+enum hc_verdict {
+    HC_GO_ON,   /* do `act`, then look again at once */
+    HC_WAIT,    /* look again at until_ms (0: only on a change) or when an object changes */
+    HC_DONE,    /* the goal is reached; until_ms: resync, 0: none */
+    HC_STALLED, /* only a change of the inputs helps */
+    HC_ENDED,   /* a one-shot call ended with a failure */
+};
+struct hc_todo {
+    enum hc_act act;
+    enum hc_verdict verdict;
+    int64_t until_ms;
+    const char *why; /* a literal, for the log and the status */
+};
+
+struct hc_todo hc_decide(const struct hc_seen *s);
+const char *hc_act_name(enum hc_act act);
+const char *hc_verdict_name(enum hc_verdict v);
