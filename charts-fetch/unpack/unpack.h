@@ -17,7 +17,9 @@ struct hc_unpacked {
 struct hc_unpack_limits {
     size_t bytes, entries; /* unpacked; 0: the chart limits */
 };
-/* A .tar.gz or .tar in memory. Regular files only; folders are skipped, links refused. */
+/* A .tar.gz or .tar in memory. Folders are skipped; a link that stays inside is an empty file, as Helm reads it
+ * from a chart archive; any other link, hard links and devices are refused. Bodies live in `a`, or in `archive`
+ * when that was no gzip. */
 enum hc_rc hc_unpack_memory(struct hc_arena *a, hc_str archive, const struct hc_unpack_limits *limits,
                             struct hc_unpacked **out, size_t *out_n, struct hc_err *err);
 /* The same into a folder that exists and is empty. Symbolic links inside the root are kept. */

@@ -1,0 +1,207 @@
+/*
+ * Archives under limits: what is read, what is refused, that packing repeats.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "charts-fetch/unpack/unpack.h"
+#include "core/base/fs.h"
+#include "tests/unit/unit.h"
+
+/* A ustar block for one entry, then its body, padded: to write archives no packer would. */
+static size_t put_entry(char *at, const char *name, char type, const char *link, const char *body)
+{
+    size_t n = strlen(body);
+    memset(at, 0, 512);
+    snprintf(at, 100, "%s", name);
+    snprintf(at + 100, 8, "%07o", 0644);
+    snprintf(at + 108, 8, "%07o", 0);
+    snprintf(at + 116, 8, "%07o", 0);
+    snprintf(at + 124, 12, "%011o", (unsigned)(n & 0xffff));
+    snprintf(at + 136, 12, "%011o", 0);
+    at[156] = type;
+    snprintf(at + 157, 100, "%s", link);
+    memcpy(at + 257, "ustar\00000", 8);
+    memset(at + 148, ' ', 8);
+    unsigned sum = 0;
+    for (int i = 0; i < 512; i++)
+        sum += (unsigned char)at[i];
+    snprintf(at + 148, 8, "%06o", sum);
+    memcpy(at + 512, body, n);
+    return 512 + (n + 511) / 512 * 512;
+}
+
+struct row {
+    const char *what, *name;
+    char type;
+    const char *link;
+    enum hc_rc memory, folder;
+    const char *says;
+};
+static const struct row rows[] = {
+    { "plain", "c/Chart.yaml", '0', "", HC_OK, HC_OK, NULL },
+    { "cleaned", "./c//templates/./x", '0', "", HC_OK, HC_OK, NULL },
+    { "dots in a name", "c/..x/a..b", '0', "", HC_OK, HC_OK, NULL },
+    { "climbs", "../x", '0', "", HC_E_INPUT, HC_E_INPUT, "climbs out" },
+    { "climbs within", "c/../../x", '0', "", HC_E_INPUT, HC_E_INPUT, "climbs out" },
+    { "climbs, Windows", "c\\..\\..\\x", '0', "", HC_E_INPUT, HC_E_INPUT, "climbs out" },
+    { "absolute", "/etc/passwd", '0', "", HC_E_INPUT, HC_E_INPUT, "absolute" },
+    { "drive", "c:/x", '0', "", HC_E_INPUT, HC_E_INPUT, "absolute" },
+    { "link inside", "c/d/l", '2', "../x", HC_OK, HC_OK, NULL },
+    { "link leaves", "c/l", '2', "../../x", HC_E_INPUT, HC_E_INPUT, "leaves the archive" },
+    { "link leaves late", "c/l", '2', "d/../../../x", HC_E_INPUT, HC_E_INPUT, "leaves the archive" },
+    { "link absolute", "c/l", '2', "/etc/passwd", HC_E_INPUT, HC_E_INPUT, "leaves the archive" },
+    { "link empty", "c/l", '2', "", HC_E_INPUT, HC_E_INPUT, "leaves the archive" },
+    { "hard link", "c/l", '1', "c/x", HC_E_INPUT, HC_E_INPUT, "hard link" },
+    { "device", "c/l", '3', "", HC_E_INPUT, HC_E_INPUT, "device" },
+    { "pipe", "c/l", '6', "", HC_E_INPUT, HC_E_INPUT, "device" },
+};
+
+static void paths_and_links(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        char tar[8192] = { 0 };
+        size_t n = put_entry(tar, rows[i].name, rows[i].type, rows[i].link, rows[i].type == '0' ? "hello" : "");
+        hc_str packed = { 0 };
+        struct hc_err err = HC_ERR_INIT;
+        assert_int_equal(hc_gzip(a, (hc_str){ tar, n + 1024 }, 6, &packed, &err), HC_OK);
+        struct hc_unpacked *files = NULL;
+        size_t files_n = 0;
+        enum hc_rc rc = hc_unpack_memory(a, packed, NULL, &files, &files_n, &err);
+        if (rc != rows[i].memory)
+            fail_msg("%s: %s", rows[i].what, err.msg);
+        if (rc == HC_OK)
+            assert_int_equal(files_n, 1);
+        else if (!strstr(err.msg, rows[i].says))
+            fail_msg("%s: %s", rows[i].what, err.msg);
+        char dir[] = "/tmp/hc-unpack-XXXXXX";
+        assert_non_null(mkdtemp(dir));
+        rc = hc_unpack_to_dir(packed, dir, NULL, &err);
+        hc_remove_tree(dir, NULL);
+        if (rc != rows[i].folder)
+            fail_msg("%s, to a folder: %s", rows[i].what, err.msg);
+    }
+}
+
+static void reads_names_and_bodies(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    static char big[200000];
+    memset(big, 'x', sizeof(big));
+    char deep[301];
+    memset(deep, 'd', 300);
+    deep[300] = '\0';
+    deep[150] = '/';
+    const struct hc_unpacked in[] = {
+        { HC_S("c/Chart.yaml"), HC_S("name: c\n"), 0644 },
+        { HC_S("c/files/\xc3\xa9\xe4\xb8\xad.txt"), HC_S("unicode name"), 0644 },
+        { hc_str_of(deep), { big, sizeof(big) }, 0755 },
+        { HC_S("c/empty"), HC_S(""), 0644 },
+    };
+    struct hc_err err = HC_ERR_INIT;
+    hc_str one, two;
+    assert_int_equal(hc_pack_memory(a, in, HC_LEN(in), 1700000000, &one, &err), HC_OK);
+    assert_int_equal(hc_pack_memory(a, in, HC_LEN(in), 1700000000, &two, &err), HC_OK);
+    assert_true(hc_str_eq(one, two));
+    struct hc_unpacked *out = NULL;
+    size_t n = 0;
+    assert_int_equal(hc_unpack_memory(a, one, NULL, &out, &n, &err), HC_OK);
+    assert_int_equal(n, HC_LEN(in));
+    for (size_t i = 0; i < n; i++) {
+        assert_true(hc_str_eq(out[i].name, in[i].name));
+        assert_true(hc_str_eq(out[i].body, in[i].body));
+        assert_int_equal(out[i].mode, in[i].mode);
+    }
+    char dir[] = "/tmp/hc-unpack-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(hc_unpack_to_dir(one, dir, NULL, &err), HC_OK);
+    char path[512];
+    snprintf(path, sizeof(path), "%s/%s", dir, deep);
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, sizeof(big));
+    assert_int_equal(st.st_mode & 0777 & 0100, 0100);
+    hc_remove_tree(dir, NULL);
+}
+
+static void links_cannot_be_written_through(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    char tar[8192] = { 0 };
+    size_t n = put_entry(tar, "c/d/up", '2', "..", "");
+    n += put_entry(tar + n, "c/d/up/x", '0', "", "body");
+    char dir[] = "/tmp/hc-unpack-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    struct hc_err err = HC_ERR_INIT;
+    assert_int_equal(hc_unpack_to_dir((hc_str){ tar, n + 1024 }, dir, NULL, &err), HC_E_INPUT);
+    assert_non_null(strstr(err.msg, "through a link"));
+    hc_remove_tree(dir, NULL);
+}
+
+static void limits_and_broken_input(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    static char zeros[4 << 20];
+    const struct hc_unpacked in[] = { { HC_S("c/a"), { zeros, sizeof(zeros) }, 0644 },
+                                      { HC_S("c/b"), HC_S("b"), 0644 } };
+    struct hc_err err = HC_ERR_INIT;
+    hc_str packed;
+    struct hc_unpacked *out = NULL;
+    size_t n = 0;
+    assert_int_equal(hc_pack_memory(a, in, 2, 0, &packed, &err), HC_OK);
+    const struct hc_unpack_limits few_bytes = { .bytes = 1 << 20, .entries = 10 }, few_files = { .entries = 1 };
+    assert_int_equal(hc_unpack_memory(a, packed, &few_bytes, &out, &n, &err), HC_E_LIMIT);
+    assert_int_equal(hc_unpack_memory(a, packed, &few_files, &out, &n, &err), HC_E_LIMIT);
+    assert_non_null(strstr(err.msg, "more than the 1 files"));
+    assert_null(out);
+    for (size_t cut = 0; cut < packed.n; cut += cut < 64 ? 1 : 97) {
+        assert_int_not_equal(hc_unpack_memory(a, hc_str_sub(packed, 0, cut), NULL, &out, &n, &err), HC_OK);
+        assert_null(out);
+    }
+    assert_int_equal(hc_unpack_memory(a, HC_S("replicas: 2\n"), NULL, &out, &n, &err), HC_E_INPUT);
+    char text[2048];
+    memset(text, 'a', sizeof(text));
+    assert_int_equal(hc_unpack_memory(a, (hc_str){ text, sizeof(text) }, NULL, &out, &n, &err), HC_E_INPUT);
+    assert_non_null(strstr(err.msg, "gzipped archive"));
+}
+
+static void gzip_round_trips(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_err err = HC_ERR_INIT;
+    hc_str packed, back, two[3] = { { 0 } };
+    assert_int_equal(hc_gzip(a, HC_S("hello hello hello"), 9, &packed, &err), HC_OK);
+    assert_int_equal(hc_gunzip(a, packed, 100, &back, &err), HC_OK);
+    assert_true(hc_str_eq(back, HC_S("hello hello hello")));
+    two[0] = two[1] = packed;
+    assert_int_equal(hc_gunzip(a, hc_arena_cat(a, 2, two), 100, &back, &err), HC_OK); /* two members */
+    assert_true(hc_str_eq(back, HC_S("hello hello hellohello hello hello")));
+    assert_int_equal(hc_gunzip(a, packed, 16, &back, &err), HC_E_LIMIT);
+    assert_int_equal(hc_gunzip(a, packed, 17, &back, &err), HC_OK);
+    two[1] = HC_S("trailing");
+    assert_int_equal(hc_gunzip(a, hc_arena_cat(a, 2, two), 100, &back, &err), HC_E_INPUT);
+    char *lie = hc_arena_strz(a, packed); /* the trailer's length is part of what is checked */
+    lie[packed.n - 4] = 3;
+    assert_int_equal(hc_gunzip(a, (hc_str){ lie, packed.n }, 100, &back, &err), HC_E_INPUT);
+    assert_int_equal(hc_gzip(a, HC_S(""), 6, &packed, &err), HC_OK);
+    assert_int_equal(hc_gunzip(a, packed, 100, &back, &err), HC_OK);
+    assert_int_equal(back.n, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(paths_and_links),         cmocka_unit_test(reads_names_and_bodies),
+        cmocka_unit_test(limits_and_broken_input), cmocka_unit_test(links_cannot_be_written_through),
+        cmocka_unit_test(gzip_round_trips),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
