@@ -4,7 +4,15 @@
  *
  * A loop is one thread with one multi handle: HTTP/2, connection reuse, deadlines. Any thread hands requests
  * over; the answer comes by callback on the loop's thread (hc_http_start) or the caller blocks under the
- * request's deadline (hc_http_do). Credentials are never sent to another host on a redirect.
+ * request's deadline (hc_http_do).
+ *
+ * Redirects are followed here, not by the library: to another scheme, host or port only the headers that
+ * describe the answer wanted (Accept, Range, ...) and the trust go along, never Authorization, cookies, any
+ * header not known to be harmless, a client certificate, or a body. A connection that the server closed while it
+ * was idle may make a request travel twice before the first byte of an answer, whatever its method.
+ *
+ * Proxies come from the environment by Go's rules: HTTP_PROXY, HTTPS_PROXY, NO_PROXY in either case, and
+ * localhost and loopback addresses always go direct.
  */
 #include "core/base/arena.h"
 #include "core/base/buf.h"
@@ -18,8 +26,9 @@ void hc_http_free(struct hc_http *h); /* ends all requests with HC_E_AGAIN "stop
 
 struct hc_http_tls_options {
     hc_str ca_pem, cert_pem, key_pem; /* PEM text; absent ca: the system's */
-    hc_str server_name;
+    hc_str server_name;               /* expected in the certificate instead of the URL's host */
     bool insecure_skip_verify;
+    bool ca_with_system; /* ca_pem is trusted beside the system's instead of alone (Flux certSecretRef) */
 };
 HC_MUST_USE struct hc_http_tls *hc_http_tls_new(const struct hc_http_tls_options *o);
 struct hc_http_tls *hc_http_tls_ref(struct hc_http_tls *t);
@@ -35,12 +44,12 @@ struct hc_http_request {
     int64_t timeout_ms;         /* whole request; 0: 30 s; -1: none (watches) */
     int64_t connect_timeout_ms; /* 0: 10 s */
     int64_t idle_timeout_ms;    /* no byte for this long ends it; 0: off */
-    size_t max_bytes;           /* of the answer; 0: HC_MAX_RESPONSE_BYTES */
+    size_t max_bytes;           /* of the answer, streamed too; 0: HC_MAX_RESPONSE_BYTES; SIZE_MAX: none */
     int max_redirects;          /* 0: follow none; -1: HC_MAX_REDIRECTS */
     bool http1_only, accept_gzip;
     /* Streamed answers: called on the loop's thread with each piece of a 2xx body; false ends the request. */
     bool (*on_data)(void *ctx, const char *p, size_t n);
-    void *ctx;
+    void *ctx; /* of on_data and of hc_http_start's on_done */
 };
 
 struct hc_http_response {
@@ -61,7 +70,8 @@ enum hc_rc hc_http_do(struct hc_http *h, struct hc_arena *a, const struct hc_htt
 
 /* Hands over and returns. `on_done` is called exactly once, on the loop's thread, and must not block; `response` and
  * `err` are borrowed for the call. The call may be cancelled (then on_done comes with HC_E_AGAIN "cancelled") and
- * must be released with hc_http_unref; NULL: no memory, on_done is not called. */
+ * must be released with hc_http_unref; NULL: no memory or the loop is ending, on_done is not called. The call may
+ * be cancelled and released from any thread, the loop's own included, also after hc_http_free. */
 struct hc_http_call;
 HC_MUST_USE struct hc_http_call *hc_http_start(struct hc_http *h, const struct hc_http_request *req,
                                                void (*on_done)(void *ctx, enum hc_rc rc,

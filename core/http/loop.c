@@ -1,0 +1,346 @@
+/*
+ * One thread, one multi handle. Other threads put calls on a locked list and wake the loop; everything that
+ * touches libcurl but the wake-up happens on the loop's thread, with all signals blocked (a broken pipe is then an
+ * error of a write, not the end of the process).
+ *
+ * A call holds a reference on the loop's memory, so a late cancel or unref finds a lock to take. Deadlines of
+ * connecting and of the whole are libcurl's; the idle one is ours, looked at when the earliest of them may be due.
+ */
+#include <signal.h>
+#include <stdlib.h>
+
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+#include "core/http/http_impl.h"
+
+static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+static CURLcode curl_ready;
+
+static void init_curl(void)
+{
+    curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static bool on_loop(const struct hc_http *h)
+{
+    return pthread_equal(pthread_self(), h->thread);
+}
+
+/* ---- calls on the loop's thread ------------------------------------------------------------------ */
+
+static void link_active(struct hc_http *h, struct hc_http_call *c)
+{
+    c->prev = NULL;
+    c->next = h->active;
+    if (h->active)
+        h->active->prev = c;
+    h->active = c;
+}
+
+static void unlink_active(struct hc_http *h, struct hc_http_call *c)
+{
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        h->active = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    c->next = c->prev = NULL;
+}
+
+/* The one place where a call ends. */
+static void done(struct hc_http *h, struct hc_http_call *c)
+{
+    if (c->easy) {
+        curl_multi_remove_handle(h->multi, c->easy);
+        curl_easy_cleanup(c->easy);
+        c->easy = NULL;
+    }
+    unlink_active(h, c);
+    pthread_mutex_lock(&h->mu);
+    c->state = CALL_DONE;
+    pthread_mutex_unlock(&h->mu);
+    c->on_done(c->done_ctx, c->rc, &c->response, &c->err);
+    hc_http_unref(c);
+}
+
+static void add(struct hc_http *h, struct hc_http_call *c)
+{
+    atomic_fetch_add_explicit(&h->requests, 1, memory_order_relaxed);
+    c->last_byte_ms = hc_mono_ms();
+    c->last_upload = 0;
+    if (c->idle_timeout_ms > 0)
+        h->next_idle_ms = HC_MIN(h->next_idle_ms, c->last_byte_ms + c->idle_timeout_ms);
+    CURLMcode m = curl_multi_add_handle(h->multi, c->easy);
+    if (m != CURLM_OK) {
+        call_end(c, m == CURLM_OUT_OF_MEMORY ? HC_E_NOMEM : HC_E_BUG, curl_multi_strerror(m));
+        done(h, c);
+    }
+}
+
+static void start(struct hc_http *h, struct hc_http_call *c)
+{
+    link_active(h, c);
+    if (call_prepare(c) == HC_OK)
+        add(h, c);
+    else
+        done(h, c);
+}
+
+static void reap(struct hc_http *h)
+{
+    CURLMsg *msg;
+    int left;
+    while ((msg = curl_multi_info_read(h->multi, &left))) {
+        if (msg->msg != CURLMSG_DONE)
+            continue;
+        CURLcode code = msg->data.result;
+        struct hc_http_call *c = NULL;
+        curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&c);
+        call_finish(c, code);
+        if (c->rc == HC_OK && call_redirect(c)) {
+            curl_multi_remove_handle(h->multi, c->easy);
+            add(h, c);
+        } else {
+            done(h, c);
+        }
+    }
+}
+
+/* Ends calls that saw no byte for too long and finds the next moment to look. */
+static void end_idle(struct hc_http *h, int64_t now)
+{
+    if (now < h->next_idle_ms)
+        return;
+    h->next_idle_ms = INT64_MAX;
+    for (struct hc_http_call *c = h->active, *next; c; c = next) {
+        next = c->next;
+        if (c->idle_timeout_ms <= 0)
+            continue;
+        curl_off_t sent = 0;
+        curl_easy_getinfo(c->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+        if (sent != c->last_upload) {
+            c->last_upload = sent;
+            c->last_byte_ms = now;
+        }
+        if (now - c->last_byte_ms >= c->idle_timeout_ms) {
+            char why[80];
+            snprintf(why, sizeof(why), "no byte for %" PRId64 " ms", c->idle_timeout_ms);
+            call_end(c, HC_E_AGAIN, why);
+            done(h, c);
+        } else {
+            h->next_idle_ms = HC_MIN(h->next_idle_ms, c->last_byte_ms + c->idle_timeout_ms);
+        }
+    }
+}
+
+static void *run(void *arg)
+{
+    struct hc_http *h = arg;
+    for (;;) {
+        pthread_mutex_lock(&h->mu);
+        struct hc_http_call *in = h->in_first, *cancels = h->cancels;
+        h->in_first = h->in_last = h->cancels = NULL;
+        bool stop = h->stop;
+        for (struct hc_http_call *c = in; c; c = c->next)
+            c->state = CALL_ACTIVE;
+        pthread_mutex_unlock(&h->mu);
+
+        for (struct hc_http_call *c = in, *next; c; c = next) {
+            next = c->next;
+            start(h, c);
+        }
+        for (struct hc_http_call *c = cancels, *next; c; c = next) {
+            next = c->next_cancel;
+            if (c->state == CALL_ACTIVE) { /* only this thread changes it from here on */
+                call_end(c, HC_E_AGAIN, "cancelled");
+                done(h, c);
+            }
+            hc_http_unref(c);
+        }
+        if (stop)
+            break;
+        int running;
+        curl_multi_perform(h->multi, &running);
+        reap(h);
+        int64_t now = hc_mono_ms();
+        end_idle(h, now);
+
+        pthread_mutex_lock(&h->mu);
+        bool more = h->in_first || h->cancels || h->stop;
+        pthread_mutex_unlock(&h->mu);
+        int64_t wait = more ? 0 : HC_MIN(HC_MAX(h->next_idle_ms - now, 0), 60000);
+        curl_multi_poll(h->multi, NULL, 0, (int)wait, NULL);
+    }
+    while (h->active) {
+        call_end(h->active, HC_E_AGAIN, "stopped");
+        done(h, h->active);
+    }
+    curl_multi_cleanup(h->multi);
+    return NULL;
+}
+
+/* ---- any thread ---------------------------------------------------------------------------------- */
+
+struct hc_http *hc_http_new(struct hc_err *err)
+{
+    pthread_once(&curl_once, init_curl);
+    if (curl_ready != CURLE_OK) {
+        hc_fail(err, HC_E_BUG, "HTTP library cannot start: %s", curl_easy_strerror(curl_ready));
+        return NULL;
+    }
+    struct hc_http *h = hc_calloc(1, sizeof(*h));
+    if (!h || !(h->multi = curl_multi_init())) {
+        hc_fail_nomem(err);
+        free(h);
+        return NULL;
+    }
+    curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+    /* The server's own limit counts; a full connection gets a second one beside it. */
+    curl_multi_setopt(h->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, 1000L);
+    curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, 64L);
+    atomic_init(&h->refs, 1);
+    pthread_mutex_init(&h->mu, NULL);
+    h->next_idle_ms = INT64_MAX;
+
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_mutex_lock(&h->mu); /* h->thread is written before the loop reads it */
+    int failed = pthread_create(&h->thread, NULL, run, h);
+    pthread_mutex_unlock(&h->mu);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed) {
+        hc_fail(err, HC_E_AGAIN, "HTTP thread cannot start: %s", strerror(failed));
+        curl_multi_cleanup(h->multi);
+        http_unref(h);
+        return NULL;
+    }
+    return h;
+}
+
+void http_unref(struct hc_http *h)
+{
+    if (atomic_fetch_sub(&h->refs, 1) != 1)
+        return;
+    pthread_mutex_destroy(&h->mu);
+    free(h);
+}
+
+void hc_http_free(struct hc_http *h)
+{
+    if (!h)
+        return;
+    pthread_mutex_lock(&h->mu);
+    h->stop = true;
+    curl_multi_wakeup(h->multi); /* under the lock: once the loop has seen `stop` the handle may be gone */
+    pthread_mutex_unlock(&h->mu);
+    pthread_join(h->thread, NULL);
+    http_unref(h);
+}
+
+uint64_t hc_http_requests(const struct hc_http *h)
+{
+    return atomic_load_explicit(&h->requests, memory_order_relaxed);
+}
+
+static bool hand_over(struct hc_http *h, struct hc_http_call *c)
+{
+    pthread_mutex_lock(&h->mu);
+    bool stop = h->stop, first = !h->in_first && !h->cancels;
+    if (!stop) {
+        atomic_fetch_add(&c->refs, 1);
+        if (h->in_last)
+            h->in_last->next = c;
+        else
+            h->in_first = c;
+        h->in_last = c;
+        if (first && !on_loop(h)) /* under the lock: the loop cannot end and free the handle meanwhile */
+            curl_multi_wakeup(h->multi);
+    }
+    pthread_mutex_unlock(&h->mu);
+    return !stop;
+}
+
+struct hc_http_call *hc_http_start(struct hc_http *h, const struct hc_http_request *req,
+                                   void (*on_done)(void *ctx, enum hc_rc rc,
+                                                   const struct hc_http_response *response,
+                                                   const struct hc_err *err))
+{
+    struct hc_http_call *c = call_new(h, req);
+    if (!c)
+        return NULL;
+    c->on_done = on_done;
+    c->done_ctx = req->ctx;
+    if (hand_over(h, c))
+        return c;
+    hc_http_unref(c);
+    return NULL;
+}
+
+void hc_http_cancel(struct hc_http_call *c)
+{
+    struct hc_http *h = c->h;
+    pthread_mutex_lock(&h->mu);
+    if (c->state != CALL_DONE && !c->cancelling && !h->stop) {
+        c->cancelling = true;
+        atomic_fetch_add(&c->refs, 1);
+        c->next_cancel = h->cancels;
+        bool first = !h->in_first && !h->cancels;
+        h->cancels = c;
+        if (first && !on_loop(h))
+            curl_multi_wakeup(h->multi);
+    }
+    pthread_mutex_unlock(&h->mu);
+}
+
+/* ---- blocking ------------------------------------------------------------------------------------ */
+
+struct waiting {
+    pthread_mutex_t mu;
+    pthread_cond_t cond;
+    bool done;
+};
+
+static void wake(void *ctx, enum hc_rc rc, const struct hc_http_response *response, const struct hc_err *err)
+{
+    (void)rc, (void)response, (void)err;
+    struct waiting *w = ctx;
+    pthread_mutex_lock(&w->mu);
+    w->done = true;
+    pthread_cond_signal(&w->cond);
+    pthread_mutex_unlock(&w->mu);
+}
+
+enum hc_rc hc_http_do(struct hc_http *h, struct hc_arena *a, const struct hc_http_request *req,
+                      struct hc_http_response *out, struct hc_err *err)
+{
+    *out = (struct hc_http_response){ 0 };
+    if (on_loop(h))
+        return hc_fail(err, HC_E_BUG, "a blocking HTTP request was made from a callback of the HTTP loop");
+    struct hc_http_call *c = call_new(h, req);
+    if (!c)
+        return hc_fail_nomem(err);
+    struct waiting w = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false };
+    c->on_done = wake;
+    c->done_ctx = &w;
+    if (!hand_over(h, c)) {
+        hc_http_unref(c);
+        return hc_fail(err, HC_E_AGAIN, "stopped");
+    }
+    pthread_mutex_lock(&w.mu);
+    while (!w.done)
+        pthread_cond_wait(&w.cond, &w.mu);
+    pthread_mutex_unlock(&w.mu);
+    enum hc_rc rc = c->rc;
+    *out = c->response;
+    out->body = out->body.n ? hc_arena_str(a, out->body) : HC_S("");
+    out->headers = hc_arena_str(a, out->headers);
+    out->effective_url = hc_arena_strz(a, hc_str_of(c->url));
+    if (rc != HC_OK)
+        hc_err_copy(err, &c->err);
+    else if (hc_arena_spent(a))
+        rc = hc_arena_check(a, err, "HTTP answer");
+    hc_http_unref(c);
+    return rc;
+}
