@@ -27,11 +27,10 @@ enum hc_head {
 };
 /* How far a pending, uninstalling or tested record has come; kept in the record's mark. */
 enum hc_stage {
-    HC_STAGE_PRE,    /* pre-install, -upgrade, -rollback, -delete hooks */
-    HC_STAGE_APPLY,  /* send the objects; uninstall: delete them */
+    HC_STAGE_PRE,    /* pre-install, -upgrade, -rollback, -delete hooks; then the objects are sent (or deleted) */
     HC_STAGE_WAIT,   /* until they are ready; uninstall: gone */
     HC_STAGE_POST,   /* post-* hooks */
-    HC_STAGE_BROKEN, /* the uninstall (or the test run) ended with a failure; the mark says why */
+    HC_STAGE_BROKEN, /* the uninstall ended with a failure; the mark says why */
     HC_STAGE_TEST,   /* test hooks */
     HC_STAGE_END,    /* nothing under way */
 };
@@ -62,15 +61,18 @@ enum hc_strategy { HC_STRATEGY_ROLLBACK, HC_STRATEGY_UNINSTALL, HC_STRATEGY_RETR
 struct hc_seen {
     enum hc_goal goal;
     enum hc_head head;
-    bool asked;        /* one shot: this very call was told to begin something and has not begun */
-    bool busy;         /* a pending head whose maker is still at work (one-shot callers only) */
+    bool one_shot;     /* a command: ends instead of waiting for other inputs */
+    bool asked;        /* a command that has not begun yet what it was told to do */
+    bool busy;         /* a pending head whose maker may still be at work (commands only) */
+    bool refused;      /* the revision cannot be rendered or its record not be stored: nothing can be done now */
     bool want_changed; /* the head is not what is desired (a pending one: not what it was begun for) */
     bool rolling_back; /* the head was made by a rollback */
     bool prepared;     /* namespace and CRDs are in place */
     bool preparing;    /* they were sent, and are not established yet */
-    bool applied;      /* of this revision: all objects were sent and answered */
-    bool fault;        /* the last action failed in a way no repetition mends */
+    bool applied;      /* of this revision: all objects were sent (deleted) and answered */
+    bool fault;        /* sending, deleting or correcting failed in a way no repetition mends */
     bool hooks_off, wait_off;
+    bool post_hooks; /* there are hooks of the stage behind the wait */
     enum hc_stage stage;
     enum hc_hook_seen hook;
     enum hc_objects_seen objects;
@@ -85,8 +87,8 @@ struct hc_seen {
     bool remediate_last;       /* also when no retry is left */
     bool rollback_target;      /* a revision to go back to exists */
     int64_t now_ms;            /* since 1970 */
-    int64_t deadline_ms;       /* of the stage or of the running hook */
-    int64_t retry_ms;          /* HC_STRATEGY_RETRY: not before */
+    int64_t deadline_ms;       /* of the stage, of the preparation or of the running hook */
+    int64_t retry_ms;          /* HC_STRATEGY_RETRY, a broken uninstall: not before; 0: not by itself */
     int64_t resync_ms;         /* in sync: look again then; 0: never */
 };
 
@@ -120,11 +122,12 @@ enum hc_verdict {
     HC_WAIT,    /* look again at until_ms (0: only on a change) or when an object changes */
     HC_DONE,    /* the goal is reached; until_ms: resync, 0: none */
     HC_STALLED, /* only a change of the inputs helps */
-    HC_ENDED,   /* a one-shot call ended with a failure */
+    HC_ENDED,   /* a command ended with a failure */
 };
 struct hc_todo {
     enum hc_act act;
     enum hc_verdict verdict;
+    enum hc_stage stage; /* HC_ACT_STAGE: this one */
     int64_t until_ms;
     const char *why; /* a literal, for the log and the status */
 };

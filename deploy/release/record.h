@@ -56,7 +56,7 @@ struct hc_record {
 
 /* The label and payload forms, shared by the drivers. */
 #define HC_RECORD_TYPE "helm.sh/release.v1"
-#define HC_RECORD_MARK "helmctl.io/progress"
+#define HC_RECORD_MARK "release.helmctl.dev/progress"
 hc_str hc_record_storage_name(struct hc_arena *a, hc_str name, int64_t revision);
 
 /* JSON of Helm 4.3.1's Release struct: its field order, escaping and zero rules. */
