@@ -1,0 +1,98 @@
+#pragma once
+/*
+ * charts-fetch/source/source.h - where charts, values and manifests come from
+ *
+ * Every source ends in an artifact: one file in the store, a revision as Flux spells it, and metadata. A fetch that
+ * finds nothing new says so and transfers nothing. All of them block under env->timeout_ms, keep no state between
+ * calls, and any thread may call them. Errors name host, phase and remedy, never a credential: HC_E_AGAIN may be tried
+ * again, HC_E_INPUT needs a person, HC_E_NOTFOUND: no such branch, chart, version, tag.
+ */
+#include "charts-fetch/cache/store.h"
+#include "core/http/http.h"
+#include "core/value/value.h"
+
+struct hc_source_env {
+    struct hc_http *http;
+    struct hc_store *store;
+    int64_t timeout_ms; /* of the whole fetch; 0: 60 s */
+    const char *proxy;  /* URL with credentials or NULL */
+    size_t max_bytes;   /* of what is transferred; 0: the limits' */
+};
+
+/* What was in the object's secrets; absent fields are not used. Borrowed for the call. */
+struct hc_source_auth {
+    hc_str username, password; /* basic */
+    hc_str bearer;             /* HTTP bearer token */
+    hc_str ssh_key, ssh_key_password, known_hosts;
+    hc_str ca_pem, cert_pem, key_pem; /* TLS */
+    hc_str docker_config;             /* .dockerconfigjson */
+    bool pass_credentials;            /* Helm repositories: to chart URLs of other hosts too */
+    bool plain_http;                  /* OCI: insecure */
+};
+
+struct hc_artifact {
+    bool unchanged;  /* nothing was transferred: the other fields (but revision) are empty */
+    hc_str revision; /* "main@sha1:<40>", "6.14.1@sha256:<64>", "sha256:<64>", "6.14.1" */
+    hc_str digest;   /* of the file in the store: "sha256:<64>" */
+    uint64_t size;
+    struct hc_val *metadata; /* texts (OCI annotations), or NULL */
+};
+
+/* ---- Git: GitRepository ------------------------------------------------------------------------------ */
+
+struct hc_git_spec {
+    const char *url;                          /* http, https, ssh */
+    hc_str branch, tag, semver, name, commit; /* commit > name > semver > tag > branch; none: branch master */
+    hc_str ignore; /* spec.ignore, gitignore grammar; absent: the built-in list and .sourceignore files */
+};
+/* `known`: the revision at hand, absent: none. The artifact is a .tar.gz of the tree without .git. */
+enum hc_rc hc_git_fetch(const struct hc_source_env *env, struct hc_arena *a, const struct hc_git_spec *spec,
+                        const struct hc_source_auth *auth, hc_str known, struct hc_artifact *out,
+                        struct hc_err *err);
+
+/* ---- Helm HTTP repositories: HelmRepository -------------------------------------------------------------- */
+
+/* The index into the store. `known`: the digest at hand; an unchanged index (ETag is asked first where the server gave
+ * one in `etag`, in and out, may be NULL) gives unchanged. Revision is the digest. */
+enum hc_rc hc_helmrepo_index(const struct hc_source_env *env, struct hc_arena *a, const char *url,
+                             const struct hc_source_auth *auth, hc_str known, hc_str *etag, struct hc_artifact *out,
+                             struct hc_err *err);
+
+struct hc_chart_entry {
+    hc_str name, version, url; /* url absolute, or relative to the repository */
+    hc_str digest;             /* hex or "sha256:hex", absent: the index has none */
+    hc_str app_version;
+};
+/* The newest version in `index` (the file's text) that fits `range` ("" and "*": any release), streamed. */
+enum hc_rc hc_helmrepo_find(struct hc_arena *a, hc_str index, hc_str chart, hc_str range,
+                            struct hc_chart_entry *out, struct hc_err *err);
+/* The chart's archive into the store; the digest must be the index's. Revision is the version. */
+enum hc_rc hc_helmrepo_chart(const struct hc_source_env *env, struct hc_arena *a, const char *repo_url,
+                             const struct hc_source_auth *auth, const struct hc_chart_entry *entry,
+                             struct hc_artifact *out, struct hc_err *err);
+
+/* ---- OCI registries: OCIRepository, oci:// HelmRepository ------------------------------------------------ */
+
+struct hc_oci_spec {
+    const char *url;                           /* "oci://host[:port]/path" */
+    hc_str tag, semver, semver_filter, digest; /* digest > semver > tag; none: latest */
+    hc_str media_type; /* layerSelector; absent: the first layer, a chart layer if there is one */
+    bool copy;         /* layerSelector.operation copy: the layer as it is */
+    hc_str ignore;
+};
+/* Revision "tag@sha256:<manifest>". Layers that are Helm charts are kept as they are (copy); others are repacked
+ * reproducibly without what `ignore` names. */
+enum hc_rc hc_oci_fetch(const struct hc_source_env *env, struct hc_arena *a, const struct hc_oci_spec *spec,
+                        const struct hc_source_auth *auth, hc_str known, struct hc_artifact *out,
+                        struct hc_err *err);
+/* A chart by version range out of oci://REPO/CHART: `url` names both. Revision is the version. */
+enum hc_rc hc_oci_chart(const struct hc_source_env *env, struct hc_arena *a, const char *url, hc_str range,
+                        const struct hc_source_auth *auth, hc_str known, struct hc_artifact *out,
+                        struct hc_err *err);
+
+/* ---- folders -------------------------------------------------------------------------------------------- */
+
+/* A tree on disk to a reproducible .tar.gz in the store: sorted, no owner, one time; leaves out what the gitignore
+ * lines `ignore` name (absent: built-in list and .sourceignore). Links that leave the tree are refused. */
+enum hc_rc hc_tree_pack(struct hc_store *store, struct hc_arena *a, const char *dir, hc_str ignore,
+                        hc_str *out_digest, uint64_t *out_size, struct hc_err *err);
