@@ -1,0 +1,100 @@
+#pragma once
+/*
+ * templating/overlay/overlay.h - from chart defaults and user input to the values each chart is rendered with
+ *
+ * Three steps, each usable alone: user input to one tree (files, --set and its family, D1-D3), one tree and
+ * a chart to a tree of enabled charts with their values (dependencies, import-values, coalescing, D4-D5), and
+ * the check against values.schema.json (D6). Nothing is fetched; files that the user names are read through a
+ * port. The chart stays as it is: all that changes lives in the caller's arena.
+ */
+#include "charts-fetch/chart/chart.h"
+#include "core/base/buf.h"
+
+/* ---- user input ---------------------------------------------------------------------------------- */
+
+enum hc_set_kind { HC_SET_JSON, HC_SET_PLAIN, HC_SET_STRING, HC_SET_FILE, HC_SET_LITERAL };
+
+struct hc_set_arg {
+    enum hc_set_kind kind;
+    hc_str text; /* "a.b=c,d[0]=e" as it stood on the command line */
+};
+
+/* Reads what -f and --set-file name. */
+struct hc_values_port {
+    enum hc_rc (*read)(void *ctx, struct hc_arena *a, hc_str path, hc_str *out, struct hc_err *err);
+    void *ctx;
+};
+
+struct hc_setargs {
+    const hc_str *files; /* -f, left to right */
+    size_t files_n;
+    const struct hc_set_arg *sets; /* in the order of the command line; applied by kind (D1) */
+    size_t sets_n;
+    const struct hc_values_port *port; /* NULL: local files, "-" is stdin */
+    bool helm3;                        /* one document a file, no whole-object form of --set-json */
+};
+
+/*
+ * All of it as one tree (a map, maybe empty). `origins` may be NULL; else every node's origin names its layer
+ * (HC_LAYER_FILE with the file's name, HC_LAYER_SET with the flag) and its line stays that of the file. Error
+ * texts are Helm's ("failed parsing --set data: ...", "failed to parse FILE: ...").
+ */
+enum hc_rc hc_setargs_merge(struct hc_arena *a, const struct hc_setargs *args, struct hc_origins *origins,
+                            struct hc_val **out, struct hc_err *err);
+
+/* The values of one text (values.yaml, -f, a ConfigMap's key): a map; empty text and null give an empty one. In
+ * Helm 4 all documents of it are merged, in Helm 3 the first counts (C2.15). Numbers are HC_FLOAT. The error
+ * text is Helm's without the part that names the file. */
+enum hc_rc hc_values_read(struct hc_arena *a, hc_str text, hc_str name, bool helm3, struct hc_val **out,
+                          struct hc_err *err);
+
+/* One argument of the --set family into `tree`, which is changed. New nodes get `origin`. */
+enum hc_rc hc_set_apply(struct hc_arena *a, struct hc_val *tree, const struct hc_set_arg *arg,
+                        const struct hc_values_port *port, uint32_t origin, struct hc_err *err);
+
+/* ---- charts with their values -------------------------------------------------------------------- */
+
+/* An enabled chart at its place. */
+struct hc_overlay_chart {
+    const struct hc_chart *chart;
+    /* The alias or the chart's name: .Chart.Name, its section in the parent's values, part of template paths */
+    hc_str name;
+    /* What .Values is for its templates. The very same map stands under `name` in the parent's values, so that
+     * a template which changes one changes the other, as in Helm. */
+    struct hc_val *values;
+    /* What .Chart.Dependencies shows: enabled entries, names replaced by aliases */
+    const struct hc_chart_dep *deps;
+    size_t deps_n;
+    struct hc_overlay_chart *parent; /* NULL: top */
+    struct hc_overlay_chart **subs;  /* Helm's order: unlisted charts first, then as dependencies lists them */
+    size_t subs_n;
+};
+
+struct hc_overlay_opts {
+    bool helm3, skip_schema;
+    /* Not NULL: values that come from charts are stamped too (HC_LAYER_CHART "values.yaml",
+     * "charts/redis/values.yaml"); costs a copy of every default. */
+    struct hc_origins *origins;
+};
+
+struct hc_overlay {
+    struct hc_overlay_chart *root;
+    const hc_str *warnings; /* for stderr; no values in them */
+    size_t warnings_n;
+};
+
+/* `user` may be NULL and is not changed. All results live in `a`. Schema errors start as Helm's: "values don't
+ * meet the specifications of the schema(s) in the following chart(s):\n...". */
+enum hc_rc hc_overlay_process(struct hc_arena *a, const struct hc_chart *chart, const struct hc_val *user,
+                              const struct hc_overlay_opts *opts, struct hc_overlay *out, struct hc_err *err);
+
+/* Fails when a listed dependency is not in charts/ (D5.2); Helm's text. Commands ask before they render. */
+enum hc_rc hc_overlay_check_deps(const struct hc_chart *chart, bool helm3, struct hc_err *err);
+
+/* ---- schema -------------------------------------------------------------------------------------- */
+
+/* Checks `values` against the text of a values.schema.json. HC_E_INPUT with Helm's lines ("- at '/a': got
+ * number, want string") when they do not fit or the schema is none. Those lines are also put into `lines` (may be
+ * NULL), uncut: the error keeps only what fits into it. */
+enum hc_rc hc_schema_check(struct hc_arena *a, hc_str schema, const struct hc_val *values, struct hc_buf *lines,
+                           struct hc_err *err);
