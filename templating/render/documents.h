@@ -54,3 +54,19 @@ hc_str hc_documents_manifest(struct hc_arena *a, const struct hc_documents *d);
 /* Positions in the install and uninstall orders (E3.2, E3.4); unknown kinds come last. */
 int hc_kind_order_install(hc_str kind, bool helm3);
 int hc_kind_order_uninstall(hc_str kind, bool helm3);
+
+/* A rendered file: path as in "# Source:" and its whole text. */
+struct hc_rendered {
+    hc_str path, text;
+};
+
+/*
+ * Splits, reads the heads and sorts. `files` in any order, NOTES.txt files already taken out. A text that is no YAML
+ * is HC_E_INPUT with Helm's text ("YAML parse error on PATH: ..."), file and line. Dropped documents (unknown hooks)
+ * are told in *out_warnings, a list of texts; it may be NULL.
+ */
+enum hc_rc hc_documents_sort(struct hc_arena *a, const struct hc_rendered *files, size_t n, bool helm3,
+                             struct hc_documents *out, struct hc_val *out_warnings, struct hc_err *err);
+
+/* One text into its documents (E1.3). Pieces point into `text`; gives how many. */
+size_t hc_documents_split(struct hc_arena *a, hc_str text, bool helm3, hc_str **out);

@@ -1,0 +1,120 @@
+/*
+ * The head of a manifest, typed as Helm's SimpleHead: a scalar whose field is text keeps a text form (C1.3), names
+ * match without regard to case, anything else is a type error in Go's words.
+ */
+#include "templating/render/head.h"
+
+#include "core/value/json.h"
+#include "core/value/yaml.h"
+
+static enum hc_rc mismatch(struct hc_err *err, const struct hc_val *v, const char *where, const char *type)
+{
+    static const char *const words[] = { "null",   "bool",  "number", "number", "number",
+                                         "string", "array", "object", "object" };
+    return hc_fail_at(
+        err, HC_E_INPUT, HC_S(""), (int)v->line, v->col,
+        "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal %s into Go %s%s of type %s",
+        words[v->kind], *where ? "struct field " : "value", where, type);
+}
+
+static bool scalar_text(struct hc_arena *a, const struct hc_val *v, hc_str *out)
+{
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    switch (hc_kind_of(v)) {
+    case HC_NULL:
+        *out = HC_S("");
+        return true;
+    case HC_STR:
+        *out = hc_get_str(v);
+        return true;
+    case HC_BOOL:
+        *out = v->b ? HC_S("true") : HC_S("false");
+        return true;
+    case HC_INT:
+        hc_buf_printf(&b, "%" PRId64, v->i);
+        break;
+    case HC_UINT:
+        hc_buf_printf(&b, "%" PRIu64, v->u);
+        break;
+    case HC_FLOAT:
+        hc_float_shortest(&b, v->f, 32, 6);
+        break;
+    default:
+        return false;
+    }
+    *out = hc_buf_to_arena(&b, a);
+    return true;
+}
+
+/* The exact name wins over another spelling. */
+static const struct hc_val *field(const struct hc_val *map, const char *name)
+{
+    const struct hc_entry *e = hc_map_find(map, hc_str_of(name));
+    for (size_t i = 0; !e && i < hc_map_len(map); i++)
+        if (hc_str_eq_nocase(hc_map_at(map, i)->key, hc_str_of(name)))
+            e = hc_map_at(map, i);
+    return e ? e->val : NULL;
+}
+
+static enum hc_rc text_field(struct hc_arena *a, const struct hc_val *map, const char *name, const char *where,
+                             hc_str *out, struct hc_err *err)
+{
+    const struct hc_val *v = field(map, name);
+    *out = HC_S("");
+    if (v && !scalar_text(a, v, out))
+        return mismatch(err, v, where, "string");
+    return HC_OK;
+}
+
+static enum hc_rc read_annotations(struct hc_arena *a, const struct hc_val *v, const struct hc_val **out,
+                                   struct hc_err *err)
+{
+    if (hc_is_null(v))
+        return HC_OK;
+    if (!hc_is_map(v))
+        return mismatch(err, v, ".metadata.annotations", "map[string]string");
+    struct hc_val *texts = hc_map_new(a);
+    for (size_t i = 0; i < hc_map_len(v); i++) {
+        const struct hc_entry *e = hc_map_at(v, i);
+        hc_str text;
+        if (!scalar_text(a, e->val, &text))
+            return mismatch(err, e->val, ".metadata.annotations", "string");
+        hc_map_put_ref(a, texts, e->key, hc_str_val_ref(a, text));
+    }
+    *out = texts;
+    return HC_OK;
+}
+
+static enum hc_rc from_tree(struct hc_arena *a, const struct hc_val *doc, struct hc_head *out, struct hc_err *err)
+{
+    if (hc_is_null(doc))
+        return HC_OK;
+    if (!hc_is_map(doc))
+        return mismatch(err, doc, "", "util.SimpleHead");
+    enum hc_rc rc = text_field(a, doc, "apiVersion", "SimpleHead.apiVersion", &out->api_version, err);
+    if (rc == HC_OK)
+        rc = text_field(a, doc, "kind", "SimpleHead.kind", &out->kind, err);
+    const struct hc_val *meta = field(doc, "metadata");
+    if (rc != HC_OK || hc_is_null(meta))
+        return rc;
+    if (!hc_is_map(meta))
+        return mismatch(err, meta, "SimpleHead.metadata",
+                        "struct { Name string \"json:\\\"name\\\"\"; Annotations map[string]string "
+                        "\"json:\\\"annotations\\\"\" }");
+    rc = text_field(a, meta, "name", ".metadata.name", &out->name, err);
+    if (rc == HC_OK)
+        rc = read_annotations(a, field(meta, "annotations"), &out->annotations, err);
+    if (rc == HC_OK && !scalar_text(a, hc_map_getz(meta, "namespace"), &out->ns))
+        out->ns = HC_S("");
+    return rc;
+}
+
+enum hc_rc hc_head_read(struct hc_arena *a, hc_str text, struct hc_head *out, struct hc_err *err)
+{
+    *out = (struct hc_head){ HC_S(""), HC_S(""), HC_S(""), HC_S(""), NULL };
+    struct hc_val *doc = NULL;
+    if (hc_yaml_parse(a, text, HC_S(""), HC_YAML_PLAIN, &doc, err) != HC_OK)
+        return hc_wrap(err, "error converting YAML to JSON");
+    return from_tree(a, doc, out, err);
+}
