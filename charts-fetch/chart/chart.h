@@ -21,8 +21,10 @@ struct hc_chart_dep { /* an entry of Chart.yaml dependencies / requirements.yaml
 struct hc_chart {
     hc_str name, version, app_version, api_version, type, description, kube_version, icon, home;
     bool deprecated;
-    const struct hc_val *metadata; /* Chart.yaml as read (typed reading of scalars, C1.3) */
-    struct hc_val *values;         /* values.yaml, a map (D7.4: empty when absent) */
+    /* Chart.yaml (and requirements.yaml) as Helm's own type writes it to JSON: known fields only, in its order and
+     * under their canonical names, scalars read as text where the field is text (C1.3), empty ones left out */
+    const struct hc_val *metadata;
+    struct hc_val *values; /* values.yaml, a map (D7.4: empty when absent) */
     hc_str values_text;
     hc_str schema;                   /* values.schema.json or absent */
     const struct hc_chart_file *raw; /* every file as loaded, for packaging and the release record */
@@ -43,18 +45,33 @@ struct hc_chart {
     struct hc_arena *arena;  /* top chart only: owns all of this */
 };
 
-/* Loads from files already in memory (paths relative to the chart's root); takes the arena, also on failure. */
-enum hc_rc hc_chart_load_files(struct hc_arena *a, const struct hc_chart_file *files, size_t n,
-                               const struct hc_chart_port *port, struct hc_chart **out, struct hc_err *err);
-/* A folder (with .helmignore). Archives: the caller unpacks (charts-fetch/unpack), strips the first path part and
- * comes here. Sub-chart archives (charts/x.tgz) are read through `unpack`, because this module reads no archive. */
 struct hc_chart_port {
+    /* charts/x.tgz: this module reads no archive. Gives names without the first path part. */
     enum hc_rc (*unpack)(struct hc_arena *a, hc_str archive, struct hc_chart_file **out, size_t *out_n,
                          struct hc_err *err);
+    /* The caller renders once and has no use for a digest, which costs as much as inflating the archive. */
+    bool no_digest;
 };
+
+/*
+ * Loads from files already in memory (paths relative to the chart's root); takes the arena, also on failure.
+ * Archives: charts-fetch/source/local.h unpacks them and comes here. The error's msg is Helm's own ("validation:
+ * chart.metadata.name is required", "cannot load values.yaml: ...", D7), its file and line the place.
+ */
+enum hc_rc hc_chart_load_files(struct hc_arena *a, const struct hc_chart_file *files, size_t n,
+                               const struct hc_chart_port *port, struct hc_chart **out, struct hc_err *err);
+/* A folder (with .helmignore; links are followed, as Helm does). */
 enum hc_rc hc_chart_load_dir(const char *path, const struct hc_chart_port *port, struct hc_chart **out,
                              struct hc_err *err);
+/* Shared by any number of threads; the last unref frees it. Only for top charts. */
 struct hc_chart *hc_chart_ref(struct hc_chart *c);
 void hc_chart_unref(struct hc_chart *c);
 void hc_chart_unref_auto(struct hc_chart **c);
 #define hc_chart_auto hc_chart_unref_auto
+
+/* A values file of one or more documents (C2.15, D2.1), merged in order: always a map. Numbers are floats. Error
+ * texts are Helm's, to be put behind "cannot load values.yaml: " or "failed to parse FILE: ". */
+enum hc_rc hc_values_parse(struct hc_arena *a, hc_str text, hc_str name, struct hc_val **out, struct hc_err *err);
+
+/* Path in templates and "# Source:": "top/charts/sub" (E4.8). */
+hc_str hc_chart_path(struct hc_arena *a, const struct hc_chart *c);

@@ -1,0 +1,10 @@
+#pragma once
+/*
+ * charts-fetch/chart/chart_impl.h - what the files of this folder share
+ */
+#include "charts-fetch/chart/chart.h"
+
+/* Reads Chart.yaml or requirements.yaml over *meta (NULL at first) as Go's decoder reads it into chart.Metadata. */
+enum hc_rc hc_metadata_read(struct hc_arena *a, hc_str text, hc_str name, struct hc_val **meta, struct hc_err *err);
+/* Checks and cleans it (D7.1) and fills the plain fields and dependencies of `c`. */
+enum hc_rc hc_metadata_check(struct hc_arena *a, struct hc_val *meta, struct hc_chart *c, struct hc_err *err);

@@ -1,0 +1,844 @@
+/*
+ * The parser: Go's text/template/parse, token for token, because its error texts are part of what users know
+ * (B13.1). It recurses for blocks and parentheses, under a ceiling, and leaves by longjmp on the first mistake;
+ * all it holds then is one scratch vector, released at the one exit.
+ *
+ * Children are gathered on the scratch vector and copied into the arena when their number is known, so a node
+ * costs one bump of the arena and nothing else.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/limits.h"
+#include "core/base/mem.h"
+#include "templating/syntax/syntax_impl.h"
+
+struct parser {
+    struct hc_arena *a;
+    const struct hc_syntax_port *port;
+    hc_str name;
+    struct lexer lex;
+    struct token tok[3]; /* look-ahead; tok[0] is the last one lexed */
+    int peeked;
+    bool in_action;
+    uint32_t action_pos; /* of the left delimiter at hand */
+    int range_depth, paren_depth, depth;
+    hc_str *vars; /* visible now: vars_from up to vars_n */
+    size_t vars_from, vars_n, vars_cap;
+    struct hc_node **stack; /* children of the nodes in work */
+    size_t stack_n, stack_cap;
+    struct hc_tree *trees;
+    size_t trees_n, trees_cap;
+    uint32_t *index; /* of trees, by name: open addressing, 1 + position */
+    size_t index_cap;
+    enum hc_rc rc;
+    struct hc_err *err;
+    struct hc_buf msg;
+    jmp_buf out;
+};
+
+/* Depth is counted in what the emitted Lua may nest: PUC Lua stops at 200 levels and 255 registers. */
+enum { DEPTH_IF = 1, DEPTH_WITH = 2, DEPTH_RANGE = 6, DEPTH_PAREN = 1 };
+
+/* ---- mistakes ------------------------------------------------------------------------------------ */
+
+static int line_of(const struct parser *p, uint32_t pos)
+{
+    int line = 1;
+    const char *s = p->lex.p, *end = s + HC_MIN(pos, p->lex.n);
+    while (s < end && (s = memchr(s, '\n', (size_t)(end - s))) != NULL) {
+        line++;
+        s++;
+    }
+    return line;
+}
+
+static HC_NORETURN void leave(struct parser *p, enum hc_rc rc)
+{
+    p->rc = rc;
+    longjmp(p->out, 1);
+}
+
+static HC_NORETURN void out_of_memory(struct parser *p)
+{
+    leave(p, hc_fail_nomem(p->err));
+}
+
+/* What stands in p->msg, as Go's parser words it. */
+static HC_NORETURN void fail_msg(struct parser *p)
+{
+    int line = line_of(p, p->tok[0].pos);
+    hc_str m = hc_buf_str(&p->msg);
+    leave(p, hc_fail_at(p->err, HC_E_INPUT, p->name, line, -1, "template: %.*s:%d: %.*s", HC_P(p->name), line,
+                        HC_P(m)));
+}
+
+static HC_NORETURN HC_PRINTF(2, 3) void fail(struct parser *p, const char *fmt, ...)
+{
+    va_list ap;
+    char text[512];
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    hc_buf_reset(&p->msg);
+    hc_buf_puts(&p->msg, text);
+    fail_msg(p);
+}
+
+static HC_NORETURN void fail_quoting(struct parser *p, const char *before, hc_str s, const char *after)
+{
+    hc_buf_reset(&p->msg);
+    hc_buf_puts(&p->msg, before);
+    hc_syntax_quote(&p->msg, p->port, s);
+    hc_buf_puts(&p->msg, after);
+    fail_msg(p);
+}
+
+static hc_str token_text(const struct parser *p, struct token t)
+{
+    return (hc_str){ p->lex.p + t.pos, t.len };
+}
+
+static void put_token(struct parser *p, struct token t)
+{
+    hc_str s = token_text(p, t);
+    if (t.kind == T_EOF) {
+        hc_buf_puts(&p->msg, "EOF");
+    } else if (t.kind > T_KEYWORD) {
+        hc_buf_printf(&p->msg, "<%.*s>", HC_P(s));
+    } else if (s.n > 10) { /* %.10q...: ten runes */
+        size_t n = 0;
+        uint32_t r;
+        for (int i = 0; i < 10 && n < s.n; i++)
+            n += hc_utf8_decode(hc_str_sub(s, n, s.n), &r);
+        hc_syntax_quote(&p->msg, p->port, hc_str_sub(s, 0, n));
+        hc_buf_puts(&p->msg, "...");
+    } else {
+        hc_syntax_quote(&p->msg, p->port, s);
+    }
+}
+
+static HC_NORETURN void unexpected(struct parser *p, struct token t, const char *context)
+{
+    hc_buf_reset(&p->msg);
+    if (t.kind == T_ERROR) {
+        hc_str m = hc_str_of(p->lex.message);
+        hc_buf_put(&p->msg, m);
+        int line = p->in_action ? line_of(p, p->action_pos) : 0;
+        if (line != 0 && line != line_of(p, t.pos))
+            hc_buf_printf(&p->msg, "%s started at %.*s:%d", hc_str_ends(m, HC_S(" action")) ? "" : " in action",
+                          HC_P(p->name), line);
+        fail_msg(p);
+    }
+    hc_buf_puts(&p->msg, "unexpected ");
+    put_token(p, t);
+    hc_buf_printf(&p->msg, " in %s", context);
+    fail_msg(p);
+}
+
+static void enter(struct parser *p, int weight)
+{
+    p->depth += weight;
+    if (p->depth > (int)HC_MAX_TEMPLATE_NESTING) {
+        int line = line_of(p, p->tok[0].pos);
+        leave(p,
+              hc_fail_at(p->err, HC_E_LIMIT, p->name, line, -1,
+                         "template: %.*s:%d: blocks and parentheses are nested too deeply (limit: %d levels of if, "
+                         "%d of range)",
+                         HC_P(p->name), line, (int)HC_MAX_TEMPLATE_NESTING,
+                         (int)HC_MAX_TEMPLATE_NESTING / DEPTH_RANGE));
+    }
+}
+
+/* ---- tokens -------------------------------------------------------------------------------------- */
+
+static struct token next(struct parser *p)
+{
+    if (p->peeked > 0)
+        p->peeked--;
+    else
+        p->tok[0] = hc_lex(&p->lex);
+    return p->tok[p->peeked];
+}
+
+static void backup(struct parser *p)
+{
+    p->peeked++;
+}
+
+static struct token peek(struct parser *p)
+{
+    if (p->peeked == 0) {
+        p->tok[0] = hc_lex(&p->lex);
+        p->peeked = 1;
+    }
+    return p->tok[p->peeked - 1];
+}
+
+static struct token next_word(struct parser *p)
+{
+    struct token t;
+    do
+        t = next(p);
+    while (t.kind == T_SPACE);
+    return t;
+}
+
+static struct token peek_word(struct parser *p)
+{
+    struct token t = next_word(p);
+    backup(p);
+    return t;
+}
+
+static struct token expect(struct parser *p, enum token_kind kind, const char *context)
+{
+    struct token t = next_word(p);
+    if (t.kind != kind)
+        unexpected(p, t, context);
+    return t;
+}
+
+/* ---- nodes --------------------------------------------------------------------------------------- */
+
+static struct hc_node *node(struct parser *p, enum hc_node_kind kind, uint32_t pos)
+{
+    struct hc_node *n = HC_NEW(p->a, struct hc_node);
+    if (!n)
+        leave(p, hc_arena_check(p->a, p->err, "template"));
+    n->kind = (uint8_t)kind;
+    n->pos = pos;
+    return n;
+}
+
+static void push(struct parser *p, struct hc_node *n)
+{
+    if (p->stack_n == p->stack_cap) {
+        size_t cap = p->stack_cap ? p->stack_cap * 2 : 64;
+        void *grown = hc_realloc(p->stack, cap * sizeof(struct hc_node *));
+        if (!grown)
+            out_of_memory(p);
+        p->stack = grown;
+        p->stack_cap = cap;
+    }
+    p->stack[p->stack_n++] = n;
+}
+
+/* Takes what was pushed since `from` off the scratch vector. */
+static struct hc_node **take(struct parser *p, size_t from, uint32_t *out_n)
+{
+    size_t n = p->stack_n - from;
+    struct hc_node **items = NULL;
+    if (n > 0) {
+        items = HC_NEW_N(p->a, struct hc_node *, n);
+        if (!items)
+            leave(p, hc_arena_check(p->a, p->err, "template"));
+        memcpy(items, p->stack + from, n * sizeof(struct hc_node *));
+    }
+    p->stack_n = from;
+    *out_n = (uint32_t)n;
+    return items;
+}
+
+static void declare(struct parser *p, hc_str name)
+{
+    if (p->vars_n == p->vars_cap) {
+        size_t cap = p->vars_cap ? p->vars_cap * 2 : 16;
+        void *grown = hc_realloc(p->vars, cap * sizeof(hc_str));
+        if (!grown)
+            out_of_memory(p);
+        p->vars = grown;
+        p->vars_cap = cap;
+    }
+    p->vars[p->vars_n++] = name;
+}
+
+static hc_str *names_new(struct parser *p, size_t n)
+{
+    hc_str *names = HC_NEW_N(p->a, hc_str, n);
+    if (!names)
+        leave(p, hc_arena_check(p->a, p->err, "template"));
+    return names;
+}
+
+static struct hc_node *variable(struct parser *p, struct token t)
+{
+    struct hc_node *n = node(p, HC_NODE_VARIABLE, t.pos);
+    n->field.names = names_new(p, 1);
+    n->field.names[0] = token_text(p, t);
+    n->n = 1;
+    return n;
+}
+
+static bool declared(const struct parser *p, hc_str name)
+{
+    for (size_t i = p->vars_n; i-- > p->vars_from;) {
+        if (hc_str_eq(p->vars[i], name))
+            return true;
+    }
+    return false;
+}
+
+/* ---- trees --------------------------------------------------------------------------------------- */
+
+static bool all_space(hc_str s)
+{
+    /* bytes.TrimSpace: Unicode white space too */
+    while (s.n > 0) {
+        uint32_t r;
+        size_t len = hc_utf8_decode(s, &r);
+        bool space = (r >= 9 && r <= 13) || r == ' ' || r == 0x85 || r == 0xa0 || r == 0x1680 ||
+                     (r >= 0x2000 && r <= 0x200a) || r == 0x2028 || r == 0x2029 || r == 0x202f || r == 0x205f ||
+                     r == 0x3000;
+        if (!space)
+            return false;
+        s = hc_str_sub(s, len, s.n);
+    }
+    return true;
+}
+
+static bool is_empty(const struct hc_node *list)
+{
+    for (uint32_t i = 0; i < list->n; i++) {
+        if (list->items[i]->kind != HC_NODE_TEXT || !all_space(list->items[i]->text))
+            return false;
+    }
+    return true;
+}
+
+static uint32_t *find_tree(struct parser *p, hc_str name)
+{
+    size_t i = (size_t)hc_str_hash(name) & (p->index_cap - 1);
+    while (p->index[i] && !hc_str_eq(p->trees[p->index[i] - 1].name, name))
+        i = (i + 1) & (p->index_cap - 1);
+    return &p->index[i];
+}
+
+/* Adds a finished tree, or replaces an empty one of its name. */
+static void add_tree(struct parser *p, hc_str name, struct hc_node *root)
+{
+    struct hc_tree t = { name, p->name, { p->lex.p, p->lex.n }, root, is_empty(root) };
+    if ((p->trees_n + 1) * 2 > p->index_cap) {
+        size_t cap = p->index_cap ? p->index_cap * 2 : 16;
+        uint32_t *index = hc_calloc(cap, sizeof(*index));
+        void *trees = index ? hc_realloc(p->trees, cap * sizeof(struct hc_tree)) : NULL;
+        if (!trees) {
+            free(index);
+            out_of_memory(p);
+        }
+        free(p->index);
+        p->index = index;
+        p->index_cap = cap;
+        p->trees = trees;
+        for (uint32_t i = 0; i < p->trees_n; i++)
+            *find_tree(p, p->trees[i].name) = i + 1;
+    }
+    uint32_t *at = find_tree(p, name);
+    if (*at == 0) {
+        p->trees[p->trees_n++] = t;
+        *at = (uint32_t)p->trees_n;
+    } else if (p->trees[*at - 1].empty) {
+        p->trees[*at - 1] = t;
+    } else if (!t.empty) {
+        fail_quoting(p, "template: multiple definition of template ", name, "");
+    }
+}
+
+/* ---- expressions --------------------------------------------------------------------------------- */
+
+static struct hc_node *pipeline(struct parser *p, const char *context, enum token_kind end);
+
+static hc_str unquote(struct parser *p, struct token t)
+{
+    hc_str s;
+    if (!hc_unquote(p->a, token_text(p, t), &s))
+        fail(p, "invalid syntax");
+    return s;
+}
+
+/* ".a" to "a" */
+static hc_str field_name(const struct parser *p, struct token t)
+{
+    return hc_str_sub(token_text(p, t), 1, t.len);
+}
+
+static struct hc_node *term(struct parser *p)
+{
+    struct token t = next_word(p);
+    hc_str s = token_text(p, t);
+    struct hc_node *n;
+    char message[256];
+    switch (t.kind) {
+    case T_IDENT:
+        n = node(p, HC_NODE_IDENT, t.pos);
+        n->ident.name = s;
+        n->ident.func = p->port->find_func(p->port->ctx, s);
+        if (!n->ident.func)
+            fail_quoting(p, "function ", s, " not defined");
+        return n;
+    case T_DOT:
+        return node(p, HC_NODE_DOT, t.pos);
+    case T_NIL:
+        return node(p, HC_NODE_NIL, t.pos);
+    case T_VARIABLE:
+        if (!declared(p, s))
+            fail_quoting(p, "undefined variable ", s, "");
+        return variable(p, t);
+    case T_FIELD:
+        n = node(p, HC_NODE_FIELD, t.pos);
+        n->field.names = names_new(p, 1);
+        n->field.names[0] = field_name(p, t);
+        n->n = 1;
+        return n;
+    case T_BOOL:
+        n = node(p, HC_NODE_BOOL, t.pos);
+        n->lit.written = s;
+        n->flags = s.p[0] == 't' ? HC_NODE_TRUE : 0;
+        return n;
+    case T_RUNE:
+    case T_COMPLEX:
+    case T_NUMBER:
+        n = node(p, HC_NODE_NUMBER, t.pos);
+        n->lit.written = s;
+        n->lit.number = hc_number_read(p->a, p->port, t.kind, s, message, sizeof(message));
+        if (!n->lit.number)
+            fail(p, "%s", message);
+        return n;
+    case T_LEFT_PAREN:
+        enter(p, DEPTH_PAREN);
+        n = pipeline(p, "parenthesized pipeline", T_RIGHT_PAREN);
+        p->depth -= DEPTH_PAREN;
+        return n;
+    case T_STRING:
+    case T_RAW_STRING:
+        n = node(p, HC_NODE_STRING, t.pos);
+        n->lit.written = s;
+        n->lit.value = unquote(p, t);
+        return n;
+    default:
+        backup(p);
+        return NULL;
+    }
+}
+
+/* A term and the fields behind it: `.a` `.b` becomes one FIELD, `$x` `.b` one VARIABLE, the rest a CHAIN. */
+static struct hc_node *operand(struct parser *p)
+{
+    struct hc_node *n = term(p);
+    if (!n || peek(p).kind != T_FIELD)
+        return n;
+    uint32_t pos = peek(p).pos;
+    hc_str few[8], *names = few;
+    size_t count = 0, cap = HC_LEN(few);
+    while (peek(p).kind == T_FIELD) {
+        struct token t = next(p);
+        if (count == cap) {
+            hc_str *grown = names_new(p, cap * 2);
+            memcpy(grown, names, count * sizeof(hc_str));
+            names = grown;
+            cap *= 2;
+        }
+        names[count++] = field_name(p, t);
+    }
+    switch (n->kind) {
+    case HC_NODE_BOOL:
+    case HC_NODE_STRING:
+    case HC_NODE_NUMBER:
+        fail_quoting(p, "unexpected . after term ", n->lit.written, "");
+    case HC_NODE_NIL:
+        fail(p, "unexpected . after term \"nil\"");
+    case HC_NODE_DOT:
+        fail(p, "unexpected . after term \".\"");
+    default:
+        break;
+    }
+    size_t own = n->kind == HC_NODE_FIELD || n->kind == HC_NODE_VARIABLE;
+    hc_str *all = names_new(p, count + own);
+    if (own) {
+        all[0] = n->field.names[0];
+        n->pos = pos;
+    } else {
+        struct hc_node *chain = node(p, HC_NODE_CHAIN, pos);
+        chain->field.base = n;
+        n = chain;
+    }
+    memcpy(all + own, names, count * sizeof(hc_str));
+    n->field.names = all;
+    n->n = (uint32_t)(count + own);
+    return n;
+}
+
+static struct hc_node *command(struct parser *p)
+{
+    struct hc_node *cmd = node(p, HC_NODE_COMMAND, peek_word(p).pos);
+    size_t from = p->stack_n;
+    for (;;) {
+        peek_word(p);
+        struct hc_node *arg = operand(p);
+        if (arg)
+            push(p, arg);
+        struct token t = next(p);
+        if (t.kind == T_SPACE)
+            continue;
+        if (t.kind == T_RIGHT_DELIM || t.kind == T_RIGHT_PAREN)
+            backup(p);
+        else if (t.kind != T_PIPE)
+            unexpected(p, t, "operand");
+        break;
+    }
+    cmd->items = take(p, from, &cmd->n);
+    if (cmd->n == 0)
+        fail(p, "empty command");
+    return cmd;
+}
+
+/* `$x :=`, `$x =`, `$k, $v :=` in front of a pipeline; leaves them on the scratch vector. */
+static void declarations(struct parser *p, struct hc_node *pipe, const char *context)
+{
+    bool in_range = strcmp(context, "range") == 0;
+    for (int count = 0;; count++) {
+        struct token v = peek_word(p);
+        if (v.kind != T_VARIABLE)
+            return;
+        next(p);
+        /* A space may stand between: Go looks at both tokens, so as to put them back in order. */
+        struct token after = peek(p), sign = peek_word(p);
+        bool comma = sign.kind == T_CHAR && p->lex.p[sign.pos] == ',';
+        if (sign.kind == T_ASSIGN || sign.kind == T_DECLARE || comma) {
+            next_word(p);
+            push(p, variable(p, v));
+            declare(p, token_text(p, v));
+            if (!comma) {
+                pipe->flags = sign.kind == T_ASSIGN ? HC_NODE_ASSIGN : 0;
+                return;
+            }
+            if (in_range && count < 1) {
+                enum token_kind k = peek_word(p).kind;
+                if (k == T_VARIABLE || k == T_RIGHT_DELIM || k == T_RIGHT_PAREN)
+                    continue;
+                fail(p, "range can only initialize variables");
+            }
+            fail(p, "too many declarations in %s", context);
+        }
+        if (after.kind == T_SPACE) {
+            p->tok[1] = after;
+            p->tok[2] = v;
+            p->peeked = 3;
+        } else {
+            p->tok[1] = v;
+            p->peeked = 2;
+        }
+        return;
+    }
+}
+
+static struct hc_node *pipeline(struct parser *p, const char *context, enum token_kind end)
+{
+    struct hc_node *pipe = node(p, HC_NODE_PIPE, peek_word(p).pos);
+    size_t from = p->stack_n;
+    uint32_t decl_n;
+    declarations(p, pipe, context);
+    pipe->pipe.decl = take(p, from, &decl_n);
+    pipe->decl_n = (uint16_t)decl_n;
+    for (;;) {
+        struct token t = next_word(p);
+        switch (t.kind) {
+        case T_BOOL:
+        case T_RUNE:
+        case T_COMPLEX:
+        case T_DOT:
+        case T_FIELD:
+        case T_IDENT:
+        case T_NUMBER:
+        case T_NIL:
+        case T_RAW_STRING:
+        case T_STRING:
+        case T_VARIABLE:
+        case T_LEFT_PAREN:
+            backup(p);
+            push(p, command(p));
+            continue;
+        default:
+            if (t.kind != end)
+                unexpected(p, t, context);
+        }
+        break;
+    }
+    pipe->pipe.cmds = take(p, from, &pipe->n);
+    if (pipe->n == 0)
+        fail(p, "missing value for %s", context);
+    for (uint32_t i = 1; i < pipe->n; i++) {
+        switch (pipe->pipe.cmds[i]->items[0]->kind) {
+        case HC_NODE_BOOL:
+        case HC_NODE_DOT:
+        case HC_NODE_NIL:
+        case HC_NODE_NUMBER:
+        case HC_NODE_STRING:
+            fail(p, "non executable command in pipeline stage %u", i + 1);
+        default:
+            break;
+        }
+    }
+    return pipe;
+}
+
+/* ---- statements ---------------------------------------------------------------------------------- */
+
+enum ending { END_END, END_ELSE, END_ELSE_IF, END_ELSE_WITH };
+
+static struct hc_node *item_list(struct parser *p, enum ending *out_end);
+
+static hc_str template_name(struct parser *p, struct token t, const char *context)
+{
+    if (t.kind != T_STRING && t.kind != T_RAW_STRING)
+        unexpected(p, t, context);
+    return unquote(p, t);
+}
+
+/* A definition or block: a tree of its own in the same token stream, where only `$` is visible. */
+static void own_tree(struct parser *p, hc_str name, const char *context)
+{
+    size_t vars_n = p->vars_n, vars_from = p->vars_from;
+    int range_depth = p->range_depth;
+    bool in_action = p->in_action;
+    uint32_t action_pos = p->action_pos;
+    p->vars_from = vars_n;
+    p->range_depth = 0;
+    p->in_action = false;
+    declare(p, HC_S("$"));
+    enum ending end = END_END;
+    struct hc_node *list = item_list(p, &end);
+    if (end != END_END)
+        fail(p, "unexpected {{else}} in %s", context);
+    add_tree(p, name, list);
+    p->vars_n = vars_n;
+    p->vars_from = vars_from;
+    p->range_depth = range_depth;
+    p->in_action = in_action;
+    p->action_pos = action_pos;
+}
+
+static void definition(struct parser *p)
+{
+    struct token t = next_word(p);
+    hc_str name = template_name(p, t, "define clause");
+    expect(p, T_RIGHT_DELIM, "define clause");
+    own_tree(p, name, "define clause");
+}
+
+static struct hc_node *block(struct parser *p)
+{
+    struct token t = next_word(p);
+    struct hc_node *n = node(p, HC_NODE_TEMPLATE, t.pos);
+    n->call.name = template_name(p, t, "block clause");
+    n->call.pipe = pipeline(p, "block clause", T_RIGHT_DELIM);
+    enter(p, DEPTH_IF);
+    own_tree(p, n->call.name, "block clause");
+    p->depth -= DEPTH_IF;
+    return n;
+}
+
+static struct hc_node *template_call(struct parser *p)
+{
+    struct token t = next_word(p);
+    struct hc_node *n = node(p, HC_NODE_TEMPLATE, t.pos);
+    n->call.name = template_name(p, t, "template clause");
+    if (next_word(p).kind != T_RIGHT_DELIM) {
+        backup(p);
+        n->call.pipe = pipeline(p, "template clause", T_RIGHT_DELIM);
+    }
+    return n;
+}
+
+static struct hc_node *jump(struct parser *p, struct token t)
+{
+    const char *word = t.kind == T_BREAK ? "break" : "continue";
+    struct token end = next_word(p);
+    if (end.kind != T_RIGHT_DELIM)
+        unexpected(p, end, t.kind == T_BREAK ? "{{break}}" : "{{continue}}");
+    if (p->range_depth == 0)
+        fail(p, "{{%s}} outside {{range}}", word);
+    return node(p, t.kind == T_BREAK ? HC_NODE_BREAK : HC_NODE_CONTINUE, t.pos);
+}
+
+/*
+ * if, with, range. `else if` is an IF in the else list, as in Go, but read in a loop: a chain of a thousand
+ * is not a thousand levels.
+ */
+static struct hc_node *control(struct parser *p, enum hc_node_kind kind)
+{
+    const char *context = kind == HC_NODE_IF ? "if" : kind == HC_NODE_WITH ? "with" : "range";
+    int weight = kind == HC_NODE_IF ? DEPTH_IF : kind == HC_NODE_WITH ? DEPTH_WITH : DEPTH_RANGE;
+    size_t vars_n = p->vars_n;
+    int depth = p->depth;
+    struct hc_node *first = NULL, **link = &first;
+    uint32_t word = 0; /* where the `if` of an `else if` stands */
+    enum ending end;
+    enter(p, weight);
+    for (;;) {
+        struct hc_node *pipe = pipeline(p, context, T_RIGHT_DELIM);
+        struct hc_node *n = node(p, kind, pipe->pos);
+        n->branch.pipe = pipe;
+        if (first) {
+            struct hc_node *list = node(p, HC_NODE_LIST, word);
+            push(p, n);
+            list->items = take(p, p->stack_n - 1, &list->n);
+            *link = list;
+        } else {
+            first = n;
+        }
+        link = &n->branch.orelse;
+        p->range_depth += kind == HC_NODE_RANGE;
+        n->branch.list = item_list(p, &end);
+        p->range_depth -= kind == HC_NODE_RANGE;
+        if (end == END_END)
+            break;
+        if (end == (kind == HC_NODE_IF ? END_ELSE_IF : END_ELSE_WITH) && kind != HC_NODE_RANGE) {
+            word = next(p).pos;
+            if (kind == HC_NODE_WITH)
+                enter(p, weight);
+            continue;
+        }
+        *link = item_list(p, &end);
+        if (end != END_END)
+            fail(p, "expected end; found {{else}}");
+        break;
+    }
+    p->depth = depth;
+    p->vars_n = vars_n;
+    return first;
+}
+
+/* NULL: an {{end}} or {{else}}, *out_end says which. */
+static struct hc_node *action(struct parser *p, enum ending *out_end)
+{
+    struct token t = next_word(p);
+    struct hc_node *n;
+    switch (t.kind) {
+    case T_BLOCK:
+        return block(p);
+    case T_BREAK:
+    case T_CONTINUE:
+        return jump(p, t);
+    case T_ELSE: {
+        enum token_kind k = peek_word(p).kind;
+        *out_end = k == T_IF ? END_ELSE_IF : k == T_WITH ? END_ELSE_WITH : END_ELSE;
+        if (*out_end == END_ELSE)
+            expect(p, T_RIGHT_DELIM, "else");
+        return NULL;
+    }
+    case T_END:
+        expect(p, T_RIGHT_DELIM, "end");
+        *out_end = END_END;
+        return NULL;
+    case T_IF:
+        return control(p, HC_NODE_IF);
+    case T_RANGE:
+        return control(p, HC_NODE_RANGE);
+    case T_TEMPLATE:
+        return template_call(p);
+    case T_WITH:
+        return control(p, HC_NODE_WITH);
+    default:
+        backup(p);
+        n = node(p, HC_NODE_ACTION, peek(p).pos);
+        n->branch.pipe = pipeline(p, "command", T_RIGHT_DELIM);
+        return n;
+    }
+}
+
+static struct hc_node *text_or_action(struct parser *p, enum ending *out_end)
+{
+    struct token t = next_word(p);
+    if (t.kind == T_TEXT) {
+        struct hc_node *n = node(p, HC_NODE_TEXT, t.pos);
+        n->text = token_text(p, t);
+        return n;
+    }
+    if (t.kind != T_LEFT_DELIM)
+        unexpected(p, t, "input");
+    p->in_action = true;
+    p->action_pos = t.pos;
+    struct hc_node *n = action(p, out_end);
+    p->in_action = false;
+    return n;
+}
+
+static struct hc_node *item_list(struct parser *p, enum ending *out_end)
+{
+    struct hc_node *list = node(p, HC_NODE_LIST, peek_word(p).pos);
+    size_t from = p->stack_n;
+    while (peek_word(p).kind != T_EOF) {
+        struct hc_node *n = text_or_action(p, out_end);
+        if (!n) {
+            list->items = take(p, from, &list->n);
+            return list;
+        }
+        push(p, n);
+    }
+    fail(p, "unexpected EOF");
+}
+
+static void file(struct parser *p)
+{
+    struct hc_node *root = node(p, HC_NODE_LIST, peek(p).pos);
+    enum ending end = END_END;
+    for (;;) {
+        struct token t = peek(p);
+        if (t.kind == T_EOF)
+            break;
+        if (t.kind == T_LEFT_DELIM) {
+            struct token delim = next(p);
+            if (next_word(p).kind == T_DEFINE) {
+                definition(p);
+                continue;
+            }
+            p->tok[1] = delim;
+            p->peeked = 2;
+        }
+        struct hc_node *n = text_or_action(p, &end);
+        if (!n)
+            fail(p, "unexpected {{%s}}", end == END_END ? "end" : "else");
+        push(p, n);
+    }
+    root->items = take(p, 0, &root->n);
+    add_tree(p, p->name, root);
+}
+
+enum hc_rc hc_syntax_parse(struct hc_arena *a, const struct hc_syntax_port *port, hc_str name, hc_str text,
+                           struct hc_tree **out_trees, size_t *out_n, struct hc_err *err)
+{
+    if (text.n > HC_MAX_TEMPLATE_BYTES)
+        return hc_fail_at(err, HC_E_LIMIT, name, 0, -1, "template %.*s has %zu bytes, more than %zu", HC_P(name),
+                          text.n, HC_MAX_TEMPLATE_BYTES);
+    struct parser *p = hc_calloc(1, sizeof(*p));
+    if (!p)
+        return hc_fail_nomem(err);
+    p->a = a;
+    p->port = port;
+    p->name = name;
+    p->err = err;
+    p->lex = (struct lexer){ .p = text.p ? text.p : "", .n = (uint32_t)text.n, .port = port };
+    hc_buf_init(&p->msg, 0);
+    if (setjmp(p->out) == 0) {
+        declare(p, HC_S("$"));
+        file(p);
+        struct hc_tree *trees = HC_NEW_N(a, struct hc_tree, p->trees_n);
+        if (!trees)
+            leave(p, hc_arena_check(a, err, "template"));
+        memcpy(trees, p->trees, p->trees_n * sizeof(*trees));
+        *out_trees = trees;
+        *out_n = p->trees_n;
+        p->rc = HC_OK;
+    }
+    enum hc_rc rc = p->rc;
+    hc_buf_done(&p->msg);
+    free(p->vars);
+    free(p->stack);
+    free(p->trees);
+    free(p->index);
+    free(p);
+    return rc;
+}

@@ -1,0 +1,128 @@
+#pragma once
+/*
+ * templating/syntax/tree.h - template text to a tree, as Go's text/template/parse reads it
+ *
+ * A parse makes nodes in the caller's arena; they point into the text, which must live as long. Trees are not
+ * changed by this module once they are made. The parser does not know the functions: it asks the port.
+ *
+ * A position is one byte offset (`pos`); file, line and column come from it on demand (hc_syntax_where), because
+ * only messages need them.
+ */
+#include "core/base/arena.h"
+#include "core/base/buf.h"
+
+enum hc_node_kind {
+    HC_NODE_TEXT,
+    HC_NODE_LIST,
+    HC_NODE_ACTION,
+    HC_NODE_IF,
+    HC_NODE_RANGE,
+    HC_NODE_WITH,
+    HC_NODE_TEMPLATE,
+    HC_NODE_BREAK,
+    HC_NODE_CONTINUE,
+    HC_NODE_PIPE,
+    HC_NODE_COMMAND,
+    HC_NODE_FIELD,    /* .a.b                                   */
+    HC_NODE_VARIABLE, /* $x.a.b                                 */
+    HC_NODE_CHAIN,    /* (pipeline).a.b                         */
+    HC_NODE_IDENT,    /* a function's name                      */
+    HC_NODE_DOT,
+    HC_NODE_NIL,
+    HC_NODE_BOOL,
+    HC_NODE_NUMBER,
+    HC_NODE_STRING,
+};
+
+/* Bits of hc_node.flags. The upper ones are the emitter's. */
+enum {
+    HC_NODE_ASSIGN = 1 << 0, /* PIPE: `=`, not `:=`                                                   */
+    HC_NODE_TRUE = 1 << 1,   /* BOOL                                                                  */
+    HC_NODE_CALLS = 1 << 2,  /* emit: there is an include or tpl in it, so Lua has to run it          */
+    HC_NODE_GIVEN = 1 << 3,  /* emit: an argument whose value Lua hands over                          */
+    HC_NODE_PIPED = 1 << 4,  /* emit: COMMAND with a value before it in the pipeline                  */
+    HC_NODE_KEYED = 1 << 5,  /* emit: RANGE declares two variables                                    */
+};
+
+/* What a number can be read as; Go's untyped constants. */
+struct hc_number {
+    bool is_int, is_uint, is_float, is_complex;
+    int64_t i;
+    uint64_t u;
+    double f;
+    double im; /* imaginary part; `f` is the real one */
+};
+
+struct hc_node {
+    uint8_t kind;
+    uint8_t flags;
+    uint16_t decl_n; /* PIPE: variables declared or assigned */
+    uint32_t pos;    /* byte offset in the text, as Go reports the node */
+    uint32_t n;      /* children, arguments, commands or names */
+    uint32_t slot;   /* emit: VARIABLE: its place in the frame; others: its number in the code */
+    union {
+        hc_str text;            /* TEXT */
+        struct hc_node **items; /* LIST, COMMAND */
+        struct {                /* ACTION, IF, RANGE, WITH: `list` and `orelse` may be NULL */
+            struct hc_node *pipe, *list, *orelse;
+        } branch;
+        struct { /* TEMPLATE: `pipe` may be NULL */
+            struct hc_node *pipe;
+            hc_str name;
+        } call;
+        struct { /* PIPE: n commands, decl_n variables */
+            struct hc_node **cmds, **decl;
+        } pipe;
+        struct { /* FIELD: names; VARIABLE: names[0] is "$x"; CHAIN: names after `base` */
+            hc_str *names;
+            struct hc_node *base;
+        } field;
+        struct { /* IDENT */
+            hc_str name;
+            const void *func; /* what the port gave */
+        } ident;
+        struct { /* BOOL, NUMBER, STRING */
+            hc_str written;
+            union {
+                hc_str value; /* STRING */
+                const struct hc_number *number;
+            };
+            const void *constant; /* the run time's own */
+        } lit;
+    };
+};
+
+/* A named template: a file, a define or a block. */
+struct hc_tree {
+    hc_str name;
+    hc_str file; /* the name the text was parsed under */
+    hc_str text; /* of the whole file */
+    struct hc_node *root;
+    bool empty; /* only white space and comments: never replaces another (B7.2) */
+};
+
+struct hc_syntax_port {
+    void *ctx;
+    /* Whatever stands for the function, NULL when there is none of that name. */
+    const void *(*find_func)(void *ctx, hc_str name);
+    /* Letters and digits above ASCII. NULL: all of them are. */
+    bool (*is_alnum)(uint32_t rune);
+    bool (*is_print)(uint32_t rune);
+    /* Go's %q. NULL: a plain one of our own. */
+    void (*quote)(struct hc_buf *b, hc_str s);
+};
+
+/*
+ * Parses one file: its definitions in the order they end, then the file itself, last. `name` and `text` are
+ * borrowed by the trees. On a mistake err->msg is Go's text, "template: NAME:LINE: ...", and file and line are set.
+ */
+enum hc_rc hc_syntax_parse(struct hc_arena *a, const struct hc_syntax_port *port, hc_str name, hc_str text,
+                           struct hc_tree **out_trees, size_t *out_n, struct hc_err *err);
+
+/* Line from 1, column in bytes from 0. */
+void hc_syntax_where(const struct hc_tree *t, const struct hc_node *n, int *out_line, int *out_col);
+
+/* A node in Go's canonical writing (B13.6). */
+void hc_syntax_print(struct hc_buf *b, const struct hc_syntax_port *port, const struct hc_node *n);
+/* The whole tree with positions, for tests and for people: one node a line. */
+void hc_syntax_dump(struct hc_buf *b, const struct hc_tree *t);

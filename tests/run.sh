@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Sets up what the tests need on a bare Debian 12 (as root or with sudo; without either, what is missing is skipped and
+# said), builds, and runs every ring under ctest.
+#
+#   tests/run.sh                 everything
+#   tests/run.sh -L unit         more words go to ctest: one ring
+#
+# Rings are ctest labels: unit golden tool style crash fuzz conform cluster sanitizer. A ring whose real peers cannot be
+# had on this machine (no Go, no network) says SKIP and why.
+set -eu
+cd "$(dirname "$0")/.."
+
+build_packages="gcc clang cmake ninja-build ccache pkg-config libcurl4-openssl-dev libyaml-dev libarchive-dev libgit2-dev
+liblua5.4-dev libmicrohttpd-dev libpcre2-dev libsqlite3-dev libssl-dev zlib1g-dev"
+test_packages="libcmocka-dev clang-format clang-tidy libclang-rt-14-dev bats git nginx-light fcgiwrap openssh-server
+openssh-client docker-registry curl jq openssl time procps ca-certificates"
+
+missing=
+for p in $build_packages $test_packages; do
+    dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $p"
+done
+if [ -n "$missing" ]; then
+    sudo=
+    [ "$(id -u)" = 0 ] || sudo=sudo
+    if [ -z "$sudo" ] || sudo -n true 2>/dev/null; then
+        echo "installing:$missing"
+        export DEBIAN_FRONTEND=noninteractive
+        $sudo apt-get update -qq || true
+        # shellcheck disable=SC2086
+        $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null ||
+            echo "some packages could not be installed:$missing" >&2
+    else
+        echo "not installed, and no right to install:$missing" >&2
+    fi
+fi
+
+export CTEST_PARALLEL_LEVEL="${CTEST_PARALLEL_LEVEL:-2}" CMAKE_BUILD_PARALLEL_LEVEL="${CMAKE_BUILD_PARALLEL_LEVEL:-2}"
+cmake --preset release >build.log 2>&1 || { cat build.log; exit 1; }
+rm -f build.log
+cmake --build --preset release -- -k 20 | grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking|Generating)' || true
+cmake --build --preset release >/dev/null
+
+exec ctest --test-dir build/release --output-on-failure "$@"
