@@ -40,3 +40,6 @@ bool hc_json_is_number(hc_str s);
 /* Sorts pointers to entries; stable. `e` has room for 3n/2 pointers: the upper part is work space. */
 typedef int (*hc_key_order)(hc_str x, hc_str y);
 void hc_sort_entries(const struct hc_entry **e, size_t n, hc_key_order order);
+
+/* The map or list itself anew, everything in it shared. */
+struct hc_val *hc_val_shallow(struct hc_arena *a, const struct hc_val *v);
