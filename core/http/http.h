@@ -80,5 +80,17 @@ HC_MUST_USE struct hc_http_call *hc_http_start(struct hc_http *h, const struct h
 void hc_http_cancel(struct hc_http_call *c);
 void hc_http_unref(struct hc_http_call *c);
 
+/* Outcome of a call whose on_done has come; borrowed until hc_http_unref. */
+enum hc_rc hc_http_result(const struct hc_http_call *c, const struct hc_http_response **out,
+                          const struct hc_err **err);
+
+/* A call without a request: on_done comes with HC_OK after `delay_ms`. Cancel and release as any call. */
+HC_MUST_USE struct hc_http_call *hc_http_after(struct hc_http *h, int64_t delay_ms, void *ctx,
+                                               void (*on_done)(void *ctx, enum hc_rc rc,
+                                                               const struct hc_http_response *response,
+                                                               const struct hc_err *err));
+/* True on the loop's own thread, where nothing may block. */
+bool hc_http_on_loop(const struct hc_http *h);
+
 /* Requests since the start, for metrics and tests. */
 uint64_t hc_http_requests(const struct hc_http *h);

@@ -40,6 +40,7 @@ struct hc_http_call {
     struct hc_http *h;
     enum call_state state;
     bool cancelling;
+    bool timer; /* no request: ends well when idle for idle_timeout_ms */
     struct hc_http_call *next, *prev, *next_cancel;
 
     struct hc_arena *a; /* what was copied from the request */

@@ -21,7 +21,7 @@ static void init_curl(void)
     curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-static bool on_loop(const struct hc_http *h)
+bool hc_http_on_loop(const struct hc_http *h)
 {
     return pthread_equal(pthread_self(), h->thread);
 }
@@ -66,9 +66,13 @@ static void done(struct hc_http *h, struct hc_http_call *c)
 
 static void add(struct hc_http *h, struct hc_http_call *c)
 {
-    atomic_fetch_add_explicit(&h->requests, 1, memory_order_relaxed);
     c->last_byte_ms = hc_mono_ms();
     c->last_upload = 0;
+    if (c->timer) {
+        h->next_idle_ms = HC_MIN(h->next_idle_ms, c->last_byte_ms + c->idle_timeout_ms);
+        return;
+    }
+    atomic_fetch_add_explicit(&h->requests, 1, memory_order_relaxed);
     if (c->idle_timeout_ms > 0)
         h->next_idle_ms = HC_MIN(h->next_idle_ms, c->last_byte_ms + c->idle_timeout_ms);
     CURLMcode m = curl_multi_add_handle(h->multi, c->easy);
@@ -81,7 +85,7 @@ static void add(struct hc_http *h, struct hc_http_call *c)
 static void start(struct hc_http *h, struct hc_http_call *c)
 {
     link_active(h, c);
-    if (call_prepare(c) == HC_OK)
+    if (c->timer || call_prepare(c) == HC_OK)
         add(h, c);
     else
         done(h, c);
@@ -115,15 +119,18 @@ static void end_idle(struct hc_http *h, int64_t now)
     h->next_idle_ms = INT64_MAX;
     for (struct hc_http_call *c = h->active, *next; c; c = next) {
         next = c->next;
-        if (c->idle_timeout_ms <= 0)
+        if (c->idle_timeout_ms <= 0 && !c->timer)
             continue;
         curl_off_t sent = 0;
-        curl_easy_getinfo(c->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+        if (c->easy)
+            curl_easy_getinfo(c->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
         if (sent != c->last_upload) {
             c->last_upload = sent;
             c->last_byte_ms = now;
         }
-        if (now - c->last_byte_ms >= c->idle_timeout_ms) {
+        if (now - c->last_byte_ms >= c->idle_timeout_ms && c->timer) {
+            done(h, c);
+        } else if (now - c->last_byte_ms >= c->idle_timeout_ms) {
             char why[80];
             snprintf(why, sizeof(why), "no byte for %" PRId64 " ms", c->idle_timeout_ms);
             call_end(c, HC_E_AGAIN, why);
@@ -255,7 +262,7 @@ static bool hand_over(struct hc_http *h, struct hc_http_call *c)
         else
             h->in_first = c;
         h->in_last = c;
-        if (first && !on_loop(h)) /* under the lock: the loop cannot end and free the handle meanwhile */
+        if (first && !hc_http_on_loop(h)) /* under the lock: the loop cannot end and free the handle meanwhile */
             curl_multi_wakeup(h->multi);
     }
     pthread_mutex_unlock(&h->mu);
@@ -278,6 +285,34 @@ struct hc_http_call *hc_http_start(struct hc_http *h, const struct hc_http_reque
     return NULL;
 }
 
+struct hc_http_call *hc_http_after(struct hc_http *h, int64_t delay_ms, void *ctx,
+                                   void (*on_done)(void *ctx, enum hc_rc rc,
+                                                   const struct hc_http_response *response,
+                                                   const struct hc_err *err))
+{
+    struct hc_http_request none = { .idle_timeout_ms = HC_MAX(delay_ms, 0) };
+    struct hc_http_call *c = call_new(h, &none);
+    if (!c)
+        return NULL;
+    c->timer = true;
+    c->on_done = on_done;
+    c->done_ctx = ctx;
+    if (hand_over(h, c))
+        return c;
+    hc_http_unref(c);
+    return NULL;
+}
+
+enum hc_rc hc_http_result(const struct hc_http_call *c, const struct hc_http_response **out,
+                          const struct hc_err **err)
+{
+    if (out)
+        *out = &c->response;
+    if (err)
+        *err = &c->err;
+    return c->rc;
+}
+
 void hc_http_cancel(struct hc_http_call *c)
 {
     struct hc_http *h = c->h;
@@ -288,7 +323,7 @@ void hc_http_cancel(struct hc_http_call *c)
         c->next_cancel = h->cancels;
         bool first = !h->in_first && !h->cancels;
         h->cancels = c;
-        if (first && !on_loop(h))
+        if (first && !hc_http_on_loop(h))
             curl_multi_wakeup(h->multi);
     }
     pthread_mutex_unlock(&h->mu);
@@ -316,7 +351,7 @@ enum hc_rc hc_http_do(struct hc_http *h, struct hc_arena *a, const struct hc_htt
                       struct hc_http_response *out, struct hc_err *err)
 {
     *out = (struct hc_http_response){ 0 };
-    if (on_loop(h))
+    if (hc_http_on_loop(h))
         return hc_fail(err, HC_E_BUG, "a blocking HTTP request was made from a callback of the HTTP loop");
     struct hc_http_call *c = call_new(h, req);
     if (!c)

@@ -16,10 +16,15 @@ struct hc_kube_options {
     hc_str kubeconfig_body; /* instead of a path (spec.kubeConfig.secretRef) */
     const char *context;    /* NULL: current */
     hc_str as_user;         /* impersonation; absent: none */
-    const char *user_agent; /* NULL: "helmctl/VERSION" */
+    const hc_str *as_groups;
+    size_t as_groups_n;
+    const char *user_agent;               /* NULL: "helmctl/VERSION" */
     const char *server, *token, *ca_file; /* override what the kubeconfig says (--kube-apiserver, ...) */
+    const char *tls_server_name;
     bool insecure_skip_verify;
-    int64_t timeout_ms; /* of one request; 0: 30 s */
+    /* A kubeconfig_body is a stranger's: files it names are refused, and so is insecure-skip-tls-verify unless: */
+    bool body_may_skip_tls;
+    int64_t timeout_ms; /* of one request with its repeats; 0: 30 s */
 };
 /* Reads the configuration; sends nothing yet. `http` is borrowed and must live longer. */
 enum hc_rc hc_kube_new(struct hc_http *http, const struct hc_kube_options *o, struct hc_kube **out,
@@ -123,16 +128,25 @@ void hc_kube_batch(struct hc_kube *k, struct hc_arena *a, struct hc_kube_op *ops
 
 /* ---- watch ---------------------------------------------------------------------------------------- */
 
-enum hc_watch_event { HC_WATCH_ADDED, HC_WATCH_MODIFIED, HC_WATCH_DELETED, HC_WATCH_SYNCED };
+enum hc_watch_event {
+    HC_WATCH_ADDED,
+    HC_WATCH_MODIFIED,
+    HC_WATCH_DELETED,
+    HC_WATCH_SYNCED, /* after each full list; object NULL */
+    HC_WATCH_FAILED, /* list or watch is refused or unreachable and is tried on; object: a map with `message`
+                        and `code` (HTTP, 0: no answer). Once until it works again. */
+};
 /*
  * A watch lists, then follows, reconnects with back-off, resumes from the last resourceVersion and lists again on
- * 410 Gone (then objects that vanished in between come as HC_WATCH_DELETED). Callbacks come on the loop's thread, one at
- * a time, and must not block; `object` is borrowed for the call. HC_WATCH_SYNCED (object NULL) comes after each full list.
+ * 410 Gone (then objects that vanished in between come as HC_WATCH_DELETED, with what is known of them: apiVersion,
+ * kind, metadata.name, namespace, uid). Callbacks come on the loop's thread, one at a time, and must not block;
+ * `object` is borrowed for the call. metadata.managedFields is taken out of every object.
  */
 struct hc_kube_watch;
 HC_MUST_USE struct hc_kube_watch *hc_kube_watch_start(struct hc_kube *k, const struct hc_kube_list *what,
                                                       void (*on_event)(void *ctx, enum hc_watch_event e,
                                                                        const struct hc_val *object),
                                                       void *ctx, struct hc_err *err);
-/* After it returned no callback comes any more. */
+/* After it returned no callback comes any more (called from a callback: none after that one). Before
+ * hc_kube_free. */
 void hc_kube_watch_stop(struct hc_kube_watch *w);

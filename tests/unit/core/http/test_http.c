@@ -434,6 +434,23 @@ static void blocking_on_the_loop_is_refused(void **state)
     assert_int_equal(nested, HC_E_BUG);
 }
 
+static void timers_come_in_order_and_can_be_cancelled(void **state)
+{
+    (void)state;
+    struct tally t = { 0 };
+    int64_t begun = hc_mono_ms();
+    struct hc_http_call *late = hc_http_after(http, 60000, &t, on_done);
+    struct hc_http_call *soon = hc_http_after(http, 30, &t, on_done);
+    wait_done(&t, 1);
+    assert_true(hc_mono_ms() - begun >= 30);
+    assert_int_equal(hc_http_result(soon, NULL, NULL), HC_OK);
+    hc_http_cancel(late);
+    wait_done(&t, 2);
+    assert_int_equal(t.cancelled, 1);
+    hc_http_unref(late);
+    hc_http_unref(soon);
+}
+
 static void connections_are_reused(void **state)
 {
     (void)state;
@@ -460,6 +477,7 @@ int main(void)
         cmocka_unit_test(threads_share_the_loop),
         cmocka_unit_test(a_loop_that_ends_answers_everything),
         cmocka_unit_test(blocking_on_the_loop_is_refused),
+        cmocka_unit_test(timers_come_in_order_and_can_be_cancelled),
         cmocka_unit_test(connections_are_reused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,0 +1,105 @@
+#pragma once
+/*
+ * deploy/kube/kube_impl.h - what the files of this folder share
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "deploy/kube/client.h"
+
+/* What a configuration says, in the arena it was read into. */
+struct kube_config {
+    hc_str server, ns;
+    hc_str ca_pem, cert_pem, key_pem, tls_server_name, proxy;
+    bool insecure;
+    hc_str token, token_file, basic; /* basic: "user:password" */
+    hc_str as_user;
+    hc_str *as_groups;
+    size_t as_groups_n;
+};
+/* config.c: finds and reads kubeconfig or the pod's account; options that override are laid over it. */
+enum hc_rc kube_config_read(struct hc_arena *a, const struct hc_kube_options *o, struct kube_config *out,
+                            struct hc_err *err);
+
+/* One kind the server serves. Entries are made once and stay, so that what was given to callers stays valid. */
+struct kube_entry {
+    struct hc_kube_resource r;
+    bool sub; /* a subresource's kind: for the list of API versions only */
+    unsigned gen;
+};
+
+/* An Event that was sent: the same again only raises its count. */
+struct kube_seen_event {
+    uint64_t hash;
+    int64_t count, at_ms;
+    char name[128];
+};
+#define KUBE_SEEN_EVENTS 512
+
+/* The server: shared by all identities that talk to it. */
+struct kube_server {
+    atomic_int refs;
+    struct hc_http *http;
+    char *base; /* "https://host:port", no slash at the end */
+    char *proxy;
+    struct hc_http_tls *tls;
+    int64_t timeout_ms;
+
+    pthread_mutex_t mu; /* of all below; held while discovery is read, so that one reads for all */
+    struct hc_arena *arena;
+    struct kube_entry **entries;
+    size_t n, cap;
+    unsigned gen; /* 0: never read */
+    int64_t read_at_ms;
+    hc_str version;
+
+    pthread_mutex_t events_mu;
+    struct kube_seen_event *seen;
+};
+
+struct hc_kube {
+    struct kube_server *server;
+    struct hc_arena *arena;
+    hc_str ns, user_agent, basic, token_file, as_user;
+    hc_str *as_groups;
+    size_t as_groups_n;
+    pthread_mutex_t mu; /* of the token */
+    char *token;
+    int64_t token_read_ms;
+};
+
+/* One request to the API server and its outcome. */
+struct kube_call {
+    const char *method;
+    hc_str path; /* below the server's address, with the query */
+    const char *accept, *content_type;
+    hc_str body;
+    bool repeatable;       /* sending it twice does no harm */
+    const char *verb;      /* for messages: "apply" */
+    hc_str object;         /* for messages: "Deployment apps/web" */
+    struct hc_err *err;    /* may be NULL */
+    struct hc_err own_err; /* used when err is NULL */
+    enum hc_rc rc;         /* result */
+    int status;
+    hc_str answer; /* in the arena */
+};
+/* request.c: runs them all, several in flight, with repeats under the server's deadline; blocks. */
+void kube_run(struct hc_kube *k, struct hc_arena *a, struct kube_call *calls, size_t n);
+/* The same for one; parses the answer into *out (may be NULL). */
+enum hc_rc kube_do(struct hc_kube *k, struct hc_arena *a, struct kube_call *call, struct hc_val **out);
+/* Header lines with the credentials, closed by NULL; copied by the HTTP loop, so a short-lived arena will do. */
+const char **kube_headers(struct hc_kube *k, struct hc_arena *a, const char *accept, const char *content_type);
+/* After a 401: the token is read again. True when there is a file to read. */
+bool kube_token_expired(struct hc_kube *k);
+/* What a failed answer means, in the server's words. */
+enum hc_rc kube_error(const struct kube_call *c, int status, hc_str body, struct hc_err *err);
+
+/* objects.c: "/apis/apps/v1/namespaces/x/deployments/y/status"; ns, name, sub may be absent. */
+void kube_path(struct hc_buf *b, const struct hc_kube_resource *r, hc_str ns, hc_str name, const char *sub);
+/* Adds "?key=value" or "&key=value", escaped; nothing when value is absent. */
+void kube_query(struct hc_buf *b, const char *key, hc_str value);
+/* The query of a list or watch. */
+void kube_selectors(struct hc_buf *b, const struct hc_kube_list *l);
+/* Items of a list answer get the kind they lost (or the one metadata-only answers hide). */
+void kube_stamp(struct hc_arena *a, struct hc_val *item, hc_str api_version, hc_str kind);
+extern const char kube_accept_metadata[], kube_accept_metadata_list[];
