@@ -19,3 +19,18 @@ int hc_cli_dispatch(int argc, char **argv, const struct hc_command *table, size_
 
 /* The verbs that only render: in both executables. */
 int hc_cmd_version(int argc, char **argv);
+int hc_cmd_template(int argc, char **argv);
+
+/*
+ * What the two executables do differently. `hand_over` (front only, else NULL) starts helmctl-cluster with the same
+ * command line and does not come back; argc and argv as a command got them. `fetch_chart` (cluster only, else NULL) gets
+ * a chart that is no local path.
+ */
+struct hc_chart;
+struct hc_chart_source;
+struct hc_err;
+struct hc_cli_ports {
+    int (*hand_over)(int argc, char **argv);
+    enum hc_rc (*fetch_chart)(const struct hc_chart_source *source, struct hc_chart **out, struct hc_err *err);
+};
+extern struct hc_cli_ports hc_cli_ports;

@@ -4,6 +4,8 @@
 #include "helmctl/cli/cli.h"
 #include "helmctl/cli/flags.h"
 
+struct hc_cli_ports hc_cli_ports;
+
 int hc_cli_dispatch(int argc, char **argv, const struct hc_command *table, size_t n,
                     int (*otherwise)(int argc, char **argv))
 {

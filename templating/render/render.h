@@ -31,17 +31,28 @@ struct hc_render_input {
     bool helm3, skip_schema, skip_crds, sub_notes, strict;
 };
 
+/* How far a render came. Helm has a release to show (--debug) from HC_RENDER_TEMPLATES on. */
+enum hc_render_stage { HC_RENDER_VALUES, HC_RENDER_TEMPLATES, HC_RENDER_DOCUMENTS, HC_RENDER_DONE };
+
 struct hc_render_output {
     struct hc_documents docs;
     struct hc_val *values;  /* the effective values of the top chart */
     hc_str const *warnings; /* coalescing warnings and such, for stderr */
     size_t warnings_n;
+    /* Written on failure too. When it is HC_RENDER_DOCUMENTS then, docs.manifests holds the rendered files whole (path
+     * and text only), as Helm shows them with --debug. */
+    enum hc_render_stage stage;
 };
 
-/* Results live in `a`. The error's msg is what Helm prints behind "Error: ". */
+/* Results live in `a` and may point into the chart. The error's msg is what Helm prints behind "Error: ". */
 enum hc_rc hc_render(struct hc_arena *a, const struct hc_render_input *in, struct hc_render_output *out,
                      struct hc_err *err);
 
-/* The cache of compiled charts: at most this many bytes (0: default 64 MiB); frees what is over it. */
+/* Checks a Kubernetes version as --kube-version takes it ("1.33", "v1.33.4-gke.1"); Helm's text behind "invalid kube
+ * version 'X': ". */
+enum hc_rc hc_kube_version_check(hc_str version, struct hc_err *err);
+
+/* The cache of compiled charts: at most this many bytes (0: default 64 MiB); frees what is over it. Charts without a
+ * digest are not kept. */
 void hc_render_cache_limit(size_t bytes);
 void hc_render_cache_clear(void);

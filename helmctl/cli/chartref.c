@@ -1,0 +1,69 @@
+/*
+ * The chart argument, in Helm's order: what exists on disk wins, then --repo, then a reference for the network.
+ */
+#include "helmctl/cli/chartref.h"
+
+#include <sys/stat.h>
+
+#include "charts-fetch/source/local.h"
+#include "helmctl/cli/cli.h"
+#include "templating/overlay/overlay.h"
+
+bool hc_cli_chart_is_local(const struct hc_chart_source *s)
+{
+    struct stat st;
+    if (s->repo_url && *s->repo_url)
+        return false;
+    return stat(s->ref, &st) == 0 || s->ref[0] == '/' || s->ref[0] == '.' || s->ref[0] == '\0';
+}
+
+enum hc_rc hc_cli_load_chart(const struct hc_chart_source *s, struct hc_chart **out, struct hc_err *err)
+{
+    struct stat st;
+    if (!hc_cli_chart_is_local(s)) {
+        if (hc_cli_ports.fetch_chart)
+            return hc_cli_ports.fetch_chart(s, out, err);
+        return hc_fail(err, HC_E_NOTFOUND, "chart \"%s\" is not a path on this machine", s->ref);
+    }
+    if (stat(s->ref, &st) < 0)
+        return hc_fail(err, HC_E_NOTFOUND, "path \"%s\" not found", s->ref);
+    if (s->verify)
+        return hc_fail(err, HC_E_INPUT,
+                       "--verify: the signature of a local chart cannot be checked yet; leave the flag "
+                       "out to go on without");
+    return hc_chart_load_path(s->ref, s->no_digest ? &hc_chart_archives_once : &hc_chart_archives, out, err);
+}
+
+bool hc_cli_values_are_local(const struct hc_values_flags *v)
+{
+    for (size_t i = 0; i < v->files.n; i++)
+        if (hc_str_find_str(hc_str_of(v->files.items[i]), HC_S("://")) != SIZE_MAX)
+            return false;
+    return true;
+}
+
+static size_t put_sets(struct hc_set_arg *to, size_t at, enum hc_set_kind kind, const struct hc_strings *from)
+{
+    for (size_t i = 0; i < from->n; i++)
+        to[at++] = (struct hc_set_arg){ kind, hc_str_of(from->items[i]) };
+    return at;
+}
+
+enum hc_rc hc_cli_values(struct hc_arena *a, const struct hc_values_flags *v, struct hc_origins *origins,
+                         struct hc_val **out, struct hc_err *err)
+{
+    size_t n = v->set.n + v->set_string.n + v->set_file.n + v->set_json.n + v->set_literal.n, at = 0;
+    struct hc_set_arg *sets = HC_NEW_N(a, struct hc_set_arg, n + 1);
+    hc_str *files = HC_NEW_N(a, hc_str, v->files.n + 1);
+    if (!sets || !files)
+        return hc_arena_check(a, err, "values");
+    for (size_t i = 0; i < v->files.n; i++)
+        files[i] = hc_str_of(v->files.items[i]);
+    at = put_sets(sets, at, HC_SET_JSON, &v->set_json);
+    at = put_sets(sets, at, HC_SET_PLAIN, &v->set);
+    at = put_sets(sets, at, HC_SET_STRING, &v->set_string);
+    at = put_sets(sets, at, HC_SET_FILE, &v->set_file);
+    at = put_sets(sets, at, HC_SET_LITERAL, &v->set_literal);
+    const struct hc_setargs args = { .files = files, .files_n = v->files.n, .sets = sets, .sets_n = at };
+    return hc_setargs_merge(a, &args, origins, out, err);
+}

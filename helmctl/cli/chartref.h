@@ -1,0 +1,66 @@
+#pragma once
+/*
+ * helmctl/cli/chartref.h - the chart argument of a command, the flags that go with it, and the values flags
+ */
+#include "charts-fetch/chart/chart.h"
+#include "helmctl/cli/flags.h"
+
+/* Where a chart is and how to get it; texts are NULL when not given. */
+struct hc_chart_source {
+    const char *ref; /* path, "oci://...", "https://...", or NAME with repo_url, or REPO/NAME */
+    const char *version, *repo_url, *username, *password, *cert_file, *key_file, *ca_file, *keyring;
+    bool insecure, plain_http, pass_credentials, verify, devel;
+    bool no_digest; /* the caller renders once */
+    const struct hc_globals *globals;
+};
+
+/* Rows for a command's flag table: HC_CHART_SOURCE_FLAGS(opts.source), */
+#define HC_CHART_SOURCE_FLAGS(s)                                                                                   \
+    { "version", 0, HC_FLAG_STR, &(s).version, "version or range of the chart; without it the latest" },           \
+        { "repo", 0, HC_FLAG_STR, &(s).repo_url, "address of the Helm repository that holds the chart" },          \
+        { "username", 0, HC_FLAG_STR, &(s).username, "user name for the repository" },                             \
+        { "password", 0, HC_FLAG_STR, &(s).password, "password for the repository" },                              \
+        { "ca-file", 0, HC_FLAG_STR, &(s).ca_file, "certificate authority of the repository", NULL, "file" },      \
+        { "cert-file", 0, HC_FLAG_STR, &(s).cert_file, "client certificate for the repository", NULL, "file" },    \
+        { "key-file", 0, HC_FLAG_STR, &(s).key_file, "key of the client certificate", NULL, "file" },              \
+        { "insecure-skip-tls-verify", 0, HC_FLAG_BOOL, &(s).insecure,                                              \
+          "do not check the repository's certificate" },                                                           \
+        { "plain-http", 0, HC_FLAG_BOOL, &(s).plain_http, "speak HTTP without TLS to the registry" },              \
+        { "pass-credentials", 0, HC_FLAG_BOOL, &(s).pass_credentials, "send the login to other hosts too" },       \
+        { "verify", 0, HC_FLAG_BOOL, &(s).verify, "check the chart's signature first" },                           \
+        { "keyring", 0, HC_FLAG_STR, &(s).keyring, "public keys for --verify", NULL, "file" },                     \
+    {                                                                                                              \
+        "devel", 0, HC_FLAG_BOOL, &(s).devel, "pre-releases too, as --version '>0.0.0-0'"                          \
+    }
+
+/* True when the argument names something on this machine, or can only be meant so ("./x", "/x"). */
+bool hc_cli_chart_is_local(const struct hc_chart_source *s);
+
+/*
+ * Loads it. A local path is read here; anything else goes to hc_cli_ports.fetch_chart. A command asks
+ * hc_cli_chart_is_local first and hands over when it runs in the front executable.
+ */
+enum hc_rc hc_cli_load_chart(const struct hc_chart_source *s, struct hc_chart **out, struct hc_err *err);
+
+/* -f and the --set family. */
+struct hc_values_flags {
+    struct hc_strings files, set, set_string, set_file, set_json, set_literal;
+};
+#define HC_VALUES_FLAGS(v)                                                                                         \
+    { "values", 'f',   HC_FLAG_CSV, &(v).files, "values from a YAML file, \"-\" is stdin (may be repeated)",       \
+      NULL,     "file" },                                                                                          \
+        { "set", 0, HC_FLAG_LIST, &(v).set, "set values: key1=val1,key2=val2", NULL, "key=value" },                \
+        { "set-string", 0, HC_FLAG_LIST, &(v).set_string, "set values as text", NULL, "key=value" },               \
+        { "set-file", 0, HC_FLAG_LIST, &(v).set_file, "set values to the content of files", NULL, "key=path" },    \
+        { "set-json", 0, HC_FLAG_LIST, &(v).set_json, "set values as JSON", NULL, "key=json" },                    \
+    {                                                                                                              \
+        "set-literal", 0, HC_FLAG_LIST, &(v).set_literal, "set one value, taken as it stands", NULL, "key=value"   \
+    }
+
+/* All of them as one tree (a map). `origins` may be NULL. */
+struct hc_origins;
+enum hc_rc hc_cli_values(struct hc_arena *a, const struct hc_values_flags *v, struct hc_origins *origins,
+                         struct hc_val **out, struct hc_err *err);
+
+/* Whether a values file is an address, which needs the network. */
+bool hc_cli_values_are_local(const struct hc_values_flags *v);

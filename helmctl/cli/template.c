@@ -1,0 +1,445 @@
+/*
+ * helmctl template: renders a chart and prints what Helm prints, byte for byte.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "charts-fetch/chart/ignore.h"
+#include "core/base/buf.h"
+#include "core/base/fs.h"
+#include "core/base/limits.h"
+#include "helmctl/cli/chartref.h"
+#include "helmctl/cli/cli.h"
+#include "templating/overlay/overlay.h"
+#include "templating/render/render.h"
+
+struct options {
+    struct hc_chart_source source;
+    struct hc_values_flags values;
+    struct hc_strings show_only, api_versions;
+    const char *kube_version, *output_dir, *name_template, *dry_run, *post_renderer;
+    bool include_crds, no_hooks, skip_tests, is_upgrade, use_release_name, skip_schema, dependency_update,
+        generate_name, validate, helm3;
+};
+
+static const char about[] =
+    "Renders a chart on this machine and prints the manifests. No cluster is asked: lookup finds nothing and\n"
+    "Capabilities are those of Kubernetes v1.37 unless --kube-version and --api-versions say otherwise.\n"
+    "\n"
+    "  helmctl template ./chart                              the release is called release-name\n"
+    "  helmctl template web ./chart-1.2.3.tgz -n shop -f production.yaml --set image.tag=1.4\n"
+    "  helmctl template web oci://registry.example/charts/web --version 1.2.3\n"
+    "  helmctl template web ./chart -s templates/deployment.yaml\n"
+    "\n"
+    "Output and exit code are those of `helm template` (Helm 4.3): 0, or 1 and \"Error: ...\" on stderr.";
+
+/* ---- names ------------------------------------------------------------------------------------------- */
+
+static enum hc_rc name_from_template(struct hc_arena *a, const char *text, hc_str *out, struct hc_err *err)
+{
+    const struct hc_template_file file = { HC_S("name-template"), HC_S(""), hc_str_of(text), false };
+    struct hc_program *p = NULL;
+    struct hc_val *nothing = hc_map_new(a), *contexts[] = { nothing };
+    hc_str texts[1] = { { NULL, 0 } };
+    const struct hc_run run = { .contexts = contexts };
+    enum hc_rc rc = hc_program_compile(&file, 1, false, &p, err);
+    if (rc == HC_OK)
+        rc = hc_program_run(p, a, &run, texts, err);
+    hc_program_unref(p);
+    *out = texts[0];
+    return rc;
+}
+
+static bool name_part(hc_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        bool alnum = (s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9');
+        if (!alnum && !(s.p[i] == '-' && i > 0 && i + 1 < s.n))
+            return false;
+    }
+    return s.n > 0;
+}
+
+static enum hc_rc check_name(hc_str name, struct hc_err *err)
+{
+    hc_str rest = name, part;
+    bool good = name.n <= HC_MAX_RELEASE_NAME;
+    while (good && hc_str_split(&rest, '.', &part))
+        good = name_part(part);
+    if (name.n == 0)
+        return hc_fail(err, HC_E_INPUT, "release name check failed: release name \"\": no name provided");
+    if (!good)
+        return hc_fail(
+            err, HC_E_INPUT,
+            "release name check failed: release name \"%.*s\": invalid release name, must match regex "
+            "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$ and the length must not be "
+            "longer than 53",
+            HC_P(name));
+    return HC_OK;
+}
+
+/* Helm's NameAndChart for template, where a name is always there. */
+static enum hc_rc name_and_chart(struct hc_arena *a, const struct hc_cli *cli, const struct options *o,
+                                 hc_str *name, const char **chart, struct hc_err *err)
+{
+    if (cli->args_n == 2) {
+        *name = hc_str_of(cli->args[0]);
+        *chart = cli->args[1];
+        if (o->generate_name)
+            return hc_fail(err, HC_E_INPUT, "cannot set --generate-name and also specify a name");
+        if (o->name_template)
+            return hc_fail(err, HC_E_INPUT, "cannot set --name-template and also specify a name");
+        return HC_OK;
+    }
+    *chart = cli->args[0];
+    *name = HC_S("release-name");
+    return o->name_template ? name_from_template(a, o->name_template, name, err) : HC_OK;
+}
+
+/* ---- printing ---------------------------------------------------------------------------------------- */
+
+static void put_document(struct hc_buf *b, const struct hc_document *d)
+{
+    hc_buf_put(b, HC_S("---\n# Source: "));
+    hc_buf_put(b, d->path);
+    hc_buf_putc(b, '\n');
+    hc_buf_put(b, d->text);
+    hc_buf_putc(b, '\n');
+}
+
+static bool is_test(const struct hc_document *hook)
+{
+    return hook->events & HC_HOOK_TEST;
+}
+
+/* E4.3: the block of CRDs and manifests is trimmed as a whole. */
+static void trim_end(struct hc_buf *b)
+{
+    while (b->n) {
+        char c = b->p[b->n - 1];
+        if (c != ' ' && c != '\n' && c != '\t' && c != '\r' && c != '\v' && c != '\f')
+            break;
+        b->n--;
+    }
+}
+
+static void put_all(struct hc_buf *b, const struct hc_documents *d, const struct options *o)
+{
+    if (!o->output_dir) {
+        for (size_t i = 0; o->include_crds && i < d->crds_n; i++)
+            put_document(b, &d->crds[i]);
+        for (size_t i = 0; i < d->manifests_n; i++)
+            put_document(b, &d->manifests[i]);
+    }
+    trim_end(b);
+    hc_buf_putc(b, '\n');
+    for (size_t i = 0; !o->no_hooks && !o->output_dir && i < d->hooks_n; i++)
+        if (!(o->skip_tests && is_test(&d->hooks[i])))
+            put_document(b, &d->hooks[i]);
+}
+
+/* What stands behind "# Source: CHART/" in a document; absent: nothing. */
+static hc_str source_of(hc_str doc)
+{
+    for (size_t at; (at = hc_str_find_str(doc, HC_S("# Source: "))) != SIZE_MAX;) {
+        doc = hc_str_sub(doc, at + 10, doc.n);
+        size_t slash = hc_str_find(doc, '/');
+        if (slash == SIZE_MAX)
+            break;
+        hc_str rest = hc_str_sub(doc, slash + 1, doc.n);
+        size_t end = hc_str_find(rest, '\n');
+        rest.n = HC_MIN(end, rest.n);
+        if (slash > 0 && rest.n > 0)
+            return rest;
+    }
+    return (hc_str){ NULL, 0 };
+}
+
+/* E4.5: the output is split again and what matches is printed in the order of the arguments. */
+static enum hc_rc show_only(struct hc_arena *a, hc_str all, const struct hc_strings *wanted, struct hc_buf *b,
+                            struct hc_err *err)
+{
+    hc_str *docs = NULL;
+    size_t n = hc_documents_split(a, all, false, &docs);
+    for (size_t w = 0; w < wanted->n; w++) {
+        bool found = false;
+        for (size_t i = 0; i < n; i++) {
+            hc_str source = source_of(docs[i]);
+            if (!source.p || !hc_path_match(hc_str_of(wanted->items[w]), source, NULL))
+                continue;
+            found = true;
+            hc_buf_put(b, HC_S("---\n"));
+            hc_buf_put(b, docs[i]);
+            hc_buf_putc(b, '\n');
+        }
+        if (!found)
+            return hc_fail(err, HC_E_INPUT, "could not find template %s in chart", wanted->items[w]);
+    }
+    return HC_OK;
+}
+
+static enum hc_rc write_one(struct hc_arena *a, hc_str dir, const struct hc_document *d, bool append,
+                            struct hc_err *err)
+{
+    hc_str parts[] = { dir, HC_S("/"), d->path };
+    hc_str path = hc_arena_cat(a, HC_LEN(parts), parts);
+    if (hc_arena_spent(a))
+        return hc_arena_check(a, err, "output");
+    char *folder = hc_arena_strz(a, hc_str_sub(path, 0, hc_str_rfind(path, '/')));
+    enum hc_rc rc = hc_mkdirs(folder, 0755, err);
+    if (rc != HC_OK)
+        return rc;
+    HC_AUTO(hc_fd) int fd = open(path.p, O_WRONLY | O_CLOEXEC | (append ? O_APPEND : O_CREAT | O_TRUNC), 0666);
+    if (fd < 0)
+        return hc_fail_errno(err, "open", path.p);
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    put_document(&b, d);
+    rc = hc_write_fd(fd, hc_buf_str(&b), err);
+    if (rc == HC_OK)
+        printf("wrote %s\n", path.p);
+    return rc;
+}
+
+static bool written_before(const struct hc_document *docs, size_t n, hc_str path)
+{
+    for (size_t i = 0; i < n; i++)
+        if (hc_str_eq(docs[i].path, path))
+            return true;
+    return false;
+}
+
+/* E4.6. CRDs lie under the folder itself even with --release-name, and hooks go behind what is there: Helm's ways. */
+static enum hc_rc write_files(struct hc_arena *a, const struct hc_documents *d, const struct options *o,
+                              hc_str name, struct hc_err *err)
+{
+    hc_str top = hc_str_of(o->output_dir), dir = top;
+    if (o->use_release_name) {
+        hc_str parts[] = { top, HC_S("/"), name };
+        dir = hc_arena_cat(a, HC_LEN(parts), parts);
+    }
+    enum hc_rc rc = HC_OK;
+    for (size_t i = 0; o->include_crds && i < d->crds_n && rc == HC_OK; i++)
+        rc = write_one(a, top, &d->crds[i], written_before(d->crds, i, d->crds[i].path), err);
+    for (size_t i = 0; i < d->manifests_n && rc == HC_OK; i++)
+        rc = write_one(a, dir, &d->manifests[i], written_before(d->manifests, i, d->manifests[i].path), err);
+    for (size_t i = 0; !o->no_hooks && i < d->hooks_n && rc == HC_OK; i++) {
+        if (o->skip_tests && is_test(&d->hooks[i]))
+            continue;
+        hc_str parts[] = { dir, HC_S("/"), d->hooks[i].path };
+        hc_str path = hc_arena_cat(a, HC_LEN(parts), parts);
+        rc = write_one(a, dir, &d->hooks[i], path.p && access(path.p, F_OK) == 0, err);
+    }
+    return rc;
+}
+
+/* ---- the command ------------------------------------------------------------------------------------- */
+
+static enum hc_rc check_epoch(struct hc_err *err)
+{
+    const char *text = getenv("SOURCE_DATE_EPOCH");
+    int64_t n;
+    if (!text || !*text)
+        return HC_OK;
+    if (!hc_str_to_i64(hc_str_of(text), &n))
+        return hc_fail(err, HC_E_INPUT,
+                       "invalid SOURCE_DATE_EPOCH: strconv.ParseInt: parsing \"%s\": invalid syntax", text);
+    if (n < 0)
+        return hc_fail(err, HC_E_INPUT, "invalid SOURCE_DATE_EPOCH: must not be negative");
+    return HC_OK;
+}
+
+static enum hc_rc load(struct hc_arena *a, const struct options *o, struct hc_val **values, struct hc_chart **chart,
+                       struct hc_err *err)
+{
+    enum hc_rc rc = HC_OK;
+    struct stat st;
+    if (hc_cli_chart_is_local(&o->source) && stat(o->source.ref, &st) < 0)
+        return hc_fail(err, HC_E_NOTFOUND, "path \"%s\" not found", o->source.ref);
+    rc = hc_cli_values(a, &o->values, NULL, values, err);
+    if (rc == HC_OK)
+        rc = hc_cli_load_chart(&o->source, chart, err);
+    if (rc != HC_OK)
+        return rc;
+    const struct hc_chart *c = *chart;
+    if (!hc_str_eqz(c->api_version, "v1") && !hc_str_eqz(c->api_version, "v2"))
+        return hc_fail(err, HC_E_INPUT, "invalid chart apiVersion");
+    if (c->type.n && !hc_str_eqz(c->type, "application"))
+        return hc_fail(err, HC_E_INPUT, "%.*s charts are not installable", HC_P(c->type));
+    if (c->deprecated)
+        fputs("level=WARN msg=\"this chart is deprecated\"\n", stderr);
+    if (c->deps_n == 0)
+        return HC_OK;
+    rc = check_epoch(err);
+    return rc == HC_OK ? hc_overlay_check_deps(c, o->helm3, err) : rc;
+}
+
+static int print(struct hc_arena *a, const struct options *o, const struct hc_documents *d, hc_str name,
+                 struct hc_err *err)
+{
+    if (o->output_dir && write_files(a, d, o, name, err) != HC_OK)
+        return hc_cli_fail(err);
+    HC_AUTO(hc_buf) struct hc_buf all, chosen;
+    hc_buf_init(&all, 2 * HC_MAX_OUTPUT_BYTES);
+    hc_buf_init(&chosen, 2 * HC_MAX_OUTPUT_BYTES);
+    put_all(&all, d, o);
+    struct hc_buf *out = &all;
+    if (o->show_only.n) {
+        if (show_only(a, hc_buf_str(&all), &o->show_only, &chosen, err) != HC_OK)
+            return hc_cli_fail(err);
+        out = &chosen;
+    }
+    if (hc_buf_check(out, err, "output") != HC_OK)
+        return hc_cli_fail(err);
+    fflush(stdout);
+    return hc_write_fd(STDOUT_FILENO, hc_buf_str(out), err) == HC_OK ? 0 : hc_cli_fail(err);
+}
+
+static int render(struct hc_arena *a, const struct hc_cli *cli, const struct options *o, hc_str name,
+                  struct hc_chart *chart, const struct hc_val *values)
+{
+    struct hc_err err = HC_ERR_INIT;
+    hc_str *apis = HC_NEW_N(a, hc_str, o->api_versions.n + 1);
+    for (size_t i = 0; apis && i < o->api_versions.n; i++)
+        apis[i] = hc_str_of(o->api_versions.items[i]);
+    const struct hc_capabilities capabilities = {
+        .kube_version = hc_str_of(o->kube_version),
+        .extra_api_versions = apis,
+        .extra_api_versions_n = apis ? o->api_versions.n : 0,
+    };
+    const struct hc_render_input in = {
+        .chart = chart,
+        .values = values,
+        .release_name = name,
+        .release_namespace = hc_cli_namespace(&cli->globals),
+        .revision = 1,
+        .is_upgrade = o->is_upgrade,
+        .capabilities = &capabilities,
+        .helm3 = o->helm3,
+        .skip_schema = o->skip_schema,
+        .skip_crds = !o->include_crds,
+    };
+    struct hc_render_output out;
+    enum hc_rc rc = hc_render(a, &in, &out, &err);
+    for (size_t i = 0; i < out.warnings_n; i++)
+        fprintf(stderr, "%.*s\n", HC_P(out.warnings[i]));
+    if (rc == HC_OK)
+        return print(a, o, &out.docs, name, &err);
+    if (out.stage == HC_RENDER_VALUES)
+        return hc_cli_fail(&err);
+    if (!cli->globals.debug)
+        return hc_cli_error("%s\n\nUse --debug flag to render out invalid YAML", err.msg);
+    struct hc_err other = HC_ERR_INIT;
+    struct options plain = *o;
+    plain.output_dir = NULL;
+    plain.show_only.n = 0;
+    plain.include_crds = false;
+    if (out.stage == HC_RENDER_DOCUMENTS)
+        out.docs.hooks_n = 0;
+    print(a, &plain, &out.docs, name, &other);
+    return hc_cli_fail(&err);
+}
+
+/* -1: go on. */
+static int refuse(const struct options *o)
+{
+    struct hc_err err = HC_ERR_INIT;
+    if (o->kube_version && hc_kube_version_check(hc_str_of(o->kube_version), &err) != HC_OK)
+        return hc_cli_fail(&err);
+    if (o->validate || (o->dry_run && strcmp(o->dry_run, "server") == 0))
+        return hc_cli_error(
+            "--dry-run=server needs a cluster, and template asks none: render with --kube-version and "
+            "--api-versions, or use `helmctl install --dry-run=server`");
+    static const char *const ways[] = { "client", "unset", "none", "true", "false" };
+    bool known = !o->dry_run;
+    for (size_t i = 0; i < HC_LEN(ways) && !known; i++)
+        known = strcmp(o->dry_run, ways[i]) == 0;
+    if (!known)
+        return hc_cli_error("invalid dry-run value (\"%s\"). Must be \"none\", \"server\", or \"client\"",
+                            o->dry_run);
+    if (o->dependency_update)
+        return hc_cli_error(
+            "--dependency-update is not done by template: run `helmctl dependency update CHART` first");
+    if (o->post_renderer)
+        return hc_cli_error("--post-renderer is not supported by template: pipe the output into the program");
+    return -1;
+}
+
+int hc_cmd_template(int argc, char **argv)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct options o = { .source.no_digest = true };
+    const struct hc_flag flags[] = {
+        HC_VALUES_FLAGS(o.values),
+        { "show-only", 's', HC_FLAG_LIST, &o.show_only,
+          "print only what comes from this template (may be repeated)", NULL, "path" },
+        { "include-crds", 0, HC_FLAG_BOOL, &o.include_crds, "print the CRDs of crds/ too" },
+        { "skip-crds", 0, HC_FLAG_BOOL, NULL, NULL },
+        { "no-hooks", 0, HC_FLAG_BOOL, &o.no_hooks, "leave hooks out" },
+        { "skip-tests", 0, HC_FLAG_BOOL, &o.skip_tests, "leave test hooks out" },
+        { "is-upgrade", 0, HC_FLAG_BOOL, &o.is_upgrade, "set .Release.IsUpgrade instead of .Release.IsInstall" },
+        { "kube-version", 0, HC_FLAG_STR, &o.kube_version, "Kubernetes version the chart sees", NULL, "version" },
+        { "api-versions", 'a', HC_FLAG_CSV, &o.api_versions, "API versions the chart sees besides the usual ones" },
+        { "skip-schema-validation", 0, HC_FLAG_BOOL, &o.skip_schema, "do not check values against the schema" },
+        { "output-dir", 0, HC_FLAG_STR, &o.output_dir, "write files under this folder instead of stdout", NULL,
+          "folder" },
+        { "release-name", 0, HC_FLAG_BOOL, &o.use_release_name,
+          "put the release name into the paths of --output-dir" },
+        { "name-template", 0, HC_FLAG_STR, &o.name_template, "template of the release's name", NULL, "template" },
+        { "generate-name", 'g', HC_FLAG_BOOL, &o.generate_name, "make up a name (template uses release-name)" },
+        { "dry-run", 0, HC_FLAG_STR, &o.dry_run, "only \"client\" here: no cluster is asked", "unset" },
+        { "dependency-update", 0, HC_FLAG_BOOL, &o.dependency_update, NULL },
+        { "post-renderer", 0, HC_FLAG_STR, &o.post_renderer, NULL },
+        { "post-renderer-args", 0, HC_FLAG_LIST, NULL, NULL },
+        { "validate", 0, HC_FLAG_BOOL, &o.validate, NULL },
+        /* Of install, and without a meaning here; taken so that scripts go on to work. */
+        { "create-namespace", 0, HC_FLAG_BOOL, NULL, NULL },
+        { "description", 0, HC_FLAG_STR, NULL, NULL },
+        { "disable-openapi-validation", 0, HC_FLAG_BOOL, NULL, NULL },
+        { "enable-dns", 0, HC_FLAG_BOOL, NULL, NULL },
+        { "force", 0, HC_FLAG_BOOL, NULL, NULL },
+        { "force-conflicts", 0, HC_FLAG_BOOL, NULL, NULL },
+        { "force-replace", 0, HC_FLAG_BOOL, NULL, NULL },
+        { "hide-notes", 0, HC_FLAG_BOOL, NULL, NULL },
+        { "labels", 'l', HC_FLAG_LIST, NULL, NULL },
+        { "render-subchart-notes", 0, HC_FLAG_BOOL, NULL, NULL },
+        { "replace", 0, HC_FLAG_BOOL, NULL, NULL },
+        { "rollback-on-failure", 0, HC_FLAG_BOOL, NULL, NULL },
+        { "atomic", 0, HC_FLAG_BOOL, NULL, NULL },
+        { "server-side", 0, HC_FLAG_BOOL, NULL, NULL },
+        { "take-ownership", 0, HC_FLAG_BOOL, NULL, NULL },
+        { "timeout", 0, HC_FLAG_DURATION, NULL, NULL },
+        { "wait", 0, HC_FLAG_STR, NULL, NULL, "watcher" },
+        { "wait-for-jobs", 0, HC_FLAG_BOOL, NULL, NULL },
+        HC_CHART_SOURCE_FLAGS(o.source),
+    };
+    struct hc_cli cli = {
+        .use = "template [NAME] CHART [flags]",
+        .about = about,
+        .flags = flags,
+        .flags_n = HC_LEN(flags),
+        .min_args = 1,
+        .max_args = 2,
+    };
+    int code = hc_cli_parse(a, &cli, argc, argv);
+    if (code >= 0)
+        return code;
+    code = refuse(&o);
+    if (code >= 0)
+        return code;
+    struct hc_err err = HC_ERR_INIT;
+    hc_str name;
+    if (name_and_chart(a, &cli, &o, &name, &o.source.ref, &err) != HC_OK)
+        return hc_cli_fail(&err);
+    o.source.globals = &cli.globals;
+    if (hc_cli_ports.hand_over && !(hc_cli_chart_is_local(&o.source) && hc_cli_values_are_local(&o.values)))
+        return hc_cli_ports.hand_over(argc, argv);
+    struct hc_val *values = NULL;
+    HC_AUTO(hc_chart) struct hc_chart *chart = NULL;
+    if (load(a, &o, &values, &chart, &err) != HC_OK || check_name(name, &err) != HC_OK)
+        return hc_cli_fail(&err);
+    return render(a, &cli, &o, name, chart, values);
+}
