@@ -27,6 +27,8 @@ enum hc_rc hc_yaml_parse_all(struct hc_arena *a, hc_str text, hc_str name, unsig
 
 /* toYaml of Helm with the final newline still there. False: the value cannot be written (C4.1). */
 bool hc_yaml_write(struct hc_buf *b, const struct hc_val *v);
+/* The same with keys sorted by their bytes (digests of Flux). */
+bool hc_yaml_write_bytewise(struct hc_buf *b, const struct hc_val *v);
 /* toYamlPretty. */
 bool hc_yaml_write_pretty(struct hc_buf *b, const struct hc_val *v);
 /* True when the plain scalar would be read as something other than a string (C2): needs quotes. */

@@ -27,7 +27,7 @@
 
 struct writer {
     struct hc_buf *b;
-    bool v3;
+    bool v3, bytewise;
     int column, indent, width;
     bool whitespace, indention;
     bool failed;
@@ -613,7 +613,7 @@ static void put_entry(struct writer *w, const struct hc_entry *e)
 
 static void put_map(struct writer *w, const struct hc_map *m)
 {
-    hc_key_order order = w->v3 ? hc_yaml_key_cmp_v3 : hc_yaml_key_cmp;
+    hc_key_order order = w->bytewise ? hc_str_cmp : w->v3 ? hc_yaml_key_cmp_v3 : hc_yaml_key_cmp;
     int outer = w->indent;
     w->indent = outer < 0 ? 0 : outer + BEST_INDENT;
     bool sorted = true;
@@ -699,11 +699,15 @@ static void put_node(struct writer *w, const struct hc_val *v, bool in_map)
     }
 }
 
-static bool write_document(struct hc_buf *b, const struct hc_val *v, bool v3)
+static bool write_document(struct hc_buf *b, const struct hc_val *v, bool v3, bool bytewise)
 {
-    struct writer w = {
-        .b = b, .v3 = v3, .indent = -1, .width = v3 ? INT32_MAX : FOLD_WIDTH, .whitespace = true, .indention = true
-    };
+    struct writer w = { .b = b,
+                        .v3 = v3,
+                        .bytewise = bytewise,
+                        .indent = -1,
+                        .width = v3 ? INT32_MAX : FOLD_WIDTH,
+                        .whitespace = true,
+                        .indention = true };
     put_node(&w, v, false);
     put_indent(&w);
     return !w.failed && !b->spent;
@@ -711,10 +715,15 @@ static bool write_document(struct hc_buf *b, const struct hc_val *v, bool v3)
 
 bool hc_yaml_write(struct hc_buf *b, const struct hc_val *v)
 {
-    return write_document(b, v, false);
+    return write_document(b, v, false, false);
 }
 
 bool hc_yaml_write_pretty(struct hc_buf *b, const struct hc_val *v)
 {
-    return write_document(b, v, true);
+    return write_document(b, v, true, false);
+}
+
+bool hc_yaml_write_bytewise(struct hc_buf *b, const struct hc_val *v)
+{
+    return write_document(b, v, false, true);
 }
