@@ -1,0 +1,389 @@
+/*
+ * The folder of the store also holds the links, so that publishing is one hard link and serving is one open.
+ */
+#include "helmctl/controller/artifacts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "charts-fetch/unpack/unpack.h"
+#include "core/base/clock.h"
+#include "core/base/fs.h"
+#include "core/base/limits.h"
+#include "core/base/mem.h"
+
+#define FILES_KEPT    128 /* small files of artifacts, mostly values */
+#define FILE_KEPT_MAX (256 * 1024)
+#define STORE_CEILING ((uint64_t)4 << 30) /* blobs nobody links to go beyond this */
+
+struct replaced { /* a folder in which only `keep` stays, once it is time */
+    struct replaced *next;
+    int64_t due_ms;
+    char dir[600], keep[300];
+};
+
+struct kept_file {
+    uint64_t hash;
+    uint64_t used;
+    char *text;
+    size_t n;
+};
+
+struct ctl_store {
+    struct ctl *c;
+    struct hc_store *blobs;
+    struct hc_serve *server;
+    char host[300];
+    int dir;
+    pthread_mutex_t lock;
+    struct replaced *replaced;
+    struct kept_file files[FILES_KEPT];
+    uint64_t clock;
+};
+
+static const char *const served[] = { "gitrepository/", "ocirepository/", "helmrepository/", "helmchart/",
+                                      "bucket/" };
+
+static void serve(void *ctx, hc_str path, struct hc_serve_answer *a)
+{
+    struct ctl_store *s = ctx;
+    path = hc_str_sub(path, 1, path.n);
+    bool known = false;
+    for (size_t i = 0; i < HC_LEN(served); i++)
+        known |= hc_str_starts(path, hc_str_of(served[i]));
+    char z[1024];
+    if (!known || path.n >= sizeof(z))
+        return;
+    memcpy(z, path.p, path.n);
+    z[path.n] = 0;
+    int fd = openat(s->dir, z, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return;
+    a->status = 200;
+    a->file = fd;
+    a->content_type = hc_str_ends(path, HC_S(".yaml")) ? "text/yaml; charset=utf-8" : "application/gzip";
+}
+
+/* A folder that is still there at the next start. */
+static enum hc_rc default_path(struct hc_arena *a, const char **out, struct hc_err *err)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME"), *tmp = getenv("TMPDIR");
+    if (cache && *cache)
+        *out = hc_arena_printf(a, "%s/helmctl/controller", cache).p;
+    else if (home && *home)
+        *out = hc_arena_printf(a, "%s/.cache/helmctl/controller", home).p;
+    else
+        *out = hc_arena_printf(a, "%s/helmctl-%u", tmp && *tmp ? tmp : "/tmp", (unsigned)getuid()).p;
+    return *out ? HC_OK : hc_fail_nomem(err);
+}
+
+enum hc_rc ctl_store_open(struct ctl *c, struct ctl_store **out, struct hc_err *err)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct ctl_store *s = hc_calloc(1, sizeof(*s));
+    if (!s)
+        return hc_fail_nomem(err);
+    s->c = c;
+    s->dir = -1;
+    pthread_mutex_init(&s->lock, NULL);
+    *out = s; /* undone by ctl_store_close in any case */
+    const char *path = c->o->storage_path;
+    enum hc_rc rc = path && *path ? HC_OK : default_path(a, &path, err);
+    if (rc == HC_OK)
+        rc = hc_mkdirs(path, 0700, err);
+    if (rc == HC_OK)
+        rc = hc_store_open(path, STORE_CEILING, &s->blobs, err);
+    if (rc != HC_OK)
+        return hc_wrap(err, "storage path '%s'", path ? path : "");
+    s->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (s->dir < 0)
+        return hc_fail_errno(err, "storage path", path);
+    const char *addr = c->o->storage_addr, *adv = c->o->storage_adv_addr;
+    if (!addr || !*addr || strcmp(addr, "0") == 0) {
+        snprintf(s->host, sizeof(s->host), "%s", adv && *adv ? adv : "localhost");
+        return HC_OK;
+    }
+    rc = hc_serve_start(addr, serve, s, &s->server, err);
+    if (rc != HC_OK)
+        return rc;
+    if (adv && *adv) {
+        snprintf(s->host, sizeof(s->host), "%s", adv);
+    } else if (addr[0] == ':') {
+        char name[256] = "localhost";
+        (void)gethostname(name, sizeof(name) - 1);
+        snprintf(s->host, sizeof(s->host), "%s:%d", name, hc_serve_port(s->server));
+    } else {
+        snprintf(s->host, sizeof(s->host), "%.*s:%d", (int)(strrchr(addr, ':') - addr), addr,
+                 hc_serve_port(s->server));
+    }
+    return HC_OK;
+}
+
+void ctl_store_close(struct ctl_store *s)
+{
+    if (!s)
+        return;
+    hc_serve_stop(s->server);
+    if (s->dir >= 0)
+        close(s->dir);
+    hc_store_close(s->blobs);
+    for (struct replaced *r = s->replaced; r;) {
+        struct replaced *next = r->next;
+        free(r);
+        r = next;
+    }
+    for (size_t i = 0; i < FILES_KEPT; i++)
+        free(s->files[i].text);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+struct hc_store *ctl_store_blobs(struct ctl_store *s)
+{
+    return s->blobs;
+}
+
+void ctl_store_sweep(struct ctl_store *s)
+{
+    int64_t now = hc_mono_ms();
+    struct replaced *due = NULL;
+    pthread_mutex_lock(&s->lock);
+    for (struct replaced **p = &s->replaced; *p;) {
+        struct replaced *r = *p;
+        if (r->due_ms > now) {
+            p = &r->next;
+            continue;
+        }
+        *p = r->next;
+        r->next = due;
+        due = r;
+    }
+    pthread_mutex_unlock(&s->lock);
+    for (struct replaced *r = due; r;) {
+        struct replaced *next = r->next;
+        struct hc_err err = HC_ERR_INIT;
+        if (hc_store_unlink(s->blobs, r->dir, r->keep, &err) != HC_OK)
+            HC_LOG(HC_LOG_ERROR, "cannot remove old artifacts", { "path", hc_str_of(r->dir) },
+                   { "error", hc_str_of(err.msg) });
+        free(r);
+        r = next;
+    }
+    if (due)
+        (void)hc_store_collect(s->blobs);
+}
+
+/* ---- publishing ---- */
+
+static hc_str folder_of(struct hc_arena *a, struct hc_key k)
+{
+    char kind[32];
+    const char *name = hc_ctl_kind_name(k.kind);
+    size_t i = 0;
+    for (; name[i] && i < sizeof(kind) - 1; i++)
+        kind[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 32 : name[i]);
+    kind[i] = 0;
+    return hc_arena_printf(a, "%s/%.*s/%.*s", kind, HC_P(k.ns), HC_P(k.name));
+}
+
+hc_str ctl_artifact_url(struct ctl *c, struct hc_arena *a, hc_str path)
+{
+    return hc_arena_printf(a, "http://%s/%.*s", c->store->host, HC_P(path));
+}
+
+/* What was there before stays a while for those who read its URL a moment ago. */
+static void replace_later(struct ctl_store *s, hc_str dir, const char *keep)
+{
+    pthread_mutex_lock(&s->lock);
+    struct replaced *r = s->replaced;
+    while (r && !hc_str_eqz(dir, r->dir))
+        r = r->next;
+    if (!r && dir.n < sizeof(r->dir) && (r = hc_calloc(1, sizeof(*r))) != NULL) {
+        memcpy(r->dir, dir.p, dir.n);
+        r->next = s->replaced;
+        s->replaced = r;
+    }
+    if (r) {
+        snprintf(r->keep, sizeof(r->keep), "%s", keep);
+        r->due_ms = hc_mono_ms() + s->c->o->artifact_retention_ttl_ms;
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+enum hc_rc ctl_artifact_publish(struct ctl *c, struct hc_arena *a, struct hc_key k, const char *file,
+                                const struct hc_artifact *art, struct hc_val **out_artifact, hc_str *out_url,
+                                struct hc_err *err)
+{
+    hc_str dir = folder_of(a, k), path = hc_arena_printf(a, "%.*s/%s", HC_P(dir), file);
+    if (!path.p)
+        return hc_fail_nomem(err);
+    enum hc_rc rc = hc_store_link(c->store->blobs, art->digest, path.p, err);
+    if (rc != HC_OK)
+        return rc;
+    replace_later(c->store, dir, file);
+    struct hc_val *v = hc_map_new(a);
+    hc_map_put_str(a, v, "digest", art->digest);
+    hc_map_put_str(a, v, "lastUpdateTime", hc_time_rfc3339(a, hc_now_ms()));
+    if (hc_map_len(art->metadata))
+        hc_map_put(a, v, HC_S("metadata"), art->metadata);
+    hc_map_put_str(a, v, "path", path);
+    hc_map_put_str(a, v, "revision", art->revision);
+    hc_map_put_int(a, v, "size", (int64_t)art->size);
+    hc_map_put_str(a, v, "url", ctl_artifact_url(c, a, path));
+    *out_artifact = v;
+    *out_url = ctl_artifact_url(c, a, path);
+    return hc_arena_check(a, err, "artifact");
+}
+
+void ctl_artifact_remove(struct ctl *c, struct hc_key k)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_err err = HC_ERR_INIT;
+    hc_str dir = folder_of(a, k);
+    if (!dir.p || hc_store_unlink(c->store->blobs, dir.p, NULL, &err) != HC_OK)
+        HC_LOG(HC_LOG_ERROR, "cannot remove artifacts", { "path", dir }, { "error", hc_str_of(err.msg) });
+    (void)hc_store_collect(c->store->blobs);
+}
+
+bool ctl_artifact_here(struct ctl *c, const struct hc_val *artifact)
+{
+    hc_str digest = hc_get_str(hc_map_getz(artifact, "digest")), path = hc_get_str(hc_map_getz(artifact, "path"));
+    if (!digest.n || !path.n || path.n > 900 || !hc_store_has(c->store->blobs, digest))
+        return false;
+    char z[1024];
+    memcpy(z, path.p, path.n);
+    z[path.n] = 0;
+    return faccessat(c->store->dir, z, R_OK, 0) == 0;
+}
+
+/* ---- reading ---- */
+
+/* The blob of the artifact, fetched by its URL when another controller made it. */
+static enum hc_rc need_blob(struct ctl *c, struct hc_arena *a, const struct hc_val *object, hc_str *out_digest,
+                            struct hc_err *err)
+{
+    const struct hc_val *art = hc_get(object, "status.artifact");
+    hc_str digest = hc_get_str(hc_map_getz(art, "digest")), url = hc_get_str(hc_map_getz(art, "url"));
+    hc_str kind = hc_get_str(hc_map_getz(object, "kind")), name = hc_get_str_at(object, "metadata.name");
+    if (!digest.n || !url.n)
+        return hc_fail(err, HC_E_NOTFOUND, "%.*s '%.*s' has no artifact", HC_P(kind), HC_P(name));
+    *out_digest = digest;
+    if (hc_store_has(c->store->blobs, digest))
+        return HC_OK;
+    struct hc_http_request req = { .method = "GET",
+                                   .url = hc_arena_strz(a, url),
+                                   .timeout_ms = c->o->http_timeout_ms,
+                                   .max_bytes = HC_MAX_ARTIFACT_BYTES,
+                                   .max_redirects = -1 };
+    struct hc_http_response resp = { 0 };
+    enum hc_rc rc = hc_http_do(c->http, a, &req, &resp, err);
+    if (rc != HC_OK)
+        return hc_wrap(err, "artifact of %.*s '%.*s'", HC_P(kind), HC_P(name));
+    if (resp.status == 404)
+        return hc_fail(err, HC_E_NOTFOUND, "artifact of %.*s '%.*s' is not at %.*s", HC_P(kind), HC_P(name),
+                       HC_P(url));
+    if (resp.status != 200)
+        return hc_fail(err, HC_E_AGAIN, "artifact of %.*s '%.*s': %.*s answered %d", HC_P(kind), HC_P(name),
+                       HC_P(url), resp.status);
+    hc_str got;
+    rc = hc_store_put(c->store->blobs, a, resp.body, &got, err);
+    if (rc == HC_OK && !hc_str_eq(got, digest))
+        return hc_fail(err, HC_E_AGAIN, "artifact of %.*s '%.*s': its digest is %.*s, %.*s was announced",
+                       HC_P(kind), HC_P(name), HC_P(got), HC_P(digest));
+    return rc;
+}
+
+enum hc_rc ctl_artifact_read(struct ctl *c, struct hc_arena *a, const struct hc_val *object, hc_str *out,
+                             struct hc_err *err)
+{
+    hc_str digest;
+    enum hc_rc rc = need_blob(c, a, object, &digest, err);
+    if (rc != HC_OK)
+        return rc;
+    rc = hc_store_get(c->store->blobs, a, digest, HC_MAX_ARTIFACT_BYTES, out, err);
+    if (rc == HC_E_NOTFOUND) { /* removed because it was damaged: one more try brings it back */
+        rc = need_blob(c, a, object, &digest, err);
+        if (rc == HC_OK)
+            rc = hc_store_get(c->store->blobs, a, digest, HC_MAX_ARTIFACT_BYTES, out, err);
+    }
+    return rc;
+}
+
+static bool kept(struct ctl_store *s, struct hc_arena *a, uint64_t hash, hc_str *out)
+{
+    bool found = false;
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; i < FILES_KEPT && !found; i++)
+        if (s->files[i].text && s->files[i].hash == hash) {
+            s->files[i].used = ++s->clock;
+            *out = hc_arena_str(a, (hc_str){ s->files[i].text, s->files[i].n });
+            found = out->p != NULL;
+        }
+    pthread_mutex_unlock(&s->lock);
+    return found;
+}
+
+static void keep(struct ctl_store *s, uint64_t hash, hc_str text)
+{
+    char *copy = text.n > FILE_KEPT_MAX ? NULL : hc_strdup_n(text.p, text.n);
+    if (!copy)
+        return;
+    pthread_mutex_lock(&s->lock);
+    size_t at = 0;
+    for (size_t i = 1; i < FILES_KEPT; i++)
+        if (s->files[i].used < s->files[at].used)
+            at = i;
+    free(s->files[at].text);
+    s->files[at] = (struct kept_file){ hash, ++s->clock, copy, text.n };
+    pthread_mutex_unlock(&s->lock);
+}
+
+enum hc_rc ctl_artifact_file(struct ctl *c, struct hc_arena *a, const struct hc_val *object, hc_str path,
+                             hc_str *out, struct hc_err *err)
+{
+    while (hc_str_starts(path, HC_S("./")))
+        path = hc_str_sub(path, 2, path.n);
+    hc_str digest = hc_get_str_at(object, "status.artifact.digest");
+    uint64_t hash = hc_str_hash(digest) * 31 + hc_str_hash(path);
+    if (digest.n && kept(c->store, a, hash, out))
+        return HC_OK;
+    HC_AUTO(hc_arena) struct hc_arena *tmp = hc_arena_new(0);
+    hc_str archive;
+    enum hc_rc rc = ctl_artifact_read(c, tmp, object, &archive, err);
+    if (rc != HC_OK)
+        return rc;
+    struct hc_unpack_limits limits = { HC_MAX_ARTIFACT_BYTES, HC_MAX_ARTIFACT_FILES };
+    struct hc_unpacked *files;
+    size_t n;
+    rc = hc_unpack_memory(tmp, archive, &limits, &files, &n, err);
+    if (rc != HC_OK)
+        return rc;
+    for (size_t i = 0; i < n; i++)
+        if (hc_str_eq(files[i].name, path)) {
+            *out = hc_arena_str(a, files[i].body);
+            keep(c->store, hash, files[i].body);
+            return hc_arena_check(a, err, "file of an artifact");
+        }
+    return hc_fail(err, HC_E_NOTFOUND, "no file '%.*s' in %.*s '%.*s' at revision %.*s", HC_P(path),
+                   HC_P(hc_get_str(hc_map_getz(object, "kind"))), HC_P(hc_get_str_at(object, "metadata.name")),
+                   HC_P(hc_get_str_at(object, "status.artifact.revision")));
+}
+
+enum hc_rc ctl_artifact_unpack(struct ctl *c, struct hc_arena *a, const struct hc_val *object, const char **out_dir,
+                               struct hc_err *err)
+{
+    HC_AUTO(hc_arena) struct hc_arena *tmp = hc_arena_new(0);
+    hc_str archive;
+    enum hc_rc rc = ctl_artifact_read(c, tmp, object, &archive, err);
+    if (rc == HC_OK)
+        rc = hc_store_temp(c->store->blobs, a, out_dir, err);
+    if (rc != HC_OK)
+        return rc;
+    struct hc_unpack_limits limits = { HC_MAX_ARTIFACT_BYTES, HC_MAX_ARTIFACT_FILES };
+    rc = hc_unpack_to_dir(archive, *out_dir, &limits, err);
+    if (rc != HC_OK)
+        (void)hc_remove_tree(*out_dir, NULL);
+    return rc;
+}

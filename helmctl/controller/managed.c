@@ -1,0 +1,518 @@
+/*
+ * One lock over three small hash tables. Objects are 24 bytes each: what they are (a hash), whose they are, and a hash
+ * of what somebody may have changed in them.
+ */
+#include "helmctl/controller/managed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+#include "core/value/json.h"
+
+#define OWNER_NAME "helm.toolkit.fluxcd.io/name"
+#define OWNER_NS   "helm.toolkit.fluxcd.io/namespace"
+
+struct release {
+    struct release *next;
+    uint64_t hash;
+    bool running, drift, touched; /* touched: an event came while it ran */
+    struct hc_reconcile_memo memo;
+    uint64_t records; /* hash of storage namespace and release name; 0: none */
+    uint64_t *awaited;
+    size_t awaited_n;
+    uint32_t ns_n, name_n;
+    char text[];
+};
+
+struct record { /* all revisions of one release, the newest matters */
+    struct record *next;
+    uint64_t hash;
+    size_t n, cap;
+    struct {
+        int64_t revision;
+        uint64_t rv;
+    } * revs;
+};
+
+struct kind_watch {
+    struct kind_watch *next;
+    struct ctl_managed *m;
+    struct hc_kube_watch *watch;
+    uint64_t hash;
+    bool plain; /* no readiness of its own: metadata is enough */
+    hc_str api_version, kind;
+    uint64_t *objects; /* open hash: pairs of object hash and content hash */
+    size_t objects_n, objects_cap;
+    char text[];
+};
+
+#define BUCKETS 1024
+
+struct ctl_managed {
+    struct ctl *c;
+    pthread_mutex_t lock;
+    struct release *releases[BUCKETS];
+    struct record *records[BUCKETS];
+    struct kind_watch *kinds;
+    struct hc_kube_watch *record_watch;
+    bool records_synced, stopping;
+};
+
+static uint64_t hash2(hc_str x, hc_str y)
+{
+    return (hc_str_hash(x) * 31 + hc_str_hash(y)) | 1;
+}
+
+static uint64_t ref_hash(hc_str api_version, hc_str kind, hc_str ns, hc_str name)
+{
+    size_t slash = hc_str_find(api_version, '/'); /* versions of one group are the same object */
+    hc_str group = slash == SIZE_MAX ? HC_S("") : hc_str_sub(api_version, 0, slash);
+    return (hash2(group, kind) * 31 + hash2(ns, name)) | 1;
+}
+
+/* Cluster-wide objects are awaited with or without a namespace: both are remembered. */
+static uint64_t ref_hash_of(const struct hc_ref *r, bool with_ns)
+{
+    return ref_hash(r->api_version, r->kind, with_ns ? r->ns : HC_S(""), r->name);
+}
+
+/* ---- releases ---- */
+
+static struct release **release_slot(struct ctl_managed *m, hc_str ns, hc_str name)
+{
+    uint64_t h = hash2(ns, name);
+    struct release **p = &m->releases[h % BUCKETS];
+    for (; *p; p = &(*p)->next)
+        if ((*p)->hash == h && hc_str_eq(ns, (hc_str){ (*p)->text, (*p)->ns_n }) &&
+            hc_str_eq(name, (hc_str){ (*p)->text + (*p)->ns_n, (*p)->name_n }))
+            break;
+    return p;
+}
+
+static struct hc_key release_key(const struct release *r)
+{
+    return (struct hc_key){ HC_CTL_RELEASE, { r->text, r->ns_n }, { r->text + r->ns_n, r->name_n } };
+}
+
+struct hc_reconcile_memo ctl_release_begin(struct ctl_managed *m, struct hc_key k)
+{
+    struct hc_reconcile_memo memo = { 0 };
+    pthread_mutex_lock(&m->lock);
+    struct release **at = release_slot(m, k.ns, k.name), *r = *at;
+    if (!r && (r = hc_calloc(1, sizeof(*r) + k.ns.n + k.name.n + 1)) != NULL) {
+        r->hash = hash2(k.ns, k.name);
+        r->ns_n = (uint32_t)k.ns.n;
+        r->name_n = (uint32_t)k.name.n;
+        memcpy(r->text, k.ns.p, k.ns.n);
+        memcpy(r->text + k.ns.n, k.name.p, k.name.n);
+        *at = r;
+    }
+    if (r) {
+        r->running = true;
+        r->touched = false;
+        memo = r->memo;
+    }
+    pthread_mutex_unlock(&m->lock);
+    return memo;
+}
+
+void ctl_release_forget(struct ctl_managed *m, struct hc_key k)
+{
+    pthread_mutex_lock(&m->lock);
+    struct release **at = release_slot(m, k.ns, k.name), *r = *at;
+    if (r) {
+        *at = r->next;
+        free(r->awaited);
+        free(r);
+    }
+    pthread_mutex_unlock(&m->lock);
+}
+
+/* ---- records ---- */
+
+static struct record **record_slot(struct ctl_managed *m, uint64_t h)
+{
+    struct record **p = &m->records[h % BUCKETS];
+    while (*p && (*p)->hash != h)
+        p = &(*p)->next;
+    return p;
+}
+
+static void newest(const struct record *r, int64_t *revision, uint64_t *rv)
+{
+    *revision = 0;
+    *rv = 0;
+    for (size_t i = 0; r && i < r->n; i++)
+        if (r->revs[i].revision > *revision) {
+            *revision = r->revs[i].revision;
+            *rv = r->revs[i].rv;
+        }
+}
+
+static uint64_t memo_rv(const struct hc_reconcile_memo *memo)
+{
+    uint64_t v;
+    return hc_str_to_u64(hc_str_of(memo->resource_version), &v) ? v : 0;
+}
+
+/* The watch tells of a record that the release does not know of yet. Called with the lock held. */
+static bool record_is_news(struct ctl_managed *m, const struct release *r)
+{
+    if (!r->records || !m->records_synced)
+        return false;
+    int64_t revision;
+    uint64_t rv, known = memo_rv(&r->memo);
+    newest(*record_slot(m, r->records), &revision, &rv);
+    if (rv > known)
+        return true;
+    /* Everything was deleted behind our back. (While the watch is behind our own writes it shows an older revision, not
+     * none: except for the very first, which a wake-up costs one look.) */
+    return revision == 0 && r->memo.revision > 0;
+}
+
+static void on_record(void *ctx, enum hc_watch_event e, const struct hc_val *o)
+{
+    struct ctl_managed *m = ctx;
+    pthread_mutex_lock(&m->lock);
+    if (e == HC_WATCH_SYNCED) {
+        m->records_synced = true;
+        pthread_mutex_unlock(&m->lock);
+        return;
+    }
+    const struct hc_val *labels = hc_get(o, "metadata.labels");
+    hc_str ns = hc_get_str_at(o, "metadata.namespace"), name = hc_get_str(hc_map_getz(labels, "name"));
+    int64_t revision = 0;
+    uint64_t rv = 0, h = hash2(ns, name);
+    bool ok = hc_str_to_i64(hc_get_str(hc_map_getz(labels, "version")), &revision) &&
+              hc_str_to_u64(hc_get_str_at(o, "metadata.resourceVersion"), &rv);
+    struct record **at = record_slot(m, h), *r = *at;
+    if (!r && ok && e != HC_WATCH_DELETED && (r = hc_calloc(1, sizeof(*r))) != NULL) {
+        r->hash = h;
+        *at = r;
+    }
+    size_t i = 0;
+    while (r && i < r->n && r->revs[i].revision != revision)
+        i++;
+    if (r && ok && e == HC_WATCH_DELETED) {
+        if (i < r->n)
+            r->revs[i] = r->revs[--r->n];
+        if (r->n == 0) {
+            *at = r->next;
+            free(r->revs);
+            free(r);
+        }
+    } else if (r && ok) {
+        if (i == r->n && r->n == r->cap) {
+            size_t cap = r->cap ? r->cap * 2 : 2;
+            void *p = hc_realloc(r->revs, cap * sizeof(*r->revs));
+            if (p) {
+                r->revs = p;
+                r->cap = cap;
+            }
+        }
+        if (i < r->cap) {
+            r->n = HC_MAX(r->n, i + 1);
+            r->revs[i].revision = revision;
+            r->revs[i].rv = rv;
+        }
+    }
+    for (size_t b = 0; ok && b < BUCKETS; b++)
+        for (struct release *x = m->releases[b]; x; x = x->next)
+            if (x->records == h && !x->running && record_is_news(m, x))
+                ctl_wake(m->c, release_key(x));
+    pthread_mutex_unlock(&m->lock);
+}
+
+bool ctl_record_head(struct ctl_managed *m, hc_str storage_ns, hc_str release, const struct hc_reconcile_memo *memo,
+                     int64_t *out_revision, char out_resource_version[32])
+{
+    pthread_mutex_lock(&m->lock);
+    bool known = m->records_synced;
+    int64_t revision = 0;
+    uint64_t rv = 0;
+    if (known)
+        newest(*record_slot(m, hash2(storage_ns, release)), &revision, &rv);
+    pthread_mutex_unlock(&m->lock);
+    if (!known)
+        return false;
+    if (memo && memo->revision > 0 && memo_rv(memo) > rv) {
+        if (revision == 0)
+            return false;               /* behind our write, or all was deleted: ask */
+        *out_revision = memo->revision; /* the watch is behind what we wrote ourselves */
+        snprintf(out_resource_version, 32, "%s", memo->resource_version);
+        return true;
+    }
+    *out_revision = revision;
+    snprintf(out_resource_version, 32, "%" PRIu64, rv);
+    return true;
+}
+
+/* ---- managed objects ---- */
+
+/* Kinds that are what they are as soon as they exist. */
+static bool is_plain_kind(hc_str kind)
+{
+    static const char *const plain[] = { "ConfigMap",
+                                         "Secret",
+                                         "ServiceAccount",
+                                         "Role",
+                                         "RoleBinding",
+                                         "ClusterRole",
+                                         "ClusterRoleBinding",
+                                         "NetworkPolicy",
+                                         "LimitRange",
+                                         "ResourceQuota",
+                                         "PriorityClass",
+                                         "StorageClass",
+                                         "IngressClass",
+                                         "RuntimeClass",
+                                         "MutatingWebhookConfiguration",
+                                         "ValidatingWebhookConfiguration",
+                                         "ValidatingAdmissionPolicy",
+                                         "ValidatingAdmissionPolicyBinding" };
+    for (size_t i = 0; i < HC_LEN(plain); i++)
+        if (hc_str_eqz(kind, plain[i]))
+            return true;
+    return false;
+}
+
+/* What a person may have changed: everything but the status and what the server writes by itself. */
+static uint64_t content_hash(const struct hc_val *o)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    struct hc_val *v = hc_map_new(a), *m = hc_map_new(a);
+    for (size_t i = 0; i < hc_map_len(o); i++) {
+        struct hc_entry *e = hc_map_at(o, i);
+        if (!hc_str_eqz(e->key, "status") && !hc_str_eqz(e->key, "metadata"))
+            hc_map_put_ref(a, v, e->key, e->val);
+    }
+    static const char *const kept[] = { "labels", "annotations", "finalizers", "ownerReferences" };
+    for (size_t i = 0; i < HC_LEN(kept); i++)
+        if (hc_map_getz(hc_map_getz(o, "metadata"), kept[i]))
+            hc_map_put(a, m, hc_str_of(kept[i]), hc_map_getz(hc_map_getz(o, "metadata"), kept[i]));
+    hc_map_put(a, v, HC_S("metadata"), m);
+    hc_json_write(&b, v, HC_JSON_SORT);
+    return hc_str_hash(hc_buf_str(&b)) | 1;
+}
+
+/* The newest change to the wanted state is our own: the latest managedFields entry that is not of a subresource. */
+static bool last_change_is_ours(const struct hc_val *o)
+{
+    const struct hc_val *list = hc_get(o, "metadata.managedFields"), *last = NULL;
+    hc_str last_time = { NULL, 0 };
+    bool other_as_new = false;
+    for (size_t i = 0; i < hc_list_len(list); i++) {
+        const struct hc_val *f = hc_list_at(list, i);
+        if (hc_get_str(hc_map_getz(f, "subresource")).n)
+            continue;
+        hc_str t = hc_get_str(hc_map_getz(f, "time"));
+        int order = hc_str_cmp(t, last_time);
+        hc_str who = hc_get_str(hc_map_getz(f, "manager"));
+        bool ours = hc_str_eqz(who, "helm-controller") || hc_str_eqz(who, "helm") || hc_str_eqz(who, "helmctl");
+        if (!last || order > 0) {
+            last = f;
+            last_time = t;
+            other_as_new = !ours;
+        } else if (order == 0 && !ours) {
+            other_as_new = true; /* within the same second: better one look too many */
+        }
+    }
+    return last && !other_as_new;
+}
+
+static uint64_t *object_slot(struct kind_watch *w, uint64_t h)
+{
+    if (w->objects_n * 2 >= w->objects_cap) {
+        size_t cap = w->objects_cap ? w->objects_cap * 2 : 64;
+        uint64_t *t = hc_calloc(cap, 2 * sizeof(uint64_t));
+        if (!t)
+            return NULL;
+        for (size_t i = 0; i < w->objects_cap; i++)
+            if (w->objects[2 * i]) {
+                size_t j = w->objects[2 * i] % cap;
+                while (t[2 * j])
+                    j = (j + 1) % cap;
+                t[2 * j] = w->objects[2 * i];
+                t[2 * j + 1] = w->objects[2 * i + 1];
+            }
+        free(w->objects);
+        w->objects = t;
+        w->objects_cap = cap;
+    }
+    size_t i = h % w->objects_cap;
+    while (w->objects[2 * i] && w->objects[2 * i] != h)
+        i = (i + 1) % w->objects_cap;
+    if (!w->objects[2 * i]) {
+        w->objects[2 * i] = h;
+        w->objects_n++;
+    }
+    return &w->objects[2 * i + 1];
+}
+
+static bool is_awaited(const struct release *r, uint64_t h)
+{
+    for (size_t i = 0; i < r->awaited_n; i++)
+        if (r->awaited[i] == h)
+            return true;
+    return false;
+}
+
+static void on_object(void *ctx, enum hc_watch_event e, const struct hc_val *o)
+{
+    struct kind_watch *w = ctx;
+    struct ctl_managed *m = w->m;
+    if (e == HC_WATCH_SYNCED)
+        return;
+    const struct hc_val *labels = hc_get(o, "metadata.labels");
+    hc_str ns = hc_get_str_at(o, "metadata.namespace");
+    uint64_t h = ref_hash(w->api_version, w->kind, ns.n ? ns : HC_S(""), hc_get_str_at(o, "metadata.name"));
+    uint64_t content = e == HC_WATCH_DELETED ? 0 : content_hash(o);
+    bool settled = true; /* worth a step of who awaits it */
+    pthread_mutex_lock(&m->lock);
+    uint64_t *known = m->stopping ? NULL : object_slot(w, h);
+    struct release *r = *release_slot(m, hc_get_str(hc_map_getz(labels, OWNER_NS)),
+                                      hc_get_str(hc_map_getz(labels, OWNER_NAME)));
+    bool wake = false;
+    if (r && settled && is_awaited(r, h))
+        wake = true;
+    else if (r && known && r->drift && !r->running && *known && content != *known)
+        wake = e == HC_WATCH_DELETED || !last_change_is_ours(o);
+    if (r && r->running && known && *known && content != *known && !last_change_is_ours(o))
+        r->touched = true;
+    if (known)
+        *known = content;
+    if (wake && r)
+        ctl_wake(m->c, release_key(r));
+    pthread_mutex_unlock(&m->lock);
+}
+
+/* Called without the lock: starting a watch may ask the server. */
+static void watch_kind(struct ctl_managed *m, const struct hc_ref *ref)
+{
+    uint64_t h = hash2(ref->api_version, ref->kind);
+    pthread_mutex_lock(&m->lock);
+    struct kind_watch *w = m->kinds;
+    while (w && w->hash != h)
+        w = w->next;
+    if (!w && (w = hc_calloc(1, sizeof(*w) + ref->api_version.n + ref->kind.n + 2)) != NULL) {
+        w->m = m;
+        w->hash = h;
+        memcpy(w->text, ref->api_version.p, ref->api_version.n);
+        memcpy(w->text + ref->api_version.n, ref->kind.p, ref->kind.n);
+        w->api_version = (hc_str){ w->text, ref->api_version.n };
+        w->kind = (hc_str){ w->text + ref->api_version.n, ref->kind.n };
+        w->plain = is_plain_kind(w->kind);
+        w->next = m->kinds;
+        m->kinds = w;
+    } else {
+        w = NULL;
+    }
+    pthread_mutex_unlock(&m->lock);
+    if (!w)
+        return;
+    struct hc_kube_list what = { .api_version = w->api_version,
+                                 .kind = w->kind,
+                                 .label_selector = HC_S(OWNER_NAME),
+                                 .metadata_only = w->plain };
+    struct hc_err err = HC_ERR_INIT;
+    struct hc_kube_watch *started = hc_kube_watch_start(m->c->kube, &what, on_object, w, &err);
+    if (!started)
+        HC_LOG(HC_LOG_ERROR, "cannot watch objects of releases", { "kind", w->kind },
+               { "error", hc_str_of(err.msg) });
+    pthread_mutex_lock(&m->lock);
+    w->watch = started;
+    if (!started)
+        w->hash = 0; /* tried again for the next release that has such an object */
+    pthread_mutex_unlock(&m->lock);
+}
+
+bool ctl_release_end(struct ctl_managed *m, struct hc_key k, const struct ctl_parked *p)
+{
+    bool again = false;
+    pthread_mutex_lock(&m->lock);
+    struct release *r = *release_slot(m, k.ns, k.name);
+    if (r) {
+        r->memo = p->memo;
+        r->drift = p->drift;
+        r->records = p->release.n ? hash2(p->storage_ns, p->release) : 0;
+        free(r->awaited);
+        r->awaited_n = 0;
+        r->awaited = p->awaited_n ? hc_calloc(p->awaited_n * 2, sizeof(uint64_t)) : NULL;
+        for (size_t i = 0; r->awaited && i < p->awaited_n; i++) {
+            r->awaited[r->awaited_n++] = ref_hash_of(&p->awaited[i], true);
+            r->awaited[r->awaited_n++] = ref_hash_of(&p->awaited[i], false);
+        }
+        r->running = false;
+        again = record_is_news(m, r) || (r->drift && r->touched);
+        r->touched = false;
+    }
+    pthread_mutex_unlock(&m->lock);
+    for (size_t i = 0; i < p->awaited_n; i++)
+        watch_kind(m, &p->awaited[i]);
+    for (size_t i = 0; i < p->objects_n; i++)
+        watch_kind(m, &p->objects[i]);
+    return again;
+}
+
+/* ---- life ---- */
+
+struct ctl_managed *ctl_managed_new(struct ctl *c)
+{
+    struct ctl_managed *m = hc_calloc(1, sizeof(*m));
+    if (m) {
+        m->c = c;
+        pthread_mutex_init(&m->lock, NULL);
+    }
+    return m;
+}
+
+enum hc_rc ctl_managed_start(struct ctl_managed *m, struct hc_err *err)
+{
+    struct hc_kube_list what = { .api_version = HC_S("v1"),
+                                 .kind = HC_S("Secret"),
+                                 .label_selector = HC_S("owner=helm"),
+                                 .field_selector = HC_S("type=helm.sh/release.v1"),
+                                 .metadata_only = true };
+    m->record_watch = hc_kube_watch_start(m->c->kube, &what, on_record, m, err);
+    return m->record_watch ? HC_OK : err->code;
+}
+
+void ctl_managed_free(struct ctl_managed *m)
+{
+    if (!m)
+        return;
+    pthread_mutex_lock(&m->lock);
+    m->stopping = true;
+    struct kind_watch *kinds = m->kinds;
+    pthread_mutex_unlock(&m->lock);
+    if (m->record_watch)
+        hc_kube_watch_stop(m->record_watch);
+    for (struct kind_watch *w = kinds; w;) {
+        struct kind_watch *next = w->next;
+        if (w->watch)
+            hc_kube_watch_stop(w->watch);
+        free(w->objects);
+        free(w);
+        w = next;
+    }
+    for (size_t b = 0; b < BUCKETS; b++) {
+        for (struct release *r = m->releases[b]; r;) {
+            struct release *next = r->next;
+            free(r->awaited);
+            free(r);
+            r = next;
+        }
+        for (struct record *r = m->records[b]; r;) {
+            struct record *next = r->next;
+            free(r->revs);
+            free(r);
+            r = next;
+        }
+    }
+    pthread_mutex_destroy(&m->lock);
+    free(m);
+}

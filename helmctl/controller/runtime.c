@@ -1,0 +1,534 @@
+/*
+ * Start, watches, workers, stop. One watch a kind fills the object cache; what changed in a way somebody may have to
+ * act on puts keys into one of three queues (sources, kustomizations, releases), each with its own workers, so that a
+ * slow clone holds no release up. The main thread only waits: for the end, or to try again what could not be started.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/digest.h"
+#include "core/base/mem.h"
+#include "helmctl/controller/artifacts.h"
+#include "helmctl/controller/charts.h"
+#include "helmctl/controller/ctl_impl.h"
+#include "helmctl/controller/managed.h"
+
+#define TICK_MS 5000
+
+static sem_t told_to_stop;
+static atomic_bool stopping;
+static atomic_bool lease_lost;
+
+void hc_controller_stop(void)
+{
+    atomic_store(&stopping, true);
+    sem_post(&told_to_stop);
+}
+
+static void on_lease_lost(void)
+{
+    atomic_store(&lease_lost, true);
+    hc_controller_stop();
+}
+
+void hc_controller_defaults(struct hc_controller_options *o)
+{
+    const char *ns = getenv("RUNTIME_NAMESPACE");
+    *o = (struct hc_controller_options){
+        .ns = ns && *ns ? ns : "flux-system",
+        .watch_all_namespaces = true,
+        .watch_configs_label_selector = "reconcile.fluxcd.io/watch=Enabled",
+        .concurrent = 4,
+        .storage_addr = "127.0.0.1:0",
+        .metrics_addr = "0",
+        .health_addr = "0",
+        .requeue_dependency_ms = 30000,
+        .min_retry_delay_ms = 750,
+        .max_retry_delay_ms = 15 * 60000,
+        .interval_jitter_percentage = 5,
+        .graceful_shutdown_ms = 600000,
+        .http_timeout_ms = 60000,
+        .lease_duration_ms = 35000,
+        .renew_deadline_ms = 30000,
+        .retry_period_ms = 5000,
+        .artifact_retention_ttl_ms = 60000,
+        .artifact_retention_records = 2,
+    };
+}
+
+enum hc_rc hc_controller_gates(struct hc_controller_options *o, hc_str text, struct hc_err *err)
+{
+    struct {
+        const char *name;
+        bool *to; /* NULL: taken and without effect: what it asks for is always so, or never */
+    } gates[] = {
+        { "DefaultToRetryOnFailure", &o->default_to_retry },
+        { "DisableChartDigestTracking", &o->disable_chart_digest_tracking },
+        { "UseHelm3Defaults", &o->helm3_defaults },
+        { "AdditiveCELDependencyCheck", NULL },
+        { "AdoptLegacyReleases", NULL },
+        { "AllowDNSLookups", NULL },
+        { "CacheSecretsAndConfigMaps", NULL },
+        { "CancelHealthCheckOnNewRevision", NULL },
+        { "CorrectDrift", NULL },
+        { "DetectDrift", NULL },
+        { "DirectSourceFetch", NULL },
+        { "DisableConfigWatchers", NULL },
+        { "DisableFailFastBehavior", NULL },
+        { "DisableStatusPollerCache", NULL },
+        { "ExternalArtifact", NULL },
+        { "GroupChangeLog", NULL },
+        { "OOMWatch", NULL },
+        { "ObjectLevelWorkloadIdentity", NULL },
+        { "StrictPostBuildSubstitutions", NULL },
+    };
+    hc_str part;
+    while (hc_str_split(&text, ',', &part)) {
+        size_t eq = hc_str_find(part, '=');
+        hc_str name = hc_str_trim(hc_str_sub(part, 0, eq)), value = HC_S("true");
+        if (name.n == 0)
+            continue;
+        if (eq != SIZE_MAX)
+            value = hc_str_trim(hc_str_sub(part, eq + 1, part.n));
+        bool on = hc_str_eqz(value, "true");
+        if (!on && !hc_str_eqz(value, "false"))
+            return hc_fail(err, HC_E_INPUT, "feature gate %.*s: '%.*s' is neither true nor false", HC_P(name),
+                           HC_P(value));
+        size_t i = 0;
+        while (i < HC_LEN(gates) && !hc_str_eqz(name, gates[i].name))
+            i++;
+        if (i == HC_LEN(gates))
+            return hc_fail(err, HC_E_INPUT, "feature gate '%.*s' is not known", HC_P(name));
+        if (gates[i].to)
+            *gates[i].to = on;
+    }
+    return HC_OK;
+}
+
+/* ---- waking ---- */
+
+enum ctl_lane ctl_lane_of(enum hc_ctl_kind kind)
+{
+    return kind == HC_CTL_RELEASE ? LANE_RELEASE : kind == HC_CTL_KUSTOMIZE ? LANE_KUSTOMIZE : LANE_SOURCE;
+}
+
+void ctl_wake(struct ctl *c, struct hc_key k)
+{
+    if (c->serves[k.kind] && !hc_queue_add(c->lanes[ctl_lane_of(k.kind)], k))
+        HC_LOG(HC_LOG_ERROR, "no memory to queue an object", { "namespace", k.ns }, { "name", k.name });
+}
+
+static void wake_referrers(struct ctl *c, struct hc_key k)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_key *keys;
+    size_t n = hc_objects_referrers(c->objects, a, k, &keys);
+    for (size_t i = 0; i < n; i++)
+        ctl_wake(c, keys[i]);
+}
+
+void ctl_observe(struct ctl *c, enum hc_ctl_kind kind, const struct hc_val *object)
+{
+    unsigned changed = hc_objects_put(c->objects, kind, object);
+    if (!changed)
+        return;
+    struct hc_key k = { kind, hc_get_str_at(object, "metadata.namespace"), hc_get_str_at(object, "metadata.name") };
+    if (changed & (HC_CHANGED_NEW | HC_CHANGED_SPEC | HC_CHANGED_REQUEST | HC_CHANGED_DELETING))
+        ctl_wake(c, k);
+    unsigned worth = kind == HC_CTL_CONFIGMAP || kind == HC_CTL_SECRET ? ~0u
+                     : ctl_lane_of(kind) == LANE_SOURCE ? HC_CHANGED_NEW | HC_CHANGED_ARTIFACT | HC_CHANGED_READY
+                                                        : HC_CHANGED_NEW | HC_CHANGED_READY;
+    if (changed & worth)
+        wake_referrers(c, k);
+}
+
+void ctl_vanished(struct ctl *c, struct hc_key k)
+{
+    if (!hc_objects_del(c->objects, k))
+        return;
+    ctl_metrics_forget(c->metrics, k);
+    wake_referrers(c, k);
+    if (c->serves[k.kind])
+        hc_queue_drop(c->lanes[ctl_lane_of(k.kind)], k);
+    if (k.kind == HC_CTL_RELEASE)
+        ctl_release_forget(c->managed, k);
+}
+
+/* ---- watches ---- */
+
+struct watch {
+    struct ctl *c;
+    enum hc_ctl_kind kind;
+    struct hc_kube_watch *w;
+    atomic_bool synced;
+    bool wanted, told;
+};
+
+static void on_event(void *ctx, enum hc_watch_event e, const struct hc_val *o)
+{
+    struct watch *w = ctx;
+    if (e == HC_WATCH_SYNCED) {
+        if (!atomic_exchange(&w->synced, true))
+            sem_post(&told_to_stop); /* the main thread counts */
+    } else if (e == HC_WATCH_DELETED) {
+        ctl_vanished(w->c, (struct hc_key){ w->kind, hc_get_str_at(o, "metadata.namespace"),
+                                            hc_get_str_at(o, "metadata.name") });
+    } else {
+        ctl_observe(w->c, w->kind, o);
+    }
+}
+
+static void start_watches(struct watch *watches)
+{
+    for (int k = 1; k < HC_CTL_KINDS; k++) {
+        struct watch *w = &watches[k];
+        if (!w->wanted || w->w)
+            continue;
+        const struct hc_controller_options *o = w->c->o;
+        bool config = k == HC_CTL_CONFIGMAP || k == HC_CTL_SECRET;
+        const char *selector = config ? o->watch_configs_label_selector : o->watch_label_selector;
+        struct hc_kube_list what = { .api_version = hc_str_of(hc_ctl_api_version(w->kind)),
+                                     .kind = hc_str_of(hc_ctl_kind_name(w->kind)),
+                                     .metadata_only = config };
+        if (!o->watch_all_namespaces)
+            what.ns = hc_str_of(o->ns);
+        /* Shards each see their own objects; what they refer to may carry no label. */
+        if (selector && *selector && (config || w->c->serves[k]))
+            what.label_selector = hc_str_of(selector);
+        struct hc_err err = HC_ERR_INIT;
+        w->w = hc_kube_watch_start(w->c->kube, &what, on_event, w, &err);
+        if (!w->w && !w->told) {
+            w->told = true;
+            HC_LOG(HC_LOG_ERROR, "cannot watch, will try again", { "kind", what.kind },
+                   { "error", hc_str_of(err.msg) });
+        }
+    }
+}
+
+static bool all_synced(const struct watch *watches)
+{
+    for (int k = 1; k < HC_CTL_KINDS; k++)
+        if (watches[k].w && !atomic_load(&watches[k].synced))
+            return false;
+    return true;
+}
+
+/* ---- workers ---- */
+
+static const ctl_reconcile reconcilers[HC_CTL_KINDS] = {
+    [HC_CTL_GIT] = reconcile_git,         [HC_CTL_OCI] = reconcile_oci,
+    [HC_CTL_REPO] = reconcile_repo,       [HC_CTL_CHART] = reconcile_chart,
+    [HC_CTL_RELEASE] = reconcile_release, [HC_CTL_KUSTOMIZE] = reconcile_kustomization,
+};
+
+static const char *manager_of(enum hc_ctl_kind kind)
+{
+    static const char *const names[LANES] = { "source-controller", "kustomize-controller", "helm-controller" };
+    return names[ctl_lane_of(kind)];
+}
+
+static void look_at(struct ctl *c, struct hc_key k)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_queue *q = c->lanes[ctl_lane_of(k.kind)];
+    struct hc_val *obj = a ? hc_objects_get(c->objects, a, k) : NULL;
+    if (!obj) {
+        hc_queue_done(q, k, INT64_MAX);
+        return;
+    }
+    int64_t began = hc_mono_ms();
+    struct hc_val *status = hc_map_getz(obj, "status");
+    struct pass p = { .c = c,
+                      .a = a,
+                      .key = k,
+                      .manager = manager_of(k.kind),
+                      .obj = obj,
+                      .spec = hc_map_getz(obj, "spec"),
+                      .stored = status ? status : hc_map_new(a),
+                      .status = status ? hc_val_copy(a, status) : hc_map_new(a),
+                      .err = HC_ERR_INIT };
+    p.cond = (struct hc_conditions){ .a = a,
+                                     .status = p.status,
+                                     .generation = hc_get_int_at(obj, "metadata.generation", 0),
+                                     .now_ms = hc_now_ms() };
+    struct ctl_result r = reconcilers[k.kind](&p);
+    if (r.how != CTL_GONE) {
+        enum hc_rc rc = pass_flush(&p);
+        if (rc == HC_E_NOTFOUND) {
+            r.how = CTL_GONE;
+        } else if (rc != HC_OK) {
+            pass_log(&p, HC_LOG_ERROR, "cannot write the status: %s", p.err.msg);
+            r.how = rc == HC_E_CONFLICT ? CTL_AGAIN : CTL_RETRY;
+        }
+    }
+    ctl_metrics_reconciled(c->metrics, k, hc_mono_ms() - began, r.how);
+    switch (r.how) {
+    case CTL_DONE:
+    case CTL_AT:
+        hc_queue_done(q, k, r.at_ms);
+        break;
+    case CTL_AGAIN:
+        hc_queue_done(q, k, hc_mono_ms());
+        break;
+    case CTL_RETRY:
+        (void)hc_queue_failed(q, k, hc_mono_ms(), p.err.retry_after_ms ? hc_mono_ms() + p.err.retry_after_ms : 0);
+        break;
+    case CTL_STALLED:
+    case CTL_GONE:
+        hc_queue_done(q, k, INT64_MAX);
+        break;
+    }
+}
+
+struct worker {
+    struct ctl *c;
+    struct hc_queue *q;
+    pthread_t thread;
+};
+
+static void *work(void *arg)
+{
+    struct worker *w = arg;
+    struct hc_key k;
+    while (hc_queue_wait(w->q, &k))
+        look_at(w->c, k);
+    return NULL;
+}
+
+/* ---- probes and metrics ---- */
+
+static void serve_health(void *ctx, hc_str path, struct hc_serve_answer *a)
+{
+    struct ctl *c = ctx;
+    bool ready = atomic_load(&c->ready);
+    if (hc_str_eqz(path, "/healthz") || (hc_str_eqz(path, "/readyz") && ready)) {
+        a->status = 200;
+        hc_buf_puts(&a->body, "ok");
+    } else if (hc_str_eqz(path, "/readyz")) {
+        a->status = 500;
+        hc_buf_puts(&a->body, "not ready: the objects are not all known yet, or another replica leads");
+    }
+}
+
+static void serve_metrics(void *ctx, hc_str path, struct hc_serve_answer *a)
+{
+    if (!hc_str_eqz(path, "/metrics"))
+        return;
+    a->status = 200;
+    a->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    ctl_metrics_write(ctx, &a->body);
+}
+
+static bool is_on(const char *addr)
+{
+    return addr && *addr && strcmp(addr, "0") != 0;
+}
+
+/* ---- the whole ---- */
+
+/* "source", "helm", ... or a kind's name, of a comma list. */
+static enum hc_rc choose(struct ctl *c, struct hc_err *err)
+{
+    hc_str rest = hc_str_of(c->o->controllers ? c->o->controllers : "source,kustomize,helm"), part;
+    while (hc_str_split(&rest, ',', &part)) {
+        part = hc_str_trim(part);
+        hc_str base = part; /* "helm" and "helm-controller" are the same */
+        if (hc_str_ends(base, HC_S("-controller")))
+            base = hc_str_sub(base, 0, base.n - 11);
+        bool found = part.n == 0;
+        for (int k = HC_CTL_GIT; k <= HC_CTL_RELEASE; k++) {
+            enum ctl_lane lane = ctl_lane_of((enum hc_ctl_kind)k);
+            static const char *const names[LANES] = { "source", "kustomize", "helm" };
+            if (hc_str_eqz(base, names[lane]) ||
+                hc_str_eq_nocase(part, hc_str_of(hc_ctl_kind_name((enum hc_ctl_kind)k))))
+                c->serves[k] = found = true;
+        }
+        if (!found)
+            return hc_fail(err, HC_E_INPUT,
+                           "--controllers: '%.*s' is neither source, kustomize or helm nor a kind we serve",
+                           HC_P(part));
+    }
+    return HC_OK;
+}
+
+static void wait_tick(int64_t ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += (time_t)(ms / 1000);
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    while (sem_timedwait(&told_to_stop, &until) != 0 && errno == EINTR)
+        ;
+}
+
+struct run { /* what is undone at the end, in reverse */
+    struct ctl c;
+    struct hc_serve *metrics, *health;
+    struct ctl_lease *lease;
+    struct watch watches[HC_CTL_KINDS];
+    struct worker *workers;
+    size_t workers_n;
+};
+
+static enum hc_rc set_up(struct run *r, struct hc_err *err)
+{
+    struct ctl *c = &r->c;
+    enum hc_rc rc = choose(c, err);
+    if (rc != HC_OK)
+        return rc;
+    c->http = hc_http_new(err);
+    if (!c->http)
+        return err->code ? err->code : HC_E_NOMEM;
+    rc = hc_kube_new(c->http, &c->o->kube, &c->kube, err);
+    if (rc != HC_OK)
+        return rc;
+    uint64_t seed = 1;
+    (void)hc_random_bytes(&seed, sizeof(seed));
+    for (int i = 0; i < LANES; i++)
+        if (!(c->lanes[i] = hc_queue_new(c->o->min_retry_delay_ms, c->o->max_retry_delay_ms, seed + (uint64_t)i)))
+            return hc_fail_nomem(err);
+    if (!(c->objects = hc_objects_new()) || !(c->metrics = ctl_metrics_new()) || !(c->charts = ctl_charts_new()) ||
+        !(c->managed = ctl_managed_new(c)) || !(c->events = ctl_events_start(c)))
+        return hc_fail_nomem(err);
+    rc = ctl_store_open(c, &c->store, err);
+    if (rc == HC_OK && is_on(c->o->metrics_addr))
+        rc = hc_serve_start(c->o->metrics_addr, serve_metrics, c, &r->metrics, err);
+    if (rc == HC_OK && is_on(c->o->health_addr))
+        rc = hc_serve_start(c->o->health_addr, serve_health, c, &r->health, err);
+    return rc;
+}
+
+static void want_watches(struct run *r)
+{
+    struct ctl *c = &r->c;
+    bool source = c->serves[HC_CTL_GIT] || c->serves[HC_CTL_OCI] || c->serves[HC_CTL_REPO] ||
+                  c->serves[HC_CTL_CHART];
+    bool config = c->serves[HC_CTL_RELEASE] || c->serves[HC_CTL_KUSTOMIZE];
+    for (int k = 1; k < HC_CTL_KINDS; k++) {
+        struct watch *w = &r->watches[k];
+        w->c = c;
+        w->kind = (enum hc_ctl_kind)k;
+        if (k == HC_CTL_CONFIGMAP || k == HC_CTL_SECRET)
+            w->wanted = config && c->o->watch_configs_label_selector && *c->o->watch_configs_label_selector;
+        else if (ctl_lane_of(w->kind) == LANE_SOURCE)
+            w->wanted = source || config;
+        else
+            w->wanted = c->serves[k];
+    }
+}
+
+static enum hc_rc start_workers(struct run *r, struct hc_err *err)
+{
+    struct ctl *c = &r->c;
+    size_t each = c->o->concurrent > 0 ? (size_t)c->o->concurrent : 1;
+    r->workers = hc_calloc(each * LANES, sizeof(struct worker));
+    if (!r->workers)
+        return hc_fail_nomem(err);
+    for (int lane = 0; lane < LANES; lane++) {
+        bool any = false;
+        for (int k = 1; k < HC_CTL_KINDS; k++)
+            any |= c->serves[k] && ctl_lane_of((enum hc_ctl_kind)k) == (enum ctl_lane)lane;
+        for (size_t i = 0; any && i < each; i++) {
+            struct worker *w = &r->workers[r->workers_n];
+            w->c = c;
+            w->q = c->lanes[lane];
+            if (pthread_create(&w->thread, NULL, work, w) != 0)
+                return hc_fail(err, HC_E_NOMEM, "cannot start a worker thread");
+            r->workers_n++;
+        }
+    }
+    return HC_OK;
+}
+
+static void tear_down(struct run *r)
+{
+    struct ctl *c = &r->c;
+    atomic_store(&c->ready, false);
+    for (int i = 0; i < LANES; i++)
+        if (c->lanes[i])
+            hc_queue_stop(c->lanes[i]);
+    for (size_t i = 0; i < r->workers_n; i++)
+        pthread_join(r->workers[i].thread, NULL);
+    free(r->workers);
+    for (int k = 1; k < HC_CTL_KINDS; k++)
+        if (r->watches[k].w)
+            hc_kube_watch_stop(r->watches[k].w);
+    ctl_managed_free(c->managed);
+    ctl_events_stop(c->events);
+    ctl_lease_release(r->lease);
+    hc_serve_stop(r->metrics);
+    hc_serve_stop(r->health);
+    ctl_store_close(c->store);
+    hc_kube_free(c->kube);
+    hc_http_free(c->http);
+    ctl_charts_free(c->charts);
+    ctl_metrics_free(c->metrics);
+    hc_objects_free(c->objects);
+    for (int i = 0; i < LANES; i++)
+        hc_queue_free(c->lanes[i]);
+}
+
+static enum hc_rc run(struct run *r, struct hc_err *err)
+{
+    struct ctl *c = &r->c;
+    enum hc_rc rc = set_up(r, err);
+    if (rc != HC_OK)
+        return rc;
+    want_watches(r);
+    if (c->o->enable_leader_election) {
+        rc = ctl_lease_acquire(c, &stopping, on_lease_lost, &r->lease, err);
+        if (rc != HC_OK)
+            return atomic_load(&stopping) ? HC_OK : rc;
+    }
+    atomic_store(&c->leading, true);
+    start_watches(r->watches);
+    if (c->serves[HC_CTL_RELEASE]) {
+        struct hc_err why = HC_ERR_INIT;
+        if (ctl_managed_start(c->managed, &why) != HC_OK) /* works without it, only slower */
+            HC_LOG(HC_LOG_ERROR, "cannot watch release records", { "error", hc_str_of(why.msg) });
+    }
+    while (!atomic_load(&stopping) && !all_synced(r->watches))
+        wait_tick(TICK_MS);
+    if (!atomic_load(&stopping))
+        rc = start_workers(r, err);
+    atomic_store(&c->ready, rc == HC_OK);
+    if (rc == HC_OK && !atomic_load(&stopping))
+        HC_LOG(HC_LOG_INFO, "controller started", { "version", HC_S(HC_VERSION) });
+    while (rc == HC_OK && !atomic_load(&stopping)) {
+        wait_tick(TICK_MS);
+        if (atomic_load(&stopping))
+            break;
+        start_watches(r->watches);
+        ctl_store_sweep(c->store);
+    }
+    hc_log(HC_LOG_INFO, "controller stops", 0, NULL);
+    return rc;
+}
+
+enum hc_rc hc_controller_run(const struct hc_controller_options *o, struct hc_err *err)
+{
+    /* One heap for all threads: workers' arenas come and go, and a heap each would keep what all of them freed. */
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+    sem_init(&told_to_stop, 0, 0);
+    struct run *r = hc_calloc(1, sizeof(*r));
+    if (!r)
+        return hc_fail_nomem(err);
+    r->c.o = o;
+    enum hc_rc rc = run(r, err);
+    tear_down(r);
+    free(r);
+    if (rc == HC_OK && atomic_load(&lease_lost))
+        return hc_fail(err, HC_E_AGAIN, "leader election lost: another replica may be at work, so this one ends");
+    return rc;
+}
