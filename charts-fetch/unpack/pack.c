@@ -6,10 +6,14 @@
  * renders must start in a millisecond.
  */
 #include <stdio.h>
+#include <stdlib.h>
+#include <zlib.h>
 
 #include "charts-fetch/unpack/unpack.h"
 #include "core/base/buf.h"
+#include "core/base/fs.h"
 #include "core/base/limits.h"
+#include "core/base/mem.h"
 
 #define BLOCK 512
 
@@ -87,4 +91,127 @@ enum hc_rc hc_pack_memory(struct hc_arena *a, const struct hc_unpacked *files, s
     hc_buf_fill(&b, '\0', 2 * BLOCK);
     enum hc_rc rc = hc_buf_check(&b, err, "packed archive");
     return rc == HC_OK ? hc_gzip(a, hc_buf_str(&b), 6, out, err) : rc;
+}
+
+struct hc_packer {
+    int fd;
+    int64_t mtime;
+    z_stream z;
+    struct hc_buf head; /* headers of the file at hand */
+    struct hc_err err;
+    bool failed;
+};
+
+struct hc_packer *hc_packer_new(int fd, int64_t mtime)
+{
+    struct hc_packer *p = hc_calloc(1, sizeof(*p));
+    if (!p)
+        return NULL;
+    p->fd = fd;
+    p->mtime = mtime;
+    hc_buf_init(&p->head, 1 << 20);
+    if (deflateInit2(&p->z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+        free(p);
+        return NULL;
+    }
+    return p;
+}
+
+static void pack_fail(struct hc_packer *p, enum hc_rc code, const char *why)
+{
+    if (!p->failed)
+        hc_fail(&p->err, code, "pack archive: %s", why);
+    p->failed = true;
+}
+
+static void press(struct hc_packer *p, hc_str s, int flush)
+{
+    unsigned char out[32768];
+    while (!p->failed) {
+        size_t step = HC_MIN(s.n, (size_t)1 << 30);
+        p->z.next_in = (Bytef *)(uintptr_t)s.p;
+        p->z.avail_in = (uInt)step;
+        int rc;
+        do {
+            p->z.next_out = out;
+            p->z.avail_out = sizeof(out);
+            rc = deflate(&p->z, step == s.n ? flush : Z_NO_FLUSH);
+            if (rc == Z_STREAM_ERROR)
+                pack_fail(p, HC_E_BUG, "deflate refused");
+            else if (hc_write_fd(p->fd, hc_str_n((char *)out, sizeof(out) - p->z.avail_out), &p->err) != HC_OK)
+                p->failed = true;
+        } while (!p->failed && p->z.avail_out == 0);
+        s = hc_str_sub(s, step, s.n);
+        if (!s.n)
+            return;
+    }
+}
+
+static void press_head(struct hc_packer *p)
+{
+    if (p->head.spent)
+        pack_fail(p, HC_E_NOMEM, "out of memory");
+    press(p, hc_buf_str(&p->head), Z_NO_FLUSH);
+    hc_buf_reset(&p->head);
+}
+
+static bool name_fits(struct hc_packer *p, hc_str name)
+{
+    if (name.n > 0 && name.n <= HC_MAX_PATH_BYTES)
+        return true;
+    pack_fail(p, HC_E_LIMIT, "a path is longer than a path may be");
+    return false;
+}
+
+void hc_packer_file(struct hc_packer *p, hc_str name, unsigned mode, hc_str body)
+{
+    static const char zeros[BLOCK] = { 0 };
+    if (!name_fits(p, name))
+        return;
+    if (!fits_ustar(name))
+        put_pax_name(&p->head, name, p->mtime);
+    put_header(&p->head, name, '0', mode & 0111 ? 0755 : 0644, body.n, p->mtime);
+    press_head(p);
+    press(p, body, Z_NO_FLUSH);
+    press(p, hc_str_n(zeros, (BLOCK - body.n % BLOCK) % BLOCK), Z_NO_FLUSH);
+}
+
+void hc_packer_link(struct hc_packer *p, hc_str name, hc_str target)
+{
+    if (!name_fits(p, name))
+        return;
+    if (target.n > 100) {
+        pack_fail(p, HC_E_LIMIT, "a symbolic link is longer than an archive can hold");
+        return;
+    }
+    if (!fits_ustar(name))
+        put_pax_name(&p->head, name, p->mtime);
+    size_t at = p->head.n;
+    put_header(&p->head, name, '2', 0777, 0, p->mtime);
+    if (!p->head.spent) {
+        /* The checksum counts the target: put it in, then add its bytes to the sum. */
+        char *h = p->head.p + at;
+        uint64_t sum = 0;
+        memcpy(h + 157, target.p, target.n);
+        memset(h + 148, ' ', 8);
+        for (size_t i = 0; i < BLOCK; i++)
+            sum += (unsigned char)h[i];
+        put_octal(h + 148, 6, sum);
+        h[154] = '\0';
+    }
+    press_head(p);
+}
+
+enum hc_rc hc_packer_done(struct hc_packer *p, struct hc_err *err)
+{
+    if (!p)
+        return hc_fail_nomem(err);
+    hc_buf_fill(&p->head, '\0', 2 * BLOCK);
+    press_head(p);
+    press(p, HC_S(""), Z_FINISH);
+    enum hc_rc rc = p->failed ? hc_err_copy(err, &p->err) : HC_OK;
+    deflateEnd(&p->z);
+    hc_buf_done(&p->head);
+    free(p);
+    return rc;
 }

@@ -30,6 +30,17 @@ enum hc_rc hc_unpack_to_dir(hc_str archive, const char *dir, const struct hc_unp
 enum hc_rc hc_pack_memory(struct hc_arena *a, const struct hc_unpacked *files, size_t n, int64_t mtime, hc_str *out,
                           struct hc_err *err);
 
+/*
+ * The same as a stream to a descriptor, one file in memory at a time, for trees that are large. Add in order; the
+ * first failure stays and is what done() gives. A link's target is kept as it is: the caller checks where it leads.
+ */
+struct hc_packer;
+HC_MUST_USE struct hc_packer *hc_packer_new(int fd, int64_t mtime);
+void hc_packer_file(struct hc_packer *p, hc_str name, unsigned mode, hc_str body);
+void hc_packer_link(struct hc_packer *p, hc_str name, hc_str target);
+/* Ends the archive and frees the packer. */
+enum hc_rc hc_packer_done(struct hc_packer *p, struct hc_err *err);
+
 /* gzip of whole buffers (release records, artifacts). */
 enum hc_rc hc_gzip(struct hc_arena *a, hc_str raw, int level, hc_str *out, struct hc_err *err);
 enum hc_rc hc_gunzip(struct hc_arena *a, hc_str packed, size_t ceiling, hc_str *out, struct hc_err *err);

@@ -55,11 +55,11 @@ function reach(from, to,    n, parts, i) {
 }
 BEGIN {
     add("^curl/", "core/http"); add("^yaml\\.h$", "core/value"); add("^archive(_entry)?\\.h$", "charts-fetch/unpack")
-    add("^zlib\\.h$", "charts-fetch/unpack"); add("^git2(/|\\.h)", "charts-fetch/source")
+    add("^zlib\\.h$", "charts-fetch/unpack"); add("^git2(/|\\.h)", "charts-fetch/source"); add("^libssh2", "charts-fetch/source")
     add("^(lua|lualib|lauxlib|luaconf)\\.h$", "lua/sandbox lua/bridge lua/funcs lua/rt templating/render")
     add("^pcre2\\.h$", "lua/funcs"); add("^sqlite3\\.h$", "helmctl/sandbox")
     add("^microhttpd\\.h$", "helmctl/serve helmctl/sandbox"); add("^gpgme", "charts-fetch/verify")
-    add("^openssl/", "core/base lua/funcs charts-fetch/verify deploy/kube")
+    add("^openssl/", "core/base lua/funcs charts-fetch/verify charts-fetch/source deploy/kube")
     # The table: hc_module(FOLDER USES a b LIBS ...), over several lines.
     while ((getline line < "CMakeLists.txt") > 0) {
         if (line ~ /^hc_module\(/) { text = ""; open_ = 1 }

@@ -1,0 +1,21 @@
+#pragma once
+/*
+ * charts-fetch/source/http_impl.h - a GET with a source's credentials
+ */
+#include "charts-fetch/source/source.h"
+
+struct source_get {
+    const struct hc_source_env *env;
+    const struct hc_source_auth *auth;
+    const char *url;
+    hc_str origin; /* whose credentials these are: another host gets them only with pass_credentials */
+    hc_str etag;   /* If-None-Match; absent: not asked */
+    size_t max_bytes;
+    const char *what; /* "index", "chart": for messages */
+    bool accept_gzip;
+};
+/* HC_OK is 200 or 304; everything else is an error that tells a person what to do. */
+enum hc_rc source_get(const struct source_get *g, struct hc_arena *a, struct hc_http_response *out,
+                      struct hc_err *err);
+/* scheme://host:port of a URL. */
+hc_str source_host_of(hc_str url);

@@ -1,0 +1,114 @@
+/*
+ * One fetch from the command line, for the tests that have real servers: prints what the source gave as lines
+ * "key value", or the error as "error CODE message", and the files of the artifact as "file NAME".
+ *
+ *   source_tool STORE git URL [branch=..] [tag=..] [semver=..] [name=..] [commit=..] [known=..] [ignore=..]
+ *               [user=..] [password=..] [bearer=..] [identity=FILE] [phrase=..] [known_hosts=FILE] [timeout=MS]
+ *   source_tool STORE index URL [known=..]        source_tool STORE chart URL NAME RANGE
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "charts-fetch/source/source.h"
+#include "charts-fetch/unpack/unpack.h"
+#include "core/base/fs.h"
+#include "core/base/limits.h"
+
+static hc_str option(int argc, char **argv, const char *key)
+{
+    size_t n = strlen(key);
+    for (int i = 0; i < argc; i++)
+        if (strncmp(argv[i], key, n) == 0 && argv[i][n] == '=')
+            return hc_str_of(argv[i] + n + 1);
+    return (hc_str){ NULL, 0 };
+}
+
+static hc_str file_option(struct hc_arena *a, int argc, char **argv, const char *key)
+{
+    hc_str path = option(argc, argv, key), body = { NULL, 0 };
+    if (path.p && hc_read_file(a, AT_FDCWD, path.p, HC_MIB, &body, NULL) != HC_OK)
+        fprintf(stderr, "cannot read %s\n", path.p);
+    return body;
+}
+
+static int report(struct hc_store *store, struct hc_arena *a, enum hc_rc rc, const struct hc_artifact *out,
+                  const struct hc_err *err)
+{
+    struct hc_unpacked *files;
+    size_t n;
+    hc_str body;
+    struct hc_err why;
+    if (rc != HC_OK) {
+        printf("error %s %s\n", hc_rc_name(rc), err->msg);
+        return 1;
+    }
+    printf("revision %.*s\nunchanged %d\n", HC_P(out->revision), out->unchanged);
+    if (out->unchanged)
+        return 0;
+    printf("digest %.*s\nsize %" PRIu64 "\n", HC_P(out->digest), out->size);
+    if (hc_store_get(store, a, out->digest, HC_MAX_ARTIFACT_BYTES, &body, &why) == HC_OK &&
+        hc_unpack_memory(a, body, NULL, &files, &n, &why) == HC_OK)
+        for (size_t i = 0; i < n; i++)
+            printf("file %.*s\n", HC_P(files[i].name));
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_err err = HC_ERR_INIT;
+    struct hc_store *store = NULL;
+    struct hc_artifact out = { 0 };
+    if (argc < 4)
+        return 2;
+    struct hc_http *http = hc_http_new(&err);
+    if (!http || hc_store_open(argv[1], 0, &store, &err) != HC_OK) {
+        printf("error %s\n", err.msg);
+        return 1;
+    }
+    int64_t timeout = 20000;
+    hc_str_to_i64(option(argc, argv, "timeout"), &timeout);
+    struct hc_source_env env = { .http = http, .store = store, .timeout_ms = timeout };
+    struct hc_source_auth auth = {
+        .username = option(argc, argv, "user"),
+        .password = option(argc, argv, "password"),
+        .bearer = option(argc, argv, "bearer"),
+        .ssh_key = file_option(a, argc, argv, "identity"),
+        .ssh_key_password = option(argc, argv, "phrase"),
+        .known_hosts = file_option(a, argc, argv, "known_hosts"),
+        .ca_pem = file_option(a, argc, argv, "ca"),
+        .docker_config = file_option(a, argc, argv, "docker"),
+        .plain_http = option(argc, argv, "plain").n > 0,
+        .pass_credentials = option(argc, argv, "pass").n > 0,
+    };
+    hc_str known = option(argc, argv, "known");
+    enum hc_rc rc = HC_E_BUG;
+    if (strcmp(argv[2], "git") == 0) {
+        struct hc_git_spec spec = { .url = argv[3],
+                                    .branch = option(argc, argv, "branch"),
+                                    .tag = option(argc, argv, "tag"),
+                                    .semver = option(argc, argv, "semver"),
+                                    .name = option(argc, argv, "name"),
+                                    .commit = option(argc, argv, "commit"),
+                                    .ignore = option(argc, argv, "ignore") };
+        rc = hc_git_fetch(&env, a, &spec, &auth, known, &out, &err);
+    } else if (strcmp(argv[2], "index") == 0) {
+        hc_str etag = { NULL, 0 };
+        rc = hc_helmrepo_index(&env, a, argv[3], &auth, known, &etag, &out, &err);
+    } else if (strcmp(argv[2], "chart") == 0 && argc > 5) {
+        struct hc_chart_entry entry;
+        hc_str etag = { NULL, 0 }, index;
+        rc = hc_helmrepo_index(&env, a, argv[3], &auth, known, &etag, &out, &err);
+        if (rc == HC_OK)
+            rc = hc_store_get(store, a, out.digest, HC_MAX_INDEX_BYTES, &index, &err);
+        if (rc == HC_OK)
+            rc = hc_helmrepo_find(a, index, hc_str_of(argv[4]), hc_str_of(argv[5]), &entry, &err);
+        if (rc == HC_OK)
+            rc = hc_helmrepo_chart(&env, a, argv[3], &auth, &entry, &out, &err);
+    }
+    int code = report(store, a, rc, &out, &err);
+    hc_http_free(http);
+    hc_store_close(store);
+    return code;
+}
