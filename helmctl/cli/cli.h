@@ -17,6 +17,9 @@ struct hc_command {
 int hc_cli_dispatch(int argc, char **argv, const struct hc_command *table, size_t n,
                     int (*otherwise)(int argc, char **argv));
 
+/* The verbs of helmctl-cluster. */
+int hc_cmd_sandbox(int argc, char **argv);
+
 /* The verbs that only render: in both executables. */
 int hc_cmd_version(int argc, char **argv);
 int hc_cmd_template(int argc, char **argv);

@@ -6,6 +6,7 @@
 #include "helmctl/cli/cli.h"
 
 static const struct hc_command commands[] = {
+    { "sandbox", hc_cmd_sandbox, "serve a simulated Kubernetes API to try things on" },
     { "version", hc_cmd_version, "print the version" },
 };
 
