@@ -140,7 +140,7 @@ hc_str hc_base64_decode(struct hc_arena *a, hc_str s, size_t *out_bad)
             if (k == 2) {
                 at = next_char(s, i);
                 if (at == SIZE_MAX || s.p[at] != '=') {
-                    *bad = at == SIZE_MAX ? s.n : at;
+                    *bad = at == SIZE_MAX ? s.n : at - 1; /* as Go names it */
                     return (hc_str){ NULL, 0 };
                 }
                 i = at + 1;

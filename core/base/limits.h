@@ -33,6 +33,7 @@
 #define HC_MAX_RENDER_STEPS     400000000u     /* Lua instructions of one render                            */
 #define HC_MAX_RENDER_BYTES     (512 * HC_MIB) /* arena and Lua memory of one render                        */
 #define HC_MAX_OUTPUT_BYTES     (128 * HC_MIB) /* text of one render                                        */
+#define HC_MAX_CALL_ENTRIES     1000000u       /* entries of a list that one function call makes            */
 
 /* Network */
 #define HC_MAX_RESPONSE_BYTES (64 * HC_MIB) /* an API answer that is held whole                          */

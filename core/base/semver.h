@@ -23,7 +23,7 @@ hc_str hc_semver_str(struct hc_arena *a, const struct hc_semver *v);
 
 /* A range: ">=1.2 <2 || ~3.1". Lives in the arena. */
 struct hc_semrange;
-/* Error: "improper constraint: TEXT". */
+/* Error: "improper constraint: \"TEXT\"", TEXT being the alternative it stands in. */
 enum hc_rc hc_semrange_parse(struct hc_arena *a, hc_str text, struct hc_semrange **out, struct hc_err *err);
 /* A version with a pre-release fits only alternatives in which one bound names a pre-release. */
 bool hc_semrange_fits(const struct hc_semrange *r, const struct hc_semver *v);

@@ -32,7 +32,7 @@ struct hc_fcall {
  * Parameter types, one character each, result not described:
  *   s string   i int   I int64   f float64   b bool   m map[string]interface {} (also .Values)
  *   l []interface {}   a interface {} (anything, nil too)   r reflect.Value (Go builtins)   t []string   e error
- *   d time.Duration
+ *   d time.Duration   T time.Time   c sprig.certificate   u uint32 (only a literal can be one)
  * The last one may be followed by '*': variadic. So "si*" is func(string, ...int).
  */
 struct hc_func {

@@ -81,7 +81,7 @@ static void errors_tell_what_is_wrong(void **state)
     struct hc_chart_entry e;
     struct hc_err err;
     assert_int_equal(hc_helmrepo_find(a, hc_str_of(block), HC_S("web"), HC_S("nonsense"), &e, &err), HC_E_INPUT);
-    assert_non_null(strstr(err.msg, "improper constraint: nonsense"));
+    assert_non_null(strstr(err.msg, "improper constraint: \"nonsense\""));
     assert_int_equal(
         hc_helmrepo_find(a, HC_S("entries:\n  web:\n  - {version: [\n"), HC_S("web"), HC_S("*"), &e, &err),
         HC_E_INPUT);

@@ -1,0 +1,524 @@
+/*
+ * YAML and JSON as template functions (A2, C4 to C6). JSON is written here, because Go's types show in it: structs
+ * keep the order of their fields, times and versions are texts, bytes base64, nil lists and maps null. The YAML
+ * writers get a tree that has been made plain the same way, copied only where something special is in it.
+ */
+#include "core/base/digest.h"
+#include "core/value/json.h"
+#include "core/value/yaml.h"
+#include "lua/funcs/funcs_impl.h"
+#include "lua/funcs/time.h"
+#include "lua/funcs/version.h"
+
+#define MAX_DEPTH HC_MAX_JSON_DEPTH
+
+/* JSON names of version.BuildInfo's fields, which leave out what is empty. */
+static hc_str field_name(const struct hc_val *map, hc_str key)
+{
+    static const char *const build[][2] = { { "Version", "version" },
+                                            { "GitCommit", "git_commit" },
+                                            { "GitTreeState", "git_tree_state" },
+                                            { "GoVersion", "go_version" },
+                                            { "KubeClientVersion", "kube_client_version" } };
+    for (size_t i = 0; map->type == HC_GO_HELMVERSION && i < HC_LEN(build); i++)
+        if (hc_str_eqz(key, build[i][0]))
+            return hc_str_of(build[i][1]);
+    return key;
+}
+
+/* Structs show their exported fields only. */
+static bool hidden(const struct hc_val *map, const struct hc_entry *e)
+{
+    if (map->type < HC_GO_CAPABILITIES || map->type == HC_GO_CHART3)
+        return false;
+    if (map->type == HC_GO_HELMVERSION && !hc_go_truth(e->val))
+        return true;
+    return e->key.n > 0 && e->key.p[0] >= 'a' && e->key.p[0] <= 'z';
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------------ */
+
+struct json {
+    struct hc_fcall *c;
+    struct hc_buf *b;
+    bool html;
+    unsigned indent;
+};
+
+static void line(struct json *j, int depth)
+{
+    if (!j->indent)
+        return;
+    hc_buf_putc(j->b, '\n');
+    hc_buf_fill(j->b, ' ', j->indent * (size_t)depth);
+}
+
+static enum hc_rc json_value(struct json *j, const struct hc_val *v, int depth);
+
+static enum hc_rc json_list(struct json *j, const struct hc_val *v, int depth)
+{
+    if (v->list->flags & HC_LIST_NIL) {
+        hc_buf_puts(j->b, "null");
+        return HC_OK;
+    }
+    hc_buf_putc(j->b, '[');
+    for (uint32_t i = 0; i < v->list->n; i++) {
+        if (i > 0)
+            hc_buf_putc(j->b, ',');
+        line(j, depth + 1);
+        enum hc_rc rc = json_value(j, v->list->items[i], depth + 1);
+        if (rc != HC_OK)
+            return rc;
+    }
+    if (v->list->n > 0)
+        line(j, depth);
+    hc_buf_putc(j->b, ']');
+    return HC_OK;
+}
+
+static enum hc_rc json_map(struct json *j, const struct hc_val *v, int depth)
+{
+    if (v->map->flags & HC_LIST_NIL) {
+        hc_buf_puts(j->b, "null");
+        return HC_OK;
+    }
+    const struct hc_entry **order = fn_is_struct(v) ? NULL : fn_sorted(j->c->a, v);
+    if (!order && !fn_is_struct(v))
+        return hc_arena_check(j->c->a, j->c->err, "the render");
+    bool some = false;
+    hc_buf_putc(j->b, '{');
+    for (uint32_t i = 0; i < v->map->n; i++) {
+        const struct hc_entry *e = order ? order[i] : &v->map->entries[i];
+        if (hidden(v, e))
+            continue;
+        if (some)
+            hc_buf_putc(j->b, ',');
+        some = true;
+        line(j, depth + 1);
+        hc_json_write_str(j->b, field_name(v, e->key), j->html);
+        hc_buf_puts(j->b, j->indent ? ": " : ":");
+        enum hc_rc rc = json_value(j, e->val, depth + 1);
+        if (rc != HC_OK)
+            return rc;
+    }
+    if (some)
+        line(j, depth);
+    hc_buf_putc(j->b, '}');
+    return HC_OK;
+}
+
+static enum hc_rc json_obj(struct json *j, const struct hc_val *v)
+{
+    if (v->type == HC_GO_TIME) {
+        struct hc_civil t;
+        hc_time_civil(v->obj, &t);
+        if (t.year < 0 || t.year > 9999)
+            return fn_fail(j->c, "json: error calling MarshalJSON for type time.Time: Time.MarshalJSON: year "
+                                 "outside of range [0,9999]");
+        hc_buf_putc(j->b, '"');
+        hc_time_json(j->b, v->obj);
+        hc_buf_putc(j->b, '"');
+    } else if (v->type == HC_GO_SEMVER) {
+        hc_buf_putc(j->b, '"');
+        hc_semver_put(j->b, v->obj);
+        hc_buf_putc(j->b, '"');
+    } else {
+        hc_buf_puts(j->b, "{}");
+    }
+    return HC_OK;
+}
+
+static enum hc_rc json_value(struct json *j, const struct hc_val *v, int depth)
+{
+    if (depth > MAX_DEPTH)
+        return hc_fail(j->c->err, HC_E_LIMIT, "json: a value nested deeper than %d, or one that contains itself",
+                       MAX_DEPTH);
+    if (j->b->spent)
+        return hc_buf_check(j->b, j->c->err, "JSON text");
+    switch (hc_kind_of(v)) {
+    case HC_NULL:
+        hc_buf_puts(j->b, "null");
+        return HC_OK;
+    case HC_BOOL:
+        hc_buf_puts(j->b, v->b ? "true" : "false");
+        return HC_OK;
+    case HC_INT:
+        hc_buf_printf(j->b, "%" PRId64, v->i);
+        return HC_OK;
+    case HC_UINT:
+        hc_buf_printf(j->b, "%" PRIu64, v->u);
+        return HC_OK;
+    case HC_FLOAT:
+        if (isnan(v->f) || isinf(v->f))
+            return fn_fail(j->c, "json: unsupported value: %s", isnan(v->f) ? "NaN" : v->f > 0 ? "+Inf" : "-Inf");
+        hc_json_write_float(j->b, v->f);
+        return HC_OK;
+    case HC_STR:
+        if (v->type == HC_GO_BYTES) {
+            hc_buf_putc(j->b, '"');
+            hc_buf_put(j->b, hc_base64(j->c->a, fn_s(v)));
+            hc_buf_putc(j->b, '"');
+        } else {
+            hc_json_write_str(j->b, fn_s(v), j->html);
+        }
+        return HC_OK;
+    case HC_LIST:
+        return json_list(j, v, depth);
+    case HC_MAP:
+        return json_map(j, v, depth);
+    case HC_OBJ:
+        break;
+    }
+    return json_obj(j, v);
+}
+
+enum hc_rc fn_json(struct hc_fcall *c, struct hc_buf *b, const struct hc_val *v, unsigned flags)
+{
+    struct json j = { .c = c, .b = b, .html = flags & HC_JSON_HTML, .indent = flags & HC_JSON_INDENT2 ? 2 : 0 };
+    return json_value(&j, v, 0);
+}
+
+/* `quiet`: an error gives an empty text (sprig's and Helm's forms without must). */
+static enum hc_rc to_json(struct hc_fcall *c, const struct hc_val *v, unsigned flags, bool quiet,
+                          struct hc_val **out)
+{
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, HC_MAX_OUTPUT_BYTES);
+    enum hc_rc rc = fn_json(c, &b, v, flags);
+    if (rc == HC_E_INPUT && quiet) {
+        hc_err_clear(c->err);
+        return fn_ref(c, HC_S(""), out);
+    }
+    if (rc != HC_OK)
+        return rc;
+    return fn_buf(c, &b, out);
+}
+
+FN(fn_to_json)
+{
+    (void)argc;
+    return to_json(c, argv[0], HC_JSON_HTML, true, out);
+}
+
+FN(fn_must_to_json)
+{
+    (void)argc;
+    return to_json(c, argv[0], HC_JSON_HTML, false, out);
+}
+
+FN(fn_to_pretty_json)
+{
+    (void)argc;
+    return to_json(c, argv[0], HC_JSON_HTML | HC_JSON_INDENT2, true, out);
+}
+
+FN(fn_must_to_pretty_json)
+{
+    (void)argc;
+    return to_json(c, argv[0], HC_JSON_HTML | HC_JSON_INDENT2, false, out);
+}
+
+FN(fn_to_raw_json)
+{
+    (void)argc;
+    return to_json(c, argv[0], 0, false, out);
+}
+
+/* Go's word for a JSON value that does not fit its target. */
+static const char *json_kind(const struct hc_val *v)
+{
+    switch (hc_kind_of(v)) {
+    case HC_BOOL:
+        return "bool";
+    case HC_INT:
+    case HC_UINT:
+    case HC_FLOAT:
+        return "number";
+    case HC_STR:
+        return "string";
+    case HC_LIST:
+        return "array";
+    default:
+        return "object";
+    }
+}
+
+static struct hc_val *nil_of(struct hc_arena *a, bool list)
+{
+    struct hc_val *v = list ? hc_list_new(a) : hc_map_new(a);
+    if (v && list)
+        v->list->flags |= HC_LIST_NIL;
+    else if (v)
+        v->map->flags |= HC_LIST_NIL;
+    return v;
+}
+
+/* What decoding into a map or a list gives: the value, nil for null, or the error text inside. */
+static enum hc_rc decoded(struct hc_fcall *c, enum hc_rc rc, struct hc_val *v, bool list, const char *prefix,
+                          const char *mismatch, struct hc_val **out)
+{
+    struct hc_val *text, *result;
+    if (rc != HC_OK && rc != HC_E_INPUT)
+        return rc;
+    if (rc == HC_OK && fn_nil(v))
+        return fn_done(c, nil_of(c->a, list), out);
+    if (rc == HC_OK && (list ? hc_is_list(v) : hc_is_map(v)))
+        return fn_done(c, v, out);
+    if (rc != HC_OK)
+        text = hc_printf_val(c->a, "%s%s", prefix, c->err ? c->err->msg : "");
+    else
+        text = hc_printf_val(c->a, "%sjson: cannot unmarshal %s into Go value of type %s", mismatch, json_kind(v),
+                             list ? "[]interface {}" : "map[string]interface {}");
+    hc_err_clear(c->err);
+    if (list) {
+        result = hc_list_new(c->a);
+        fn_add(c->a, result, text);
+    } else {
+        result = hc_map_new(c->a);
+        hc_map_put_ref(c->a, result, HC_S("Error"), text);
+    }
+    return fn_done(c, result, out);
+}
+
+static enum hc_rc parse_json(struct hc_fcall *c, hc_str s, struct hc_val **out)
+{
+    return hc_json_parse(c->a, s, HC_JSON_ALL_FLOAT | HC_JSON_NO_POSITIONS | HC_JSON_REF, out, c->err);
+}
+
+FN(fn_from_json)
+{
+    (void)argc;
+    struct hc_val *v = NULL;
+    enum hc_rc rc = parse_json(c, fn_s(argv[0]), &v);
+    return decoded(c, rc, v, false, "", "", out);
+}
+
+FN(fn_from_json_array)
+{
+    (void)argc;
+    struct hc_val *v = NULL;
+    enum hc_rc rc = parse_json(c, fn_s(argv[0]), &v);
+    return decoded(c, rc, v, true, "", "", out);
+}
+
+FN(fn_must_from_json)
+{
+    (void)argc;
+    struct hc_val *v = NULL;
+    enum hc_rc rc = parse_json(c, fn_s(argv[0]), &v);
+    return rc == HC_OK ? fn_done(c, v, out) : rc;
+}
+
+/* An empty document leaves the map or list as it was made: empty. */
+static enum hc_rc parse_yaml(struct hc_fcall *c, hc_str s, bool list, struct hc_val **out)
+{
+    enum hc_rc rc = hc_yaml_parse(c->a, s, HC_S(""), HC_YAML_JSON_NUMBERS, out, c->err);
+    if (rc == HC_OK && fn_nil(*out))
+        *out = list ? hc_list_new(c->a) : hc_map_new(c->a);
+    return rc;
+}
+
+#define YAML_PREFIX   "error converting YAML to JSON: "
+#define YAML_MISMATCH "error unmarshaling JSON: while decoding JSON: "
+
+FN(fn_from_yaml)
+{
+    (void)argc;
+    struct hc_val *v = NULL;
+    enum hc_rc rc = parse_yaml(c, fn_s(argv[0]), false, &v);
+    return decoded(c, rc, v, false, YAML_PREFIX, YAML_MISMATCH, out);
+}
+
+FN(fn_from_yaml_array)
+{
+    (void)argc;
+    struct hc_val *v = NULL;
+    enum hc_rc rc = parse_yaml(c, fn_s(argv[0]), true, &v);
+    return decoded(c, rc, v, true, YAML_PREFIX, YAML_MISMATCH, out);
+}
+
+/* ---- YAML ------------------------------------------------------------------------------------------ */
+
+/* Is there anything in the tree that the writers do not know? */
+static bool special(const struct hc_val *v, int depth)
+{
+    switch (hc_kind_of(v)) {
+    case HC_INT:
+        return v->type == HC_GO_DURATION;
+    case HC_STR:
+        return v->type == HC_GO_BYTES;
+    case HC_LIST:
+        if (v->list->flags & HC_LIST_NIL || depth > MAX_DEPTH)
+            return true;
+        for (uint32_t i = 0; i < v->list->n; i++)
+            if (special(v->list->items[i], depth + 1))
+                return true;
+        return false;
+    case HC_MAP:
+        if (v->map->flags & HC_LIST_NIL || depth > MAX_DEPTH || fn_is_struct(v))
+            return true;
+        for (uint32_t i = 0; i < v->map->n; i++)
+            if (special(v->map->entries[i].val, depth + 1))
+                return true;
+        return false;
+    case HC_OBJ:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static struct hc_val *text_of(struct hc_arena *a, const struct hc_val *v, bool pretty)
+{
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    if (v->kind == HC_OBJ && v->type == HC_GO_TIME)
+        hc_time_json(&b, v->obj);
+    else if (v->kind == HC_OBJ && v->type == HC_GO_SEMVER)
+        hc_semver_put(&b, v->obj);
+    else
+        hc_duration_string(&b, v->i);
+    (void)pretty;
+    return hc_str_val(a, hc_buf_str(&b));
+}
+
+static struct hc_val *plain(struct hc_arena *a, const struct hc_val *v, bool pretty, int depth);
+
+static struct hc_val *plain_map(struct hc_arena *a, const struct hc_val *v, bool pretty, int depth)
+{
+    if ((v->map->flags & HC_LIST_NIL) && !pretty)
+        return hc_null_val(a);
+    struct hc_val *map = hc_map_new(a);
+    for (uint32_t i = 0; map && i < v->map->n; i++) {
+        const struct hc_entry *e = &v->map->entries[i];
+        if (hidden(v, e))
+            continue;
+        hc_str key = field_name(v, e->key);
+        if (pretty && fn_is_struct(v)) { /* yaml.v3 writes field names in small letters */
+            char *low = hc_arena_strz(a, e->key);
+            for (size_t k = 0; low && k < e->key.n; k++)
+                low[k] = (char)(low[k] >= 'A' && low[k] <= 'Z' ? low[k] | 32 : low[k]);
+            key = hc_str_n(low, e->key.n);
+        }
+        hc_map_put_ref(a, map, key, plain(a, e->val, pretty, depth + 1));
+    }
+    return map;
+}
+
+static struct hc_val *plain(struct hc_arena *a, const struct hc_val *v, bool pretty, int depth)
+{
+    struct hc_val *list;
+    if (depth > MAX_DEPTH)
+        return NULL;
+    if (!v)
+        return hc_null_val(a);
+    switch ((enum hc_kind)v->kind) {
+    case HC_INT:
+        return v->type == HC_GO_DURATION && pretty ? text_of(a, v, pretty) : hc_int_val(a, v->i);
+    case HC_STR:
+        if (v->type != HC_GO_BYTES)
+            break;
+        if (!pretty)
+            return hc_str_val_ref(a, hc_base64(a, fn_s(v)));
+        list = hc_list_new(a);
+        for (uint32_t i = 0; i < v->n; i++)
+            fn_add(a, list, hc_int_val(a, (unsigned char)v->s[i]));
+        return list;
+    case HC_LIST:
+        if ((v->list->flags & HC_LIST_NIL) && !pretty)
+            return hc_null_val(a);
+        list = hc_list_new(a);
+        for (uint32_t i = 0; i < v->list->n; i++)
+            fn_add(a, list, plain(a, v->list->items[i], pretty, depth + 1));
+        return list;
+    case HC_MAP:
+        return plain_map(a, v, pretty, depth);
+    case HC_OBJ:
+        return text_of(a, v, pretty);
+    default:
+        break;
+    }
+    return (struct hc_val *)(uintptr_t)v;
+}
+
+struct hc_val *fn_plain(struct hc_arena *a, const struct hc_val *v, bool pretty)
+{
+    if (!special(v, 0))
+        return v ? (struct hc_val *)(uintptr_t)v : hc_null_val(a);
+    return plain(a, v, pretty, 0);
+}
+
+/* Whether Go's JSON step would fail: it is the first step of toYaml. */
+static bool has_no_json(const struct hc_val *v, int depth)
+{
+    switch (hc_kind_of(v)) {
+    case HC_FLOAT:
+        return isnan(v->f) || isinf(v->f);
+    case HC_LIST:
+        for (uint32_t i = 0; i < v->list->n; i++)
+            if (depth > MAX_DEPTH || has_no_json(v->list->items[i], depth + 1))
+                return true;
+        return false;
+    case HC_MAP:
+        for (uint32_t i = 0; i < v->map->n; i++)
+            if (depth > MAX_DEPTH || has_no_json(v->map->entries[i].val, depth + 1))
+                return true;
+        return false;
+    default:
+        return false;
+    }
+}
+
+static hc_str without_newline(const struct hc_buf *b)
+{
+    hc_str s = hc_buf_str(b);
+    return hc_str_ends(s, HC_S("\n")) ? hc_str_sub(s, 0, s.n - 1) : s;
+}
+
+bool fn_yaml(struct hc_fcall *c, struct hc_buf *b, const struct hc_val *v)
+{
+    return !has_no_json(v, 0) && hc_yaml_write(b, fn_plain(c->a, v, false));
+}
+
+FN(fn_to_yaml)
+{
+    (void)argc;
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, HC_MAX_OUTPUT_BYTES);
+    bool ok = fn_yaml(c, &b, argv[0]);
+    if (b.spent)
+        return hc_buf_check(&b, c->err, "toYaml");
+    return ok ? fn_str(c, without_newline(&b), out) : fn_ref(c, HC_S(""), out);
+}
+
+FN(fn_must_to_yaml)
+{
+    (void)argc;
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, HC_MAX_OUTPUT_BYTES);
+    /* the JSON step names its own errors */
+    enum hc_rc rc = fn_json(c, &b, argv[0], 0);
+    if (rc == HC_E_INPUT)
+        return hc_wrap(c->err, "error marshaling into JSON");
+    if (rc != HC_OK)
+        return rc;
+    hc_buf_reset(&b);
+    bool ok = fn_yaml(c, &b, argv[0]);
+    if (b.spent)
+        return hc_buf_check(&b, c->err, "mustToYaml");
+    if (!ok)
+        return fn_panic(c, "yaml: control characters are not allowed");
+    return fn_str(c, without_newline(&b), out);
+}
+
+FN(fn_to_yaml_pretty)
+{
+    (void)argc;
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, HC_MAX_OUTPUT_BYTES);
+    const struct hc_val *v = fn_plain(c->a, argv[0], true);
+    bool ok = v && hc_yaml_write_pretty(&b, v);
+    if (b.spent)
+        return hc_buf_check(&b, c->err, "toYamlPretty");
+    return ok ? fn_str(c, without_newline(&b), out) : fn_ref(c, HC_S(""), out);
+}

@@ -1,0 +1,276 @@
+/*
+ * What reflect knows of a value: its type's name, its kind, emptiness, deep equality; and the small helpers all
+ * topics share.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/clock.h"
+#include "core/base/digest.h"
+#include "lua/funcs/funcs_impl.h"
+#include "lua/funcs/time.h"
+#include "lua/funcs/version.h"
+
+static const char *int_name(unsigned type)
+{
+    switch (type) {
+    case HC_GO_INT:
+        return "int";
+    case HC_GO_UINT8:
+        return "uint8";
+    case HC_GO_INT32:
+        return "int32";
+    case HC_GO_DURATION:
+        return "time.Duration";
+    case HC_GO_MONTH:
+        return "time.Month";
+    case HC_GO_WEEKDAY:
+        return "time.Weekday";
+    default:
+        return "int64";
+    }
+}
+
+static const char *list_name(unsigned type, bool helm3)
+{
+    switch (type) {
+    case HC_GO_STRINGS:
+        return "[]string";
+    case HC_GO_INTS:
+        return "[]int";
+    case HC_GO_LISTS:
+        return "[][]interface {}";
+    case HC_GO_VERSIONS:
+        return helm3 ? "chartutil.VersionSet" : "common.VersionSet";
+    case HC_GO_MAPS:
+        return "[]map[string]interface {}";
+    default:
+        return "[]interface {}";
+    }
+}
+
+static const char *map_name(unsigned type, bool helm3)
+{
+    switch (type) {
+    case HC_GO_MAPSTR:
+        return "map[string]string";
+    case HC_GO_VALUES:
+        return helm3 ? "chartutil.Values" : "common.Values";
+    case HC_GO_FILES:
+        return "engine.files";
+    case HC_GO_CAPABILITIES:
+        return helm3 ? "*chartutil.Capabilities" : "*common.Capabilities";
+    case HC_GO_KUBEVERSION:
+        return helm3 ? "chartutil.KubeVersion" : "common.KubeVersion";
+    case HC_GO_HELMVERSION:
+        return "version.BuildInfo";
+    case HC_GO_CERT:
+        return "sprig.certificate";
+    case HC_GO_CHART3:
+        return "*chart.Metadata";
+    default:
+        return "map[string]interface {}";
+    }
+}
+
+const char *hc_go_type_name(const struct hc_val *v, bool helm3)
+{
+    switch (hc_kind_of(v)) {
+    case HC_NULL:
+        return "<nil>";
+    case HC_BOOL:
+        return "bool";
+    case HC_INT:
+        return int_name(v->type);
+    case HC_UINT:
+        return "uint64";
+    case HC_FLOAT:
+        return "float64";
+    case HC_STR:
+        return v->type == HC_GO_BYTES ? "[]uint8" : "string";
+    case HC_LIST:
+        return list_name(v->type, helm3);
+    case HC_MAP:
+        return map_name(v->type, helm3);
+    case HC_OBJ:
+        break;
+    }
+    return v->type == HC_GO_TIME ? "time.Time" : v->type == HC_GO_SEMVER ? "*semver.Version" : "unsafe.Pointer";
+}
+
+const char *hc_go_kind_name(const struct hc_val *v)
+{
+    switch (hc_kind_of(v)) {
+    case HC_NULL:
+        return "invalid";
+    case HC_BOOL:
+        return "bool";
+    case HC_INT:
+        return v->type == HC_GO_DURATION                            ? "int64"
+               : v->type == HC_GO_MONTH || v->type == HC_GO_WEEKDAY ? "int"
+                                                                    : int_name(v->type);
+    case HC_UINT:
+        return "uint64";
+    case HC_FLOAT:
+        return "float64";
+    case HC_STR:
+        return v->type == HC_GO_BYTES ? "slice" : "string";
+    case HC_LIST:
+        return "slice";
+    case HC_MAP:
+        if (v->type < HC_GO_CAPABILITIES)
+            return "map";
+        return v->type == HC_GO_CAPABILITIES || v->type == HC_GO_CHART3 ? "ptr" : "struct";
+    case HC_OBJ:
+        break;
+    }
+    return v->type == HC_GO_TIME ? "struct" : "ptr";
+}
+
+bool hc_go_truth(const struct hc_val *v)
+{
+    switch (hc_kind_of(v)) {
+    case HC_NULL:
+        return false;
+    case HC_BOOL:
+        return v->b;
+    case HC_INT:
+        return v->i != 0;
+    case HC_UINT:
+        return v->u != 0;
+    case HC_FLOAT:
+        return v->f != 0;
+    case HC_STR:
+        return v->n != 0;
+    case HC_LIST:
+        return v->list->n != 0;
+    case HC_MAP:
+        return v->type >= HC_GO_CAPABILITIES || v->map->n != 0;
+    case HC_OBJ:
+        break;
+    }
+    return true;
+}
+
+static bool list_nil(const struct hc_val *v)
+{
+    return (v->list->flags & HC_LIST_NIL) != 0;
+}
+
+static bool map_nil(const struct hc_val *v)
+{
+    return (v->map->flags & HC_LIST_NIL) != 0;
+}
+
+static bool deep_equal(const struct hc_val *x, const struct hc_val *y, int depth)
+{
+    if (fn_nil(x) || fn_nil(y))
+        return fn_nil(x) && fn_nil(y);
+    if (x->kind != y->kind || x->type != y->type || depth > HC_MAX_JSON_DEPTH)
+        return false;
+    switch ((enum hc_kind)x->kind) {
+    case HC_NULL:
+        return true;
+    case HC_BOOL:
+        return x->b == y->b;
+    case HC_INT:
+    case HC_UINT:
+        return x->u == y->u;
+    case HC_FLOAT:
+        return x->f == y->f;
+    case HC_STR:
+        return hc_str_eq(hc_get_str(x), hc_get_str(y));
+    case HC_LIST:
+        if (x->list == y->list)
+            return true;
+        if (x->list->n != y->list->n || list_nil(x) != list_nil(y))
+            return false;
+        for (uint32_t i = 0; i < x->list->n; i++)
+            if (!deep_equal(x->list->items[i], y->list->items[i], depth + 1))
+                return false;
+        return true;
+    case HC_MAP:
+        if (x->map == y->map)
+            return true;
+        if (x->map->n != y->map->n || map_nil(x) != map_nil(y))
+            return false;
+        for (uint32_t i = 0; i < x->map->n; i++) {
+            const struct hc_entry *e = hc_map_find(y, x->map->entries[i].key);
+            if (!e || !deep_equal(x->map->entries[i].val, e->val, depth + 1))
+                return false;
+        }
+        return true;
+    case HC_OBJ:
+        break;
+    }
+    if (x->obj == y->obj)
+        return true;
+    if (x->type == HC_GO_TIME) {
+        const struct hc_time *s = x->obj, *t = y->obj;
+        return s->sec == t->sec && s->nsec == t->nsec && s->zone == t->zone;
+    }
+    if (x->type == HC_GO_SEMVER) {
+        const struct hc_semver *s = x->obj, *t = y->obj;
+        return s->major == t->major && s->minor == t->minor && s->patch == t->patch && hc_str_eq(s->pre, t->pre) &&
+               hc_str_eq(s->meta, t->meta) && hc_str_eq(s->original, t->original);
+    }
+    return false;
+}
+
+bool fn_deep_equal(const struct hc_val *x, const struct hc_val *y)
+{
+    return deep_equal(x, y, 0);
+}
+
+struct hc_val *fn_slice_at(struct hc_arena *a, const struct hc_val *v, size_t i)
+{
+    if (v->kind == HC_LIST)
+        return v->list->items[i];
+    return fn_typed(hc_int_val(a, (unsigned char)v->s[i]), HC_GO_UINT8);
+}
+
+static int by_key(const void *x, const void *y)
+{
+    return hc_str_cmp((*(const struct hc_entry *const *)x)->key, (*(const struct hc_entry *const *)y)->key);
+}
+
+const struct hc_entry **fn_sorted(struct hc_arena *a, const struct hc_val *map)
+{
+    size_t n = hc_map_len(map);
+    const struct hc_entry **order = HC_NEW_N(a, const struct hc_entry *, n + 1);
+    if (!order)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        order[i] = &map->map->entries[i];
+    qsort(order, n, sizeof(*order), by_key);
+    return order;
+}
+
+enum hc_rc fn_too_long(struct hc_fcall *c, const char *what)
+{
+    return hc_fail(c->err, HC_E_LIMIT, "%s would give more than %zu bytes, the most that one render may print",
+                   what, (size_t)HC_MAX_OUTPUT_BYTES);
+}
+
+enum hc_rc fn_too_many(struct hc_fcall *c, const char *what)
+{
+    return hc_fail(c->err, HC_E_LIMIT, "%s would give a list of more than %u entries, the most for one call", what,
+                   HC_MAX_CALL_ENTRIES);
+}
+
+enum hc_rc fn_buf(struct hc_fcall *c, const struct hc_buf *b, struct hc_val **out)
+{
+    if (b->spent)
+        return hc_buf_check(b, c->err, "the text of a template function");
+    return fn_done(c, hc_str_val(c->a, hc_buf_str(b)), out);
+}
+
+int64_t fn_now_ns(struct hc_fcall *c)
+{
+    return c->door->now_ns ? c->door->now_ns(c->door->ctx) : hc_now_ns();
+}
+
+bool fn_random(struct hc_fcall *c, void *p, size_t n)
+{
+    return c->door->random ? c->door->random(c->door->ctx, p, n) : hc_random_bytes(p, n);
+}

@@ -1,0 +1,138 @@
+/*
+ * Every call of data/calls.tsv against what Helm 4.3.1 printed for it: expression, Go type, %q of what print
+ * gives; or "error" and the text. tests/unit/lua/funcs/record.py records the file anew.
+ */
+#include "tests/unit/unit.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "core/base/fs.h"
+#include "core/value/yaml.h"
+#include "tests/unit/lua/funcs/eval.h"
+
+#define DATA HC_TEST_SOURCE_DIR "/tests/unit/lua/funcs/data/"
+
+/* The files of a folder as .Files has them. */
+static void add_files(struct hc_arena *a, struct hc_val *files, const char *dir, const char *prefix)
+{
+    DIR *d = opendir(dir);
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        char path[1024], name[512];
+        struct stat st;
+        hc_str body;
+        if (e->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+        snprintf(name, sizeof(name), "%s%s", prefix, e->d_name);
+        assert_int_equal(stat(path, &st), 0);
+        if (S_ISDIR(st.st_mode)) {
+            strncat(name, "/", sizeof(name) - strlen(name) - 1);
+            add_files(a, files, path, name);
+            continue;
+        }
+        assert_int_equal(hc_read_file(a, AT_FDCWD, path, 1 << 20, &body, NULL), HC_OK);
+        struct hc_val *v = hc_str_val(a, body);
+        v->type = HC_GO_BYTES;
+        hc_map_put(a, files, hc_str_of(name), v);
+    }
+    closedir(d);
+}
+
+static void prepare(struct eval *e, struct hc_arena *a, const struct hc_door *door)
+{
+    hc_str text;
+    *e = (struct eval){ .c = { .a = a, .door = door } };
+    assert_int_equal(hc_read_file(a, AT_FDCWD, DATA "values.yaml", 1 << 20, &text, NULL), HC_OK);
+    assert_int_equal(hc_yaml_parse(a, text, HC_S("values.yaml"), HC_YAML_JSON_NUMBERS, &e->values, NULL), HC_OK);
+    e->values->type = HC_GO_VALUES;
+    e->files = hc_map_new(a);
+    e->files->type = HC_GO_FILES;
+    add_files(a, e->files, DATA "files", "");
+}
+
+static void calls_give_what_helm_gives(void **state)
+{
+    (void)state;
+    static const struct hc_door door = { 0 };
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct eval e;
+    hc_str all, line;
+    size_t n = 0, bad = 0;
+    setenv("TZ", "Europe/Berlin", 1); /* as it was recorded */
+    prepare(&e, a, &door);
+    assert_int_equal(hc_read_file(a, AT_FDCWD, DATA "calls.tsv", 16 << 20, &all, NULL), HC_OK);
+    while (hc_str_split(&all, '\n', &line)) {
+        hc_str expression, want = line;
+        if (line.n == 0 || !hc_str_split(&want, '\t', &expression))
+            continue;
+        HC_AUTO(hc_arena) struct hc_arena *call = hc_arena_new(0);
+        HC_AUTO(hc_buf) struct hc_buf got;
+        hc_buf_init(&got, 0);
+        prepare(&e, call, &door); /* calls change their arguments */
+        eval_line(&e, hc_arena_strz(call, expression), &got);
+        n++;
+        if (!hc_str_eq(want, hc_buf_str(&got))) {
+            print_message("%.*s\n  helm %.*s\n  ours %.*s\n", HC_P(expression), HC_P(want), HC_P(hc_buf_str(&got)));
+            bad++;
+        }
+    }
+    assert_true(n > 400);
+    assert_int_equal(bad, 0);
+}
+
+static void the_table_is_sorted_and_complete(void **state)
+{
+    (void)state;
+    size_t n;
+    const struct hc_func *rows = hc_func_table(&n);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            assert_true(strcmp(rows[i - 1].name, rows[i].name) < 0);
+        assert_ptr_equal(hc_func_find(hc_str_of(rows[i].name), false), &rows[i]);
+        assert_int_equal(strspn(rows[i].params, "siIfbmlartedTcu*"), strlen(rows[i].params));
+    }
+    assert_null(hc_func_find(HC_S("env"), false));
+    assert_null(hc_func_find(HC_S("mustToDuration"), true));
+    assert_non_null(hc_func_find(HC_S("durationRound"), true));
+}
+
+/* What asks for too much is refused by name, and the arena stays usable. */
+static void work_is_bounded(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *call, *names;
+    } rows[] = {
+        { "repeat 999999999 \"abcd\"", "repeat" },
+        { "indent 999999999 \"a\"", "indent" },
+        { "until 999999999", "until" },
+        { "untilStep 0 9223372036854775807 1", "untilStep" },
+        { "seq 999999999", "seq" },
+        { "printf \"%999999d%999999d%999999d\" 1 2 3 | repeat 100", "repeat" },
+    };
+    static const struct hc_door door = { 0 };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        HC_AUTO(hc_buf) struct hc_buf got;
+        hc_buf_init(&got, 0);
+        struct eval e = { .c = { .a = a, .door = &door } };
+        eval_line(&e, rows[i].call, &got);
+        assert_true(e.failed);
+        assert_int_equal(e.err.code, HC_E_LIMIT);
+        assert_non_null(strstr(e.err.msg, rows[i].names));
+        assert_false(hc_arena_spent(a));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(calls_give_what_helm_gives),
+        cmocka_unit_test(the_table_is_sorted_and_complete),
+        cmocka_unit_test(work_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
