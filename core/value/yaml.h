@@ -14,7 +14,9 @@ enum {
     HC_YAML_PLAIN = 0,
     HC_YAML_JSON_NUMBERS = 1 << 0, /* numbers become HC_FLOAT as after sigs.k8s.io/yaml's JSON step (values,
                                       fromYaml); else integers stay integers (objects for the API server)  */
-    HC_YAML_STRICT_KEYS = 1 << 1,  /* duplicate keys are an error (kustomize, our own configuration)       */
+    HC_YAML_TRUE_FALSE =
+        1 << 2, /* only true and false are bools; y, n, yes, no, on, off stay text: yaml.v3, kustomize */
+    HC_YAML_STRICT_KEYS = 1 << 1, /* duplicate keys are an error (kustomize, our own configuration)       */
 };
 
 /* The first document of `text`; an empty text gives HC_NULL. `name` is put into the error's file. */

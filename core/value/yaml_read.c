@@ -178,6 +178,15 @@ static const char *const tag_names[] = { "!!str", "!!null", "!!bool", "!!int", "
 
 #define TAG_PREFIX "tag:yaml.org,2002:"
 
+/* What a scalar without quotes and tag is. */
+static struct hc_yaml_scalar plain(const struct reader *r, hc_str s)
+{
+    struct hc_yaml_scalar got = hc_yaml_resolve(s, false);
+    if ((r->flags & HC_YAML_TRUE_FALSE) && got.tag == HC_TAG_BOOL && s.n < 4)
+        got.tag = HC_TAG_STR; /* y, n, yes, no, on, off: "true" and "false" are longer */
+    return got;
+}
+
 /* The library's resolve() for a scalar with a tag. False: it can not be that. */
 static bool resolve_tagged(const char *tag, hc_str s, struct hc_yaml_scalar *out)
 {
@@ -311,7 +320,7 @@ static enum hc_rc set_scalar(struct reader *r, struct hc_val *v, bool is_key)
             return FAIL_AT(r, r->ev.start_mark, "yaml: cannot decode %s `%.*s` as a !!%s", tag_names[got.tag],
                            HC_P(s), skip_prefix(tag));
     } else if (r->ev.data.scalar.plain_implicit) {
-        got = hc_yaml_resolve(s, false);
+        got = plain(r, s);
     }
     switch (got.tag) {
     case HC_TAG_NULL:
@@ -474,7 +483,7 @@ static enum hc_rc read_key(struct reader *r, unsigned depth, struct hc_entry *e,
     if (r->ev.type == YAML_SCALAR_EVENT && !r->ev.data.scalar.tag && !r->ev.data.scalar.anchor &&
         !(r->slash_escapes && r->ev.data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE)) {
         hc_str s = { (const char *)r->ev.data.scalar.value, r->ev.data.scalar.length };
-        if (!r->ev.data.scalar.plain_implicit || hc_yaml_resolve(s, false).tag == HC_TAG_STR) {
+        if (!r->ev.data.scalar.plain_implicit || plain(r, s).tag == HC_TAG_STR) {
             e->key = hc_arena_str(r->a, s);
             return e->key.p ? count_node(r, 1) : spent(r);
         }

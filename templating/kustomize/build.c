@@ -232,7 +232,7 @@ static enum hc_rc add_file(struct kctx *k, struct kset *set, hc_str dir, hc_str 
     hc_str body, rel;
     struct hc_val *docs;
     if (k_read(k, dir, path, &body, &rel) != HC_OK ||
-        hc_yaml_parse_all(k->a, body, rel, HC_YAML_PLAIN, &docs, k->err) != HC_OK)
+        hc_yaml_parse_all(k->a, body, rel, HC_YAML_TRUE_FALSE, &docs, k->err) != HC_OK)
         return hc_wrap(k->err, "resource '%.*s'", HC_P(path));
     for (size_t i = 0; i < hc_list_len(docs); i++)
         if (add_object(k, set, hc_list_at(docs, i), rel) != HC_OK)
@@ -451,7 +451,7 @@ static enum hc_rc add_components(struct kctx *k, struct kset *set, const struct 
         if (++k->depth > MAX_DEPTH)
             return hc_fail(k->err, HC_E_LIMIT, "components of '%.*s' name each other", HC_P(file));
         if (k_read(k, HC_S(""), name, &body, &name) != HC_OK ||
-            hc_yaml_parse(k->a, body, name, HC_YAML_STRICT_KEYS, &f, k->err) != HC_OK ||
+            hc_yaml_parse(k->a, body, name, HC_YAML_STRICT_KEYS | HC_YAML_TRUE_FALSE, &f, k->err) != HC_OK ||
             check_fields(k, f, name) != HC_OK || add_all(k, set, hc_map_getz(f, "resources"), rel, name) != HC_OK ||
             add_components(k, set, hc_map_getz(f, "components"), rel, name) != HC_OK ||
             transform(k, set, f, rel, name, NULL) != HC_OK)
@@ -475,7 +475,7 @@ static enum hc_rc build_dir(struct kctx *k, hc_str dir, const struct hc_kustomiz
         name = dir.n ? dir : HC_S(".");
     } else {
         if (k_read(k, HC_S(""), name, &body, &name) != HC_OK ||
-            hc_yaml_parse(k->a, body, name, HC_YAML_STRICT_KEYS, &f, k->err) != HC_OK)
+            hc_yaml_parse(k->a, body, name, HC_YAML_STRICT_KEYS | HC_YAML_TRUE_FALSE, &f, k->err) != HC_OK)
             return k->err->code;
         if (!hc_is_map(f))
             return hc_fail_at(k->err, HC_E_INPUT, name, 1, -1, "%.*s: is a %s, not a map of kustomization fields",

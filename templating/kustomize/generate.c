@@ -192,7 +192,7 @@ static hc_str name_digest(struct kctx *k, const struct hc_val *obj)
     struct hc_val *m = hc_map_new(k->a), *empty = hc_strz_val(k->a, "");
     struct hc_val *data = hc_map_getz(obj, "data"), *extra = hc_map_getz(obj, secret ? "stringData" : "binaryData");
     hc_map_put_strz(k->a, m, "kind", secret ? "Secret" : "ConfigMap");
-    hc_map_put_str(k->a, m, "name", hc_get_str_at(obj, "metadata.name"));
+    hc_map_put(k->a, m, HC_S("name"), empty); /* the name itself does not count since kustomize 4 */
     hc_map_put(k->a, m, HC_S("data"), data ? data : empty);
     if (secret)
         hc_map_put(k->a, m, HC_S("type"), hc_map_getz(obj, "type") ? hc_map_getz(obj, "type") : empty);

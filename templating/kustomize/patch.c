@@ -138,7 +138,7 @@ enum hc_rc k_patch_text(struct kctx *k, struct kset *set, hc_str text, hc_str na
                         const struct hc_val *options)
 {
     struct hc_val *docs;
-    if (hc_yaml_parse_all(k->a, text, name, HC_YAML_PLAIN, &docs, k->err) != HC_OK)
+    if (hc_yaml_parse_all(k->a, text, name, HC_YAML_TRUE_FALSE, &docs, k->err) != HC_OK)
         return hc_wrap(k->err, "patch");
     /* RFC 6902 as a list comes as one document. */
     for (size_t d = 0; d < hc_list_len(docs); d++) {

@@ -173,8 +173,9 @@ enum hc_rc k_replacements(struct kctx *k, struct kset *set, const struct hc_val 
         const struct hc_val *rule = hc_list_at(list, i);
         hc_str path = hc_get_str_at(rule, "path"), body, rel;
         struct hc_val *inside = NULL;
-        if (path.n && (k_read(k, dir, path, &body, &rel) != HC_OK ||
-                       hc_yaml_parse(k->a, body, rel, HC_YAML_STRICT_KEYS, &inside, k->err) != HC_OK))
+        if (path.n &&
+            (k_read(k, dir, path, &body, &rel) != HC_OK ||
+             hc_yaml_parse(k->a, body, rel, HC_YAML_STRICT_KEYS | HC_YAML_TRUE_FALSE, &inside, k->err) != HC_OK))
             return hc_wrap(k->err, "%.*s", HC_P(file));
         if (hc_is_list(inside)) {
             if (k_replacements(k, set, inside, dir, rel) != HC_OK)

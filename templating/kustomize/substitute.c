@@ -194,7 +194,7 @@ static enum hc_rc walk(struct sub *s, const struct hc_val *v, int depth, struct 
         hc_str text = hc_buf_to_arena(&b, s->a);
         struct hc_val *read = NULL;
         if (whole && hc_yaml_resolves(text) &&
-            hc_yaml_parse(s->a, text, s->object, HC_YAML_PLAIN, &read, NULL) == HC_OK)
+            hc_yaml_parse(s->a, text, s->object, HC_YAML_TRUE_FALSE, &read, NULL) == HC_OK)
             *out = read;
         else
             *out = hc_str_val_ref(s->a, text);

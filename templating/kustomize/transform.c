@@ -116,6 +116,8 @@ enum hc_rc k_labels(struct kctx *k, struct kset *set, const struct hc_val *pairs
         put_all(k, hc_map_sub(k->a, metadata(k, r), "labels"), pairs);
         if (templates) {
             put_under(k, pod_template(r), "labels", pairs);
+            if (hc_str_eqz(kind, "CronJob"))
+                put_under(k, hc_get(r->obj, "spec.jobTemplate"), "labels", pairs);
             struct hc_val *claims = hc_get(r->obj, "spec.volumeClaimTemplates");
             for (size_t j = 0; hc_str_eqz(kind, "StatefulSet") && j < hc_list_len(claims); j++)
                 put_under(k, hc_list_at(claims, j), "labels", pairs);
