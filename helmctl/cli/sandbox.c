@@ -1,6 +1,7 @@
 /*
  * helmctl sandbox
  */
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,8 +57,10 @@ static int serve(const struct hc_sandbox_options *o)
     sigaction(SIGINT, &sa, NULL);
     signal(SIGPIPE, SIG_IGN);
     printf("The sandbox serves %s (started in %d ms).\n", hc_sandbox_url(running), (int)(hc_mono_ms() - began));
+    char path[PATH_MAX];
     if (o->kubeconfig)
-        printf("Use it:   export KUBECONFIG=%s\n          kubectl get namespaces\n", o->kubeconfig);
+        printf("Use it:   export KUBECONFIG=%s\n          kubectl get namespaces\n",
+               realpath(o->kubeconfig, path) ? path : o->kubeconfig);
     else
         printf("Use it:   kubectl --server %s get namespaces\n", hc_sandbox_url(running));
     if (!o->data || strcmp(o->data, ":memory:") == 0)

@@ -209,7 +209,7 @@ void hc_sb_reads(struct hc_sb_req *r)
             hc_sb_answer_status(r, bad);
         } else {
             r->code = 200;
-            r->out_type = "application/json;stream=watch";
+            r->out_type = "application/json";
         }
     } else if (r->name.n) {
         get_one(r);

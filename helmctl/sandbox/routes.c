@@ -149,8 +149,10 @@ static struct hc_val *body_of(struct hc_sb_req *r, struct hc_val **out)
     *out = NULL;
     if (!hc_str_trim(r->body).n)
         return NULL;
-    if (hc_str_find_str(r->content_type, HC_S("protobuf")) != SIZE_MAX ||
-        hc_str_find_str(r->content_type, HC_S("cbor")) != SIZE_MAX)
+    bool protobuf = hc_str_starts(r->content_type, HC_S("application/vnd.kubernetes.protobuf"));
+    if (protobuf && hc_sb_protobuf_parse(r->a, r->body, out))
+        return NULL;
+    if (protobuf || hc_str_find_str(r->content_type, HC_S("cbor")) != SIZE_MAX)
         return hc_sb_status(r->a, 415, "UnsupportedMediaType",
                             "the body of the request was in an unknown format - accepted media types include: "
                             "application/json, application/yaml");

@@ -255,6 +255,11 @@ void hc_sb_manage(struct hc_arena *a, const struct hc_sb_kind *k, const struct h
                   hc_str manager, hc_str sub);
 /* After defaulting: sets the time of the entry and leaves things as they were when nothing changed. */
 
+/* ---- protobuf.c ---- */
+
+/* A body in the protobuf form of the API; false when it is not readable as one. */
+bool hc_sb_protobuf_parse(struct hc_arena *a, hc_str body, struct hc_val **out);
+
 /* ---- patch.c ----------------------------------------------------------------------------------------------- */
 
 struct hc_val *hc_sb_patch(struct hc_sb_req *r, const struct hc_sb_how *how, struct hc_val **out,
