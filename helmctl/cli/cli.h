@@ -27,7 +27,7 @@ int hc_cmd_template(int argc, char **argv);
 /*
  * What the two executables do differently. `hand_over` (front only, else NULL) starts helmctl-cluster with the same
  * command line and does not come back; argc and argv as a command got them. `fetch_chart` (cluster only, else NULL) gets
- * a chart that is no local path.
+ * a chart that is no local path. `get_release` (cluster only, else NULL) prints parts of a release.
  */
 struct hc_chart;
 struct hc_chart_source;
@@ -35,5 +35,14 @@ struct hc_err;
 struct hc_cli_ports {
     int (*hand_over)(int argc, char **argv);
     enum hc_rc (*fetch_chart)(const struct hc_chart_source *source, struct hc_chart **out, struct hc_err *err);
+    /* `get manifest|values|hooks|notes|metadata|all RELEASE`, argv[0] is "get" */
+    int (*get_release)(int argc, char **argv);
 };
 extern struct hc_cli_ports hc_cli_ports;
+
+/* The verbs on GitOps objects (cluster only). */
+int hc_cmd_get(int argc, char **argv);
+int hc_cmd_reconcile(int argc, char **argv);
+int hc_cmd_suspend(int argc, char **argv);
+int hc_cmd_resume(int argc, char **argv);
+int hc_cmd_events(int argc, char **argv);

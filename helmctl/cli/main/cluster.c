@@ -6,7 +6,12 @@
 #include "helmctl/cli/cli.h"
 
 static const struct hc_command commands[] = {
+    { "events", hc_cmd_events, "show what happened to GitOps objects" },
+    { "get", hc_cmd_get, "show GitOps objects and their state, or parts of a release" },
+    { "reconcile", hc_cmd_reconcile, "ask the controller to look at an object now" },
+    { "resume", hc_cmd_resume, "take up a suspended object again" },
     { "sandbox", hc_cmd_sandbox, "serve a simulated Kubernetes API to try things on" },
+    { "suspend", hc_cmd_suspend, "make the controller leave an object alone" },
     { "version", hc_cmd_version, "print the version" },
 };
 
