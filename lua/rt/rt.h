@@ -1,0 +1,14 @@
+#pragma once
+/*
+ * lua/rt/rt.h - the part of the template run time that is Lua
+ *
+ * Calls of templates are made here, Lua calling Lua, because C calling Lua is bounded at 200 levels and an include
+ * may be 1000 deep.
+ */
+struct lua_State;
+
+/*
+ * Defines the globals include, tpl and template. They use the C functions include_enter, include_leave, tpl_enter,
+ * tpl_leave, template_enter and template_leave, which must be globals by then. Raises Lua errors.
+ */
+void hc_rt_open_raises(struct lua_State *l);
