@@ -1,0 +1,59 @@
+#pragma once
+/*
+ * templating/emit/emit.h - a template's tree to Lua source, plus a line map back to the template
+ *
+ * The Lua code holds the flow: blocks, loops, and the calls of other templates (which must be Lua calling Lua, so
+ * that a thousand nested includes need no C stack). What lies between is handed to C by number: `go(3, 7, dot)`
+ * runs the simple statements 3 to 7, `is(8, dot)` evaluates pipeline 8 and gives its truth. The numbers are
+ * positions in hc_code.nodes. `dot` is a Lua local; template variables live in slots of the running template's
+ * frame, so that no number of variables meets Lua's limit of 200 locals.
+ *
+ * What the code calls (lua/rt and templating/render give it):
+ *   go(from, to, dot)           text and actions, one after the other
+ *   put(n, dot, value)          prints a value Lua has got for action n
+ *   set(n, dot, value)          what pipeline n declares gets the value; gives it
+ *   is(n, dot [, value])        truth of pipeline n
+ *   with(n, dot [, value])      its value when that is true, else false
+ *   range(n, dot [, value])     iterator, state (nil: nothing to go over): for _, dot in range(...) do
+ *   call(n, dot, [piped], ...)  command n, with the arguments that Lua had to get
+ *   val(n, dot [, base])        argument n
+ *   include(n, dot, ...) tpl(n, dot, ...) template(n, dot [, value])
+ *   more(n, slot, value)        and/or: false when `value` decides; it is then in the slot
+ *   keep(slot, value) kept(slot)
+ */
+#include "templating/syntax/tree.h"
+
+enum hc_emit_func {
+    HC_EMIT_PLAIN,
+    HC_EMIT_INCLUDE,
+    HC_EMIT_TPL,
+    HC_EMIT_AND,
+    HC_EMIT_OR,
+};
+
+struct hc_emit_port {
+    void *ctx;
+    /* What hc_node.ident.func stands for. */
+    enum hc_emit_func (*kind)(const void *func);
+    /* Called once for every command, so that the run time can prepare its literals. May be NULL. */
+    void (*bind)(void *ctx, struct hc_node *cmd);
+};
+
+struct hc_code {
+    hc_str lua;             /* closed by NUL; a chunk that takes dot */
+    struct hc_node **nodes; /* what the code names by number; [0] is NULL */
+    uint32_t nodes_n;
+    uint32_t slots;  /* places for variables; slot 0 is `$` */
+    uint32_t *lines; /* the node each Lua line is about (from line 1), 0: none */
+    uint32_t lines_n;
+};
+
+/* A variable that no declaration is visible for: reading or assigning it is a run-time error. */
+#define HC_NO_SLOT UINT32_MAX
+
+/*
+ * Emits one tree. Writes the emitter's marks into its nodes, so one thread at a time and once per tree. `annotate`
+ * adds the template's text as comments, for people and golden files.
+ */
+enum hc_rc hc_emit(struct hc_arena *a, const struct hc_emit_port *port, const struct hc_tree *t, bool annotate,
+                   struct hc_code *out, struct hc_err *err);
