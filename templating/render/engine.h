@@ -33,16 +33,23 @@ struct hc_run {
     struct hc_val **contexts;
     const struct hc_door *door; /* NULL: the real clock and random, no cluster */
     bool helm3, strict;         /* strict: missing keys are errors (lint) */
+    bool lint;                  /* fail and required do not stop it */
     uint64_t max_steps;         /* 0: HC_MAX_RENDER_STEPS */
+    hc_str *out_error;          /* NULL, or gets the whole error text (in `a`): it may be longer than err->msg */
 };
 
 /*
  * Renders every file that is not partial, in Helm's order, into out_texts[i] (index as given to compile; p is
  * NULL for partials); texts live in `a`. All-or-nothing. The error's msg is exactly what Helm 4.3.1 prints
- * behind "Error: " (B13), its file, line and col the innermost position.
+ * behind "Error: " (B13), its file, line and col the innermost position. One thread a run; any number of runs of one
+ * program at a time.
  */
 enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct hc_run *run, hc_str *out_texts,
                           struct hc_err *err);
 
-/* How often templates were parsed and Lua was compiled since the process started: proof of the cache. */
+/* How often template files were parsed and their Lua was compiled since the process started: proof of the cache.
+ * Texts given to tpl are not counted, they are part of the values. */
 uint64_t hc_program_parses(void);
+
+/* The Lua that one template compiles to, with the template's words as comments. */
+enum hc_rc hc_program_lua(struct hc_program *p, hc_str name, struct hc_arena *a, hc_str *out, struct hc_err *err);

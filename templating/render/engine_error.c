@@ -1,0 +1,349 @@
+/*
+ * Error texts (templating-facts B13).
+ *
+ * Go wraps: an error in an included template is the text of the outer position, "error calling include: ", and the
+ * inner text. So the whole is one text, built from the frames, and every error of the chain is a tail of it. Helm
+ * then looks for its own marks (fail, required), and else, from Helm 4 on, writes the chain as blocks, when it can
+ * read every link of it; the readers below are Helm's, quirks included.
+ */
+#include <lauxlib.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "core/base/limits.h"
+#include "lua/funcs/gofmt.h"
+#include "templating/render/engine_impl.h"
+
+#define MARK_START "HELM_ERR_START"
+#define MARK_END   "HELM_ERR_END"
+
+/* ---- building the chain ---------------------------------------------------------------------------- */
+
+struct chain {
+    size_t *at; /* where each link begins in the text */
+    size_t n;
+};
+
+static void put_position(struct run *r, struct hc_buf *b, const struct tmpl *t, const struct hc_node *n)
+{
+    int line, col;
+    hc_syntax_where(&t->tree, n, &line, &col);
+    hc_buf_printf(b, "template: %.*s:%d:%d: executing ", HC_P(t->tree.file), line, col);
+    hc_go_quote(b, t->tree.name);
+    hc_buf_puts(b, " at <");
+    hc_syntax_print(b, &r->p->port, n);
+    hc_buf_puts(b, ">: ");
+}
+
+static const struct hc_node *node_at(const struct run *r)
+{
+    return r->at ? r->at : r->f->t->tree.root;
+}
+
+/* `wrapped`: where in `msg` the text of a function's own error begins, SIZE_MAX: there is none. */
+static struct chain build(struct run *r, hc_str msg, size_t wrapped)
+{
+    struct hc_buf *b = &r->error;
+    struct chain c = { hc_arena_alloc_n(r->a, r->frames_n * 2 + 2, sizeof(size_t), sizeof(size_t)), 0 };
+    hc_buf_reset(b);
+    for (size_t i = 0; i < r->frames_n; i++) {
+        const struct frame *f = &r->frames[i], *inner = i + 1 < r->frames_n ? f + 1 : NULL;
+        if (inner && inner->kind == FRAME_TEMPLATE)
+            continue;
+        if (c.at)
+            c.at[c.n++] = b->n;
+        put_position(r, b, f->t, inner ? inner->call : node_at(r));
+        if (!inner)
+            continue;
+        if (inner->kind == FRAME_INCLUDE) {
+            hc_buf_puts(b, "error calling include: ");
+            continue;
+        }
+        hc_buf_puts(b, "error calling tpl: ");
+        if (c.at)
+            c.at[c.n++] = b->n;
+        hc_buf_puts(b, "error during tpl function execution for ");
+        hc_go_quote(b, inner->text);
+        hc_buf_puts(b, ": ");
+    }
+    if (c.at && wrapped != SIZE_MAX)
+        c.at[c.n++] = b->n + wrapped;
+    hc_buf_put(b, msg);
+    return c;
+}
+
+/* ---- Helm's rewriting ------------------------------------------------------------------------------ */
+
+struct link {
+    hc_str location, function, at, message;
+};
+
+/* Cuts at the first `sep`. */
+static bool cut(hc_str s, const char *sep, hc_str *before, hc_str *after)
+{
+    size_t i = hc_str_find_str(s, hc_str_of(sep));
+    if (i == SIZE_MAX)
+        return false;
+    *before = hc_str_sub(s, 0, i);
+    *after = hc_str_sub(s, i + strlen(sep), s.n);
+    return true;
+}
+
+static hc_str cut_nested(hc_str message)
+{
+    hc_str before, after;
+    return cut(message, " template:", &before, &after) ? before : message;
+}
+
+static bool read_link(hc_str s, struct link *out)
+{
+    memset(out, 0, sizeof(*out));
+    if (!hc_str_starts(s, HC_S("template: ")))
+        return false;
+    hc_str rest = hc_str_sub(s, 10, s.n), after;
+    if (hc_str_starts(rest, HC_S("no template "))) {
+        out->message = s;
+        return true;
+    }
+    if (cut(rest, ": executing ", &out->location, &after) && after.n > 0 && after.p[0] == '"') {
+        size_t end = hc_str_find(hc_str_sub(after, 1, after.n), '"');
+        if (end != SIZE_MAX) {
+            out->function = hc_str_sub(after, 1, 1 + end);
+            after = hc_str_sub(after, end + 2, after.n);
+            hc_str at = hc_str_sub(after, 5, after.n);
+            if (hc_str_starts(after, HC_S(" at <")) && cut(at, ">: ", &out->at, &out->message)) {
+                out->message = cut_nested(out->message);
+                return true;
+            }
+        }
+    }
+    memset(out, 0, sizeof(*out));
+    for (size_t i = rest.n; i-- > 1;) {
+        if (rest.p[i - 1] == ':' && rest.p[i] == ' ') {
+            out->location = hc_str_sub(rest, 0, i - 1);
+            out->message = cut_nested(hc_str_sub(rest, i + 1, rest.n));
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool same_link(const struct link *x, const struct link *y)
+{
+    return hc_str_eq(x->location, y->location) && hc_str_eq(x->function, y->function) && hc_str_eq(x->at, y->at) &&
+           hc_str_eq(x->message, y->message);
+}
+
+/* reformatExecErrorMsg: false leaves the text as Go made it. */
+static bool put_blocks(struct hc_buf *b, hc_str all, const struct chain *c)
+{
+    struct link last = { 0 };
+    for (size_t i = 0; i < c->n; i++) {
+        struct link l;
+        if (!read_link(hc_str_sub(all, c->at[i], all.n), &l))
+            return false;
+        if (i > 0 && same_link(&l, &last))
+            continue;
+        last = l;
+        if (l.location.n)
+            hc_buf_printf(b, "%.*s\n  ", HC_P(l.location));
+        if (l.function.n || l.at.n)
+            hc_buf_printf(b, "executing \"%.*s\" at <%.*s>:\n    ", HC_P(l.function), HC_P(l.at));
+        if (l.message.n)
+            hc_buf_printf(b, "%.*s\n", HC_P(l.message));
+    }
+    return true;
+}
+
+static void rewrite(struct run *r, const struct chain *c)
+{
+    hc_str all = hc_buf_str(&r->error), first, location, rest;
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    if (cut(all, ": ", &first, &rest) && cut(rest, ": ", &location, &rest)) {
+        size_t from = hc_str_find_str(rest, HC_S(MARK_START)), to = SIZE_MAX;
+        for (size_t i = rest.n >= sizeof(MARK_END) ? rest.n - sizeof(MARK_END) + 2 : 0;
+             from != SIZE_MAX && i-- > from + sizeof(MARK_START) - 1;) {
+            if (memcmp(rest.p + i, MARK_END, sizeof(MARK_END) - 1) == 0) {
+                to = i;
+                break;
+            }
+        }
+        if (to != SIZE_MAX) {
+            hc_buf_printf(&b, "execution error at (%.*s): ", HC_P(location));
+            hc_buf_put(&b, hc_str_sub(rest, from + sizeof(MARK_START) - 1, to));
+            hc_buf_reset(&r->error);
+            hc_buf_put(&r->error, hc_buf_str(&b));
+            return;
+        }
+    }
+    if (r->in->helm3 || !c->at || !put_blocks(&b, all, c))
+        return;
+    hc_buf_reset(&r->error);
+    hc_buf_put(&r->error, hc_str_trim(hc_buf_str(&b)));
+}
+
+/* ---- leaving --------------------------------------------------------------------------------------- */
+
+static void set_err(struct run *r, enum hc_rc rc)
+{
+    hc_str text = hc_buf_str(&r->error);
+    r->rc = rc;
+    if (r->frames_n > 0) {
+        int line, col;
+        const struct tmpl *t = r->f->t;
+        hc_syntax_where(&t->tree, node_at(r), &line, &col);
+        hc_fail_at(r->err, rc, t->tree.file, line, col, "%.*s", HC_P(text));
+    } else {
+        hc_fail(r->err, rc, "%.*s", HC_P(text));
+    }
+}
+
+static HC_NORETURN void leave(struct run *r)
+{
+    lua_pushliteral(r->m->l, "template error");
+    lua_error(r->m->l);
+    __builtin_unreachable();
+}
+
+static HC_NORETURN void fail_with(struct run *r, hc_str msg, size_t wrapped)
+{
+    struct chain c = build(r, msg, wrapped);
+    rewrite(r, &c);
+    set_err(r, HC_E_INPUT);
+    leave(r);
+}
+
+void hc_run_fail_msg(struct run *r, hc_str msg)
+{
+    fail_with(r, msg, SIZE_MAX);
+}
+
+void hc_run_fail(struct run *r, const char *fmt, ...)
+{
+    struct hc_buf b;
+    va_list ap;
+    char small[512], *text = small;
+    va_start(ap, fmt);
+    int n = vsnprintf(small, sizeof(small), fmt, ap);
+    va_end(ap);
+    size_t len = n < 0 ? 0 : (size_t)n;
+    if (len >= sizeof(small)) {
+        /* In the arena: what is on the heap would be lost by leaving. */
+        text = hc_arena_alloc(r->a, len + 1, 1);
+        if (text) {
+            va_start(ap, fmt);
+            vsnprintf(text, len + 1, fmt, ap);
+            va_end(ap);
+        } else {
+            text = small;
+            len = sizeof(small) - 1;
+        }
+    }
+    (void)b;
+    hc_run_fail_msg(r, (hc_str){ text, len });
+}
+
+void hc_run_fail_call(struct run *r, const struct hc_node *node, hc_str name, hc_str msg)
+{
+    r->at = node;
+    const hc_str parts[] = { HC_S("error calling "), name, HC_S(": "), msg };
+    hc_str all = hc_arena_cat(r->a, HC_LEN(parts), parts);
+    fail_with(r, all, all.n - msg.n);
+}
+
+static void spent_text(struct run *r, const char *what)
+{
+    int line = 0, col = 0;
+    hc_buf_reset(&r->error);
+    if (r->frames_n > 0) {
+        const struct tmpl *t = r->f->t;
+        hc_syntax_where(&t->tree, node_at(r), &line, &col);
+        hc_buf_printf(&r->error, "%.*s:%d:%d: rendering stopped in template ", HC_P(t->tree.file), line, col);
+        hc_go_quote(&r->error, t->tree.name);
+        hc_buf_puts(&r->error, ": ");
+    }
+    hc_buf_puts(&r->error, what);
+}
+
+void hc_run_fail_limit(struct run *r, const char *what)
+{
+    if (strcmp(what, "memory") == 0) {
+        struct hc_err e = HC_ERR_INIT;
+        enum hc_rc rc = hc_arena_check(r->a, &e, "memory of this render");
+        if (rc == HC_OK)
+            rc = hc_fail(&e, HC_E_LIMIT, "the memory budget of this render is spent");
+        spent_text(r, e.msg);
+        set_err(r, rc);
+    } else {
+        spent_text(r, what);
+        set_err(r, HC_E_LIMIT);
+    }
+    leave(r);
+}
+
+hc_str node_text(struct run *r, const struct hc_node *n)
+{
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    hc_syntax_print(&b, &r->p->port, n);
+    return hc_buf_to_arena(&b, r->a);
+}
+
+hc_str quoted(struct run *r, hc_str s)
+{
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    hc_go_quote(&b, s);
+    return hc_buf_to_arena(&b, r->a);
+}
+
+enum hc_rc run_error(struct run *r)
+{
+    if (r->rc != HC_OK)
+        return r->rc;
+    const char *msg = lua_tostring(r->m->l, -1);
+    char text[300];
+    enum hc_spent spent = hc_luabox_spent(r->m->sandbox);
+    if (spent == HC_SPENT_STEPS) {
+        uint64_t max = r->in->max_steps ? r->in->max_steps : HC_MAX_RENDER_STEPS;
+        snprintf(text, sizeof(text), "the budget of %" PRIu64 " steps for one render is spent", max);
+        spent_text(r, text);
+        set_err(r, HC_E_LIMIT);
+    } else if (spent == HC_SPENT_BYTES) {
+        spent_text(r, "the memory budget of the template engine is spent");
+        set_err(r, HC_E_LIMIT);
+    } else if (msg && strstr(msg, "stack overflow")) {
+        spent_text(r, "templates call each other too deeply");
+        set_err(r, HC_E_LIMIT);
+    } else if (msg && strstr(msg, "not enough memory")) {
+        spent_text(r, "out of memory");
+        set_err(r, HC_E_NOMEM);
+    } else {
+        snprintf(text, sizeof(text), "the template is too large or too deeply nested for the engine (%s)",
+                 msg ? msg : "no message");
+        spent_text(r, text);
+        set_err(r, HC_E_LIMIT);
+    }
+    return r->rc;
+}
+
+enum hc_rc clean_parse_error(hc_str file, struct hc_err *err)
+{
+    if (err->code != HC_E_INPUT)
+        return err->code;
+    char copy[HC_ERR_MSG];
+    snprintf(copy, sizeof(copy), "%s", err->msg);
+    hc_str all = hc_str_of(copy), first, location, rest;
+    if (!cut(all, ": ", &first, &rest)) {
+        snprintf(err->msg, sizeof(err->msg), "parse error in (%.*s): %s", HC_P(file), copy);
+        return err->code;
+    }
+    hc_str last = rest, after;
+    if (!cut(rest, ": ", &location, &after))
+        location = rest;
+    while (cut(last, ": ", &first, &after))
+        last = after;
+    snprintf(err->msg, sizeof(err->msg), "parse error at (%.*s): %.*s", HC_P(location), HC_P(last));
+    return err->code;
+}

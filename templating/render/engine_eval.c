@@ -1,0 +1,764 @@
+/*
+ * Pipelines: Go's text/template exec, over value nodes. `r->at` follows Go's `s.at(node)` step by step, because it
+ * is what an error text names.
+ *
+ * A literal is a node made once, when its template is compiled, of the type that the function's parameter wants
+ * (F5). Arguments are gathered on one stack of the run, so a call allocates nothing but its result.
+ */
+#include <stdlib.h>
+#include <time.h>
+
+#include "core/base/limits.h"
+#include "core/base/mem.h"
+#include "lua/funcs/gofmt.h"
+#include "templating/render/engine_impl.h"
+
+static struct hc_val missing_node;
+#define MISSING (&missing_node) /* no value comes in by the pipe */
+
+struct hc_val eval_unset;
+
+bool eval_truth(hc_tv v)
+{
+    const struct hc_val *n = hc_tv_node(v);
+    if (!n)
+        return false;
+    if (n->type != HC_GO_PLAIN)
+        return hc_go_truth(n);
+    switch ((enum hc_kind)n->kind) {
+    case HC_BOOL:
+        return n->b;
+    case HC_STR:
+        return n->n > 0;
+    case HC_LIST:
+        return n->list && n->list->n > 0;
+    case HC_MAP:
+        return n->map && n->map->n > 0;
+    default:
+        return hc_go_truth(n);
+    }
+}
+
+/* ---- types of parameters --------------------------------------------------------------------------- */
+
+static const char *type_text(char type)
+{
+    switch (type) {
+    case 's':
+        return "string";
+    case 'i':
+        return "int";
+    case 'I':
+        return "int64";
+    case 'f':
+        return "float64";
+    case 'b':
+        return "bool";
+    case 'm':
+        return "map[string]interface {}";
+    case 'l':
+        return "[]interface {}";
+    case 't':
+        return "[]string";
+    case 'e':
+        return "error";
+    case 'd':
+        return "time.Duration";
+    case 'r':
+        return "reflect.Value";
+    default:
+        return "interface {}";
+    }
+}
+
+static bool can_be_nil(char type)
+{
+    return strchr("amltre", type) != NULL;
+}
+
+static bool fits(const struct hc_val *v, char type)
+{
+    switch (type) {
+    case 's':
+        return v->kind == HC_STR && v->type == HC_GO_PLAIN;
+    case 'i':
+        return v->kind == HC_INT && v->type == HC_GO_INT;
+    case 'I':
+        return v->kind == HC_INT && v->type == HC_GO_PLAIN;
+    case 'f':
+        return v->kind == HC_FLOAT && v->type == HC_GO_PLAIN;
+    case 'b':
+        return v->kind == HC_BOOL;
+    case 'm':
+        return v->kind == HC_MAP && (v->type == HC_GO_PLAIN || v->type == HC_GO_VALUES);
+    case 'l':
+        return v->kind == HC_LIST && v->type == HC_GO_PLAIN;
+    case 't':
+        return v->kind == HC_LIST && (v->type == HC_GO_STRINGS || v->type == HC_GO_VERSIONS);
+    case 'd':
+        return v->kind == HC_INT && v->type == HC_GO_DURATION;
+    case 'e':
+        return false;
+    default:
+        return true;
+    }
+}
+
+/* Go's validateType: the node that the parameter gets, NULL for nil. `type` 0: none is wanted. */
+static struct hc_val *validate(struct run *r, hc_tv value, char type)
+{
+    struct hc_val *v = hc_tv_node(value);
+    if (type == 0 || type == 'a' || type == 'r')
+        return v && v->kind != HC_NULL ? v : NULL;
+    if (!value) {
+        if (can_be_nil(type))
+            return NULL;
+        hc_run_fail(r, "invalid value; expected %s", type_text(type));
+    }
+    if (!v)
+        hc_run_fail(r, "wrong type for value; expected %s; got interface {}", type_text(type));
+    if (!fits(v, type))
+        hc_run_fail(r, "wrong type for value; expected %s; got %s", type_text(type),
+                    hc_go_type_name(v, r->p->helm3));
+    if (type == 'm' && v->type == HC_GO_VALUES) {
+        /* Assigning converts: the function sees a plain map over the same entries. */
+        struct hc_val *plain = HC_NEW(r->a, struct hc_val);
+        if (plain) {
+            *plain = *v;
+            plain->type = HC_GO_PLAIN;
+        }
+        return plain;
+    }
+    return v;
+}
+
+/* ---- literals -------------------------------------------------------------------------------------- */
+
+static bool is_hex_int(hc_str s)
+{
+    return s.n > 2 && s.p[0] == '0' && (s.p[1] | 0x20) == 'x' && hc_str_find(s, 'p') == SIZE_MAX &&
+           hc_str_find(s, 'P') == SIZE_MAX;
+}
+
+/* Go's idealConstant: what a number is when nothing says otherwise. NULL: over int. */
+static struct hc_val *ideal(struct hc_arena *a, const struct hc_node *n)
+{
+    const struct hc_number *num = n->lit.number;
+    hc_str s = n->lit.written;
+    if (num->is_complex)
+        /* No function takes one; it can only be printed. */
+        return hc_printf_val(a, "(%g%+gi)", num->f, num->im);
+    bool floating = false;
+    for (size_t i = 0; i < s.n; i++)
+        floating |= strchr(".eEpP", s.p[i]) != NULL;
+    if (num->is_float && floating && !is_hex_int(s) && s.p[0] != '\'')
+        return hc_float_val(a, num->f);
+    if (!num->is_int)
+        return NULL;
+    struct hc_val *v = hc_int_val(a, num->i);
+    if (v)
+        v->type = HC_GO_INT;
+    return v;
+}
+
+/* The literal as a value of the parameter's type; NULL: it is none. */
+static struct hc_val *literal(struct hc_arena *a, const struct hc_node *n, char type)
+{
+    const struct hc_number *num = n->kind == HC_NODE_NUMBER ? n->lit.number : NULL;
+    struct hc_val *v;
+    switch (type) {
+    case 'b':
+        return n->kind == HC_NODE_BOOL ? hc_bool_val(a, n->flags & HC_NODE_TRUE) : NULL;
+    case 's':
+        return n->kind == HC_NODE_STRING ? hc_str_val_ref(a, n->lit.value) : NULL;
+    case 'i':
+    case 'I':
+    case 'd':
+        if (!num || !num->is_int)
+            return NULL;
+        v = hc_int_val(a, num->i);
+        if (v)
+            v->type = type == 'i' ? HC_GO_INT : type == 'd' ? HC_GO_DURATION : HC_GO_PLAIN;
+        return v;
+    case 'f':
+        return num && num->is_float ? hc_float_val(a, num->f) : NULL;
+    case 'a':
+    case 'r':
+    case 0:
+        if (num)
+            return ideal(a, n);
+        if (n->kind == HC_NODE_BOOL)
+            return hc_bool_val(a, n->flags & HC_NODE_TRUE);
+        return hc_str_val_ref(a, n->lit.value);
+    default:
+        return NULL;
+    }
+}
+
+static bool is_literal(const struct hc_node *n)
+{
+    return n->kind == HC_NODE_BOOL || n->kind == HC_NODE_NUMBER || n->kind == HC_NODE_STRING;
+}
+
+/* The type of argument i (from 0). */
+static char param_type(const char *params, size_t i)
+{
+    size_t n = strlen(params);
+    bool variadic = n > 0 && params[n - 1] == '*';
+    size_t fixed = variadic ? n - 2 : n;
+    if (i < fixed)
+        return params[i];
+    return variadic ? params[n - 2] : 'a';
+}
+
+void eval_bind(void *ctx, struct hc_node *cmd)
+{
+    struct bind_ctx *b = ctx;
+    struct hc_node *head = cmd->items[0];
+    const struct hc_func *f = head->kind == HC_NODE_IDENT ? head->ident.func : NULL;
+    if (is_literal(head))
+        head->lit.constant = literal(b->a, head, 'a');
+    for (uint32_t i = 1; i < cmd->n; i++) {
+        if (is_literal(cmd->items[i]))
+            cmd->items[i]->lit.constant = literal(b->a, cmd->items[i], f ? param_type(f->params, i - 1) : 'a');
+    }
+    enum own_func own = f ? own_func_of(f) : OWN_NONE;
+    if (own == OWN_INCLUDE && cmd->n > 1 && cmd->items[1]->kind == HC_NODE_STRING) {
+        uint32_t entry;
+        if (program_find(b->p, cmd->items[1]->lit.value, &entry))
+            head->n = entry + 1;
+    }
+}
+
+static HC_NORETURN void bad_literal(struct run *r, const struct hc_node *n, char type)
+{
+    hc_str s = node_text(r, n);
+    switch (type) {
+    case 'b':
+        hc_run_fail(r, "expected bool; found %.*s", HC_P(s));
+    case 's':
+        hc_run_fail(r, "expected string; found %.*s", HC_P(s));
+    case 'i':
+    case 'I':
+    case 'd':
+        hc_run_fail(r, "expected integer; found %.*s", HC_P(s));
+    case 'f':
+        hc_run_fail(r, "expected float; found %.*s", HC_P(s));
+    case 'a':
+    case 'r':
+    case 0:
+        hc_run_fail(r, "%.*s overflows int", HC_P(s));
+    default:
+        hc_run_fail(r, "can't handle %.*s for arg of type %s", HC_P(s), type_text(type));
+    }
+}
+
+/* ---- fields ---------------------------------------------------------------------------------------- */
+
+static hc_tv eval_call(struct run *r, hc_tv dot, const struct hc_func *f, const struct hc_node *cmd,
+                       struct hc_node *const *args, size_t n, hc_tv final, struct given *g);
+
+static bool has_methods(const struct hc_val *v, hc_str name)
+{
+    switch (v->type) {
+    case HC_GO_VALUES:
+        return hc_str_eqz(name, "YAML") || hc_str_eqz(name, "Table") || hc_str_eqz(name, "AsMap") ||
+               hc_str_eqz(name, "Encode") || hc_str_eqz(name, "PathValue");
+    case HC_GO_DURATION:
+    case HC_GO_MONTH:
+    case HC_GO_WEEKDAY:
+        return v->kind == HC_INT;
+    case HC_GO_VERSIONS:
+        return v->kind == HC_LIST;
+    case HC_GO_FILES:
+    case HC_GO_CAPABILITIES:
+    case HC_GO_KUBEVERSION:
+    case HC_GO_HELMVERSION:
+    case HC_GO_CHART3:
+        return v->kind == HC_MAP;
+    default:
+        return v->kind == HC_OBJ;
+    }
+}
+
+/* What the methods take that charts call, so that arguments are checked as Go does; NULL: not known here. */
+static const char *method_params(const struct hc_val *v, hc_str name)
+{
+    static const struct {
+        uint8_t type;
+        const char *name, *params;
+    } rows[] = {
+        { HC_GO_FILES, "Get", "s" },
+        { HC_GO_FILES, "GetBytes", "s" },
+        { HC_GO_FILES, "Glob", "s" },
+        { HC_GO_FILES, "Lines", "s" },
+        { HC_GO_FILES, "AsConfig", "" },
+        { HC_GO_FILES, "AsSecrets", "" },
+        { HC_GO_VERSIONS, "Has", "s" },
+        { HC_GO_KUBEVERSION, "String", "" },
+        { HC_GO_KUBEVERSION, "GitVersion", "" },
+    };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        if (rows[i].type == v->type && hc_str_eqz(name, rows[i].name))
+            return rows[i].params;
+    }
+    return NULL;
+}
+
+static void count_args(struct run *r, hc_str name, const char *params, size_t args, bool piped);
+static void gather_all(struct run *r, hc_tv dot, const char *params, struct hc_node *const *args, size_t n,
+                       hc_tv final, struct given *g);
+
+static void push_arg(struct run *r, struct hc_val *v)
+{
+    if (r->args_n == r->args_cap) {
+        size_t cap = r->args_cap ? r->args_cap * 2 : 256;
+        void *grown = hc_realloc(r->args, cap * sizeof(struct hc_val *));
+        if (!grown)
+            hc_run_fail_limit(r, "out of memory");
+        r->args = grown;
+        r->args_cap = cap;
+    }
+    r->args[r->args_n++] = v;
+}
+
+static hc_tv next_given(struct run *r, struct given *g)
+{
+    hc_tv v = NULL;
+    if (g->next <= g->top && lua_istable(g->l, g->next)) {
+        lua_rawgeti(g->l, g->next, ++g->in_table);
+        v = lua_touserdata(g->l, -1);
+        lua_pop(g->l, 1);
+    } else if (g->next <= g->top) {
+        v = lua_touserdata(g->l, g->next++);
+    }
+    r->at = g->at;
+    return v;
+}
+
+/* Pushes the argument on the stack of arguments. */
+static void gather(struct run *r, hc_tv dot, char type, const struct hc_node *n, struct given *g)
+{
+    struct hc_val *v;
+    if (n->flags & HC_NODE_GIVEN && g)
+        v = validate(r, next_given(r, g), type);
+    else
+        v = hc_tv_node(eval_arg(r, dot, type, n));
+    push_arg(r, v);
+}
+
+static void charge_call(struct run *r)
+{
+    hc_luabox_charge_raises(r->m->sandbox, STEPS_CALL);
+    if ((++r->calls & 63) != 0)
+        return;
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    uint64_t now = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    if (r->deadline_ns == 0)
+        r->deadline_ns = now + (uint64_t)HC_MAX_RENDER_CPU_MS * 1000000u;
+    else if (now > r->deadline_ns)
+        hc_run_fail_limit(r, "the budget of processor time for one render is spent");
+}
+
+/* A method of the value: false when it has none of that name. */
+static bool eval_method(struct run *r, hc_tv dot, struct hc_val *recv, hc_str name, const struct hc_node *node,
+                        struct hc_node *const *args, size_t n, hc_tv final, struct given *g, hc_tv *out)
+{
+    size_t base = r->args_n;
+    bool found = false;
+    struct hc_val *v = NULL;
+    const char *params = method_params(recv, name);
+    if (params)
+        count_args(r, name, params, n > 0 ? n - 1 : 0, final != MISSING);
+    gather_all(r, dot, params ? params : "a*", args, n, final, g);
+    charge_call(r);
+    enum hc_rc rc = hc_func_method(&r->fc, recv, name, r->args + base, r->args_n - base, &found, &v);
+    r->args_n = base;
+    if (!found)
+        return false;
+    check_arena(r);
+    if (rc != HC_OK) {
+        hc_str msg = hc_str_of(r->func_err.msg);
+        if (rc == HC_E_LIMIT || rc == HC_E_NOMEM)
+            hc_run_fail_limit(r, r->func_err.msg);
+        if (hc_str_starts(msg, HC_S("wrong number of args for ")) ||
+            hc_str_starts(msg, HC_S("wrong type for value")) ||
+            hc_str_starts(msg, HC_S("invalid value; expected ")))
+            hc_run_fail_msg(r, msg);
+        hc_run_fail_call(r, node, name, msg);
+    }
+    *out = v && v->kind != HC_NULL ? v : NULL;
+    return true;
+}
+
+static hc_str type_of(struct run *r, hc_tv v)
+{
+    return hc_str_of(hc_tv_boxed(v) ? "interface {}" : hc_go_type_name(hc_tv_node(v), r->p->helm3));
+}
+
+static hc_tv eval_field(struct run *r, hc_tv dot, hc_str name, const struct hc_node *node,
+                        struct hc_node *const *args, size_t n, hc_tv final, hc_tv recv, struct given *g)
+{
+    if (!recv) {
+        if (r->in->strict)
+            hc_run_fail(r, "nil data; no entry for key \"%.*s\"", HC_P(name));
+        return NULL;
+    }
+    if (recv == HC_TV_NIL)
+        hc_run_fail(r, "nil pointer evaluating interface {}.%.*s", HC_P(name));
+    struct hc_val *v = hc_tv_node(recv);
+    if (v->type != HC_GO_PLAIN || v->kind == HC_OBJ) {
+        hc_tv result;
+        if (has_methods(v, name) && eval_method(r, dot, v, name, node, args, n, final, g, &result))
+            return result;
+    }
+    if (v->kind == HC_MAP) {
+        bool has_args = n > 1 || final != MISSING;
+        struct hc_entry *e = v->map ? hc_map_find(v, name) : NULL;
+        if (v->type >= HC_GO_CAPABILITIES) { /* a struct */
+            if (e) {
+                if (has_args)
+                    hc_run_fail(r, "%.*s has arguments but cannot be invoked as function", HC_P(name));
+                return hc_tv_unbox(e->val);
+            }
+        } else {
+            if (has_args)
+                hc_run_fail(r, "%.*s is not a method but has arguments", HC_P(name));
+            if (!e && r->in->strict) {
+                hc_str q = quoted(r, name);
+                hc_run_fail(r, "map has no entry for key %.*s", HC_P(q));
+            }
+            if (v->type == HC_GO_MAPSTR || v->type == HC_GO_FILES) {
+                if (e)
+                    return e->val;
+                struct hc_val *zero = hc_str_val_ref(r->a, HC_S(""));
+                if (zero && v->type == HC_GO_FILES)
+                    zero->type = HC_GO_BYTES;
+                return zero;
+            }
+            return e ? hc_tv_box(e->val) : HC_TV_NIL;
+        }
+    }
+    hc_str type = type_of(r, recv);
+    hc_run_fail(r, "can't evaluate field %.*s in type %.*s", HC_P(name), HC_P(type));
+}
+
+static hc_tv eval_chain(struct run *r, hc_tv dot, hc_tv recv, const struct hc_node *node, const hc_str *names,
+                        size_t names_n, struct hc_node *const *args, size_t n, hc_tv final, struct given *g)
+{
+    for (size_t i = 0; i + 1 < names_n; i++)
+        recv = eval_field(r, dot, names[i], node, NULL, 0, MISSING, recv, NULL);
+    return eval_field(r, dot, names[names_n - 1], node, args, n, final, recv, g);
+}
+
+static hc_tv variable(struct run *r, const struct hc_node *n)
+{
+    if (n->slot != HC_NO_SLOT) {
+        hc_tv v = r->slots[r->f->slots + n->slot];
+        if (v != &eval_unset)
+            return v;
+    }
+    hc_run_fail(r, "undefined variable: %.*s", HC_P(n->field.names[0]));
+}
+
+/* ---- functions ------------------------------------------------------------------------------------- */
+
+static void count_args(struct run *r, hc_str name, const char *params, size_t args, bool piped)
+{
+    size_t n = strlen(params), in = args + piped;
+    if (n > 0 && params[n - 1] == '*') {
+        if (in < n - 2)
+            hc_run_fail(r, "wrong number of args for %.*s: want at least %zu got %zu", HC_P(name), n - 2, args);
+    } else if (in != n) {
+        hc_run_fail(r, "wrong number of args for %.*s: want %zu got %zu", HC_P(name), n, in);
+    }
+}
+
+/* Gathers all arguments of a call; they are then on top of the stack of arguments. */
+static void gather_all(struct run *r, hc_tv dot, const char *params, struct hc_node *const *args, size_t n,
+                       hc_tv final, struct given *g)
+{
+    for (size_t i = 1; i < n; i++)
+        gather(r, dot, param_type(params, i - 1), args[i], g);
+    if (final != MISSING)
+        push_arg(r, validate(r, final, param_type(params, n > 0 ? n - 1 : 0)));
+}
+
+/* `call`: there are no function values in chart data, so it always fails. */
+static HC_NORETURN void call_value(struct run *r, const struct hc_node *cmd, struct hc_node *const *args, size_t n,
+                                   const struct hc_val *f)
+{
+    hc_str text = HC_S("call of nil");
+    if (f) {
+        hc_str name;
+        if (n > 1)
+            name = node_text(r, args[1]);
+        else if (f->kind == HC_STR)
+            name = hc_get_str(f);
+        else
+            name = hc_arena_printf(r->a, "<%s Value>", hc_go_type_name(f, r->p->helm3));
+        text = hc_arena_printf(r->a, "non-function %.*s of type %s", HC_P(name), hc_go_type_name(f, r->p->helm3));
+    }
+    hc_run_fail_call(r, cmd, HC_S("call"), text);
+}
+
+static HC_NORETURN void fail_marked(struct run *r, const struct hc_node *cmd, const char *name,
+                                    const struct hc_val *msg)
+{
+    const hc_str parts[] = { HC_S("HELM_ERR_START"), hc_get_str(msg), HC_S("HELM_ERR_END") };
+    hc_run_fail_call(r, cmd, hc_str_of(name), hc_arena_cat(r->a, HC_LEN(parts), parts));
+}
+
+static hc_tv eval_own(struct run *r, hc_tv dot, enum own_func own, const struct hc_func *f,
+                      const struct hc_node *cmd, struct hc_node *const *args, size_t n, hc_tv final,
+                      struct given *g)
+{
+    size_t base = r->args_n;
+    if (own == OWN_AND || own == OWN_OR) {
+        hc_tv v = NULL;
+        for (size_t i = 1; i < n; i++) {
+            v = eval_arg(r, dot, 'r', args[i]);
+            if (eval_truth(v) == (own == OWN_OR))
+                return v;
+        }
+        return final != MISSING ? final : v;
+    }
+    gather_all(r, dot, f->params, args, n, final, g);
+    struct hc_val *first = r->args_n > base ? r->args[base] : NULL;
+    struct hc_val *second = r->args_n > base + 1 ? r->args[base + 1] : NULL;
+    r->args_n = base;
+    switch (own) {
+    case OWN_CALL:
+        call_value(r, cmd, args, n, first);
+    case OWN_FAIL:
+        if (!r->in->lint)
+            fail_marked(r, cmd, "fail", first);
+        return hc_str_val_ref(r->a, HC_S(""));
+    case OWN_REQUIRED:
+        if (second && !(second->kind == HC_STR && second->type == HC_GO_PLAIN && second->n == 0))
+            return second;
+        if (!r->in->lint)
+            fail_marked(r, cmd, "required", first);
+        return hc_str_val_ref(r->a, HC_S(""));
+    default:
+        /* The emitter gives include and tpl to Lua. */
+        hc_run_fail(r, "%s can not be called here", f->name);
+    }
+}
+
+static hc_tv eval_call(struct run *r, hc_tv dot, const struct hc_func *f, const struct hc_node *cmd,
+                       struct hc_node *const *args, size_t n, hc_tv final, struct given *g)
+{
+    hc_str name = hc_str_of(f->name);
+    count_args(r, name, f->params, n > 0 ? n - 1 : 0, final != MISSING);
+    enum own_func own = own_func_of(f);
+    if (own != OWN_NONE)
+        return eval_own(r, dot, own, f, cmd, args, n, final, g);
+    size_t base = r->args_n;
+    gather_all(r, dot, f->params, args, n, final, g);
+    charge_call(r);
+    struct hc_val *out = NULL;
+    enum hc_rc rc = f->fn(&r->fc, r->args + base, r->args_n - base, &out);
+    r->args_n = base;
+    check_arena(r);
+    if (rc != HC_OK) {
+        if (rc == HC_E_LIMIT || rc == HC_E_NOMEM)
+            hc_run_fail_limit(r, r->func_err.msg);
+        hc_str msg = hc_str_of(r->func_err.msg);
+        hc_run_fail_call(r, cmd, name, msg);
+    }
+    return out && out->kind != HC_NULL ? out : HC_TV_NIL;
+}
+
+/* ---- arguments, commands, pipelines ------------------------------------------------------------------ */
+
+static hc_tv eval_variable(struct run *r, hc_tv dot, const struct hc_node *n)
+{
+    r->at = n;
+    hc_tv v = variable(r, n);
+    return n->n == 1 ? v : eval_chain(r, dot, v, n, n->field.names + 1, n->n - 1, NULL, 0, MISSING, NULL);
+}
+
+hc_tv eval_chain_base(struct run *r, hc_tv dot, const struct hc_node *chain, hc_tv base)
+{
+    return eval_chain(r, dot, base, chain, chain->field.names, chain->n, NULL, 0, MISSING, NULL);
+}
+
+static hc_tv chain_base(struct run *r, hc_tv dot, const struct hc_node *chain)
+{
+    const struct hc_node *base = chain->field.base;
+    r->at = chain;
+    if (base->kind == HC_NODE_NIL) {
+        hc_str s = node_text(r, chain);
+        hc_run_fail(r, "indirection through explicit nil in %.*s", HC_P(s));
+    }
+    return eval_arg(r, dot, 0, base);
+}
+
+/* With `type` 0, 'a' and 'r' the value as it came, boxed or not. */
+hc_tv eval_arg(struct run *r, hc_tv dot, char type, const struct hc_node *n)
+{
+    hc_tv v;
+    r->at = n;
+    switch ((enum hc_node_kind)n->kind) {
+    case HC_NODE_BOOL:
+    case HC_NODE_NUMBER:
+    case HC_NODE_STRING:
+        v = (struct hc_val *)(uintptr_t)n->lit.constant;
+        if (!v || (type && !fits(v, type)))
+            bad_literal(r, n, type);
+        return v;
+    case HC_NODE_NIL:
+        if (!can_be_nil(type ? type : 'a'))
+            hc_run_fail(r, "cannot assign nil to %s", type_text(type));
+        return NULL;
+    case HC_NODE_DOT:
+        v = dot;
+        break;
+    case HC_NODE_FIELD:
+        v = eval_chain(r, dot, dot, n, n->field.names, n->n, NULL, 0, MISSING, NULL);
+        break;
+    case HC_NODE_VARIABLE:
+        v = eval_variable(r, dot, n);
+        break;
+    case HC_NODE_PIPE:
+        v = eval_pipe(r, dot, n);
+        break;
+    case HC_NODE_IDENT:
+        v = eval_call(r, dot, n->ident.func, n, NULL, 0, MISSING, NULL);
+        break;
+    case HC_NODE_CHAIN:
+        v = eval_chain_base(r, dot, n, chain_base(r, dot, n));
+        break;
+    default:
+        v = NULL;
+        break;
+    }
+    return type == 0 || type == 'a' || type == 'r' ? v : validate(r, v, type);
+}
+
+static void not_a_function(struct run *r, const struct hc_node *cmd, hc_tv final)
+{
+    if (cmd->n > 1 || final != MISSING) {
+        hc_str s = node_text(r, cmd->items[0]);
+        hc_run_fail(r, "can't give argument to non-function %.*s", HC_P(s));
+    }
+}
+
+static hc_tv eval_command(struct run *r, hc_tv dot, const struct hc_node *cmd, hc_tv final, struct given *g)
+{
+    const struct hc_node *head = cmd->items[0];
+    hc_tv v;
+    switch ((enum hc_node_kind)head->kind) {
+    case HC_NODE_FIELD:
+        r->at = head;
+        return eval_chain(r, dot, dot, head, head->field.names, head->n, cmd->items, cmd->n, final, g);
+    case HC_NODE_CHAIN:
+        if (g && head->field.base->flags & HC_NODE_GIVEN)
+            v = next_given(r, g);
+        else
+            v = chain_base(r, dot, head);
+        return eval_chain(r, dot, v, head, head->field.names, head->n, cmd->items, cmd->n, final, g);
+    case HC_NODE_IDENT:
+        r->at = head;
+        return eval_call(r, dot, head->ident.func, cmd, cmd->items, cmd->n, final, g);
+    case HC_NODE_PIPE:
+        not_a_function(r, cmd, final);
+        return eval_pipe(r, dot, head);
+    case HC_NODE_VARIABLE:
+        r->at = head;
+        v = variable(r, head);
+        if (head->n == 1) {
+            not_a_function(r, cmd, final);
+            return v;
+        }
+        return eval_chain(r, dot, v, head, head->field.names + 1, head->n - 1, cmd->items, cmd->n, final, g);
+    default:
+        break;
+    }
+    r->at = head;
+    not_a_function(r, cmd, final);
+    if (head->kind == HC_NODE_DOT)
+        return dot;
+    if (head->kind == HC_NODE_NIL)
+        hc_run_fail(r, "nil is not a command");
+    if (!head->lit.constant)
+        bad_literal(r, head, 'a');
+    return (struct hc_val *)(uintptr_t)head->lit.constant;
+}
+
+void eval_store(struct run *r, const struct hc_node *var, hc_tv v)
+{
+    if (var->slot == HC_NO_SLOT)
+        hc_run_fail(r, "undefined variable: %.*s", HC_P(var->field.names[0]));
+    r->slots[r->f->slots + var->slot] = v;
+}
+
+void eval_declare(struct run *r, const struct hc_node *pipe, hc_tv v)
+{
+    for (uint32_t i = 0; i < pipe->decl_n; i++)
+        eval_store(r, pipe->pipe.decl[i], v);
+}
+
+hc_tv eval_pipe(struct run *r, hc_tv dot, const struct hc_node *pipe)
+{
+    hc_tv v = MISSING;
+    r->at = pipe;
+    for (uint32_t i = 0; i < pipe->n; i++)
+        v = hc_tv_unbox(eval_command(r, dot, pipe->pipe.cmds[i], v, NULL));
+    if (pipe->decl_n > 0)
+        eval_declare(r, pipe, v);
+    return v;
+}
+
+hc_tv eval_command_given(struct run *r, lua_State *l, hc_tv dot, const struct hc_node *cmd)
+{
+    struct given g = { .l = l, .next = 3, .top = lua_gettop(l), .at = r->at };
+    hc_tv final = MISSING;
+    if (cmd->flags & HC_NODE_PIPED)
+        final = next_given(r, &g);
+    return hc_tv_unbox(eval_command(r, dot, cmd, final, &g));
+}
+
+void eval_two_args(struct run *r, lua_State *l, hc_tv dot, const struct hc_node *cmd, const char *name,
+                   struct hc_val **out_text, struct hc_val **out_data)
+{
+    struct given g = { .l = l, .next = 3, .top = lua_gettop(l), .at = r->at };
+    hc_tv final = MISSING;
+    size_t base = r->args_n;
+    if (cmd->flags & HC_NODE_PIPED)
+        final = next_given(r, &g);
+    r->at = cmd->items[0];
+    count_args(r, hc_str_of(name), "sa", cmd->n - 1, final != MISSING);
+    gather_all(r, dot, "sa", cmd->items, cmd->n, final, &g);
+    *out_text = r->args[base];
+    *out_data = r->args[base + 1];
+    r->args_n = base;
+    hc_luabox_charge_raises(r->m->sandbox, STEPS_CALL);
+}
+
+/* ---- printing -------------------------------------------------------------------------------------- */
+
+void eval_print(struct run *r, hc_tv value)
+{
+    struct hc_val *v = hc_tv_node(value);
+    if (!v || v->kind == HC_NULL) {
+        hc_buf_put(&r->out, HC_S("<no value>"));
+        return;
+    }
+    if (v->kind == HC_STR && v->type == HC_GO_PLAIN) {
+        hc_buf_put(&r->out, hc_get_str(v));
+        return;
+    }
+    if (v->kind == HC_MAP && v->type == HC_GO_KUBEVERSION) {
+        /* An action can take its address, and so finds String (B14.4). */
+        struct hc_val *s = NULL;
+        bool found = false;
+        if (hc_func_method(&r->fc, v, HC_S("String"), NULL, 0, &found, &s) == HC_OK && found && hc_is_str(s)) {
+            hc_buf_put(&r->out, hc_get_str(s));
+            return;
+        }
+    }
+    hc_go_print(&r->out, v);
+}

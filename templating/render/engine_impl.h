@@ -1,0 +1,201 @@
+#pragma once
+/*
+ * templating/render/engine_impl.h - what the files of the engine share
+ *
+ * engine_program.c  parsing, names, the pool of Lua states
+ * engine_run.c      one run: frames, calls of templates, what the emitted Lua calls
+ * engine_eval.c     pipelines: fields, methods, functions, literals
+ * engine_error.c    Helm's error texts
+ *
+ * Functions that may leave by a Lua error end in _raises or are hc_run_fail*; nothing in a run owns memory but the
+ * run itself, so leaving is free.
+ */
+#include <lua.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "lua/bridge/tvalue.h"
+#include "lua/funcs/funcs.h"
+#include "lua/sandbox/sandbox.h"
+#include "templating/emit/emit.h"
+#include "templating/render/engine.h"
+
+/* A named template. Those of a program are immutable once `ready`; those of a tpl text belong to one run. */
+struct tmpl {
+    struct hc_tree tree;
+    struct hc_code code;
+    atomic_bool ready; /* `code` is there */
+    uint32_t index;    /* of its function in the state's table */
+    uint32_t active;   /* tpl only: how deep include is in it */
+};
+
+struct name_entry {
+    hc_str name;
+    struct tmpl *tmpl; /* the definition that won */
+};
+
+/* A Lua state with the run time and the functions of one program in it. */
+struct machine {
+    struct hc_luabox *sandbox;
+    lua_State *l;
+    struct machine *next;
+};
+
+struct hc_program {
+    atomic_uint refs;
+    struct hc_arena *a;
+    bool helm3;
+    struct hc_template_file *files;
+    uint32_t *order; /* of rendering */
+    size_t files_n;
+    struct name_entry *names;
+    uint32_t *index; /* of names: open addressing, 1 + position */
+    size_t names_n, index_cap;
+    uint32_t tmpls_n;
+    struct hc_syntax_port port;
+    pthread_mutex_t lock; /* the arena after compiling, `code` of the templates, the pool */
+    struct machine *pool;
+    unsigned pool_n;
+};
+
+/* What a tpl text parsed to; kept for the run, since charts give the same text again and again. */
+struct text {
+    hc_str text;
+    uint64_t hash;
+    struct tmpl *tmpls; /* its definitions, the text itself last */
+    size_t n;
+};
+
+/* Names that a tpl text defines, seen while it runs. */
+struct env {
+    const struct env *outer;
+    struct text *text;
+};
+
+enum frame_kind { FRAME_FILE, FRAME_INCLUDE, FRAME_TPL, FRAME_TEMPLATE };
+
+/* A template that is running. */
+struct frame {
+    enum frame_kind kind;
+    struct tmpl *t;
+    const struct hc_node *call;     /* the command that called it, in the frame before */
+    const struct hc_node *saved_at; /* where the frame before was */
+    const struct env *saved_env;
+    uint32_t *active; /* the counter to give back */
+    hc_str text;      /* tpl: its text */
+    size_t mark;      /* where its output begins */
+    uint32_t slots;   /* where its variables begin */
+    uint32_t depth;   /* of {{template}} in {{template}} */
+};
+
+struct run {
+    struct hc_program *p;
+    struct hc_arena *a;
+    struct machine *m;
+    const struct hc_run *in;
+    hc_str *out_texts;
+    struct hc_fcall fc;
+    struct hc_err func_err;
+    struct hc_buf out;
+    struct frame *frames, *f; /* f: the running one */
+    size_t frames_n, frames_cap;
+    hc_tv *slots;
+    size_t slots_n, slots_cap;
+    struct hc_val **args; /* stack of arguments being gathered */
+    size_t args_n, args_cap;
+    const struct hc_node *at; /* Go's s.node: what an error is about */
+    const struct env *env;
+    uint32_t *active; /* per name of the program */
+    struct text **texts;
+    size_t texts_n, texts_cap;
+    uint32_t tmpls_n; /* of the program and of all tpl texts */
+    uint64_t calls, deadline_ns;
+    enum hc_rc rc; /* HC_OK until it failed */
+    struct hc_err *err;
+    struct hc_buf error; /* the whole text */
+};
+
+static inline struct run *run_of(lua_State *l)
+{
+    return hc_luabox_user(hc_luabox_of(l));
+}
+
+/* What work costs beside Lua's own instructions; a step is some two nanoseconds. */
+enum { STEPS_NODE = 20, STEPS_CALL = 60, STEPS_TURN = 40 };
+
+/* ---- engine_program.c ------------------------------------------------------------------------------ */
+
+struct tmpl *program_find(const struct hc_program *p, hc_str name, uint32_t *out_entry);
+/* Emits a template of the program when that was not done yet. */
+enum hc_rc program_prepare(struct hc_program *p, struct tmpl *t, struct hc_err *err);
+/* The same for one of a tpl text, in the run's arena. */
+enum hc_rc text_prepare(struct hc_program *p, struct hc_arena *a, struct tmpl *t, struct hc_err *err);
+enum hc_rc program_parse(const struct hc_program *p, struct hc_arena *a, hc_str name, hc_str text,
+                         struct hc_tree **out, size_t *out_n, struct hc_err *err);
+void program_count(void);
+struct machine *machine_take(struct hc_program *p);
+void machine_give(struct hc_program *p, struct machine *m, bool good);
+/* The engine's own functions, which have no row in lua/funcs. */
+enum own_func { OWN_NONE, OWN_INCLUDE, OWN_TPL, OWN_AND, OWN_OR, OWN_CALL, OWN_FAIL, OWN_REQUIRED };
+enum own_func own_func_of(const struct hc_func *f);
+
+/* ---- engine_run.c ---------------------------------------------------------------------------------- */
+
+/* What the emitted Lua may call, and only that. */
+void engine_open_raises(lua_State *l);
+/* The registry's name for the table of template functions. */
+#define FUNCS_KEY "hc.templates"
+
+/* ---- engine_eval.c --------------------------------------------------------------------------------- */
+
+/* Arguments that Lua got: the values from stack position `next` on, or the table there. */
+struct given {
+    lua_State *l;
+    int next, top;
+    int in_table; /* the last one taken out of a table; 0: none */
+    const struct hc_node *at;
+};
+
+hc_tv eval_pipe(struct run *r, hc_tv dot, const struct hc_node *pipe);
+hc_tv eval_arg(struct run *r, hc_tv dot, char type, const struct hc_node *n);
+/* With what Lua handed over from stack position 3 on. */
+hc_tv eval_command_given(struct run *r, lua_State *l, hc_tv dot, const struct hc_node *cmd);
+/* Gathers and checks the arguments of include or tpl: two of them. */
+void eval_two_args(struct run *r, lua_State *l, hc_tv dot, const struct hc_node *cmd, const char *name,
+                   struct hc_val **out_text, struct hc_val **out_data);
+hc_tv eval_chain_base(struct run *r, hc_tv dot, const struct hc_node *chain, hc_tv base);
+/* What the pipeline declares or assigns gets the value. */
+void eval_declare(struct run *r, const struct hc_node *pipe, hc_tv v);
+void eval_store(struct run *r, const struct hc_node *var, hc_tv v);
+bool eval_truth(hc_tv v);
+void eval_print(struct run *r, hc_tv v);
+/* The emitter's bind: ctx is a struct bind_ctx. */
+struct bind_ctx {
+    struct hc_program *p;
+    struct hc_arena *a;
+};
+void eval_bind(void *ctx, struct hc_node *cmd);
+/* A slot that was not declared yet. */
+extern struct hc_val eval_unset;
+
+/* ---- engine_error.c -------------------------------------------------------------------------------- */
+
+/* Leave with Go's text for the node at hand; the second form wraps an error text of a function. */
+HC_NORETURN HC_PRINTF(2, 3) void hc_run_fail(struct run *r, const char *fmt, ...);
+HC_NORETURN void hc_run_fail_msg(struct run *r, hc_str msg);
+HC_NORETURN void hc_run_fail_call(struct run *r, const struct hc_node *node, hc_str name, hc_str msg);
+/* A budget is spent, or memory. */
+HC_NORETURN void hc_run_fail_limit(struct run *r, const char *what);
+/* After functions that may have spent the arena. */
+static inline void check_arena(struct run *r)
+{
+    if (__builtin_expect(hc_arena_spent(r->a), 0))
+        hc_run_fail_limit(r, "memory");
+}
+/* The node's canonical text, in the arena. */
+hc_str node_text(struct run *r, const struct hc_node *n);
+hc_str quoted(struct run *r, hc_str s);
+/* Makes r->err of what the run left behind after a Lua error. */
+enum hc_rc run_error(struct run *r);
+/* Helm's cleanupParseError. */
+enum hc_rc clean_parse_error(hc_str file, struct hc_err *err);

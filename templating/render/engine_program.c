@@ -1,0 +1,354 @@
+/*
+ * A program: the parsed templates of a chart under their names, and a small pool of Lua states in which their
+ * functions are already loaded. Parsing is done for all files at once, because a mistake in any of them must be
+ * told; Lua is emitted for a template when it first runs, since many never do.
+ */
+#include <stdlib.h>
+
+#include "core/base/limits.h"
+#include "core/base/mem.h"
+#include "lua/funcs/gofmt.h"
+#include "templating/render/engine_impl.h"
+
+static _Atomic uint64_t parses;
+
+void program_count(void)
+{
+    atomic_fetch_add_explicit(&parses, 1, memory_order_relaxed);
+}
+
+uint64_t hc_program_parses(void)
+{
+    return atomic_load_explicit(&parses, memory_order_relaxed);
+}
+
+/* ---- functions -------------------------------------------------------------------------------------- */
+
+static const struct hc_func own_funcs[] = {
+    [OWN_INCLUDE] = { "include", "sa", NULL },   [OWN_TPL] = { "tpl", "sa", NULL },
+    [OWN_AND] = { "and", "rr*", NULL },          [OWN_OR] = { "or", "rr*", NULL },
+    [OWN_CALL] = { "call", "rr*", NULL },        [OWN_FAIL] = { "fail", "s", NULL },
+    [OWN_REQUIRED] = { "required", "sa", NULL },
+};
+
+enum own_func own_func_of(const struct hc_func *f)
+{
+    if (f >= own_funcs && f < own_funcs + HC_LEN(own_funcs))
+        return (enum own_func)(f - own_funcs);
+    return OWN_NONE;
+}
+
+static const void *find_func(void *ctx, hc_str name)
+{
+    const struct hc_program *p = ctx;
+    for (size_t i = 1; i < HC_LEN(own_funcs); i++) {
+        if (name.p[0] == own_funcs[i].name[0] && hc_str_eqz(name, own_funcs[i].name))
+            return &own_funcs[i];
+    }
+    return hc_func_find(name, p->helm3);
+}
+
+static enum hc_emit_func func_kind(const void *func)
+{
+    switch (own_func_of(func)) {
+    case OWN_INCLUDE:
+        return HC_EMIT_INCLUDE;
+    case OWN_TPL:
+        return HC_EMIT_TPL;
+    case OWN_AND:
+        return HC_EMIT_AND;
+    case OWN_OR:
+        return HC_EMIT_OR;
+    default:
+        return HC_EMIT_PLAIN;
+    }
+}
+
+/* ---- names ------------------------------------------------------------------------------------------ */
+
+static uint32_t *name_slot(const struct hc_program *p, hc_str name)
+{
+    size_t i = (size_t)hc_str_hash(name) & (p->index_cap - 1);
+    while (p->index[i] && !hc_str_eq(p->names[p->index[i] - 1].name, name))
+        i = (i + 1) & (p->index_cap - 1);
+    return &p->index[i];
+}
+
+struct tmpl *program_find(const struct hc_program *p, hc_str name, uint32_t *out_entry)
+{
+    if (p->names_n == 0)
+        return NULL;
+    uint32_t at = *name_slot(p, name);
+    if (at == 0)
+        return NULL;
+    *out_entry = at - 1;
+    return p->names[at - 1].tmpl;
+}
+
+/* The last definition of a name wins, but an empty one replaces nothing (B7.2). */
+static enum hc_rc define(struct hc_program *p, struct tmpl *t, struct hc_err *err)
+{
+    if ((p->names_n + 1) * 2 > p->index_cap) {
+        size_t cap = p->index_cap ? p->index_cap * 2 : 256;
+        uint32_t *index = hc_calloc(cap, sizeof(*index));
+        struct name_entry *names = index ? hc_realloc(p->names, cap * sizeof(*names)) : NULL;
+        if (!names) {
+            free(index);
+            return hc_fail_nomem(err);
+        }
+        free(p->index);
+        p->index = index;
+        p->index_cap = cap;
+        p->names = names;
+        for (uint32_t i = 0; i < p->names_n; i++)
+            *name_slot(p, p->names[i].name) = i + 1;
+    }
+    uint32_t *at = name_slot(p, t->tree.name);
+    if (*at == 0) {
+        p->names[p->names_n++] = (struct name_entry){ t->tree.name, t };
+        *at = (uint32_t)p->names_n;
+    } else if (!t->tree.empty) {
+        p->names[*at - 1].tmpl = t;
+    }
+    return HC_OK;
+}
+
+/* ---- compiling -------------------------------------------------------------------------------------- */
+
+enum hc_rc program_parse(const struct hc_program *p, struct hc_arena *a, hc_str name, hc_str text,
+                         struct hc_tree **out, size_t *out_n, struct hc_err *err)
+{
+    return hc_syntax_parse(a, &p->port, name, text, out, out_n, err);
+}
+
+static enum hc_rc prepare(struct hc_program *p, struct hc_arena *a, struct tmpl *t, struct hc_err *err)
+{
+    struct bind_ctx ctx = { p, a };
+    const struct hc_emit_port port = { .ctx = &ctx, .kind = func_kind, .bind = eval_bind };
+    enum hc_rc rc = hc_emit(a, &port, &t->tree, false, &t->code, err);
+    if (rc == HC_OK)
+        atomic_store_explicit(&t->ready, true, memory_order_release);
+    return rc;
+}
+
+enum hc_rc program_prepare(struct hc_program *p, struct tmpl *t, struct hc_err *err)
+{
+    if (atomic_load_explicit(&t->ready, memory_order_acquire))
+        return HC_OK;
+    pthread_mutex_lock(&p->lock);
+    enum hc_rc rc = HC_OK;
+    if (!atomic_load_explicit(&t->ready, memory_order_relaxed))
+        rc = prepare(p, p->a, t, err);
+    pthread_mutex_unlock(&p->lock);
+    return rc;
+}
+
+enum hc_rc text_prepare(struct hc_program *p, struct hc_arena *a, struct tmpl *t, struct hc_err *err)
+{
+    return atomic_load_explicit(&t->ready, memory_order_relaxed) ? HC_OK : prepare(p, a, t, err);
+}
+
+static size_t slashes(hc_str s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++)
+        n += s.p[i] == '/';
+    return n;
+}
+
+/* Helm pkg/engine: sortTemplates: deep paths first, then descending names. */
+static int by_path(const void *x, const void *y, void *ctx)
+{
+    const struct hc_template_file *files = ctx, *a = &files[*(const uint32_t *)x],
+                                  *b = &files[*(const uint32_t *)y];
+    size_t ca = slashes(a->name), cb = slashes(b->name);
+    if (ca != cb)
+        return ca > cb ? -1 : 1;
+    return hc_str_cmp(b->name, a->name);
+}
+
+static enum hc_rc add_file(struct hc_program *p, const struct hc_template_file *f, struct hc_err *err)
+{
+    struct hc_tree *trees;
+    size_t n;
+    if (program_parse(p, p->a, f->name, f->text, &trees, &n, err) != HC_OK)
+        return clean_parse_error(f->name, err);
+    program_count();
+    struct tmpl *tmpls = HC_NEW_N(p->a, struct tmpl, n);
+    if (!tmpls)
+        return hc_arena_check(p->a, err, "the templates of a chart");
+    for (size_t i = 0; i < n; i++) {
+        tmpls[i].tree = trees[i];
+        tmpls[i].index = ++p->tmpls_n;
+        enum hc_rc rc = define(p, &tmpls[i], err);
+        if (rc != HC_OK)
+            return rc;
+    }
+    return HC_OK;
+}
+
+static enum hc_rc add_files(struct hc_program *p, const struct hc_template_file *files, size_t n,
+                            struct hc_err *err)
+{
+    p->files = HC_NEW_N(p->a, struct hc_template_file, n ? n : 1);
+    p->order = HC_NEW_N(p->a, uint32_t, n ? n : 1);
+    p->files_n = n;
+    if (!p->files || !p->order)
+        return hc_arena_check(p->a, err, "the templates of a chart");
+    for (size_t i = 0; i < n; i++) {
+        p->files[i] = (struct hc_template_file){ hc_arena_str(p->a, files[i].name),
+                                                 hc_arena_str(p->a, files[i].base_path),
+                                                 hc_arena_str(p->a, files[i].text), files[i].partial };
+        p->order[i] = (uint32_t)i;
+    }
+    enum hc_rc rc = hc_arena_check(p->a, err, "the templates of a chart");
+    if (rc != HC_OK)
+        return rc;
+    qsort_r(p->order, n, sizeof(*p->order), by_path, p->files);
+    for (size_t i = 0; i < n && rc == HC_OK; i++)
+        rc = add_file(p, &p->files[p->order[i]], err);
+    return rc;
+}
+
+enum hc_rc hc_program_compile(const struct hc_template_file *files, size_t n, bool helm3, struct hc_program **out,
+                              struct hc_err *err)
+{
+    struct hc_program *p = hc_calloc(1, sizeof(*p));
+    if (!p)
+        return hc_fail_nomem(err);
+    pthread_mutex_init(&p->lock, NULL);
+    atomic_init(&p->refs, 1);
+    p->helm3 = helm3;
+    p->port = (struct hc_syntax_port){ .ctx = p, .find_func = find_func, .quote = hc_go_quote };
+    p->a = hc_arena_new(0);
+    enum hc_rc rc = p->a ? add_files(p, files, n, err) : hc_fail_nomem(err);
+    if (rc != HC_OK) {
+        hc_program_unref(p);
+        return rc;
+    }
+    *out = p;
+    return HC_OK;
+}
+
+/* ---- life ------------------------------------------------------------------------------------------- */
+
+static void machine_free(struct machine *m)
+{
+    if (!m)
+        return;
+    hc_luabox_free(m->sandbox);
+    free(m);
+}
+
+struct hc_program *hc_program_ref(struct hc_program *p)
+{
+    atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
+    return p;
+}
+
+void hc_program_unref(struct hc_program *p)
+{
+    if (!p || atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    while (p->pool) {
+        struct machine *m = p->pool;
+        p->pool = m->next;
+        machine_free(m);
+    }
+    free(p->names);
+    free(p->index);
+    hc_arena_free(p->a);
+    pthread_mutex_destroy(&p->lock);
+    free(p);
+}
+
+size_t hc_program_bytes(const struct hc_program *p)
+{
+    struct hc_program *q = (struct hc_program *)(uintptr_t)p;
+    pthread_mutex_lock(&q->lock);
+    size_t n = hc_arena_used(p->a) + p->index_cap * (sizeof(*p->names) + sizeof(*p->index));
+    for (const struct machine *m = p->pool; m; m = m->next)
+        n += hc_luabox_bytes(m->sandbox);
+    pthread_mutex_unlock(&q->lock);
+    return n;
+}
+
+/* ---- Lua states ------------------------------------------------------------------------------------- */
+
+/* Idle states a program keeps: as many as threads usually render the same chart at once. */
+enum { POOL_MAX = 2 };
+
+static int open_protected(lua_State *l)
+{
+    engine_open_raises(l);
+    return 0;
+}
+
+struct machine *machine_take(struct hc_program *p)
+{
+    pthread_mutex_lock(&p->lock);
+    struct machine *m = p->pool;
+    if (m) {
+        p->pool = m->next;
+        p->pool_n--;
+    }
+    pthread_mutex_unlock(&p->lock);
+    if (m)
+        return m;
+    m = hc_calloc(1, sizeof(*m));
+    if (!m)
+        return NULL;
+    m->sandbox = hc_luabox_new(0);
+    if (m->sandbox) {
+        m->l = hc_luabox_lua(m->sandbox);
+        lua_pushcfunction(m->l, open_protected);
+        if (lua_pcall(m->l, 0, 0, 0) == LUA_OK)
+            return m;
+    }
+    machine_free(m);
+    return NULL;
+}
+
+void machine_give(struct hc_program *p, struct machine *m, bool good)
+{
+    hc_luabox_set_user(m->sandbox, NULL);
+    if (good) {
+        pthread_mutex_lock(&p->lock);
+        good = p->pool_n < POOL_MAX;
+        if (good) {
+            m->next = p->pool;
+            p->pool = m;
+            p->pool_n++;
+        }
+        pthread_mutex_unlock(&p->lock);
+    }
+    if (!good)
+        machine_free(m);
+}
+
+/* ---- showing ---------------------------------------------------------------------------------------- */
+
+enum hc_rc hc_program_lua(struct hc_program *p, hc_str name, struct hc_arena *a, hc_str *out, struct hc_err *err)
+{
+    uint32_t entry;
+    struct tmpl *t = program_find(p, name, &entry);
+    struct hc_tree *trees;
+    struct hc_code code;
+    size_t n;
+    if (!t)
+        return hc_fail(err, HC_E_NOTFOUND, "no template named %.*s", HC_P(name));
+    /* Emitting marks the nodes, so it is done on a tree of its own. */
+    enum hc_rc rc = program_parse(p, a, t->tree.file, t->tree.text, &trees, &n, err);
+    if (rc != HC_OK)
+        return rc;
+    for (size_t i = 0; i < n; i++) {
+        if (!hc_str_eq(trees[i].name, name))
+            continue;
+        const struct hc_emit_port port = { .kind = func_kind };
+        rc = hc_emit(a, &port, &trees[i], true, &code, err);
+        if (rc == HC_OK)
+            *out = code.lua;
+        return rc;
+    }
+    return hc_fail(err, HC_E_BUG, "template %.*s went missing", HC_P(name));
+}

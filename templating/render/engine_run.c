@@ -1,0 +1,694 @@
+/*
+ * One run: the stack of running templates, and the C functions that the emitted Lua calls.
+ *
+ * All files of a run are rendered in one protected call. Each template that is entered gets a frame: where its
+ * output begins in the one output buffer, where its variables begin in the one vector of slots. include and tpl cut
+ * their output off the buffer again and give it as a value.
+ */
+#include <lauxlib.h>
+#include <stdlib.h>
+
+#include "core/base/limits.h"
+#include "core/base/mem.h"
+#include "lua/funcs/gofmt.h"
+#include "lua/rt/rt.h"
+#include "templating/render/engine_impl.h"
+
+/* ---- frames ------------------------------------------------------------------------------------------ */
+
+static HC_NORETURN void fail_err(struct run *r, const struct hc_err *e)
+{
+    hc_run_fail_limit(r, e->msg);
+}
+
+/* Pushes the template's Lua function, compiled first when this state does not have it yet. */
+static void push_function(struct run *r, lua_State *l, struct tmpl *t)
+{
+    struct hc_err e = HC_ERR_INIT;
+    lua_getfield(l, LUA_REGISTRYINDEX, FUNCS_KEY);
+    if (lua_rawgeti(l, -1, t->index) == LUA_TFUNCTION) {
+        lua_remove(l, -2);
+        return;
+    }
+    lua_pop(l, 1);
+    bool own = t->index > r->p->tmpls_n;
+    enum hc_rc rc = own ? text_prepare(r->p, r->a, t, &e) : program_prepare(r->p, t, &e);
+    if (rc != HC_OK)
+        fail_err(r, &e);
+    if (luaL_loadbufferx(l, t->code.lua.p, t->code.lua.n, "=template", "t") != LUA_OK)
+        lua_error(l);
+    if (!own)
+        program_count();
+    lua_pushvalue(l, -1);
+    lua_rawseti(l, -3, t->index);
+    lua_remove(l, -2);
+}
+
+static void *grow(struct run *r, void *p, size_t *cap, size_t need, size_t size)
+{
+    size_t n = *cap ? *cap : 64;
+    while (n < need)
+        n *= 2;
+    p = hc_realloc(p, n * size);
+    if (!p)
+        hc_run_fail_limit(r, "out of memory");
+    *cap = n;
+    return p;
+}
+
+/* Enters a template and pushes its function and its data: the two results of an *_enter. */
+static struct frame *enter(struct run *r, lua_State *l, enum frame_kind kind, struct tmpl *t,
+                           const struct hc_node *call, hc_tv dot)
+{
+    luaL_checkstack(l, 10, "templates call each other too deeply");
+    push_function(r, l, t);
+    lua_pushlightuserdata(l, dot);
+    size_t slots = t->code.slots;
+    if (r->frames_n == r->frames_cap)
+        r->frames = grow(r, r->frames, &r->frames_cap, r->frames_n + 1, sizeof(*r->frames));
+    if (r->slots_n + slots > r->slots_cap)
+        r->slots = grow(r, r->slots, &r->slots_cap, r->slots_n + slots, sizeof(*r->slots));
+    struct frame *f = &r->frames[r->frames_n];
+    *f = (struct frame){ .kind = kind,
+                         .t = t,
+                         .call = call,
+                         .saved_at = r->at,
+                         .saved_env = r->env,
+                         .mark = r->out.n,
+                         .slots = (uint32_t)r->slots_n };
+    f->depth = kind == FRAME_TEMPLATE ? r->f->depth + 1 : 0;
+    r->slots[r->slots_n] = dot;
+    for (size_t i = 1; i < slots; i++)
+        r->slots[r->slots_n + i] = &eval_unset;
+    r->slots_n += slots;
+    r->frames_n++;
+    r->f = f;
+    r->at = NULL;
+    return f;
+}
+
+static void leave(struct run *r)
+{
+    const struct frame *f = r->f;
+    if (f->active)
+        --*f->active;
+    r->at = f->saved_at;
+    r->env = f->saved_env;
+    r->slots_n = f->slots;
+    r->frames_n--;
+    r->f = r->frames_n > 0 ? &r->frames[r->frames_n - 1] : NULL;
+}
+
+/* The output since `mark`, cut off the buffer. */
+static hc_str cut_output(struct run *r, size_t mark)
+{
+    hc_str all = hc_buf_str(&r->out), s = hc_arena_str(r->a, hc_str_sub(all, mark, all.n));
+    r->out.n = mark;
+    check_arena(r);
+    return s;
+}
+
+/* Without every "<no value>" (B12.1); may give the very same text. */
+static hc_str without_no_value(struct run *r, hc_str s)
+{
+    static const char mark[] = "<no value>";
+    const size_t n = sizeof(mark) - 1;
+    const char *p = s.n ? memmem(s.p, s.n, mark, n) : NULL;
+    if (!p)
+        return s;
+    char *out = hc_arena_alloc(r->a, s.n, 1);
+    check_arena(r);
+    size_t len = 0;
+    const char *from = s.p, *end = s.p + s.n;
+    for (; p; p = memmem(from, (size_t)(end - from), mark, n)) {
+        memcpy(out + len, from, (size_t)(p - from));
+        len += (size_t)(p - from);
+        from = p + n;
+    }
+    memcpy(out + len, from, (size_t)(end - from));
+    return (hc_str){ out, len + (size_t)(end - from) };
+}
+
+static void check_output(struct run *r)
+{
+    if (__builtin_expect(r->out.spent, 0)) {
+        struct hc_err e = HC_ERR_INIT;
+        hc_buf_check(&r->out, &e, "output of the templates");
+        fail_err(r, &e);
+    }
+}
+
+static const struct hc_node *node_arg(const struct run *r, lua_State *l, int i)
+{
+    return r->f->t->code.nodes[lua_tointeger(l, i)];
+}
+
+static int push_value(lua_State *l, hc_tv v)
+{
+    lua_pushlightuserdata(l, v);
+    return 1;
+}
+
+/* The value of a pipeline: handed over by Lua as the third argument, or got here. */
+static hc_tv pipe_value(struct run *r, lua_State *l, hc_tv dot, const struct hc_node *pipe)
+{
+    if (lua_gettop(l) < 3)
+        return eval_pipe(r, dot, pipe);
+    hc_tv v = lua_touserdata(l, 3);
+    if (pipe->decl_n > 0)
+        eval_declare(r, pipe, v);
+    return v;
+}
+
+/* ---- statements -------------------------------------------------------------------------------------- */
+
+static int op_go(lua_State *l)
+{
+    struct run *r = run_of(l);
+    lua_Integer from = lua_tointeger(l, 1), to = lua_tointeger(l, 2);
+    hc_tv dot = lua_touserdata(l, 3);
+    struct hc_node *const *nodes = r->f->t->code.nodes;
+    hc_luabox_charge_raises(r->m->sandbox, (uint64_t)(to - from + 1) * STEPS_NODE);
+    for (lua_Integer i = from; i <= to; i++) {
+        const struct hc_node *n = nodes[i];
+        r->at = n;
+        if (n->kind == HC_NODE_TEXT) {
+            hc_buf_put(&r->out, n->text);
+            continue;
+        }
+        hc_tv v = eval_pipe(r, dot, n->branch.pipe);
+        if (n->branch.pipe->decl_n == 0) {
+            r->at = n;
+            eval_print(r, v);
+        }
+    }
+    check_output(r);
+    return 0;
+}
+
+static int op_put(lua_State *l)
+{
+    struct run *r = run_of(l);
+    r->at = node_arg(r, l, 1);
+    eval_print(r, lua_touserdata(l, 3));
+    check_output(r);
+    return 0;
+}
+
+static int op_set(lua_State *l)
+{
+    struct run *r = run_of(l);
+    hc_tv v = lua_touserdata(l, 3);
+    eval_declare(r, node_arg(r, l, 1), v);
+    return push_value(l, v);
+}
+
+static int op_is(lua_State *l)
+{
+    struct run *r = run_of(l);
+    hc_luabox_charge_raises(r->m->sandbox, STEPS_NODE);
+    lua_pushboolean(l, eval_truth(pipe_value(r, l, lua_touserdata(l, 2), node_arg(r, l, 1))));
+    return 1;
+}
+
+static int op_with(lua_State *l)
+{
+    struct run *r = run_of(l);
+    hc_luabox_charge_raises(r->m->sandbox, STEPS_NODE);
+    hc_tv v = pipe_value(r, l, lua_touserdata(l, 2), node_arg(r, l, 1));
+    if (eval_truth(v))
+        return push_value(l, v);
+    lua_pushboolean(l, false);
+    return 1;
+}
+
+/* ---- range ------------------------------------------------------------------------------------------- */
+
+/* What a loop goes over: a snapshot, so that a map may change meanwhile. */
+struct walk {
+    const struct hc_node *node;
+    struct hc_val **items;    /* list */
+    struct hc_entry *entries; /* map, sorted */
+    int64_t i, n;
+    uint8_t kind, type; /* of an int */
+    bool boxed;
+};
+
+static int by_key(const void *x, const void *y)
+{
+    return hc_str_cmp(((const struct hc_entry *)x)->key, ((const struct hc_entry *)y)->key);
+}
+
+static void walk_map(struct run *r, struct walk *w, const struct hc_map *m)
+{
+    bool sorted = true;
+    w->n = m->n;
+    w->entries = HC_NEW_N(r->a, struct hc_entry, m->n);
+    check_arena(r);
+    memcpy(w->entries, m->entries, m->n * sizeof(*w->entries));
+    for (uint32_t i = 1; i < m->n && sorted; i++)
+        sorted = by_key(&w->entries[i - 1], &w->entries[i]) < 0;
+    if (!sorted)
+        qsort(w->entries, m->n, sizeof(*w->entries), by_key);
+    hc_luabox_charge_raises(r->m->sandbox, (uint64_t)m->n * 4);
+}
+
+static HC_NORETURN void fail_printing(struct run *r, const char *before, const struct hc_val *v, const char *after)
+{
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    hc_buf_puts(&b, before);
+    hc_go_print(&b, v);
+    hc_buf_puts(&b, after);
+    hc_str s = hc_buf_to_arena(&b, r->a);
+    hc_buf_done(&b);
+    hc_run_fail_msg(r, s);
+}
+
+static struct hc_val *int_node(struct run *r, int64_t i, uint8_t type)
+{
+    struct hc_val *v = hc_int_val(r->a, i);
+    check_arena(r);
+    v->type = type;
+    return v;
+}
+
+static int op_step(lua_State *l)
+{
+    struct run *r = run_of(l);
+    struct walk *w = lua_touserdata(l, 1);
+    hc_tv elem, key = NULL;
+    if (!w || w->i >= w->n) {
+        lua_pushnil(l);
+        return 1;
+    }
+    hc_luabox_charge_raises(r->m->sandbox, STEPS_TURN);
+    const struct hc_node *pipe = w->node->branch.pipe;
+    bool keyed = pipe->decl_n > 1;
+    int64_t i = w->i++;
+    if (w->items) {
+        elem = w->boxed ? hc_tv_box(w->items[i]) : w->items[i];
+        if (keyed)
+            key = int_node(r, i, HC_GO_INT);
+    } else if (w->entries) {
+        elem = w->boxed ? hc_tv_box(w->entries[i].val) : w->entries[i].val;
+        if (keyed)
+            key = hc_str_val_ref(r->a, w->entries[i].key);
+    } else {
+        elem = int_node(r, i, w->type);
+    }
+    check_arena(r);
+    if (pipe->decl_n > 0) {
+        if (keyed)
+            eval_store(r, pipe->pipe.decl[0], key);
+        eval_store(r, pipe->pipe.decl[pipe->decl_n - 1], elem);
+    }
+    lua_pushboolean(l, true);
+    lua_pushlightuserdata(l, elem);
+    return 2;
+}
+
+static int op_range(lua_State *l)
+{
+    struct run *r = run_of(l);
+    const struct hc_node *n = node_arg(r, l, 1);
+    hc_luabox_charge_raises(r->m->sandbox, STEPS_NODE);
+    struct hc_val *v = hc_tv_node(pipe_value(r, l, lua_touserdata(l, 2), n->branch.pipe));
+    lua_pushcfunction(l, op_step);
+    if (!v || v->kind == HC_NULL)
+        return 1;
+    struct walk *w = HC_NEW(r->a, struct walk);
+    check_arena(r);
+    w->node = n;
+    if (v->kind == HC_LIST) {
+        w->items = v->list ? v->list->items : NULL;
+        w->n = v->list ? v->list->n : 0;
+        w->boxed = v->type == HC_GO_PLAIN;
+    } else if (v->kind == HC_MAP && v->type < HC_GO_CAPABILITIES) {
+        w->boxed = v->type == HC_GO_PLAIN || v->type == HC_GO_VALUES;
+        if (v->map && v->map->n > 0)
+            walk_map(r, w, v->map);
+    } else if (v->kind == HC_INT || v->kind == HC_UINT) {
+        if (n->branch.pipe->decl_n > 1)
+            fail_printing(r, "can't use ", v, " to iterate over more than one variable");
+        w->n = v->kind == HC_UINT ? INT64_MAX : v->i;
+        w->type = v->type;
+    } else {
+        fail_printing(r, "range can't iterate over ", v, "");
+    }
+    if (w->n <= 0)
+        return 1;
+    lua_pushlightuserdata(l, w);
+    return 2;
+}
+
+/* ---- values ------------------------------------------------------------------------------------------ */
+
+static int op_call(lua_State *l)
+{
+    struct run *r = run_of(l);
+    return push_value(l, eval_command_given(r, l, lua_touserdata(l, 2), node_arg(r, l, 1)));
+}
+
+static int op_val(lua_State *l)
+{
+    struct run *r = run_of(l);
+    const struct hc_node *n = node_arg(r, l, 1);
+    hc_tv dot = lua_touserdata(l, 2);
+    if (lua_gettop(l) >= 3)
+        return push_value(l, eval_chain_base(r, dot, n, lua_touserdata(l, 3)));
+    return push_value(l, eval_arg(r, dot, 0, n));
+}
+
+static hc_tv *slot_arg(struct run *r, lua_State *l, int i)
+{
+    return &r->slots[r->f->slots + (size_t)lua_tointeger(l, i)];
+}
+
+static int op_more(lua_State *l)
+{
+    struct run *r = run_of(l);
+    const struct hc_node *cmd = node_arg(r, l, 1);
+    hc_tv v = lua_touserdata(l, 3);
+    bool decides = eval_truth(v) == (own_func_of(cmd->items[0]->ident.func) == OWN_OR);
+    if (decides)
+        *slot_arg(r, l, 2) = hc_tv_unbox(v);
+    lua_pushboolean(l, !decides);
+    return 1;
+}
+
+static int op_keep(lua_State *l)
+{
+    *slot_arg(run_of(l), l, 1) = lua_touserdata(l, 2);
+    lua_pushboolean(l, true);
+    return 1;
+}
+
+static int op_kept(lua_State *l)
+{
+    return push_value(l, *slot_arg(run_of(l), l, 1));
+}
+
+/* ---- calls of templates ------------------------------------------------------------------------------ */
+
+/* The template of that name as the running one sees it; the counter of its include depth. */
+static struct tmpl *find(struct run *r, hc_str name, uint32_t hint, uint32_t **out_active)
+{
+    struct tmpl *empty = NULL; /* replaces nothing, so it counts only when there is no other */
+    for (const struct env *e = r->env; e; e = e->outer) {
+        for (size_t i = 0; i < e->text->n; i++) {
+            struct tmpl *t = &e->text->tmpls[i];
+            if (!hc_str_eq(t->tree.name, name))
+                continue;
+            *out_active = &t->active;
+            if (!t->tree.empty)
+                return t;
+            empty = t;
+        }
+    }
+    uint32_t entry = hint - 1;
+    struct tmpl *t = hint ? r->p->names[entry].tmpl : program_find(r->p, name, &entry);
+    if (!t)
+        return empty;
+    *out_active = &r->active[entry];
+    return t;
+}
+
+static int op_include_enter(lua_State *l)
+{
+    struct run *r = run_of(l);
+    const struct hc_node *cmd = node_arg(r, l, 1);
+    struct hc_val *name, *data;
+    eval_two_args(r, l, lua_touserdata(l, 2), cmd, "include", &name, &data);
+    hc_str s = hc_get_str(name);
+    uint32_t *active = NULL;
+    struct tmpl *t = find(r, s, cmd->items[0]->n, &active);
+    if (!t) {
+        hc_str q = quoted(r, s);
+        hc_run_fail_call(
+            r, cmd, HC_S("include"),
+            hc_arena_printf(r->a, "template: no template %.*s associated with template \"gotpl\"", HC_P(q)));
+    }
+    /* Helm pkg/engine: more than 1000 of it are running. */
+    if (*active > HC_MAX_INCLUDE_DEPTH)
+        hc_run_fail_call(r, cmd, HC_S("include"),
+                         hc_arena_printf(r->a,
+                                         "rendering template has a nested reference name: %.*s: unable to execute "
+                                         "template",
+                                         HC_P(s)));
+    struct frame *f = enter(r, l, FRAME_INCLUDE, t, cmd, data);
+    f->active = active;
+    ++*active;
+    return 2;
+}
+
+static int op_include_leave(lua_State *l)
+{
+    struct run *r = run_of(l);
+    size_t mark = r->f->mark;
+    leave(r);
+    struct hc_val *v = hc_str_val_ref(r->a, cut_output(r, mark));
+    check_arena(r);
+    return push_value(l, v);
+}
+
+/* What a text parsed to, from this run's memory of texts or parsed now. */
+static struct text *text_of(struct run *r, const struct hc_node *cmd, hc_str s)
+{
+    uint64_t hash = hc_str_hash(s);
+    if ((r->texts_n + 1) * 2 > r->texts_cap) {
+        size_t cap = r->texts_cap ? r->texts_cap * 2 : 64;
+        struct text **grown = hc_calloc(cap, sizeof(*grown));
+        if (!grown)
+            hc_run_fail_limit(r, "out of memory");
+        for (size_t i = 0; i < r->texts_cap; i++) {
+            if (!r->texts[i])
+                continue;
+            size_t k = r->texts[i]->hash & (cap - 1);
+            while (grown[k])
+                k = (k + 1) & (cap - 1);
+            grown[k] = r->texts[i];
+        }
+        free(r->texts);
+        r->texts = grown;
+        r->texts_cap = cap;
+    }
+    size_t k = hash & (r->texts_cap - 1);
+    for (; r->texts[k]; k = (k + 1) & (r->texts_cap - 1)) {
+        if (r->texts[k]->hash == hash && hc_str_eq(r->texts[k]->text, s))
+            return r->texts[k];
+    }
+    struct hc_tree *trees;
+    size_t n;
+    struct hc_err e = HC_ERR_INIT;
+    hc_luabox_charge_raises(r->m->sandbox, s.n);
+    enum hc_rc rc = program_parse(r->p, r->a, HC_S("gotpl"), s, &trees, &n, &e);
+    check_arena(r);
+    if (rc == HC_E_INPUT) {
+        hc_str q = quoted(r, s);
+        const hc_str parts[] = { HC_S("cannot parse template "), q, HC_S(": "), hc_str_of(e.msg) };
+        hc_run_fail_call(r, cmd, HC_S("tpl"), hc_arena_cat(r->a, HC_LEN(parts), parts));
+    }
+    if (rc != HC_OK)
+        hc_run_fail_limit(r, e.msg);
+    struct text *t = HC_NEW(r->a, struct text);
+    struct tmpl *tmpls = HC_NEW_N(r->a, struct tmpl, n);
+    check_arena(r);
+    for (size_t i = 0; i < n; i++) {
+        tmpls[i].tree = trees[i];
+        tmpls[i].index = ++r->tmpls_n;
+    }
+    *t = (struct text){ s, hash, tmpls, n };
+    r->texts[k] = t;
+    r->texts_n++;
+    return t;
+}
+
+static int op_tpl_enter(lua_State *l)
+{
+    struct run *r = run_of(l);
+    const struct hc_node *cmd = node_arg(r, l, 1);
+    struct hc_val *text, *data;
+    eval_two_args(r, l, lua_touserdata(l, 2), cmd, "tpl", &text, &data);
+    hc_str s = hc_get_str(text);
+    if (s.n == 0 || !memmem(s.p, s.n, "{{", 2)) {
+        /* Nothing to run: the text stands for itself. */
+        struct hc_val *v = hc_str_val_ref(r->a, without_no_value(r, s));
+        check_arena(r);
+        lua_settop(l, 0);
+        lua_pushnil(l);
+        lua_pushlightuserdata(l, v);
+        return 2;
+    }
+    struct text *t = text_of(r, cmd, s);
+    struct frame *f = enter(r, l, FRAME_TPL, &t->tmpls[t->n - 1], cmd, data);
+    f->text = s;
+    if (t->n > 1) {
+        struct env *e = HC_NEW(r->a, struct env);
+        check_arena(r);
+        e->outer = r->env;
+        e->text = t;
+        r->env = e;
+    }
+    return 2;
+}
+
+static int op_tpl_leave(lua_State *l)
+{
+    struct run *r = run_of(l);
+    size_t mark = r->f->mark;
+    leave(r);
+    struct hc_val *v = hc_str_val_ref(r->a, without_no_value(r, cut_output(r, mark)));
+    check_arena(r);
+    return push_value(l, v);
+}
+
+static int op_template_enter(lua_State *l)
+{
+    struct run *r = run_of(l);
+    const struct hc_node *n = node_arg(r, l, 1);
+    hc_tv dot = lua_touserdata(l, 2);
+    uint32_t *active;
+    r->at = n;
+    hc_luabox_charge_raises(r->m->sandbox, STEPS_CALL);
+    struct tmpl *t = find(r, n->call.name, 0, &active);
+    if (!t) {
+        hc_str q = quoted(r, n->call.name);
+        hc_run_fail(r, "template %.*s not defined", HC_P(q));
+    }
+    if (r->f->depth == HC_MAX_TEMPLATE_DEPTH)
+        hc_run_fail(r, "exceeded maximum template depth (%d)", HC_MAX_TEMPLATE_DEPTH);
+    hc_tv data = n->call.pipe ? pipe_value(r, l, dot, n->call.pipe) : NULL;
+    r->at = n;
+    enter(r, l, FRAME_TEMPLATE, t, n, data);
+    return 2;
+}
+
+static int op_template_leave(lua_State *l)
+{
+    leave(run_of(l));
+    return 0;
+}
+
+/* ---- the state --------------------------------------------------------------------------------------- */
+
+static const luaL_Reg ops[] = {
+    { "go", op_go },
+    { "put", op_put },
+    { "set", op_set },
+    { "is", op_is },
+    { "with", op_with },
+    { "range", op_range },
+    { "call", op_call },
+    { "val", op_val },
+    { "more", op_more },
+    { "keep", op_keep },
+    { "kept", op_kept },
+    { "include_enter", op_include_enter },
+    { "include_leave", op_include_leave },
+    { "tpl_enter", op_tpl_enter },
+    { "tpl_leave", op_tpl_leave },
+    { "template_enter", op_template_enter },
+    { "template_leave", op_template_leave },
+};
+
+void engine_open_raises(lua_State *l)
+{
+    for (size_t i = 0; i < HC_LEN(ops); i++)
+        lua_register(l, ops[i].name, ops[i].func);
+    hc_rt_open_raises(l);
+    lua_newtable(l);
+    lua_setfield(l, LUA_REGISTRYINDEX, FUNCS_KEY);
+}
+
+/* ---- the run ----------------------------------------------------------------------------------------- */
+
+/* `.` of a file: the chart's map as a common.Values, with .Template of this file in it. */
+static hc_tv file_context(struct run *r, uint32_t i)
+{
+    const struct hc_template_file *f = &r->p->files[i];
+    struct hc_val *ctx = r->in->contexts[i], *dot = HC_NEW(r->a, struct hc_val), *t = hc_map_new(r->a);
+    check_arena(r);
+    t->type = HC_GO_VALUES;
+    hc_map_put_ref(r->a, t, HC_S("Name"), hc_str_val_ref(r->a, f->name));
+    hc_map_put_ref(r->a, t, HC_S("BasePath"), hc_str_val_ref(r->a, f->base_path));
+    hc_map_put_ref(r->a, ctx, HC_S("Template"), t);
+    check_arena(r);
+    *dot = *ctx;
+    dot->type = HC_GO_VALUES;
+    return dot;
+}
+
+static int render_files(lua_State *l)
+{
+    struct run *r = run_of(l);
+    const struct hc_program *p = r->p;
+    for (size_t k = 0; k < p->files_n; k++) {
+        uint32_t i = p->order[k], entry;
+        r->out_texts[i] = (hc_str){ NULL, 0 };
+        if (p->files[i].partial)
+            continue;
+        struct tmpl *t = program_find(p, p->files[i].name, &entry);
+        if (!t)
+            continue;
+        r->out.n = 0;
+        r->frames_n = 0;
+        r->slots_n = 0;
+        lua_settop(l, 0);
+        enter(r, l, FRAME_FILE, t, NULL, file_context(r, i));
+        lua_call(l, 1, 0);
+        leave(r);
+        hc_str all = hc_buf_str(&r->out), clean = without_no_value(r, all);
+        r->out_texts[i] = clean.p == all.p ? hc_arena_str(r->a, all) : clean;
+        check_arena(r);
+    }
+    /* What tpl texts compiled to is not for the next run. */
+    lua_getfield(l, LUA_REGISTRYINDEX, FUNCS_KEY);
+    for (uint32_t i = p->tmpls_n + 1; i <= r->tmpls_n; i++) {
+        lua_pushnil(l);
+        lua_rawseti(l, -2, i);
+    }
+    return 0;
+}
+
+enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct hc_run *in, hc_str *out_texts,
+                          struct hc_err *err)
+{
+    static const struct hc_door no_door;
+    struct hc_err unused;
+    struct run r = { .p = p, .a = a, .in = in, .out_texts = out_texts, .tmpls_n = p->tmpls_n, .rc = HC_OK };
+    r.err = err ? err : &unused;
+    r.func_err = (struct hc_err)HC_ERR_INIT;
+    r.fc = (struct hc_fcall){
+        .a = a, .err = &r.func_err, .door = in->door ? in->door : &no_door, .helm3 = in->helm3
+    };
+    hc_buf_init(&r.out, HC_MAX_OUTPUT_BYTES);
+    hc_buf_init(&r.error, 0);
+    r.m = machine_take(p);
+    r.active = hc_calloc(p->names_n + 1, sizeof(*r.active));
+    enum hc_rc rc = HC_OK;
+    if (!r.m || !r.active) {
+        rc = hc_fail_nomem(err);
+    } else {
+        lua_State *l = r.m->l;
+        hc_luabox_set_user(r.m->sandbox, &r);
+        hc_luabox_start(r.m->sandbox, in->max_steps ? in->max_steps : HC_MAX_RENDER_STEPS);
+        lua_settop(l, 0);
+        lua_pushcfunction(l, render_files);
+        if (lua_pcall(l, 0, 0, 0) != LUA_OK) {
+            rc = run_error(&r);
+            if (in->out_error)
+                *in->out_error = hc_buf_to_arena(&r.error, a);
+        }
+    }
+    if (r.m)
+        machine_give(p, r.m, rc == HC_OK);
+    hc_buf_done(&r.out);
+    hc_buf_done(&r.error);
+    free(r.frames);
+    free(r.slots);
+    free(r.args);
+    free(r.active);
+    free(r.texts);
+    return rc;
+}
