@@ -335,10 +335,8 @@ enum hc_rc clean_parse_error(hc_str file, struct hc_err *err)
     char copy[HC_ERR_MSG];
     snprintf(copy, sizeof(copy), "%s", err->msg);
     hc_str all = hc_str_of(copy), first, location, rest;
-    if (!cut(all, ": ", &first, &rest)) {
-        snprintf(err->msg, sizeof(err->msg), "parse error in (%.*s): %s", HC_P(file), copy);
-        return err->code;
-    }
+    if (!cut(all, ": ", &first, &rest))
+        return hc_wrap(err, "parse error in (%.*s)", HC_P(file));
     hc_str last = rest, after;
     if (!cut(rest, ": ", &location, &after))
         location = rest;
