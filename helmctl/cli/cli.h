@@ -19,6 +19,7 @@ int hc_cli_dispatch(int argc, char **argv, const struct hc_command *table, size_
 
 /* The verbs of helmctl-cluster. */
 int hc_cmd_sandbox(int argc, char **argv);
+int hc_cmd_deploy(int argc, char **argv);
 
 /* The verbs that only render: in both executables. */
 int hc_cmd_version(int argc, char **argv);

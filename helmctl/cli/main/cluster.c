@@ -6,6 +6,7 @@
 #include "helmctl/cli/cli.h"
 
 static const struct hc_command commands[] = {
+    { "deploy", hc_cmd_deploy, "install helmctl itself into a cluster" },
     { "events", hc_cmd_events, "show what happened to GitOps objects" },
     { "get", hc_cmd_get, "show GitOps objects and their state, or parts of a release" },
     { "reconcile", hc_cmd_reconcile, "ask the controller to look at an object now" },
