@@ -328,10 +328,11 @@ static int render(struct hc_arena *a, const struct hc_cli *cli, const struct opt
         fprintf(stderr, "%.*s\n", HC_P(out.warnings[i]));
     if (rc == HC_OK)
         return print(a, o, &out.docs, name, &err);
+    hc_str text = out.error.n ? out.error : hc_str_of(err.msg);
     if (out.stage == HC_RENDER_VALUES)
-        return hc_cli_fail(&err);
+        return hc_cli_error("%.*s", HC_P(text));
     if (!cli->globals.debug)
-        return hc_cli_error("%s\n\nUse --debug flag to render out invalid YAML", err.msg);
+        return hc_cli_error("%.*s\n\nUse --debug flag to render out invalid YAML", HC_P(text));
     struct hc_err other = HC_ERR_INIT;
     struct options plain = *o;
     plain.output_dir = NULL;
@@ -340,7 +341,7 @@ static int render(struct hc_arena *a, const struct hc_cli *cli, const struct opt
     if (out.stage == HC_RENDER_DOCUMENTS)
         out.docs.hooks_n = 0;
     print(a, &plain, &out.docs, name, &other);
-    return hc_cli_fail(&err);
+    return hc_cli_error("%.*s", HC_P(text));
 }
 
 /* -1: go on. */

@@ -112,6 +112,13 @@ static enum hc_rc from_tree(struct hc_arena *a, const struct hc_val *doc, struct
 
 enum hc_rc hc_head_read(struct hc_arena *a, hc_str text, struct hc_head *out, struct hc_err *err)
 {
+    if (hc_head_read_fast(text, out))
+        return HC_OK;
+    return hc_head_read_whole(a, text, out, err);
+}
+
+enum hc_rc hc_head_read_whole(struct hc_arena *a, hc_str text, struct hc_head *out, struct hc_err *err)
+{
     *out = (struct hc_head){ HC_S(""), HC_S(""), HC_S(""), HC_S(""), NULL };
     struct hc_val *doc = NULL;
     if (hc_yaml_parse(a, text, HC_S(""), HC_YAML_PLAIN, &doc, err) != HC_OK)

@@ -94,14 +94,16 @@ static void whole_files(struct hc_arena *a, const struct hc_rendered *files, siz
 }
 
 static enum hc_rc run_templates(struct hc_arena *a, const struct hc_render_input *in, struct hc_program *p,
-                                const struct hc_program_input *input, struct hc_rendered **out, size_t *out_n,
-                                struct hc_err *err)
+                                const struct hc_program_input *input, struct hc_render_output *told,
+                                struct hc_rendered **out, size_t *out_n, struct hc_err *err)
 {
     const struct hc_run run = {
         .contexts = input->contexts,
         .door = in->door,
         .helm3 = in->helm3,
         .strict = in->strict,
+        .lint = in->lint,
+        .out_error = &told->error,
     };
     hc_str *texts = HC_NEW_N(a, hc_str, input->n + 1);
     struct hc_rendered *files = HC_NEW_N(a, struct hc_rendered, input->n + 1);
@@ -172,7 +174,7 @@ enum hc_rc hc_render(struct hc_arena *a, const struct hc_render_input *in, struc
         return rc;
     struct hc_rendered *files = NULL;
     size_t n = 0;
-    rc = run_templates(a, in, program, &input, &files, &n, err);
+    rc = run_templates(a, in, program, &input, out, &files, &n, err);
     hc_program_unref(program);
     if (rc != HC_OK)
         return rc;

@@ -28,7 +28,8 @@ struct hc_render_input {
     bool is_upgrade;
     const struct hc_capabilities *capabilities; /* NULL: the defaults */
     const struct hc_door *door;
-    bool helm3, skip_schema, skip_crds, sub_notes, strict;
+    bool helm3, skip_schema, skip_crds, sub_notes;
+    bool strict, lint; /* missing keys are errors; fail and required are none (struct hc_run) */
 };
 
 /* How far a render came. Helm has a release to show (--debug) from HC_RENDER_TEMPLATES on. */
@@ -42,6 +43,7 @@ struct hc_render_output {
     /* Written on failure too. When it is HC_RENDER_DOCUMENTS then, docs.manifests holds the rendered files whole (path
      * and text only), as Helm shows them with --debug. */
     enum hc_render_stage stage;
+    hc_str error; /* on failure: the whole text where it is longer than err->msg holds, else absent */
 };
 
 /* Results live in `a` and may point into the chart. The error's msg is what Helm prints behind "Error: ". */

@@ -1,0 +1,2 @@
+{{ define "h" }}
+{{ .Values.x.y }}{{ end }}
