@@ -1,0 +1,424 @@
+/*
+ * Which charts take part, under which names, and what they hand up to their parents (D5).
+ *
+ * Helm changes the chart it works on; here the same steps work on a tree of nodes. Values are coalesced for
+ * conditions and tags only when a chart in question has some. Defaults are merged upwards even where nothing is
+ * imported: nulls and globals come out differently then (D5.6).
+ */
+#include "core/base/semver.h"
+#include "core/value/json.h"
+#include "templating/overlay/overlay_impl.h"
+
+/* ---- enabling ------------------------------------------------------------------------------------ */
+
+static bool fits(struct hc_process *p, hc_str range, hc_str version)
+{
+    struct hc_semver v;
+    struct hc_semrange *r = NULL;
+    return hc_semver_parse(version, &v, NULL) == HC_OK && hc_semrange_parse(p->a, range, &r, NULL) == HC_OK &&
+           hc_semrange_fits(r, &v);
+}
+
+static struct hc_node *node_new(struct hc_process *p, const struct hc_chart *chart, hc_str name)
+{
+    struct hc_node *n = HC_NEW(p->a, struct hc_node);
+    if (!n)
+        return NULL;
+    n->chart = chart;
+    n->name = name;
+    n->values = chart->values;
+    if (p->origins && chart->values) {
+        const struct hc_chart *top = chart;
+        while (top->parent)
+            top = top->parent;
+        hc_str path = hc_chart_path(p->a, chart);
+        const hc_str parts[] = { hc_str_sub(path, top->name.n + 1, path.n), chart == top ? HC_S("") : HC_S("/"),
+                                 HC_S("values.yaml") };
+        const struct hc_origin origin = { HC_LAYER_CHART, hc_arena_cat(p->a, 3, parts), { NULL, 0 } };
+        n->values = hc_val_clone(p->a, chart->values);
+        hc_val_set_origin(n->values, hc_origins_add(p->origins, &origin));
+    }
+    if (chart->deps_n) {
+        n->deps = HC_NEW_N(p->a, struct hc_chart_dep, chart->deps_n);
+        if (!n->deps)
+            return NULL;
+        memcpy(n->deps, chart->deps, chart->deps_n * sizeof(*n->deps));
+        n->deps_n = chart->deps_n;
+    }
+    n->subs = HC_NEW_N(p->a, struct hc_node *, chart->subs_n + chart->deps_n + 1);
+    return n->subs ? n : NULL;
+}
+
+/* The charts below, before anything is disabled: those no dependency names, then one per dependency. */
+static enum hc_rc add_subs(struct hc_process *p, struct hc_node *node)
+{
+    const struct hc_chart *c = node->chart;
+    for (size_t i = 0; i < c->subs_n; i++) {
+        bool named = false;
+        for (size_t k = 0; k < node->deps_n && !named; k++)
+            named = hc_str_eq(c->subs[i]->name, node->deps[k].name) &&
+                    fits(p, node->deps[k].version, c->subs[i]->version);
+        if (!named)
+            node->subs[node->subs_n++] = node_new(p, c->subs[i], c->subs[i]->name);
+    }
+    for (size_t k = 0; k < node->deps_n; k++) {
+        struct hc_chart_dep *dep = &node->deps[k];
+        for (size_t i = 0; i < c->subs_n; i++) {
+            if (!hc_str_eq(c->subs[i]->name, dep->name) || !fits(p, dep->version, c->subs[i]->version))
+                continue;
+            node->subs[node->subs_n++] = node_new(p, c->subs[i], dep->alias.n ? dep->alias : dep->name);
+            break;
+        }
+        if (dep->alias.n)
+            dep->name = dep->alias;
+        dep->enabled = true;
+    }
+    /* whole trees: defaults of charts further down count when conditions are looked up */
+    for (size_t i = 0; i < node->subs_n; i++) {
+        struct hc_node *sub = node->subs[i];
+        if (!sub)
+            return hc_arena_check(p->a, p->err, "chart dependencies");
+    }
+    return HC_OK;
+}
+
+/* Charts below `node` as they are loaded, for charts whose dependencies Helm does not work on (yet). */
+static enum hc_rc add_loaded(struct hc_process *p, struct hc_node *node)
+{
+    for (size_t i = 0; i < node->chart->subs_n; i++) {
+        struct hc_node *sub = node_new(p, node->chart->subs[i], node->chart->subs[i]->name);
+        if (!sub)
+            return hc_arena_check(p->a, p->err, "chart dependencies");
+        node->subs[node->subs_n++] = sub;
+        enum hc_rc rc = add_loaded(p, sub);
+        if (rc != HC_OK)
+            return rc;
+    }
+    return HC_OK;
+}
+
+static void apply_tags(struct hc_process *p, struct hc_node *node, const struct hc_val *values)
+{
+    const struct hc_val *tags = hc_map_getz(values, "tags");
+    if (!hc_is_map(tags))
+        return;
+    for (size_t k = 0; k < node->deps_n; k++) {
+        struct hc_chart_dep *dep = &node->deps[k];
+        bool has_true = false, has_false = false;
+        for (size_t i = 0; i < hc_list_len(dep->tags); i++) {
+            hc_str tag = hc_get_str(hc_list_at(dep->tags, i));
+            const struct hc_val *v = hc_map_get(tags, tag);
+            if (!v)
+                continue;
+            if (v->kind != HC_BOOL)
+                hc_process_warn(p, "Warning: Tag '%.*s' for chart %.*s returned non-bool value", HC_P(tag),
+                                HC_P(dep->name));
+            else if (v->b)
+                has_true = true;
+            else
+                has_false = true;
+        }
+        dep->enabled = has_true || !has_false;
+    }
+}
+
+/* The value at a path that is no table, or NULL. */
+static const struct hc_val *path_value(const struct hc_val *values, hc_str path)
+{
+    size_t dot = hc_str_rfind(path, '.');
+    const struct hc_val *table = values;
+    hc_str key = path;
+    if (dot != SIZE_MAX) {
+        table = hc_values_table(values, hc_str_sub(path, 0, dot));
+        key = hc_str_sub(path, dot + 1, path.n);
+    }
+    const struct hc_val *v = hc_map_get(table, key);
+    return hc_is_map(v) ? NULL : v;
+}
+
+static void apply_conditions(struct hc_process *p, struct hc_node *node, const struct hc_val *values, hc_str prefix)
+{
+    for (size_t k = 0; k < node->deps_n; k++) {
+        struct hc_chart_dep *dep = &node->deps[k];
+        hc_str rest = hc_str_trim(dep->condition), path;
+        while (rest.p && hc_str_split(&rest, ',', &path)) {
+            if (path.n == 0)
+                continue;
+            const hc_str parts[] = { prefix, path };
+            const struct hc_val *v = path_value(values, hc_arena_cat(p->a, 2, parts));
+            if (v && v->kind == HC_BOOL) {
+                dep->enabled = v->b;
+                break;
+            }
+            if (v)
+                hc_process_warn(p, "Warning: Condition path '%.*s' for chart %.*s returned non-bool value",
+                                HC_P(path), HC_P(dep->name));
+        }
+    }
+}
+
+/* Whether this chart or one below it looks values up. */
+static bool asks_values(const struct hc_chart *c)
+{
+    if (c->deps_n == 0)
+        return false;
+    for (size_t k = 0; k < c->deps_n; k++)
+        if (hc_list_len(c->deps[k].tags) || hc_str_trim(c->deps[k].condition).n)
+            return true;
+    for (size_t i = 0; i < c->subs_n; i++)
+        if (asks_values(c->subs[i]))
+            return true;
+    return false;
+}
+
+static bool is_disabled(const struct hc_node *node, hc_str name)
+{
+    for (size_t k = 0; k < node->deps_n; k++)
+        if (!node->deps[k].enabled && hc_str_eq(node->deps[k].name, name))
+            return true;
+    return false;
+}
+
+static void drop_disabled(struct hc_node *node)
+{
+    size_t subs = 0, deps = 0;
+    for (size_t i = 0; i < node->subs_n; i++)
+        if (!is_disabled(node, node->subs[i]->name))
+            node->subs[subs++] = node->subs[i];
+    /* an entry goes when any entry of its name is disabled; decide before moving anything */
+    uint8_t keep[256];
+    size_t n = HC_MIN(node->deps_n, sizeof(keep));
+    for (size_t k = 0; k < n; k++)
+        keep[k] = !is_disabled(node, node->deps[k].name);
+    for (size_t k = 0; k < node->deps_n; k++)
+        if (k >= n || keep[k])
+            node->deps[deps++] = node->deps[k];
+    node->subs_n = subs;
+    node->deps_n = deps;
+}
+
+/* `above`: the values of the parent, coalesced; NULL when nothing below asks for them. Conditions are looked up in
+ * those, coalesced once more with this chart's own: that is how Helm lets a chart's defaults enable its parts. */
+static enum hc_rc enable(struct hc_process *p, struct hc_node *node, const struct hc_val *above, hc_str prefix)
+{
+    if (node->deps_n == 0) /* without a list Helm looks no further down */
+        return HC_OK;
+    node->subs_n = 0; /* so far as loaded; now as the list says */
+    enum hc_rc rc = add_subs(p, node);
+    for (size_t i = 0; rc == HC_OK && i < node->subs_n; i++)
+        rc = add_loaded(p, node->subs[i]);
+    struct hc_val *values = NULL;
+    if (rc == HC_OK && asks_values(node->chart)) {
+        values = above ? hc_val_copy(p->a, above) : hc_map_new(p->a);
+        rc = hc_coalesce(p, node, values, false);
+        if (rc == HC_OK) {
+            apply_tags(p, node, values);
+            apply_conditions(p, node, values, prefix);
+            drop_disabled(node);
+        }
+    }
+    for (size_t i = 0; rc == HC_OK && i < node->subs_n; i++) {
+        const hc_str parts[] = { prefix, node->subs[i]->name, HC_S(".") };
+        rc = enable(p, node->subs[i], values, hc_arena_cat(p->a, 3, parts));
+    }
+    return rc;
+}
+
+/* ---- import-values ------------------------------------------------------------------------------- */
+
+/* "a.b" over `data`: {a: {b: data}} */
+static struct hc_val *nest(struct hc_process *p, hc_str path, struct hc_val *data)
+{
+    if (hc_str_eqz(path, "."))
+        return data;
+    for (;;) {
+        size_t dot = hc_str_rfind(path, '.');
+        struct hc_val *outer = hc_map_new(p->a);
+        hc_map_put(p->a, outer, dot == SIZE_MAX ? path : hc_str_sub(path, dot + 1, path.n), data);
+        data = outer;
+        if (dot == SIZE_MAX)
+            return data;
+        path = hc_str_sub(path, 0, dot);
+    }
+}
+
+/* Go's %v of a field that should be text. */
+static hc_str field_text(struct hc_process *p, const struct hc_val *map, const char *key)
+{
+    const struct hc_val *v = hc_map_getz(map, key);
+    if (hc_is_str(v))
+        return hc_get_str(v);
+    if (hc_is_null(v))
+        return HC_S("<nil>");
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    if (v->kind == HC_FLOAT)
+        hc_float_shortest(&b, v->f, 64, 6);
+    else
+        hc_json_write(&b, v, 0);
+    return hc_buf_to_arena(&b, p->a);
+}
+
+static void import_one(struct hc_process *p, struct hc_chart_dep *dep, const struct hc_val *iv,
+                       struct hc_val *values, struct hc_val *imported, struct hc_val *shown)
+{
+    hc_str child, parent = HC_S(".");
+    if (hc_is_map(iv)) {
+        child = field_text(p, iv, "child");
+        parent = field_text(p, iv, "parent");
+    } else if (hc_is_str(iv)) {
+        const hc_str parts[] = { HC_S("exports."), hc_get_str(iv) };
+        child = hc_arena_cat(p->a, 2, parts);
+    } else {
+        return;
+    }
+    struct hc_val *row = hc_map_new(p->a);
+    hc_map_put(p->a, row, HC_S("child"), hc_str_val(p->a, child));
+    hc_map_put(p->a, row, HC_S("parent"), hc_str_val(p->a, parent));
+    hc_list_add(p->a, shown, row);
+    const hc_str parts[] = { dep->name, HC_S("."), child };
+    struct hc_val *table = hc_values_table(values, hc_arena_cat(p->a, 3, parts));
+    if (!table) {
+        hc_process_warn(p, "Warning: ImportValues missing table from chart %.*s: \"%.*s\" is not a table",
+                        HC_P(dep->name), HC_P(child));
+        return;
+    }
+    hc_merge_tables(p, imported, nest(p, parent, table));
+}
+
+static enum hc_rc import_values(struct hc_process *p, struct hc_node *node)
+{
+    for (size_t i = 0; i < node->subs_n; i++) {
+        enum hc_rc rc = import_values(p, node->subs[i]);
+        if (rc != HC_OK)
+            return rc;
+    }
+    if (node->deps_n == 0)
+        return HC_OK;
+    struct hc_val *values = hc_map_new(p->a), *imported = hc_map_new(p->a);
+    enum hc_rc rc = hc_coalesce(p, node, values, true);
+    if (rc != HC_OK)
+        return rc;
+    bool any = false;
+    for (size_t k = 0; k < node->deps_n; k++) {
+        struct hc_chart_dep *dep = &node->deps[k];
+        struct hc_val *shown = hc_list_new(p->a);
+        for (size_t i = 0; i < hc_list_len(dep->import_values); i++)
+            import_one(p, dep, hc_list_at(dep->import_values, i), values, imported, shown);
+        any |= hc_list_len(shown) > 0;
+        if (dep->import_values)
+            dep->import_values = shown;
+    }
+    if (any) {
+        values = hc_val_copy(p->a, values); /* `imported` may point into it */
+        hc_merge_tables(p, values, imported);
+    }
+    node->values = values;
+    return hc_arena_spent(p->a) ? hc_arena_check(p->a, p->err, "chart values") : HC_OK;
+}
+
+enum hc_rc hc_process_dependencies(struct hc_process *p, struct hc_node *root, const struct hc_val *user)
+{
+    enum hc_rc rc = add_loaded(p, root);
+    if (rc == HC_OK)
+        rc = enable(p, root, user, HC_S(""));
+    return rc == HC_OK ? import_values(p, root) : rc;
+}
+
+/* ---- the tree for the renderer ------------------------------------------------------------------- */
+
+static struct hc_overlay_chart *publish(struct hc_process *p, const struct hc_node *node, struct hc_val *values,
+                                        struct hc_overlay_chart *parent)
+{
+    struct hc_overlay_chart *c = HC_NEW(p->a, struct hc_overlay_chart);
+    if (!c)
+        return NULL;
+    c->chart = node->chart;
+    c->name = node->name;
+    c->values = values;
+    c->deps = node->deps;
+    c->deps_n = node->deps_n;
+    c->parent = parent;
+    c->subs = HC_NEW_N(p->a, struct hc_overlay_chart *, node->subs_n + 1);
+    if (!c->subs)
+        return NULL;
+    for (size_t i = 0; i < node->subs_n; i++)
+        if (!(c->subs[c->subs_n++] = publish(p, node->subs[i], hc_map_get(values, node->subs[i]->name), c)))
+            return NULL;
+    return c;
+}
+
+/* Lines of all charts that do not fit their schema, top first. */
+static enum hc_rc check_schemas(struct hc_process *p, const struct hc_overlay_chart *c, struct hc_buf *lines)
+{
+    if (c->chart->schema.n) {
+        struct hc_err err = HC_ERR_INIT;
+        HC_AUTO(hc_buf) struct hc_buf own;
+        hc_buf_init(&own, 0);
+        enum hc_rc rc = hc_schema_check(p->a, c->chart->schema, c->values, &own, &err);
+        if (rc != HC_OK && rc != HC_E_INPUT)
+            return hc_err_copy(p->err, &err);
+        if (rc != HC_OK)
+            hc_buf_printf(lines, "%.*s:\n%.*s", HC_P(c->name), HC_P(hc_buf_str(&own)));
+    }
+    for (size_t i = 0; i < c->subs_n; i++) {
+        enum hc_rc rc = check_schemas(p, c->subs[i], lines);
+        if (rc != HC_OK)
+            return rc;
+    }
+    return HC_OK;
+}
+
+enum hc_rc hc_overlay_process(struct hc_arena *a, const struct hc_chart *chart, const struct hc_val *user,
+                              const struct hc_overlay_opts *opts, struct hc_overlay *out, struct hc_err *err)
+{
+    static const struct hc_overlay_opts none;
+    opts = opts ? opts : &none;
+    struct hc_process p = { .a = a, .helm3 = opts->helm3, .origins = opts->origins, .err = err };
+    struct hc_node *root = node_new(&p, chart, chart->name);
+    if (!root)
+        return hc_arena_check(a, err, "chart dependencies");
+    enum hc_rc rc = hc_process_dependencies(&p, root, user);
+    struct hc_val *values = user ? hc_val_copy(a, user) : hc_map_new(a);
+    if (rc == HC_OK)
+        rc = hc_coalesce(&p, root, values, false);
+    if (rc != HC_OK)
+        return rc;
+    struct hc_overlay_chart *top = publish(&p, root, values, NULL);
+    if (!top)
+        return hc_arena_check(a, err, "chart values");
+    if (!opts->skip_schema) {
+        HC_AUTO(hc_buf) struct hc_buf lines;
+        hc_buf_init(&lines, 0);
+        rc = check_schemas(&p, top, &lines);
+        if (rc != HC_OK)
+            return rc;
+        if (lines.n)
+            return hc_fail(err, HC_E_INPUT,
+                           "values don't meet the specifications of the schema(s) in the following chart(s):\n%.*s",
+                           HC_P(hc_buf_str(&lines)));
+    }
+    *out = (struct hc_overlay){ top, p.warnings, p.warnings_n };
+    return HC_OK;
+}
+
+enum hc_rc hc_overlay_check_deps(const struct hc_chart *chart, bool helm3, struct hc_err *err)
+{
+    HC_AUTO(hc_buf) struct hc_buf missing;
+    hc_buf_init(&missing, 0);
+    for (size_t k = 0; k < chart->deps_n; k++) {
+        bool there = false;
+        for (size_t i = 0; i < chart->subs_n && !there; i++)
+            there = hc_str_eq(chart->subs[i]->name, chart->deps[k].name);
+        if (!there)
+            hc_buf_printf(&missing, "%s%.*s", missing.n ? ", " : "", HC_P(chart->deps[k].name));
+    }
+    if (!missing.n)
+        return HC_OK;
+    return hc_fail(
+        err, HC_E_INPUT,
+        "%s error occurred while checking for chart dependencies. You may need to run %s to fetch missing "
+        "dependencies: found in Chart.yaml, but missing in charts/ directory: %.*s",
+        helm3 ? "An" : "an", helm3 ? "`helm dependency build`" : "'helm dependency build'",
+        HC_P(hc_buf_str(&missing)));
+}

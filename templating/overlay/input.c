@@ -1,0 +1,135 @@
+/*
+ * User input in Helm's order (D1): files, then --set-json, --set, --set-string, --set-file, --set-literal, each
+ * group left to right, into one tree.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "core/base/fs.h"
+#include "core/base/limits.h"
+#include "core/value/json.h"
+#include "core/value/merge.h"
+#include "core/value/yaml.h"
+#include "templating/overlay/overlay_impl.h"
+
+/* "open x: no such file or directory", as Go says it. */
+static enum hc_rc go_errno(struct hc_err *err, const char *verb, hc_str path, int no)
+{
+    char text[128] = "";
+    const char *z = strerrordesc_np(no);
+    for (size_t i = 0; z && z[i] && i + 1 < sizeof(text); i++)
+        text[i] = (char)(i == 0 ? tolower((unsigned char)z[i]) : z[i]);
+    return hc_fail(err, HC_E_INPUT, "%s %.*s: %s", verb, HC_P(path), text);
+}
+
+static enum hc_rc read_local(void *ctx, struct hc_arena *a, hc_str path, hc_str *out, struct hc_err *err)
+{
+    (void)ctx;
+    if (hc_str_eqz(hc_str_trim(path), "-"))
+        return hc_read_fd(a, STDIN_FILENO, "stdin", HC_MAX_CHART_BYTES, out, err);
+    char *z = hc_arena_strz(a, path);
+    if (!z)
+        return hc_arena_check(a, err, "values file");
+    HC_AUTO(hc_fd) int fd = open(z, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return go_errno(err, "open", path, errno);
+    char probe;
+    if (read(fd, &probe, 0) < 0)
+        return go_errno(err, "read", path, errno);
+    return hc_read_fd(a, fd, z, HC_MAX_CHART_BYTES, out, err);
+}
+
+static const struct hc_values_port local_files = { read_local, NULL };
+
+enum hc_rc hc_values_read(struct hc_arena *a, hc_str text, hc_str name, bool helm3, struct hc_val **out,
+                          struct hc_err *err)
+{
+    struct hc_val *v = NULL;
+    if (!helm3)
+        return hc_values_parse(a, text, name, out, err);
+    if (hc_yaml_parse(a, text, name, HC_YAML_JSON_NUMBERS, &v, err) != HC_OK)
+        return hc_wrap(err, "error converting YAML to JSON");
+    if (hc_is_null(v))
+        v = hc_map_new(a);
+    if (hc_arena_spent(a))
+        return hc_arena_check(a, err, "values");
+    if (!hc_is_map(v))
+        return hc_fail_at(
+            err, HC_E_INPUT, name, (int)v->line, v->col,
+            "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal %s into Go value of "
+            "type map[string]interface {}",
+            hc_is_list(v) ? "array" : hc_kind_name(v));
+    *out = v;
+    return HC_OK;
+}
+
+static enum hc_rc add_file(struct hc_arena *a, const struct hc_setargs *args, const struct hc_values_port *port,
+                           hc_str path, struct hc_origins *origins, struct hc_val **tree, struct hc_err *err)
+{
+    hc_str text = { NULL, 0 };
+    struct hc_val *v = NULL;
+    enum hc_rc rc = port->read(port->ctx, a, path, &text, err);
+    if (rc != HC_OK)
+        return rc;
+    rc = hc_values_read(a, text, path, args->helm3, &v, err);
+    if (rc != HC_OK)
+        return hc_wrap(err, "failed to parse %.*s", HC_P(path));
+    if (origins) {
+        const struct hc_origin origin = { HC_LAYER_FILE, path, { NULL, 0 } };
+        hc_val_set_origin(v, hc_origins_add(origins, &origin));
+    }
+    *tree = hc_map_len(*tree) ? hc_val_overlay(a, *tree, v) : v;
+    return HC_OK;
+}
+
+/* --set-json '{...}': a whole object, laid over like a file. */
+static enum hc_rc add_object(struct hc_arena *a, hc_str text, hc_str trimmed, uint32_t origin, struct hc_val **tree,
+                             struct hc_err *err)
+{
+    struct hc_val *v = NULL;
+    if (hc_json_parse(a, trimmed, HC_JSON_ALL_FLOAT | HC_JSON_NO_POSITIONS, &v, err) != HC_OK)
+        return hc_fail(err, HC_E_INPUT, "failed parsing --set-json data JSON: %.*s", HC_P(text));
+    if (origin)
+        hc_val_set_origin(v, origin);
+    *tree = hc_val_overlay(a, *tree, v);
+    return HC_OK;
+}
+
+enum hc_rc hc_setargs_merge(struct hc_arena *a, const struct hc_setargs *args, struct hc_origins *origins,
+                            struct hc_val **out, struct hc_err *err)
+{
+    static const char *const flags[] = { "--set-json", "--set", "--set-string", "--set-file", "--set-literal" };
+    const struct hc_values_port *port = args->port ? args->port : &local_files;
+    struct hc_val *tree = hc_map_new(a);
+    for (size_t i = 0; i < args->files_n; i++) {
+        enum hc_rc rc = add_file(a, args, port, args->files[i], origins, &tree, err);
+        if (rc != HC_OK)
+            return rc;
+    }
+    for (int kind = HC_SET_JSON; kind <= HC_SET_LITERAL; kind++) {
+        uint32_t origin = 0;
+        for (size_t i = 0; i < args->sets_n; i++) {
+            const struct hc_set_arg *arg = &args->sets[i];
+            if ((int)arg->kind != kind)
+                continue;
+            if (origins && !origin) {
+                const struct hc_origin o = { HC_LAYER_SET, hc_str_of(flags[kind]), { NULL, 0 } };
+                origin = hc_origins_add(origins, &o);
+            }
+            hc_str trimmed = hc_str_trim(arg->text);
+            enum hc_rc rc;
+            if (kind == HC_SET_JSON && !args->helm3 && trimmed.n && trimmed.p[0] == '{')
+                rc = add_object(a, arg->text, trimmed, origin, &tree, err);
+            else
+                rc = hc_set_apply(a, tree, arg, port, origin, err);
+            if (rc != HC_OK)
+                return rc;
+        }
+    }
+    if (hc_arena_spent(a))
+        return hc_arena_check(a, err, "values");
+    *out = tree;
+    return HC_OK;
+}

@@ -1,0 +1,40 @@
+#pragma once
+/*
+ * templating/overlay/overlay_impl.h - what the steps of this folder share
+ */
+#include "templating/overlay/overlay.h"
+
+/* Go's %q. */
+void hc_overlay_quote(struct hc_buf *b, hc_str s);
+
+/* A chart at its place while dependencies are worked out. */
+struct hc_node {
+    const struct hc_chart *chart;
+    hc_str name;           /* alias or name */
+    struct hc_val *values; /* the chart's defaults; import-values replaces them */
+    struct hc_chart_dep *deps;
+    size_t deps_n;
+    struct hc_node **subs;
+    size_t subs_n;
+};
+
+struct hc_process {
+    struct hc_arena *a;
+    bool helm3;
+    struct hc_origins *origins;
+    hc_str *warnings;
+    size_t warnings_n, warnings_cap;
+    struct hc_err *err;
+};
+
+void hc_process_warn(struct hc_process *p, const char *fmt, ...) HC_PRINTF(2, 3);
+
+/* Helm's coalesce and merge (D4): lays the defaults of `node` and of all below it under `dest`, which is changed. */
+enum hc_rc hc_coalesce(struct hc_process *p, const struct hc_node *node, struct hc_val *dest, bool merge);
+/* Lays `src` under `dst`, keeping nulls; both may be changed. */
+void hc_merge_tables(struct hc_process *p, struct hc_val *dst, struct hc_val *src);
+/* A table below `v` by a dotted path, or NULL. */
+struct hc_val *hc_values_table(const struct hc_val *v, hc_str path);
+
+/* Enables, disables and aliases (D5.1-D5.5), then imports values (D5.6). */
+enum hc_rc hc_process_dependencies(struct hc_process *p, struct hc_node *root, const struct hc_val *user);
