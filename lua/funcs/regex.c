@@ -1,0 +1,236 @@
+/*
+ * Compiled expressions and searches, over PCRE2. The table has one slot for each hash value: a newcomer takes the
+ * slot of another, which dies when its last user has put it back. No JIT: charts are rendered once, and compiling
+ * would cost more than it saves.
+ */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "lua/funcs/regex.h"
+
+#include <pcre2.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/limits.h"
+#include "core/base/mem.h"
+
+#define SLOTS       256u
+#define MAX_PATTERN ((size_t)1 << 20)
+#define MATCH_STEPS 20000000u /* some seconds; RE2 never needs more than text times expression */
+#define MATCH_KIB   65536u
+
+struct hc_regex {
+    hc_str expression;
+    char *names;              /* "number name\n" ... */
+    pcre2_code *code, *loose; /* loose: for texts that are no UTF-8; made when first needed */
+    char *pattern;
+    size_t pattern_n, groups;
+    unsigned refs;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct hc_regex *slots[SLOTS];
+
+static void *take(size_t n, void *ctx)
+{
+    (void)ctx;
+    return hc_malloc(n);
+}
+
+static void give(void *p, void *ctx)
+{
+    (void)ctx;
+    free(p);
+}
+
+static pcre2_code *compile(const char *p, size_t n, uint32_t options, int *error)
+{
+    size_t at;
+    pcre2_general_context *g = pcre2_general_context_create(take, give, NULL);
+    pcre2_compile_context *cc = g ? pcre2_compile_context_create(g) : NULL;
+    pcre2_code *code = NULL;
+    *error = PCRE2_ERROR_NOMEMORY;
+    if (cc) {
+        pcre2_set_parens_nest_limit(cc, 4000);
+        code = pcre2_compile((PCRE2_SPTR)p, n, PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY | options,
+                             error, &at, cc);
+    }
+    pcre2_compile_context_free(cc);
+    pcre2_general_context_free(g);
+    return code;
+}
+
+bool hc_regex_knows_script(hc_str name)
+{
+    char pattern[64];
+    int error;
+    if (name.n == 0 || name.n > 40)
+        return false;
+    for (size_t i = 0; i < name.n; i++)
+        if (name.p[i] != '_' && !((name.p[i] | 32) >= 'a' && (name.p[i] | 32) <= 'z'))
+            return false;
+    int n = snprintf(pattern, sizeof(pattern), "\\p{sc:%.*s}", HC_P(name));
+    pcre2_code *code = compile(pattern, (size_t)n, 0, &error);
+    pcre2_code_free(code);
+    return code != NULL;
+}
+
+static void regex_free(struct hc_regex *r)
+{
+    if (!r)
+        return;
+    pcre2_code_free(r->code);
+    pcre2_code_free(r->loose);
+    free((char *)(uintptr_t)r->expression.p);
+    free(r->names);
+    free(r->pattern);
+    free(r);
+}
+
+static enum hc_rc make(hc_str expression, struct hc_regex **out, struct hc_err *err)
+{
+    HC_AUTO(hc_buf) struct hc_buf pattern;
+    HC_AUTO(hc_buf) struct hc_buf names;
+    hc_buf_init(&pattern, MAX_PATTERN);
+    hc_buf_init(&names, MAX_PATTERN);
+    size_t groups;
+    int error;
+    enum hc_rc rc = hc_regex_translate(expression, &pattern, &names, &groups, err);
+    if (rc != HC_OK)
+        return rc;
+    hc_buf_putc(&names, '\0');
+    struct hc_regex *r = hc_calloc(1, sizeof(*r));
+    if (!r)
+        return hc_fail_nomem(err);
+    r->expression = hc_str_n(hc_strdup_n(expression.p, expression.n), expression.n);
+    r->names = hc_strdup_n(hc_buf_str(&names).p, names.n);
+    r->pattern = hc_strdup_n(hc_buf_str(&pattern).p, pattern.n);
+    r->pattern_n = pattern.n;
+    r->groups = groups;
+    r->refs = 1;
+    r->code = compile(hc_buf_str(&pattern).p, pattern.n, 0, &error);
+    if (!r->code || !r->names || !r->pattern || !r->expression.p) {
+        bool memory = !r->names || !r->pattern || !r->expression.p || error == PCRE2_ERROR_NOMEMORY;
+        regex_free(r);
+        if (memory)
+            return hc_fail_nomem(err);
+        return hc_fail(err, HC_E_INPUT, "error parsing regexp: expression too large: `%.*s`", HC_P(expression));
+    }
+    *out = r;
+    return HC_OK;
+}
+
+static void unref_locked(struct hc_regex *r)
+{
+    if (r && --r->refs == 0)
+        regex_free(r);
+}
+
+enum hc_rc hc_regex_get(hc_str expression, struct hc_regex **out, struct hc_err *err)
+{
+    size_t slot = hc_str_hash(expression) % SLOTS;
+    struct hc_regex *r = NULL;
+    pthread_mutex_lock(&lock);
+    if (slots[slot] && hc_str_eq(slots[slot]->expression, expression)) {
+        r = slots[slot];
+        r->refs++;
+    }
+    pthread_mutex_unlock(&lock);
+    if (!r) {
+        enum hc_rc rc = make(expression, &r, err);
+        if (rc != HC_OK)
+            return rc;
+        pthread_mutex_lock(&lock);
+        unref_locked(slots[slot]);
+        slots[slot] = r;
+        r->refs++;
+        pthread_mutex_unlock(&lock);
+    }
+    *out = r;
+    return HC_OK;
+}
+
+void hc_regex_put(struct hc_regex *r)
+{
+    pthread_mutex_lock(&lock);
+    unref_locked(r);
+    pthread_mutex_unlock(&lock);
+}
+
+void hc_regex_put_auto(struct hc_regex **r)
+{
+    if (*r)
+        hc_regex_put(*r);
+}
+
+/* The tool for texts that are no UTF-8: their stray bytes match nothing. */
+static pcre2_code *loose_code(struct hc_regex *r)
+{
+    int error;
+    pthread_mutex_lock(&lock);
+    if (!r->loose)
+        r->loose = compile(r->pattern, r->pattern_n, PCRE2_MATCH_INVALID_UTF, &error);
+    pthread_mutex_unlock(&lock);
+    return r->loose;
+}
+
+enum hc_rc hc_search_init(struct hc_search *s, struct hc_regex *r, hc_str subject, struct hc_err *err)
+{
+    *s = (struct hc_search){ .regex = r, .subject = subject, .groups = r->groups };
+    if (!s->subject.p)
+        s->subject.p = "";
+    s->code = hc_utf8_valid(subject) ? r->code : loose_code(r);
+    pcre2_general_context *g = pcre2_general_context_create(take, give, NULL);
+    pcre2_match_context *limits = g ? pcre2_match_context_create(g) : NULL;
+    s->limits = limits;
+    s->data = s->code && g ? pcre2_match_data_create((uint32_t)r->groups + 1, g) : NULL;
+    pcre2_general_context_free(g);
+    s->at = hc_calloc(2 * (r->groups + 1), sizeof(*s->at));
+    if (!s->data || !s->limits || !s->at)
+        return hc_fail_nomem(err);
+    pcre2_set_match_limit(limits, MATCH_STEPS);
+    pcre2_set_heap_limit(limits, MATCH_KIB);
+    return HC_OK;
+}
+
+void hc_search_done(struct hc_search *s)
+{
+    pcre2_match_data_free(s->data);
+    pcre2_match_context_free(s->limits);
+    free(s->at);
+    *s = (struct hc_search){ 0 };
+}
+
+enum hc_rc hc_search_next(struct hc_search *s, size_t from, bool *out_found, struct hc_err *err)
+{
+    uint32_t options = s->code == s->regex->code ? PCRE2_NO_UTF_CHECK : 0;
+    int n = pcre2_match(s->code, (PCRE2_SPTR)s->subject.p, s->subject.n, from, options, s->data, s->limits);
+    *out_found = n > 0;
+    if (n == PCRE2_ERROR_NOMATCH)
+        return HC_OK;
+    if (n < 0)
+        return hc_fail(
+            err, HC_E_LIMIT,
+            "regular expression `%.*s` takes more than %u steps or %u KiB on a text of %zu bytes; write it "
+            "without nested repeats",
+            HC_P(s->regex->expression), MATCH_STEPS, MATCH_KIB, s->subject.n);
+    const PCRE2_SIZE *at = pcre2_get_ovector_pointer(s->data);
+    for (size_t i = 0; i <= s->groups; i++) {
+        bool part = i < (size_t)n && at[2 * i] != PCRE2_UNSET;
+        s->at[2 * i] = part ? at[2 * i] : SIZE_MAX;
+        s->at[2 * i + 1] = part ? at[2 * i + 1] : SIZE_MAX;
+    }
+    return HC_OK;
+}
+
+size_t hc_regex_group(const struct hc_regex *r, hc_str name)
+{
+    hc_str rest = hc_str_of(r->names), line, number;
+    size_t found = SIZE_MAX;
+    while (hc_str_split(&rest, '\n', &line)) {
+        uint64_t k;
+        if (hc_str_split(&line, ' ', &number) && hc_str_eq(line, name) && hc_str_to_u64(number, &k))
+            found = (size_t)k;
+    }
+    return found;
+}

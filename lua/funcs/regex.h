@@ -1,0 +1,40 @@
+#pragma once
+/*
+ * lua/funcs/regex.h - regular expressions of Go: RE2's syntax, leftmost-first
+ *
+ * The expression is checked and rewritten for PCRE2. Compiled expressions are kept in a bounded table of the process;
+ * what hc_regex_get gives may be used by any thread until it is put back.
+ */
+#include "core/base/buf.h"
+
+struct hc_regex;
+
+/* Errors carry Go's text: "error parsing regexp: missing closing ]: `[`". */
+enum hc_rc hc_regex_get(hc_str expression, struct hc_regex **out, struct hc_err *err);
+void hc_regex_put(struct hc_regex *r);
+void hc_regex_put_auto(struct hc_regex **r);
+#define hc_regex_auto hc_regex_put_auto
+
+/* One subject at a time: what a search needs. */
+struct hc_search {
+    const struct hc_regex *regex;
+    hc_str subject;
+    void *data;   /* pcre2_match_data */
+    void *limits; /* pcre2_match_context */
+    const void *code;
+    size_t *at; /* 2 * (groups + 1) offsets of the last match; SIZE_MAX: the group took no part */
+    size_t groups;
+};
+enum hc_rc hc_search_init(struct hc_search *s, struct hc_regex *r, hc_str subject, struct hc_err *err);
+void hc_search_done(struct hc_search *s);
+#define hc_search_auto hc_search_done
+/* The first match at or behind byte `from`. HC_E_LIMIT: the expression takes too many steps on this text. */
+enum hc_rc hc_search_next(struct hc_search *s, size_t from, bool *out_found, struct hc_err *err);
+/* The number of the group of that name, SIZE_MAX: none. */
+size_t hc_regex_group(const struct hc_regex *r, hc_str name);
+
+/* regex_syntax.c: RE2 to PCRE2. `names` gets "number name\n" lines; *out_groups the number of groups. */
+enum hc_rc hc_regex_translate(hc_str expression, struct hc_buf *pattern, struct hc_buf *names, size_t *out_groups,
+                              struct hc_err *err);
+/* Is this a script PCRE2 knows? */
+bool hc_regex_knows_script(hc_str name);
