@@ -38,6 +38,8 @@ struct hc_sb_http {
     int64_t next_tick;
     int epoll;
     bool stopping;
+    bool
+        resumed; /* libmicrohttpd looks at resumed connections in its next run, but does not say that it wants one */
 };
 
 static bool client_alive(void *arg)
@@ -57,6 +59,7 @@ static void resume(void *arg)
     if (!c->suspended)
         return;
     c->suspended = false;
+    c->r.s->http->resumed = true;
     MHD_resume_connection(c->mhd);
 }
 
@@ -379,6 +382,9 @@ enum hc_rc hc_sb_http_step(struct hc_sandbox *s, int64_t max_wait_ms, int stop_f
     int64_t wait = HC_MIN(max_wait_ms, h->next_tick - now);
     if (MHD_get_timeout(h->daemon, &own) == MHD_YES)
         wait = HC_MIN(wait, (int64_t)HC_MIN(own, (MHD_UNSIGNED_LONG_LONG)1000));
+    if (h->resumed)
+        wait = 0;
+    h->resumed = false;
     struct pollfd fds[2] = { { .fd = h->epoll, .events = POLLIN }, { .fd = stop_fd, .events = POLLIN } };
     if (poll(fds, 2, (int)HC_MAX(wait, 0)) < 0 && errno != EINTR)
         return hc_fail_errno(err, "wait for", "requests");
