@@ -29,10 +29,18 @@ static int hand_over(int argc, char **argv)
     return 1;
 }
 
+/* A command's argv points behind the program's name. */
+static int hand_over_command(int argc, char **argv)
+{
+    return hand_over(argc + 1, argv - 1);
+}
+
 int main(int argc, char **argv)
 {
     static const struct hc_command commands[] = {
+        { "template", hc_cmd_template, "render a chart and print the manifests" },
         { "version", hc_cmd_version, "print the version" },
     };
+    hc_cli_ports.hand_over = hand_over_command;
     return hc_cli_dispatch(argc, argv, commands, HC_LEN(commands), hand_over);
 }
