@@ -54,12 +54,36 @@ static enum hc_rc spent(struct reader *r)
 #define FAIL_AT(r, mark, ...)                                                                                      \
     hc_fail_at((r)->err, HC_E_INPUT, (r)->name, (int)(mark).line + 1, (int)(mark).column + 1, __VA_ARGS__)
 
+/* "{}" or "[]" stands at `mark`. */
+static bool empty_flow_at(hc_str text, yaml_mark_t mark)
+{
+    for (size_t i = 0; i < mark.line; i++) {
+        size_t nl = hc_str_find(text, '\n');
+        if (nl == SIZE_MAX)
+            return false;
+        text = hc_str_sub(text, nl + 1, text.n);
+    }
+    text = hc_str_sub(text, mark.column, text.n);
+    if (text.n < 2 || (*text.p != '{' && *text.p != '['))
+        return false;
+    hc_str rest = hc_str_trim_left(hc_str_sub(text, 1, text.n));
+    return rest.n && *rest.p == (*text.p == '{' ? '}' : ']');
+}
+
 /* libyaml's failure with Go's text and Go's line number. */
 static enum hc_rc parser_failed(struct reader *r)
 {
     const yaml_parser_t *p = &r->p;
     if (p->error == YAML_MEMORY_ERROR)
         return hc_fail_nomem(r->err);
+    /* Where a key must stand, the Go library forgets that an empty flow collection may be one. */
+    if (p->error == YAML_SCANNER_ERROR && p->problem && strcmp(p->problem, "could not find expected ':'") == 0 &&
+        empty_flow_at(r->text, p->context_mark)) {
+        char at[40] = "";
+        if (p->context_mark.line)
+            snprintf(at, sizeof(at), "line %zu: ", p->context_mark.line);
+        return FAIL_AT(r, p->context_mark, "yaml: %sdid not find expected key", at);
+    }
     size_t line = 0;
     if (p->error != YAML_READER_ERROR) {
         if (p->problem_mark.line != 0)

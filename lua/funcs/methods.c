@@ -50,7 +50,7 @@ static enum hc_rc versions_method(struct hc_fcall *c, struct hc_val *recv, hc_st
     return fn_bool(c, has, out);
 }
 
-/* KubeVersion: Version says the whole text, String and GitVersion the normalised one (B14.4). */
+/* KubeVersion: Version and GitVersion say the whole text, String the normalised one (B14.4). */
 static enum hc_rc kube_method(struct hc_fcall *c, struct hc_val *recv, hc_str name, struct hc_val *const *argv,
                               size_t argc, bool *out_found, struct hc_val **out)
 {
@@ -60,7 +60,7 @@ static enum hc_rc kube_method(struct hc_fcall *c, struct hc_val *recv, hc_str na
     enum hc_rc rc = fn_method_args(c, name, "", argv, argc);
     if (rc != HC_OK)
         return rc;
-    struct hc_val *text = hc_map_getz(recv, "normalizedVersion");
+    struct hc_val *text = hc_str_eqz(name, "String") ? hc_map_getz(recv, "normalizedVersion") : NULL;
     if (!fn_is_string(text) || text->n == 0)
         text = hc_map_getz(recv, "Version");
     return fn_done(c, text ? text : hc_strz_val(c->a, ""), out);

@@ -69,6 +69,8 @@ static void heads(void **state)
         { "metadata:\n  name: {a: b}\n", NULL, UN "object into Go struct field .metadata.name of type string" },
         { "a: b: c\n", NULL,
           "error converting YAML to JSON: yaml: mapping values are not allowed in this context" },
+        { "a:\n- b: c\n  {}\n", NULL, "error converting YAML to JSON: yaml: line 2: did not find expected key" },
+        { "a:\n- b: c\n  [x]\n", NULL, "error converting YAML to JSON: yaml: line 4: could not find expected ':'" },
         { "a: .inf\n", NULL, "error converting YAML to JSON: json: unsupported value: +Inf" },
         { "a: *x\n", NULL, "error converting YAML to JSON: yaml: unknown anchor 'x' referenced" },
     };
