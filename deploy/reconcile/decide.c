@@ -33,6 +33,10 @@ static bool hook_row(const struct hc_seen *s, enum hc_act broken, struct hc_todo
     bool late = s->now_ms >= s->deadline_ms;
     if (s->hooks_off)
         return false;
+    if (s->fault) {
+        *out = act(broken, "an object was refused");
+        return true;
+    }
     switch (s->hook) {
     case HC_HOOK_NONE:
         return false;

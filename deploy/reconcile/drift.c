@@ -1,0 +1,196 @@
+/*
+ * Drift: what a server-side dry run of our manifest would change. The live object and the answer of the dry run are
+ * compared without what the server keeps for itself; ignore rules take fields out of both. A field nobody but us would
+ * set is not named in the text when the object is a Secret.
+ */
+#include <regex.h>
+
+#include "core/value/merge.h"
+#include "core/value/selector.h"
+#include "deploy/reconcile/reconcile_impl.h"
+
+static bool matches(struct hc_arena *a, hc_str pattern, hc_str s)
+{
+    regex_t re;
+    if (pattern.n == 0)
+        return true;
+    hc_str anchored = hc_arena_printf(a, "^(%.*s)$", HC_P(pattern));
+    char *text = hc_arena_strz(a, s);
+    if (!anchored.p || !text || regcomp(&re, anchored.p, REG_EXTENDED | REG_NOSUB) != 0)
+        return false;
+    bool hit = regexec(&re, text, 0, NULL, 0) == 0;
+    regfree(&re);
+    return hit;
+}
+
+static bool selects(hc_str selector, const struct hc_val *map)
+{
+    bool fits = false;
+    return selector.n == 0 || (hc_selector_fits(selector, map, &fits, NULL) == HC_OK && fits);
+}
+
+static bool applies(struct hc_arena *a, const struct hc_drift_ignore *rule, const struct object *o)
+{
+    size_t slash = hc_str_find(o->ref.api_version, '/');
+    hc_str group = slash == SIZE_MAX ? HC_S("") : hc_str_sub(o->ref.api_version, 0, slash);
+    hc_str version = slash == SIZE_MAX ? o->ref.api_version
+                                       : hc_str_sub(o->ref.api_version, slash + 1, o->ref.api_version.n);
+    return matches(a, rule->group, group) && matches(a, rule->version, version) &&
+           matches(a, rule->kind, o->ref.kind) && matches(a, rule->name, o->ref.name) &&
+           matches(a, rule->ns, o->ref.ns) &&
+           selects(rule->label_selector, hc_get(o->plan.object, "metadata.labels")) &&
+           selects(rule->annotation_selector, hc_get(o->plan.object, "metadata.annotations"));
+}
+
+static bool under(hc_str path, hc_str prefix)
+{
+    return hc_str_starts(path, prefix) && (path.n == prefix.n || path.p[prefix.n] == '/');
+}
+
+/* Fields that differ between a live object and a dry run without anybody having changed something. */
+static bool servers_own(hc_str path)
+{
+    static const char *const paths[] = { "/metadata/managedFields",     "/metadata/resourceVersion",
+                                         "/metadata/generation",        "/metadata/uid",
+                                         "/metadata/creationTimestamp", "/status" };
+    for (size_t i = 0; i < HC_LEN(paths); i++)
+        if (under(path, hc_str_of(paths[i])))
+            return true;
+    return false;
+}
+
+static bool ignored(struct hc_reconcile *r, const struct object *o, hc_str path)
+{
+    for (size_t i = 0; i < r->spec.drift_ignore_n; i++) {
+        const struct hc_drift_ignore *rule = &r->spec.drift_ignore[i];
+        for (size_t j = 0; j < rule->paths_n; j++)
+            if (under(path, rule->paths[j]) && applies(r->step, rule, o))
+                return true;
+    }
+    return false;
+}
+
+static bool opted_out(const struct hc_val *object)
+{
+    static const char key[] = "helm.toolkit.fluxcd.io/driftDetection";
+    return hc_str_eqz(hc_get_str(hc_map_getz(hc_get(object, "metadata.labels"), key)), "disabled") ||
+           hc_str_eqz(hc_get_str(hc_map_getz(hc_get(object, "metadata.annotations"), key)), "disabled");
+}
+
+enum hc_rc hc_rec_observe_drift(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err)
+{
+    HC_AUTO(hc_buf) struct hc_buf text;
+    enum hc_rc rc = hc_rec_plan_head(r, err);
+    if (rc != HC_OK)
+        return rc;
+    size_t n = r->objects_n;
+    struct hc_kube_op *live = HC_NEW_N(r->step, struct hc_kube_op, n + 1);
+    struct hc_kube_op *want = HC_NEW_N(r->step, struct hc_kube_op, n + 1);
+    r->drifted = hc_list_new(r->step);
+    hc_buf_init(&text, 0);
+    if (!live || !want)
+        return hc_arena_check(r->step, err, "drift");
+    for (size_t i = 0; i < n; i++) {
+        live[i] = (struct hc_kube_op){ .verb = HC_KUBE_VERB_GET, .ref = r->objects[i].ref, .err = HC_ERR_INIT };
+        want[i] = (struct hc_kube_op){ .verb = HC_KUBE_VERB_APPLY,
+                                       .ref = r->objects[i].ref,
+                                       .object = r->objects[i].plan.object,
+                                       .flags = HC_KUBE_FORCE | HC_KUBE_DRY_RUN,
+                                       .err = HC_ERR_INIT };
+    }
+    hc_kube_batch(r->spec.kube, r->step, live, n, r->spec.manager);
+    hc_kube_batch(r->spec.kube, r->step, want, n, r->spec.manager);
+    for (size_t i = 0; i < n; i++) {
+        const struct object *o = &r->objects[i];
+        struct hc_diff *diff = NULL;
+        if (o->plan.name.n == 0 || opted_out(o->plan.object))
+            continue;
+        hc_str name = hc_ref_str(r->step, &o->ref);
+        if (live[i].rc == HC_E_NOTFOUND) {
+            hc_buf_printf(&text, "%s%.*s removed", text.n > 0 ? "; " : "", HC_P(name));
+            hc_list_add(r->step, r->drifted, o->plan.object);
+            continue;
+        }
+        if (live[i].rc != HC_OK)
+            return hc_err_copy(err, &live[i].err);
+        if (want[i].rc != HC_OK)
+            return hc_err_copy(err, &want[i].err);
+        if (opted_out(live[i].out))
+            continue;
+        size_t m = hc_val_diff(r->step, live[i].out, want[i].out, &diff), counted = 0;
+        for (size_t j = 0; j < m; j++) {
+            if (servers_own(diff[j].path) || ignored(r, o, diff[j].path))
+                continue;
+            if (counted++ == 0)
+                hc_buf_printf(&text, "%s%.*s changed at %.*s", text.n > 0 ? "; " : "", HC_P(name),
+                              HC_P(diff[j].path));
+            else if (counted <= 3)
+                hc_buf_printf(&text, ", %.*s", HC_P(diff[j].path));
+        }
+        if (counted > 3)
+            hc_buf_printf(&text, " and %zu more fields", counted - 3);
+        if (counted > 0)
+            hc_list_add(r->step, r->drifted, o->plan.object);
+    }
+    r->drift_text = hc_buf_to_arena(&text, r->step);
+    rc = hc_arena_check(r->step, err, "drift");
+    if (rc != HC_OK || hc_list_len(r->drifted) == 0)
+        return rc;
+    s->drift = HC_DRIFT_FOUND;
+    if (!r->drift_seen)
+        hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_DRIFTED, .record = &r->head, .message = r->drift_text });
+    r->drift_seen = true;
+    return HC_OK;
+}
+
+/* The object without the fields that rules leave to others: applying it takes them from nobody. */
+static struct hc_val *without_ignored(struct hc_reconcile *r, const struct hc_val *object)
+{
+    struct object o = { .plan = { .object = (struct hc_val *)object }, .ref = hc_ref_of(object) };
+    struct hc_val *copy = hc_val_copy(r->step, object);
+    for (size_t i = 0; i < r->spec.drift_ignore_n; i++) {
+        const struct hc_drift_ignore *rule = &r->spec.drift_ignore[i];
+        if (!applies(r->step, rule, &o))
+            continue;
+        for (size_t j = 0; j < rule->paths_n; j++) {
+            size_t slash = hc_str_rfind(rule->paths[j], '/');
+            if (slash == SIZE_MAX)
+                continue;
+            struct hc_val *parent = hc_pointer_get(copy, hc_str_sub(rule->paths[j], 0, slash));
+            if (hc_is_map(parent))
+                (void)hc_map_del(parent, hc_str_sub(rule->paths[j], slash + 1, rule->paths[j].n));
+        }
+    }
+    return copy;
+}
+
+enum hc_rc hc_rec_correct(struct hc_reconcile *r, struct hc_err *err)
+{
+    size_t n = hc_list_len(r->drifted);
+    struct hc_kube_op *ops = HC_NEW_N(r->step, struct hc_kube_op, n + 1);
+    enum hc_rc rc = HC_OK;
+    if (!ops)
+        return hc_arena_check(r->step, err, "drift");
+    for (size_t i = 0; i < n; i++) {
+        const struct hc_val *object = hc_list_at(r->drifted, i);
+        ops[i] = (struct hc_kube_op){ .verb = HC_KUBE_VERB_APPLY,
+                                      .object = without_ignored(r, object),
+                                      .ref = hc_ref_of(object),
+                                      .flags = HC_KUBE_FORCE,
+                                      .err = HC_ERR_INIT };
+    }
+    hc_kube_batch(r->spec.kube, r->step, ops, n, r->spec.manager);
+    for (size_t i = 0; i < n && rc == HC_OK; i++)
+        if (ops[i].rc != HC_OK)
+            rc = hc_err_copy(err, &ops[i].err);
+    hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_CORRECTED,
+                                     .record = &r->head,
+                                     .ok = rc == HC_OK,
+                                     .message = rc == HC_OK ? r->drift_text : hc_str_of(err ? err->msg : "") });
+    r->drift_seen = false;
+    if (rc == HC_OK || rc == HC_E_AGAIN)
+        return rc;
+    r->fault = true;
+    hc_err_copy(&r->fault_err, err);
+    return HC_OK;
+}

@@ -1,0 +1,250 @@
+/*
+ * Observation: the newest record first, then only what its state makes worth asking. A release that was in sync
+ * and whose record did not change costs two small metadata requests, or none when a watch tells.
+ */
+#include "core/base/clock.h"
+#include "deploy/reconcile/reconcile_impl.h"
+
+static enum hc_head head_of(const struct hc_reconcile *r)
+{
+    if (!r->has)
+        return HC_HEAD_ABSENT;
+    switch (r->head.status) {
+    case HC_STATUS_DEPLOYED:
+        return HC_HEAD_DEPLOYED;
+    case HC_STATUS_UNINSTALLED:
+        return HC_HEAD_UNINSTALLED;
+    case HC_STATUS_FAILED:
+        return HC_HEAD_FAILED;
+    case HC_STATUS_UNINSTALLING:
+        return HC_HEAD_UNINSTALLING;
+    case HC_STATUS_PENDING_INSTALL:
+    case HC_STATUS_PENDING_UPGRADE:
+    case HC_STATUS_PENDING_ROLLBACK:
+        return r->mark.there && r->mark.stage != HC_STAGE_END ? HC_HEAD_PENDING : HC_HEAD_FOREIGN;
+    case HC_STATUS_SUPERSEDED:
+    case HC_STATUS_UNKNOWN:
+        break;
+    }
+    return HC_HEAD_OTHER;
+}
+
+enum hc_rc hc_rec_read_head(struct hc_reconcile *r, struct hc_err *err)
+{
+    struct hc_arena *a = hc_arena_new(0);
+    struct hc_record rec = { 0 };
+    if (!a)
+        return hc_fail_nomem(err);
+    enum hc_rc rc = hc_storage_last(r->spec.storage, a, r->spec.name, r->memo.revision, &rec, err);
+    if (rc != HC_OK && rc != HC_E_NOTFOUND) {
+        hc_arena_free(a);
+        return rc;
+    }
+    hc_arena_free(r->keep);
+    r->keep = a;
+    r->has = rc == HC_OK;
+    r->head = rec;
+    r->read = true;
+    hc_mark_read(a, rec.mark, &r->mark);
+    if (!r->has)
+        r->memo.revision = 0;
+    r->planned = r->left_known = r->swept = r->fault = false;
+    r->prepared = r->preparing = false;
+    r->objects_n = r->left_n = 0;
+    r->rollback_to = 0;
+    r->applied = r->has && r->memo.applied_revision == rec.revision && head_of(r) == HC_HEAD_PENDING;
+    return HC_OK;
+}
+
+/* True: nothing changed since the release was found in sync with this very wish. */
+static bool untouched(struct hc_reconcile *r)
+{
+    struct hc_brief b, next;
+    int64_t revision = 0;
+    char rv[32] = "";
+    if (r->read || r->asked || r->spec.goal != HC_GOAL_PRESENT || r->spec.drift != HC_DRIFT_OFF ||
+        r->memo.revision <= 0 || r->spec.digest.n == 0 || !hc_str_eqz(r->spec.digest, r->memo.synced_digest))
+        return false;
+    if (r->spec.port.head && r->spec.port.head(r->spec.port.ctx, &revision, rv))
+        return revision == r->memo.revision && strcmp(rv, r->memo.resource_version) == 0;
+    return hc_storage_peek(r->spec.storage, r->step, r->spec.name, r->memo.revision, &b, NULL) == HC_OK &&
+           hc_str_eqz(b.resource_version, r->memo.resource_version) &&
+           hc_storage_peek(r->spec.storage, r->step, r->spec.name, r->memo.revision + 1, &next, NULL) ==
+               HC_E_NOTFOUND;
+}
+
+static int64_t timeout_of(const struct hc_action_policy *p)
+{
+    return p->timeout_ms > 0 ? p->timeout_ms : 300000;
+}
+
+/* Whether the maker of a pending record may still be at work; only commands ask. */
+static bool busy(const struct hc_reconcile *r, int64_t now_ms)
+{
+    bool here = false;
+    int64_t last_ms = HC_MAX(HC_MAX(r->head.modified_at, r->head.created_at) * 1000, r->mark.since_ms);
+    if (r->mark.maker.n > 0) {
+        bool alive = hc_rec_maker_alive(r->mark.maker, &here);
+        if (here)
+            return alive;
+    }
+    return now_ms - last_ms < timeout_of(hc_rec_policy(r, r->mark.action)) + 30000;
+}
+
+static bool pending_for_other(const struct hc_reconcile *r)
+{
+    if (r->spec.one_shot && !r->asked)
+        return false;
+    if (r->spec.one_shot && r->spec.goal == HC_GOAL_ROLLBACK) {
+        int64_t to = r->spec.rollback_to > 0 ? r->spec.rollback_to : r->head.revision - 2;
+        return r->mark.action != HC_ACTION_ROLLBACK || r->mark.remediation || r->head.rollback_revision != to;
+    }
+    if (r->spec.one_shot && r->mark.action == HC_ACTION_ROLLBACK)
+        return !r->mark.remediation || !hc_str_eq(r->mark.digest, r->spec.digest);
+    return !hc_str_eq(r->mark.digest, r->spec.digest);
+}
+
+static bool head_is_other(const struct hc_reconcile *r)
+{
+    bool marked = r->mark.there && r->spec.digest.n > 0 && hc_str_eq(r->mark.digest, r->spec.digest);
+    if (r->spec.goal == HC_GOAL_ROLLBACK || r->spec.goal == HC_GOAL_TEST)
+        return false;
+    if (r->mark.there && r->mark.action == HC_ACTION_ROLLBACK && r->mark.remediation && (marked || r->begun))
+        return true;
+    if (marked || (r->spec.one_shot && r->begun))
+        return false;
+    return !(r->spec.port.same && r->spec.port.same(r->spec.port.ctx, &r->head));
+}
+
+/* What a command may not do. */
+static bool refuse(struct hc_reconcile *r, enum hc_head head)
+{
+    const struct hc_action_policy *p = &r->spec.install;
+    if (!r->asked || r->refused)
+        return r->refused;
+    if (r->spec.must_exist && (head == HC_HEAD_ABSENT || head == HC_HEAD_UNINSTALLED)) {
+        hc_fail(&r->refused_err, HC_E_INPUT, "\"%.*s\" has no deployed releases", HC_P(r->spec.name));
+        r->refused = true;
+    } else if (r->spec.must_not_exist && head != HC_HEAD_ABSENT && head != HC_HEAD_PENDING &&
+               !(p->replace && (head == HC_HEAD_UNINSTALLED || head == HC_HEAD_FAILED))) {
+        hc_fail(&r->refused_err, HC_E_INPUT, "release name check failed: cannot reuse a name that is still in use");
+        r->refused = true;
+    } else if (r->spec.goal == HC_GOAL_ROLLBACK && head == HC_HEAD_ABSENT) {
+        hc_fail(&r->refused_err, HC_E_NOTFOUND, "release: not found");
+        r->refused = true;
+    }
+    return r->refused;
+}
+
+static enum hc_rc operation(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err)
+{
+    const struct hc_action_policy *p = hc_rec_policy(r, r->mark.action);
+    s->hooks_off = p->disable_hooks;
+    s->wait_off = p->wait == HC_WAIT_NONE;
+    s->stage = r->mark.stage;
+    s->applied = r->applied;
+    s->fault = r->fault;
+    s->post_hooks = hc_rec_has_hooks(r, HC_STAGE_POST);
+    s->deadline_ms = r->mark.since_ms + timeout_of(p);
+    if (s->stage == HC_STAGE_PRE || s->stage == HC_STAGE_POST) {
+        enum hc_rc rc = s->hooks_off ? HC_OK : hc_rec_observe_hook(r, s, err);
+        if (rc != HC_OK || s->stage == HC_STAGE_POST)
+            return rc;
+        if (!s->hooks_off && s->hook != HC_HOOK_NONE)
+            return HC_OK;
+    }
+    bool look = s->stage == HC_STAGE_WAIT || (s->stage == HC_STAGE_PRE && s->applied);
+    return look && !s->wait_off && !s->fault ? hc_rec_observe_objects(r, s, err) : HC_OK;
+}
+
+static void remediation(const struct hc_reconcile *r, struct hc_seen *s)
+{
+    bool install = r->mark.there ? r->mark.action == HC_ACTION_INSTALL : r->has && r->head.revision == 1;
+    const struct hc_action_policy *p = install ? &r->spec.install : &r->spec.upgrade;
+    s->strategy = p->strategy;
+    if (install && s->strategy == HC_STRATEGY_ROLLBACK)
+        s->strategy = HC_STRATEGY_UNINSTALL;
+    s->retries = p->retries;
+    s->remediate_last = p->remediate_last;
+    s->ignore_test_failures = p->ignore_test_failures;
+    s->failures = hc_rec_failures(r);
+    if (s->strategy == HC_STRATEGY_RETRY)
+        s->retry_ms = r->mark.since_ms + (p->retry_interval_ms > 0 ? p->retry_interval_ms : 300000);
+}
+
+enum hc_rc hc_rec_observe(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err)
+{
+    enum hc_rc rc = HC_OK;
+    *s = (struct hc_seen){ .goal = r->spec.goal, .one_shot = r->spec.one_shot, .stage = HC_STAGE_END };
+    s->now_ms = hc_rec_now(r);
+    s->resync_ms = r->spec.resync_ms > 0 ? s->now_ms + r->spec.resync_ms : 0;
+    s->keep_history = r->spec.keep_history;
+    if (untouched(r)) {
+        s->head = HC_HEAD_DEPLOYED;
+        return HC_OK;
+    }
+    if (!r->read)
+        rc = hc_rec_read_head(r, err);
+    if (rc != HC_OK)
+        return rc;
+    s->head = head_of(r);
+    s->refused = refuse(r, s->head);
+    s->asked = r->asked;
+    if (s->refused)
+        return HC_OK;
+    remediation(r, s);
+    s->rolling_back = r->mark.there && r->mark.action == HC_ACTION_ROLLBACK && r->mark.remediation;
+    switch (s->head) {
+    case HC_HEAD_PENDING:
+    case HC_HEAD_FOREIGN:
+        s->busy = r->spec.one_shot && r->asked && busy(r, s->now_ms);
+        s->want_changed = s->head == HC_HEAD_PENDING && pending_for_other(r);
+        if (s->head == HC_HEAD_PENDING && !s->busy && !s->want_changed && r->asked) {
+            r->asked = s->asked = false; /* begun before, by somebody who is gone: gone on with */
+            r->begun = true;
+        }
+        if (s->head == HC_HEAD_PENDING && !s->want_changed && !s->busy && r->spec.goal != HC_GOAL_ABSENT) {
+            if (!r->resumed_told && !r->begun)
+                hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_RESUMED,
+                                                 .action = r->mark.action,
+                                                 .record = &r->head,
+                                                 .remediation = r->mark.remediation });
+            r->resumed_told = true;
+            return operation(r, s, err);
+        }
+        return HC_OK;
+    case HC_HEAD_UNINSTALLING:
+        s->retry_ms = 0;
+        return operation(r, s, err);
+    case HC_HEAD_DEPLOYED:
+    case HC_HEAD_FAILED:
+        s->want_changed = !r->asked && head_is_other(r);
+        s->stage = r->mark.there ? r->mark.stage : HC_STAGE_END;
+        s->fault = r->fault;
+        if (s->stage == HC_STAGE_TEST && (r->spec.goal == HC_GOAL_TEST || !s->want_changed))
+            rc = hc_rec_observe_hook(r, s, err);
+        if (r->spec.goal == HC_GOAL_TEST || r->spec.tests)
+            s->tests = hc_rec_tests(r);
+        break;
+    case HC_HEAD_ABSENT:
+    case HC_HEAD_UNINSTALLED:
+    case HC_HEAD_OTHER:
+        break;
+    }
+    if (rc != HC_OK || s->stage == HC_STAGE_TEST)
+        return rc;
+    bool failed = s->head == HC_HEAD_FAILED || (s->head == HC_HEAD_DEPLOYED && s->tests == HC_TESTS_FAILED);
+    if (r->spec.goal == HC_GOAL_ROLLBACK ? r->asked
+                                         : failed && !s->want_changed && s->strategy == HC_STRATEGY_ROLLBACK)
+        rc = hc_rec_find_rollback(r, err);
+    s->rollback_target = r->rollback_to > 0;
+    if (rc == HC_OK && r->spec.goal == HC_GOAL_PRESENT)
+        rc = hc_rec_observe_prepared(r, s, err);
+    bool settled = s->head == HC_HEAD_DEPLOYED && !s->want_changed && !r->asked &&
+                   (s->tests == HC_TESTS_OFF || s->tests == HC_TESTS_PASSED || s->ignore_test_failures);
+    if (rc == HC_OK && settled && r->spec.goal == HC_GOAL_PRESENT && r->spec.drift != HC_DRIFT_OFF && !r->fault) {
+        s->correct_drift = r->spec.drift == HC_DRIFT_CORRECT;
+        rc = hc_rec_observe_drift(r, s, err);
+    }
+    return rc;
+}

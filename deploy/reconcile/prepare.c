@@ -1,0 +1,123 @@
+/*
+ * What must be there before a revision can be rendered and recorded: the namespace, and the definitions of crds/.
+ */
+#include "deploy/reconcile/reconcile_impl.h"
+
+static bool begins_as_install(const struct hc_reconcile *r)
+{
+    return !r->has || r->head.status == HC_STATUS_UNINSTALLED || r->spec.must_not_exist;
+}
+
+static enum hc_rc make_namespace(struct hc_reconcile *r, struct hc_err *err)
+{
+    struct hc_val *ns = hc_map_new(r->step), *meta = hc_map_new(r->step);
+    struct hc_err said = HC_ERR_INIT;
+    hc_map_put_strz(r->step, ns, "apiVersion", "v1");
+    hc_map_put_strz(r->step, ns, "kind", "Namespace");
+    hc_map_put_str(r->step, meta, "name", r->spec.ns);
+    hc_map_put_str(r->step, hc_map_sub(r->step, meta, "labels"), "name", r->spec.ns);
+    hc_map_put(r->step, ns, HC_S("metadata"), meta);
+    enum hc_rc rc = hc_arena_check(r->step, err, "namespace");
+    if (rc != HC_OK)
+        return rc;
+    rc = hc_kube_create(r->spec.kube, r->step, ns, r->spec.manager, 0, NULL, &said);
+    if (rc == HC_OK || rc == HC_E_CONFLICT)
+        return HC_OK;
+    struct hc_ref ref = { .api_version = HC_S("v1"), .kind = HC_S("Namespace"), .name = r->spec.ns };
+    if (!(rc == HC_E_AGAIN) && hc_kube_get_metadata(r->spec.kube, r->step, &ref, &ns, NULL) == HC_OK)
+        return HC_OK; /* it is there, and making one is not ours to do */
+    return hc_err_copy(err, &said);
+}
+
+static enum hc_rc send_definitions(struct hc_reconcile *r, enum hc_crd_policy policy, struct hc_err *err)
+{
+    struct hc_crd_file *files = NULL;
+    size_t files_n = 0, n = 0;
+    struct hc_plan_object all[64];
+    enum hc_rc rc = r->spec.port.crds ? r->spec.port.crds(r->spec.port.ctx, r->step, &files, &files_n, err) : HC_OK;
+    for (size_t i = 0; rc == HC_OK && i < files_n; i++) {
+        struct hc_plan_object *some = NULL;
+        size_t some_n = 0;
+        rc = hc_plan_read(r->step, files[i].text, &some, &some_n, err);
+        if (rc != HC_OK)
+            return hc_wrap(err, "failed to install CRD %.*s", HC_P(files[i].name));
+        for (size_t j = 0; j < some_n; j++) {
+            if (n == HC_LEN(all))
+                return hc_fail(err, HC_E_LIMIT, "the chart brings more than %zu custom resource definitions",
+                               HC_LEN(all));
+            all[n++] = some[j];
+        }
+    }
+    if (rc != HC_OK)
+        return rc;
+    struct hc_kube_op *ops = HC_NEW_N(r->step, struct hc_kube_op, n + 1);
+    r->crds = HC_NEW_N(r->keep, struct hc_ref, n + 1);
+    r->crds_n = 0;
+    if (!ops || !r->crds)
+        return hc_arena_check(r->step, err, "custom resource definitions");
+    for (size_t i = 0; i < n; i++) {
+        ops[i] = (struct hc_kube_op){ .verb = policy == HC_CRDS_REPLACE ? HC_KUBE_VERB_APPLY : HC_KUBE_VERB_CREATE,
+                                      .object = all[i].object,
+                                      .flags = HC_KUBE_FORCE,
+                                      .err = HC_ERR_INIT };
+        ops[i].ref = (struct hc_ref){ .api_version = all[i].api_version, .kind = all[i].kind, .name = all[i].name };
+    }
+    if (n > 0)
+        hc_kube_batch(r->spec.kube, r->step, ops, n, r->spec.manager);
+    for (size_t i = 0; i < n; i++) {
+        if (ops[i].rc == HC_E_CONFLICT && policy == HC_CRDS_CREATE)
+            continue; /* it is there already: never touched */
+        if (ops[i].rc != HC_OK) {
+            hc_err_copy(err, &ops[i].err);
+            return hc_wrap(err, "failed to install CRD %.*s", HC_P(all[i].name));
+        }
+        r->crds[r->crds_n++] = (struct hc_ref){ .api_version = hc_arena_str(r->keep, all[i].api_version),
+                                                .kind = hc_arena_str(r->keep, all[i].kind),
+                                                .name = hc_arena_str(r->keep, all[i].name) };
+    }
+    return HC_OK;
+}
+
+enum hc_rc hc_rec_prepare(struct hc_reconcile *r, struct hc_err *err)
+{
+    bool install = begins_as_install(r);
+    enum hc_crd_policy policy = install ? r->spec.install.crds : r->spec.upgrade.crds;
+    enum hc_rc rc = install && r->spec.create_namespace ? make_namespace(r, err) : HC_OK;
+    r->crds_n = 0;
+    if (rc == HC_OK && policy != HC_CRDS_SKIP)
+        rc = send_definitions(r, policy, err);
+    if (rc != HC_OK)
+        return rc;
+    r->prepared = r->crds_n == 0;
+    r->preparing = !r->prepared;
+    r->prepare_until_ms = hc_rec_now(r) + 60000; /* as Helm waits */
+    return HC_OK;
+}
+
+enum hc_rc hc_rec_observe_prepared(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err)
+{
+    s->deadline_ms = r->prepare_until_ms;
+    if (!r->preparing) {
+        s->prepared = r->prepared;
+        return HC_OK;
+    }
+    for (size_t i = 0; i < r->crds_n; i++) {
+        struct hc_val *live = NULL;
+        enum hc_rc rc = hc_kube_get(r->spec.kube, r->step, &r->crds[i], &live, err);
+        if (rc != HC_OK)
+            return rc;
+        struct hc_readiness ready = hc_ready_of(r->step, live, 0, s->now_ms);
+        if (ready.status != HC_READY_CURRENT) {
+            s->preparing = true;
+            r->waiting_for = hc_arena_printf(r->step, "%.*s: %.*s", HC_P(hc_ref_str(r->step, &r->crds[i])),
+                                             HC_P(ready.message));
+            r->awaited = r->crds;
+            r->awaited_n = r->crds_n;
+            return HC_OK;
+        }
+    }
+    hc_kube_discovery_reset(r->spec.kube);
+    r->preparing = false;
+    r->prepared = s->prepared = true;
+    return HC_OK;
+}

@@ -1,0 +1,161 @@
+#pragma once
+/*
+ * deploy/reconcile/reconcile_impl.h - what the parts of the release engine share
+ */
+#include "deploy/plan/plan.h"
+#include "deploy/ready/ready.h"
+#include "deploy/reconcile/reconcile.h"
+
+/*
+ * How far an operation has come: a small JSON text in an annotation of the record's object. It is what a fresh process
+ * goes on from. Other programs drop it when they write the record; then the record is theirs.
+ */
+struct mark {
+    bool there;
+    enum hc_stage stage;
+    enum hc_action action;
+    int64_t since_ms; /* when the stage began; of a failed record: when it failed */
+    int64_t from;     /* revision that was current before: its objects that left are deleted; 0: none */
+    int64_t failures; /* of the desired state `digest` */
+    hc_str digest, why, maker;
+    hc_str note; /* the description the record gets at its end; absent: Helm's */
+    bool remediation;
+    /* hooks of the stage, in their order */
+    int64_t hooks_done; /* so many have succeeded */
+    bool hook_running;  /* the next is recorded as begun */
+    bool hook_over;     /* it is applied over an object that was there before */
+    bool hook_broken;   /* it failed */
+    hc_str hook_uid;    /* of its object */
+};
+void hc_mark_read(struct hc_arena *a, hc_str text, struct mark *out);
+hc_str hc_mark_write(struct hc_arena *a, const struct mark *m);
+
+struct object {
+    struct hc_plan_object plan;
+    struct hc_ref ref;
+    enum hc_ready ready;
+    bool settled; /* applied or seen ready, and of a kind that stays so */
+    bool gone;
+    hc_str message;
+};
+
+struct hc_reconcile {
+    struct hc_reconcile_spec spec;
+    struct hc_reconcile_memo memo;
+    struct hc_arena *keep; /* the head and what was read of it */
+    struct hc_arena *step; /* this step's answers */
+
+    bool read; /* the head below is what storage holds, as far as we know */
+    bool has;
+    struct hc_record head;
+    struct mark mark;
+
+    /* objects of the head's manifest, placed and owned; made when first needed */
+    bool planned;
+    struct object *objects;
+    size_t objects_n;
+    struct hc_plan_object *left; /* of the revision before, not in this one */
+    size_t left_n;
+    bool left_known;
+
+    /* what only this process remembers: each costs at most a repetition that changes nothing */
+    bool asked, begun, resumed_told;
+    bool prepared, preparing;
+    int64_t prepare_until_ms;
+    struct hc_ref *crds;
+    size_t crds_n;
+    bool applied, swept, drift_seen;
+    bool fault, refused;
+    struct hc_err fault_err, refused_err, last_failure;
+    bool dry_done;
+    int64_t failures;
+    int64_t rollback_to; /* target of a remediation, 0: not looked for, -1: none */
+    unsigned tries;      /* failed requests in a row */
+    struct hc_buf kept;  /* what an uninstall left, in Helm's words */
+
+    /* this step's observation of the hook whose turn it is */
+    struct hc_record_hook *hook;
+    struct hc_ref hook_ref;
+    struct hc_val *hook_live;
+    hc_str hook_message;
+    int64_t hook_deadline_ms;
+    struct hc_val *drifted; /* list of objects to apply */
+    hc_str drift_text;
+
+    struct hc_ref *awaited;
+    size_t awaited_n;
+    hc_str waiting_for;  /* one sentence */
+    struct hc_ref *refs; /* hc_reconcile_objects */
+};
+
+/* step.c */
+int64_t hc_rec_now(struct hc_reconcile *r);
+const struct hc_action_policy *hc_rec_policy(const struct hc_reconcile *r, enum hc_action action);
+void hc_rec_tell(struct hc_reconcile *r, struct hc_tell t);
+/* Stores the head with its mark; HC_E_CONFLICT: somebody wrote first, the head is read again. */
+enum hc_rc hc_rec_store(struct hc_reconcile *r, struct hc_err *err);
+/* Text that lives as long as the head. */
+hc_str hc_rec_text(struct hc_reconcile *r, const char *fmt, ...) HC_PRINTF(2, 3);
+
+/* observe.c: fills in what the state at hand needs, and nothing else. */
+enum hc_rc hc_rec_observe(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err);
+enum hc_rc hc_rec_read_head(struct hc_reconcile *r, struct hc_err *err);
+
+/* hooks.c */
+bool hc_rec_has_hooks(const struct hc_reconcile *r, enum hc_stage stage);
+enum hc_rc hc_rec_observe_hook(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err);
+enum hc_tests_seen hc_rec_tests(const struct hc_reconcile *r);
+enum hc_rc hc_rec_hook_clear(struct hc_reconcile *r, struct hc_err *err);
+enum hc_rc hc_rec_hook_intend(struct hc_reconcile *r, struct hc_err *err);
+enum hc_rc hc_rec_hook_create(struct hc_reconcile *r, struct hc_err *err);
+enum hc_rc hc_rec_hook_note(struct hc_reconcile *r, struct hc_err *err);
+enum hc_rc hc_rec_hook_finish(struct hc_reconcile *r, struct hc_err *err);
+enum hc_rc hc_rec_hook_sweep(struct hc_reconcile *r, struct hc_err *err);
+
+/* objects.c */
+/* Manifest text to objects with namespaces, owned by the release. */
+enum hc_rc hc_rec_plan(struct hc_reconcile *r, struct hc_arena *a, hc_str manifest, struct object **out,
+                       size_t *out_n, struct hc_err *err);
+/* The same of an older revision: what cannot be placed any more is left without a name. */
+enum hc_rc hc_rec_plan_before(struct hc_reconcile *r, struct hc_arena *a, hc_str manifest,
+                              struct hc_plan_object **out, size_t *out_n, struct hc_err *err);
+enum hc_rc hc_rec_plan_head(struct hc_reconcile *r, struct hc_err *err);
+enum hc_rc hc_rec_find_left(struct hc_reconcile *r, struct hc_err *err);
+enum hc_rc hc_rec_look(struct hc_reconcile *r, const struct hc_ref *ref, const struct hc_val **out,
+                       struct hc_err *err);
+/* Refuses objects that are not ours, before anything is written. */
+enum hc_rc hc_rec_check_owners(struct hc_reconcile *r, const struct object *objects, size_t n,
+                               const struct hc_plan_object *had, size_t had_n, const char *verb,
+                               struct hc_err *err);
+enum hc_rc hc_rec_apply(struct hc_reconcile *r, struct hc_err *err);
+enum hc_rc hc_rec_delete(struct hc_reconcile *r, struct hc_err *err);
+enum hc_rc hc_rec_cleanup(struct hc_reconcile *r, struct hc_err *err);
+enum hc_rc hc_rec_observe_objects(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err);
+/* The sentence for what is not ready, from pods and events. */
+hc_str hc_rec_cause(struct hc_reconcile *r);
+hc_str hc_rec_object_cause(struct hc_reconcile *r, const struct hc_val *live, const struct hc_readiness *readiness);
+
+/* prepare.c */
+enum hc_rc hc_rec_prepare(struct hc_reconcile *r, struct hc_err *err);
+enum hc_rc hc_rec_observe_prepared(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err);
+
+/* drift.c */
+enum hc_rc hc_rec_observe_drift(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err);
+enum hc_rc hc_rec_correct(struct hc_reconcile *r, struct hc_err *err);
+
+/* records.c: actions on records */
+enum hc_rc hc_rec_record(struct hc_reconcile *r, struct hc_err *err);
+enum hc_rc hc_rec_rollback(struct hc_reconcile *r, struct hc_err *err);
+enum hc_rc hc_rec_find_rollback(struct hc_reconcile *r, struct hc_err *err);
+enum hc_rc hc_rec_take_over(struct hc_reconcile *r, bool ours, struct hc_err *err);
+enum hc_rc hc_rec_stage(struct hc_reconcile *r, enum hc_stage stage, struct hc_err *err);
+enum hc_rc hc_rec_deployed(struct hc_reconcile *r, struct hc_err *err);
+enum hc_rc hc_rec_failed(struct hc_reconcile *r, const char *why, struct hc_err *err);
+enum hc_rc hc_rec_uninstall(struct hc_reconcile *r, struct hc_err *err);
+enum hc_rc hc_rec_break(struct hc_reconcile *r, const char *why, struct hc_err *err);
+enum hc_rc hc_rec_gone(struct hc_reconcile *r, struct hc_err *err);
+enum hc_rc hc_rec_tested(struct hc_reconcile *r, struct hc_err *err);
+int64_t hc_rec_failures(const struct hc_reconcile *r);
+/* Who makes a pending record: "host/pid/start". True: that process is alive on this very machine. */
+hc_str hc_rec_maker(struct hc_arena *a);
+bool hc_rec_maker_alive(hc_str maker, bool *out_here);

@@ -1,0 +1,550 @@
+/*
+ * Actions whose write is the record itself. Each sets the head and its mark and stores them in one request under the
+ * head's resourceVersion, so of two that decide at once one is told HC_E_CONFLICT and looks again.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "core/base/clock.h"
+#include "deploy/reconcile/reconcile_impl.h"
+
+hc_str hc_rec_text(struct hc_reconcile *r, const char *fmt, ...)
+{
+    char text[2048];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    return hc_arena_str(r->keep, hc_str_of(text));
+}
+
+enum hc_rc hc_rec_store(struct hc_reconcile *r, struct hc_err *err)
+{
+    r->head.mark = hc_mark_write(r->keep, &r->mark);
+    enum hc_rc rc = hc_storage_update(r->spec.storage, r->keep, &r->head, err);
+    if (rc == HC_E_NOTFOUND) { /* somebody deleted it under us: look again at what is there */
+        rc = HC_E_CONFLICT;
+        if (err)
+            err->code = rc;
+    }
+    return rc;
+}
+
+int64_t hc_rec_failures(const struct hc_reconcile *r)
+{
+    bool same = r->has && r->mark.there && hc_str_eq(r->mark.digest, r->spec.digest);
+    return HC_MAX(r->failures, same ? r->mark.failures : 0);
+}
+
+/* The new head: its arena is the instance's from now on. */
+static void adopt(struct hc_reconcile *r, struct hc_arena *a, const struct hc_record *rec, const struct mark *m)
+{
+    hc_arena_free(r->keep);
+    r->keep = a;
+    r->head = *rec;
+    r->mark = *m;
+    r->has = r->read = true;
+    r->planned = r->left_known = r->applied = r->swept = r->fault = false;
+    r->objects_n = r->left_n = 0;
+    r->asked = false;
+    r->begun = true;
+    r->prepared = r->preparing = false;
+    r->rollback_to = 0;
+    r->drift_seen = false;
+}
+
+static struct hc_val *labels_of(struct hc_arena *a, const struct hc_val *had, const struct hc_val *more)
+{
+    struct hc_val *out = hc_map_new(a);
+    for (size_t i = 0; i < hc_map_len(had); i++)
+        hc_map_put(a, out, hc_map_at(had, i)->key, hc_val_clone(a, hc_map_at(had, i)->val));
+    for (size_t i = 0; i < hc_map_len(more); i++) {
+        const struct hc_entry *e = hc_map_at(more, i);
+        if (hc_str_eqz(hc_get_str(e->val), "null"))
+            (void)hc_map_del(out, e->key);
+        else
+            hc_map_put(a, out, e->key, hc_val_clone(a, e->val));
+    }
+    return hc_map_len(out) > 0 ? out : NULL;
+}
+
+/* The revision whose objects are in the cluster: the newest deployed one, else the newest. */
+static int64_t current_of(const struct hc_brief *b, size_t n)
+{
+    for (size_t i = n; i-- > 0;)
+        if (b[i].status == HC_STATUS_DEPLOYED)
+            return b[i].revision;
+    return n > 0 ? b[n - 1].revision : 0;
+}
+
+static bool server_side(const struct hc_action_policy *p)
+{
+    return p->server_side != HC_SSA_OFF;
+}
+
+/* Stores a pending revision and makes it the head; takes `a`, also on failure. */
+static enum hc_rc store_new(struct hc_reconcile *r, struct hc_arena *a, struct hc_record *rec, struct mark *m,
+                            const struct hc_brief *briefs, size_t briefs_n, struct hc_err *err)
+{
+    enum hc_rc rc = HC_OK;
+    m->there = true;
+    m->stage = HC_STAGE_PRE;
+    m->since_ms = hc_rec_now(r);
+    m->digest = hc_arena_str(a, r->spec.digest);
+    m->maker = hc_rec_maker(a);
+    rec->mark = hc_mark_write(a, m);
+    if (r->spec.dry_run) {
+        rec->description = HC_S("Dry run complete");
+        adopt(r, a, rec, m);
+        r->dry_done = true;
+        return HC_OK;
+    }
+    if (r->spec.max_history > 0)
+        rc = hc_storage_retain(r->spec.storage, r->spec.name, briefs, briefs_n, r->spec.max_history - 1, err);
+    if (rc == HC_OK)
+        rc = hc_storage_create(r->spec.storage, a, rec, err);
+    if (rc != HC_OK) {
+        hc_arena_free(a);
+        return rc;
+    }
+    adopt(r, a, rec, m);
+    hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_RECORDED,
+                                     .action = m->action,
+                                     .record = &r->head,
+                                     .ok = true,
+                                     .remediation = m->remediation });
+    return HC_OK;
+}
+
+static enum hc_rc compose(struct hc_reconcile *r, struct hc_arena *a, const struct hc_brief *briefs,
+                          size_t briefs_n, struct hc_record *rec, struct mark *m, struct hc_err *err)
+{
+    bool install = !r->has || r->head.status == HC_STATUS_UNINSTALLED || r->spec.must_not_exist;
+    const struct hc_action_policy *p = install ? &r->spec.install : &r->spec.upgrade;
+    int64_t revision = briefs_n > 0 ? briefs[briefs_n - 1].revision + 1 : 1;
+    struct hc_desired want = { 0 };
+    struct hc_record current = { 0 };
+    struct hc_plan_object *had = NULL;
+    struct object *objects = NULL;
+    size_t had_n = 0, n = 0;
+    m->action = install ? HC_ACTION_INSTALL : HC_ACTION_UPGRADE;
+    m->from = install ? 0 : current_of(briefs, briefs_n);
+    m->failures = r->spec.one_shot ? 0 : hc_rec_failures(r);
+    enum hc_rc rc = HC_OK;
+    if (m->from > 0 && m->from == r->head.revision)
+        current = r->head;
+    else if (m->from > 0)
+        rc = hc_storage_get(r->spec.storage, r->step, r->spec.name, m->from, &current, err);
+    if (rc == HC_OK)
+        rc = r->spec.port.render(r->spec.port.ctx, a, revision, !install, m->from > 0 ? &current : NULL, &want,
+                                 err);
+    if (rc != HC_OK)
+        return rc;
+    m->note = want.description;
+    hc_str now = hc_record_time(a, hc_now_ns());
+    *rec = (struct hc_record){ .name = hc_arena_str(a, r->spec.name),
+                               .ns = hc_arena_str(a, r->spec.ns),
+                               .revision = revision,
+                               .status = install ? HC_STATUS_PENDING_INSTALL : HC_STATUS_PENDING_UPGRADE,
+                               .first_deployed = install ? now : hc_arena_str(a, current.first_deployed),
+                               .last_deployed = now,
+                               .description = install ? HC_S("Initial install underway")
+                                                      : HC_S("Preparing upgrade"),
+                               .notes = want.notes,
+                               .manifest = want.manifest,
+                               .hooks = want.hooks,
+                               .hooks_n = want.hooks_n,
+                               .chart = want.chart,
+                               .config = want.config,
+                               .labels = labels_of(a, install ? NULL : r->head.labels, want.labels),
+                               .apply_method = server_side(p) ? HC_S("ssa") : HC_S("csa") };
+    rc = hc_rec_plan(r, r->step, rec->manifest, &objects, &n, err);
+    if (rc != HC_OK)
+        return hc_wrap(err, "unable to build kubernetes objects from %s manifest",
+                       install ? "release" : "new release");
+    if (p->take_ownership)
+        return HC_OK;
+    if (m->from > 0)
+        rc = hc_rec_plan_before(r, r->step, current.manifest, &had, &had_n, err);
+    return rc == HC_OK ? hc_rec_check_owners(r, objects, n, had, had_n, install ? "install" : "update", err) : rc;
+}
+
+enum hc_rc hc_rec_record(struct hc_reconcile *r, struct hc_err *err)
+{
+    struct hc_brief *briefs = NULL;
+    size_t briefs_n = 0;
+    struct hc_record rec;
+    struct mark m = { 0 };
+    struct hc_arena *a = hc_arena_new(0);
+    if (!a)
+        return hc_fail_nomem(err);
+    enum hc_rc rc = hc_storage_briefs(r->spec.storage, r->step, r->spec.name, &briefs, &briefs_n, err);
+    if (rc == HC_OK)
+        rc = compose(r, a, briefs, briefs_n, &rec, &m, err);
+    if (rc != HC_OK) {
+        hc_arena_free(a);
+        return rc == HC_E_NOTFOUND || rc == HC_E_CONFLICT ? (err ? (err->code = HC_E_INPUT) : HC_E_INPUT) : rc;
+    }
+    return store_new(r, a, &rec, &m, briefs, briefs_n, err);
+}
+
+/* ---- rollback ---------------------------------------------------------------------------------------------- */
+
+enum hc_rc hc_rec_find_rollback(struct hc_reconcile *r, struct hc_err *err)
+{
+    struct hc_brief *b = NULL;
+    size_t n = 0;
+    int64_t wanted = 0;
+    if (r->rollback_to != 0)
+        return HC_OK;
+    if (r->spec.goal == HC_GOAL_ROLLBACK)
+        wanted = r->spec.rollback_to > 0 ? r->spec.rollback_to : r->head.revision - 1;
+    enum hc_rc rc = hc_storage_briefs(r->spec.storage, r->step, r->spec.name, &b, &n, err);
+    if (rc != HC_OK)
+        return rc;
+    int64_t deployed = 0, superseded = 0;
+    r->rollback_to = -1;
+    for (size_t i = 0; i < n; i++) {
+        if (wanted > 0 && b[i].revision == wanted)
+            r->rollback_to = wanted;
+        if (b[i].revision >= r->head.revision)
+            continue;
+        if (b[i].status == HC_STATUS_DEPLOYED)
+            deployed = b[i].revision;
+        if (b[i].status == HC_STATUS_SUPERSEDED)
+            superseded = b[i].revision;
+    }
+    if (r->spec.goal != HC_GOAL_ROLLBACK && (deployed > 0 || superseded > 0))
+        r->rollback_to = deployed > 0 ? deployed : superseded;
+    return HC_OK;
+}
+
+enum hc_rc hc_rec_rollback(struct hc_reconcile *r, struct hc_err *err)
+{
+    struct hc_brief *briefs = NULL;
+    size_t briefs_n = 0;
+    struct hc_record rec;
+    bool remediation = r->spec.goal != HC_GOAL_ROLLBACK;
+    struct mark m = { .action = HC_ACTION_ROLLBACK,
+                      .from = r->head.revision,
+                      .failures = remediation ? hc_rec_failures(r) : 0,
+                      .remediation = remediation };
+    struct hc_arena *a = hc_arena_new(0);
+    if (!a)
+        return hc_fail_nomem(err);
+    enum hc_rc rc = hc_storage_briefs(r->spec.storage, r->step, r->spec.name, &briefs, &briefs_n, err);
+    if (rc == HC_OK)
+        rc = hc_storage_get(r->spec.storage, a, r->spec.name, r->rollback_to, &rec, err);
+    if (rc != HC_OK) {
+        hc_arena_free(a);
+        return rc;
+    }
+    m.why = hc_arena_str(a, r->mark.why);
+    rec.rollback_revision = rec.revision;
+    rec.description = r->spec.goal == HC_GOAL_ROLLBACK && r->spec.description.n > 0
+                          ? hc_arena_str(a, r->spec.description)
+                          : hc_arena_printf(a, "Rollback to %" PRId64, rec.revision);
+    rec.revision = r->head.revision + 1;
+    rec.status = HC_STATUS_PENDING_ROLLBACK;
+    rec.first_deployed = hc_arena_str(a, r->head.first_deployed);
+    rec.last_deployed = hc_record_time(a, hc_now_ns());
+    rec.deleted = rec.storage_name = rec.resource_version = (hc_str){ NULL, 0 };
+    rec.apply_method = server_side(&r->spec.rollback) ? HC_S("ssa") : HC_S("csa");
+    return store_new(r, a, &rec, &m, briefs, briefs_n, err);
+}
+
+/* ---- the end of a pending revision ------------------------------------------------------------------------- */
+
+static void clear_hooks(struct mark *m)
+{
+    m->hooks_done = 0;
+    m->hook_running = m->hook_over = m->hook_broken = false;
+    m->hook_uid = (hc_str){ NULL, 0 };
+}
+
+enum hc_rc hc_rec_stage(struct hc_reconcile *r, enum hc_stage stage, struct hc_err *err)
+{
+    r->mark.there = true;
+    r->mark.stage = stage;
+    r->mark.since_ms = hc_rec_now(r);
+    r->mark.maker = hc_rec_maker(r->keep);
+    r->swept = false;
+    clear_hooks(&r->mark);
+    if (stage == HC_STAGE_TEST) {
+        r->asked = false;
+        r->begun = true;
+        r->mark.why = (hc_str){ NULL, 0 };
+    }
+    return hc_rec_store(r, err);
+}
+
+static enum hc_rc supersede(struct hc_reconcile *r, int64_t revision, struct hc_err *err)
+{
+    struct hc_record old;
+    if (revision <= 0 || revision == r->head.revision)
+        return HC_OK;
+    enum hc_rc rc = hc_storage_get(r->spec.storage, r->step, r->spec.name, revision, &old, err);
+    if (rc == HC_E_NOTFOUND || (rc == HC_OK && old.status != HC_STATUS_DEPLOYED))
+        return HC_OK;
+    if (rc != HC_OK)
+        return rc;
+    old.status = HC_STATUS_SUPERSEDED;
+    return hc_storage_update(r->spec.storage, r->step, &old, err);
+}
+
+static enum hc_rc supersede_all(struct hc_reconcile *r, struct hc_err *err)
+{
+    struct hc_brief *b = NULL;
+    size_t n = 0;
+    enum hc_rc rc = hc_storage_briefs(r->spec.storage, r->step, r->spec.name, &b, &n, err);
+    for (size_t i = 0; rc == HC_OK && i < n; i++)
+        if (b[i].status == HC_STATUS_DEPLOYED)
+            rc = supersede(r, b[i].revision, err);
+    return rc;
+}
+
+enum hc_rc hc_rec_deployed(struct hc_reconcile *r, struct hc_err *err)
+{
+    enum hc_rc rc = HC_OK;
+    if (r->mark.action == HC_ACTION_ROLLBACK)
+        rc = supersede_all(r, err);
+    else if (r->mark.action == HC_ACTION_UPGRADE)
+        rc = supersede(r, r->mark.from, err);
+    if (rc != HC_OK)
+        return rc;
+    r->head.status = HC_STATUS_DEPLOYED;
+    if (r->mark.note.n > 0)
+        r->head.description = r->mark.note;
+    else if (r->mark.action != HC_ACTION_ROLLBACK)
+        r->head.description = r->mark.action == HC_ACTION_INSTALL ? HC_S("Install complete")
+                                                                  : HC_S("Upgrade complete");
+    r->mark.stage = HC_STAGE_END;
+    r->mark.since_ms = hc_rec_now(r);
+    r->mark.maker = r->mark.note = (hc_str){ NULL, 0 };
+    clear_hooks(&r->mark);
+    rc = hc_rec_store(r, err);
+    if (rc == HC_OK)
+        hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_DEPLOYED,
+                                         .action = r->mark.action,
+                                         .record = &r->head,
+                                         .ok = true,
+                                         .remediation = r->mark.remediation,
+                                         .failures = hc_rec_failures(r) });
+    return rc;
+}
+
+static hc_str description_of(struct hc_reconcile *r, hc_str cause)
+{
+    bool hook = r->mark.hook_broken;
+    const char *when = r->mark.stage == HC_STAGE_POST ? "post" : "pre";
+    switch (r->mark.action) {
+    case HC_ACTION_INSTALL:
+        return hook ? hc_rec_text(r, "Release \"%.*s\" failed: failed %s-install: %.*s", HC_P(r->spec.name), when,
+                                  HC_P(cause))
+                    : hc_rec_text(r, "Release \"%.*s\" failed: %.*s", HC_P(r->spec.name), HC_P(cause));
+    case HC_ACTION_ROLLBACK:
+        return hc_rec_text(r, "Rollback \"%.*s\" failed: %.*s", HC_P(r->spec.name), HC_P(cause));
+    case HC_ACTION_UPGRADE:
+    case HC_ACTION_NONE:
+    case HC_ACTION_UNINSTALL:
+    case HC_ACTION_TEST:
+        break;
+    }
+    return hook ? hc_rec_text(r, "Upgrade \"%.*s\" failed: %s-upgrade hooks failed: %.*s", HC_P(r->spec.name), when,
+                              HC_P(cause))
+                : hc_rec_text(r, "Upgrade \"%.*s\" failed: %.*s", HC_P(r->spec.name), HC_P(cause));
+}
+
+/* The cause in one sentence, from what is known of it. */
+static hc_str cause_of(struct hc_reconcile *r, const char *why)
+{
+    if (r->fault)
+        return hc_str_of(r->fault_err.msg);
+    if (r->mark.hook_broken)
+        return r->mark.why;
+    if (r->mark.stage == HC_STAGE_WAIT && r->planned && r->head.status != HC_STATUS_UNINSTALLING)
+        return hc_arena_printf(r->step, "%s: %.*s", why, HC_P(hc_rec_cause(r)));
+    if (r->waiting_for.n > 0)
+        return hc_arena_printf(r->step, "%s: %.*s", why, HC_P(r->waiting_for));
+    return hc_str_of(why);
+}
+
+enum hc_rc hc_rec_failed(struct hc_reconcile *r, const char *why, struct hc_err *err)
+{
+    hc_str cause = cause_of(r, why);
+    enum hc_rc rc = HC_OK;
+    if (hc_rec_policy(r, r->mark.action)->cleanup_on_fail && r->mark.action != HC_ACTION_INSTALL)
+        rc = hc_rec_cleanup(r, err);
+    if (rc == HC_E_AGAIN)
+        return rc;
+    r->head.status = HC_STATUS_FAILED;
+    r->head.description = description_of(r, cause);
+    r->mark.why = hc_rec_text(r, "%.*s", HC_P(cause));
+    r->mark.stage = HC_STAGE_END;
+    r->mark.since_ms = hc_rec_now(r);
+    r->mark.maker = (hc_str){ NULL, 0 };
+    if (!r->mark.remediation)
+        r->mark.failures = hc_rec_failures(r) + 1;
+    clear_hooks(&r->mark);
+    hc_fail(&r->last_failure, HC_E_INPUT, "%.*s", HC_P(r->mark.why));
+    rc = hc_rec_store(r, err);
+    if (rc != HC_OK)
+        return rc;
+    r->fault = false;
+    r->failures = HC_MAX(r->failures, r->mark.failures);
+    hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_FAILED,
+                                     .action = r->mark.action,
+                                     .record = &r->head,
+                                     .remediation = r->mark.remediation,
+                                     .failures = r->mark.failures,
+                                     .message = r->mark.why });
+    return HC_OK;
+}
+
+enum hc_rc hc_rec_take_over(struct hc_reconcile *r, bool ours, struct hc_err *err)
+{
+    const char *was = hc_status_name(r->head.status);
+    r->head.description = ours ? hc_rec_text(r, "Superseded in state '%s': something else is wanted by now", was)
+                               : hc_rec_text(r, "Release unlocked from stale '%s' state", was);
+    r->head.status = HC_STATUS_FAILED;
+    r->mark = (struct mark){ .there = true, .stage = HC_STAGE_END, .since_ms = hc_rec_now(r) };
+    r->mark.action = r->head.revision == 1 ? HC_ACTION_INSTALL : HC_ACTION_UPGRADE;
+    r->mark.why = r->head.description;
+    enum hc_rc rc = hc_rec_store(r, err);
+    if (rc == HC_OK)
+        hc_rec_tell(r, (struct hc_tell){ .what = ours ? HC_TOLD_SUPERSEDED : HC_TOLD_TAKEN_OVER,
+                                         .record = &r->head,
+                                         .message = r->head.description });
+    return rc;
+}
+
+enum hc_rc hc_rec_tested(struct hc_reconcile *r, struct hc_err *err)
+{
+    bool ok = !r->mark.hook_broken && !r->fault;
+    hc_str why = ok ? HC_S("") : cause_of(r, "a test failed");
+    r->mark.stage = HC_STAGE_END;
+    r->mark.since_ms = hc_rec_now(r);
+    r->mark.maker = (hc_str){ NULL, 0 };
+    r->mark.why = hc_rec_text(r, "%.*s", HC_P(why));
+    if (!ok && r->spec.goal == HC_GOAL_PRESENT)
+        r->mark.failures = hc_rec_failures(r) + 1;
+    clear_hooks(&r->mark);
+    if (!ok)
+        hc_fail(&r->last_failure, HC_E_INPUT, "%.*s", HC_P(r->mark.why));
+    enum hc_rc rc = hc_rec_store(r, err);
+    if (rc != HC_OK)
+        return rc;
+    r->failures = HC_MAX(r->failures, r->mark.failures);
+    hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_TESTED,
+                                     .action = HC_ACTION_TEST,
+                                     .record = &r->head,
+                                     .ok = ok,
+                                     .failures = r->mark.failures,
+                                     .message = r->mark.why });
+    return HC_OK;
+}
+
+/* ---- uninstall --------------------------------------------------------------------------------------------- */
+
+enum hc_rc hc_rec_uninstall(struct hc_reconcile *r, struct hc_err *err)
+{
+    bool remediation = r->spec.goal != HC_GOAL_ABSENT;
+    struct mark m = { .there = true,
+                      .stage = HC_STAGE_PRE,
+                      .action = HC_ACTION_UNINSTALL,
+                      .since_ms = hc_rec_now(r),
+                      .failures = remediation ? hc_rec_failures(r) : 0,
+                      .digest = hc_arena_str(r->keep, r->spec.digest),
+                      .maker = hc_rec_maker(r->keep),
+                      .why = r->mark.why,
+                      .remediation = remediation };
+    r->head.status = HC_STATUS_UNINSTALLING;
+    r->head.deleted = hc_record_time(r->keep, hc_now_ns());
+    r->head.description = HC_S("Deletion in progress (or silently failed)");
+    r->mark = m;
+    r->applied = r->swept = r->fault = false;
+    r->memo.applied_revision = 0;
+    for (size_t i = 0; i < r->objects_n; i++)
+        r->objects[i].gone = false;
+    enum hc_rc rc = hc_rec_store(r, err);
+    if (rc == HC_OK) {
+        r->asked = false;
+        r->begun = true;
+        hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_RECORDED,
+                                         .action = HC_ACTION_UNINSTALL,
+                                         .record = &r->head,
+                                         .ok = true,
+                                         .remediation = remediation });
+    }
+    return rc;
+}
+
+enum hc_rc hc_rec_break(struct hc_reconcile *r, const char *why, struct hc_err *err)
+{
+    r->mark.why = hc_rec_text(r, "%.*s", HC_P(cause_of(r, why)));
+    r->mark.stage = HC_STAGE_BROKEN;
+    r->mark.since_ms = hc_rec_now(r);
+    r->mark.maker = (hc_str){ NULL, 0 };
+    clear_hooks(&r->mark);
+    hc_fail(&r->last_failure, HC_E_INPUT, "%.*s", HC_P(r->mark.why));
+    enum hc_rc rc = hc_rec_store(r, err);
+    if (rc != HC_OK)
+        return rc;
+    r->fault = false;
+    hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_UNINSTALL_FAILED,
+                                     .action = HC_ACTION_UNINSTALL,
+                                     .record = &r->head,
+                                     .remediation = r->mark.remediation,
+                                     .message = r->mark.why });
+    return HC_OK;
+}
+
+static enum hc_rc purge(struct hc_reconcile *r, struct hc_err *err)
+{
+    struct hc_brief *b = NULL;
+    size_t n = 0;
+    enum hc_rc rc = hc_storage_briefs(r->spec.storage, r->step, r->spec.name, &b, &n, err);
+    for (size_t i = 0; rc == HC_OK && i < n; i++) /* the newest last: it says how far we are */
+        rc = hc_storage_delete(r->spec.storage, r->spec.name, b[i].revision, err);
+    return rc;
+}
+
+enum hc_rc hc_rec_gone(struct hc_reconcile *r, struct hc_err *err)
+{
+    bool remediation = r->mark.remediation;
+    enum hc_rc rc;
+    r->failures = hc_rec_failures(r);
+    if (r->mark.why.n > 0)
+        hc_fail(&r->last_failure, HC_E_INPUT, "%.*s", HC_P(r->mark.why));
+    if (r->spec.keep_history && r->head.status != HC_STATUS_UNINSTALLED) {
+        rc = supersede_all(r, err);
+        if (rc != HC_OK)
+            return rc;
+        r->head.status = HC_STATUS_UNINSTALLED;
+        r->head.description = r->spec.description.n > 0 && r->spec.goal == HC_GOAL_ABSENT
+                                  ? r->spec.description
+                                  : HC_S("Uninstallation complete");
+        r->mark.stage = HC_STAGE_END;
+        r->mark.maker = (hc_str){ NULL, 0 };
+        rc = hc_rec_store(r, err);
+        if (rc != HC_OK)
+            return rc;
+    } else {
+        rc = purge(r, err);
+        if (rc != HC_OK)
+            return rc;
+        r->head.status = HC_STATUS_UNINSTALLED;
+        r->has = false;
+        r->memo.revision = 0;
+    }
+    hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_UNINSTALLED,
+                                     .action = HC_ACTION_UNINSTALL,
+                                     .record = &r->head,
+                                     .ok = true,
+                                     .remediation = remediation,
+                                     .failures = r->failures,
+                                     .message = hc_buf_str(&r->kept) });
+    if (!r->has)
+        r->mark = (struct mark){ .stage = HC_STAGE_END };
+    return HC_OK;
+}
