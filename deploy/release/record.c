@@ -145,6 +145,10 @@ enum hc_rc hc_record_json(const struct hc_record *r, struct hc_buf *out, struct 
     text(&info, "status", hc_str_of(hc_status_name(r->status)));
     number(&info, "rollback_revision", r->rollback_revision);
     text(&info, "notes", r->notes);
+    if (hc_map_len(r->resources) > 0) {
+        key(&info, "resources");
+        hc_json_write(out, r->resources, HC_JSON_HTML | HC_JSON_SORT);
+    }
     close_object(&info);
     if (hc_is_map(r->chart)) {
         key(&w, "chart");

@@ -46,6 +46,7 @@ struct hc_record {
     hc_str apply_method;       /* "ssa", "csa" or absent (Helm 3) */
     int64_t rollback_revision; /* what a rollback went back to (Helm 4.3); 0: none */
     struct hc_val *labels;     /* user labels, map or NULL */
+    struct hc_val *resources;  /* info.resources: live objects by "v1/ConfigMap", only in what `status` prints */
     struct hc_val *extra;      /* unknown top-level fields, kept over a round trip */
     /* storage */
     hc_str storage_name, resource_version; /* of the object it was read from; absent: never stored */

@@ -1,0 +1,179 @@
+/*
+ * helmctl install and helmctl upgrade.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "helmctl/cli/cli.h"
+#include "helmctl/cli/release.h"
+
+struct options {
+    struct hc_chart_source source;
+    struct hc_values_flags values;
+    struct hc_action_flags action;
+    bool generate_name, install, reset_values, reuse_values, reset_then_reuse_values;
+    const char *name_template;
+};
+
+static int fail_as(const char *what, const struct hc_err *err)
+{
+    return hc_cli_error("%s FAILED: %s", what, err->msg);
+}
+
+static int run_install(struct hc_cli_release *r, const struct options *o, bool or_upgrade)
+{
+    struct hc_err err = HC_ERR_INIT;
+    struct hc_record record = { 0 };
+    struct hc_reconcile_spec spec;
+    hc_cli_release_spec(r, &o->action, &spec);
+    spec.must_not_exist = true;
+    if (or_upgrade)
+        spec.install.replace = true; /* what was uninstalled and kept in history is installed anew */
+    enum hc_rc rc = hc_cli_check_name(r->name, &err);
+    if (rc == HC_OK)
+        rc = hc_cli_release_run(r, &spec, &record, &err);
+    if (rc != HC_OK && o->action.on_failure && record.name.n == 0 && err.code == HC_E_INPUT &&
+        spec.dry_run == false && strstr(err.msg, "release name check failed") == NULL &&
+        strstr(err.msg, "unable to") == NULL)
+        return hc_cli_error(
+            "%srelease %.*s failed, and has been uninstalled due to rollback-on-failure being set: %s",
+            or_upgrade ? "" : "INSTALLATION FAILED: ", HC_P(r->name), err.msg);
+    if (rc != HC_OK)
+        return or_upgrade ? hc_cli_fail(&err) : fail_as("INSTALLATION", &err);
+    const struct hc_cli_status status = { .debug = r->globals->debug,
+                                          .hide_notes = o->action.hide_notes,
+                                          .hide_secret = o->action.hide_secret };
+    return hc_cli_print_release(r->a, &record, o->action.output, &status);
+}
+
+static int run_upgrade(struct hc_cli_release *r, const struct options *o)
+{
+    struct hc_err err = HC_ERR_INIT;
+    struct hc_record record = { 0 };
+    struct hc_reconcile_spec spec;
+    hc_cli_release_spec(r, &o->action, &spec);
+    spec.must_exist = true;
+    spec.create_namespace = false;
+    r->reset_values = o->reset_values;
+    r->reuse_values = o->reuse_values;
+    r->reset_then_reuse_values = o->reset_then_reuse_values;
+    enum hc_rc rc = hc_cli_check_name(r->name, &err);
+    if (rc == HC_OK)
+        rc = hc_cli_release_run(r, &spec, &record, &err);
+    if (rc != HC_OK && record.rollback_revision > 0 && record.status == HC_STATUS_DEPLOYED && o->action.on_failure)
+        return hc_cli_error("UPGRADE FAILED: release %.*s failed, and has been rolled back due to "
+                            "rollback-on-failure being set: %s",
+                            HC_P(r->name), err.msg);
+    if (rc != HC_OK)
+        return fail_as("UPGRADE", &err);
+    if (strcmp(o->action.output, "table") == 0 && !spec.dry_run)
+        printf("Release \"%.*s\" has been upgraded. Happy Helming!\n", HC_P(r->name));
+    const struct hc_cli_status status = { .debug = r->globals->debug,
+                                          .hide_notes = o->action.hide_notes,
+                                          .hide_secret = o->action.hide_secret };
+    return hc_cli_print_release(r->a, &record, o->action.output, &status);
+}
+
+static enum hc_rc open_all(struct hc_cli_release *r, struct hc_arena *a, const struct hc_cli *cli,
+                           struct options *o, const char *chart, struct hc_err *err)
+{
+    o->source.ref = chart;
+    o->source.globals = &cli->globals;
+    enum hc_rc rc = hc_action_flags_check(a, &o->action, &r->labels, err);
+    if (rc == HC_OK)
+        rc = hc_cli_release_open(r, a, &cli->globals, err);
+    return rc == HC_OK ? hc_cli_release_load(r, &o->source, &o->values, err) : rc;
+}
+
+int hc_cmd_install(int argc, char **argv)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct options o = { 0 };
+    hc_action_flags_init(&o.action);
+    const struct hc_flag flags[] = {
+        HC_VALUES_FLAGS(o.values),
+        HC_ACTION_FLAGS(o.action),
+        HC_APPLY_FLAGS(o.action),
+        HC_RENDERED_FLAGS(o.action),
+        { "replace", 0, HC_FLAG_BOOL, &o.action.replace, "use the name of an uninstalled or failed release again" },
+        { "generate-name", 'g', HC_FLAG_BOOL, &o.generate_name, "make up a name from the chart's" },
+        { "name-template", 0, HC_FLAG_STR, &o.name_template, NULL },
+        HC_CHART_SOURCE_FLAGS(o.source),
+    };
+    struct hc_cli cli = { .use = "install [NAME] CHART [flags]",
+                          .about = "Installs a chart as a release.\n\n"
+                                   "  helmctl install web ./chart -n shop --create-namespace -f production.yaml\n"
+                                   "  helmctl install web ./chart --wait --timeout 2m --rollback-on-failure\n"
+                                   "  helmctl install web ./chart --dry-run=server\n\n"
+                                   "Interrupted (Ctrl-C, power cut), the same command goes on where it was.",
+                          .flags = flags,
+                          .flags_n = HC_LEN(flags),
+                          .min_args = 1,
+                          .max_args = 2 };
+    int code = hc_cli_parse(a, &cli, argc, argv);
+    if (code >= 0)
+        return code;
+    if (cli.args_n == 2 && o.generate_name)
+        return hc_cli_error("INSTALLATION FAILED: cannot set --generate-name and also specify a name");
+    if (cli.args_n == 1 && !o.generate_name)
+        return hc_cli_error("INSTALLATION FAILED: must either provide a name or specify --generate-name");
+    HC_AUTO(hc_cli_release) struct hc_cli_release r = { 0 };
+    struct hc_err err = HC_ERR_INIT;
+    if (open_all(&r, a, &cli, &o, cli.args[cli.args_n - 1], &err) != HC_OK)
+        return fail_as("INSTALLATION", &err);
+    r.name = o.generate_name ? hc_arena_printf(a, "%.*s-%" PRId64, HC_P(r.chart->name), hc_now_ms() / 1000)
+                             : hc_str_of(cli.args[0]);
+    return run_install(&r, &o, false);
+}
+
+int hc_cmd_upgrade(int argc, char **argv)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct options o = { 0 };
+    hc_action_flags_init(&o.action);
+    const struct hc_flag flags[] = {
+        HC_VALUES_FLAGS(o.values),
+        HC_ACTION_FLAGS(o.action),
+        HC_APPLY_FLAGS(o.action),
+        HC_RENDERED_FLAGS(o.action),
+        { "install", 'i', HC_FLAG_BOOL, &o.install, "install when there is no such release" },
+        { "reset-values", 0, HC_FLAG_BOOL, &o.reset_values, "only the chart's values and those given now" },
+        { "reuse-values", 0, HC_FLAG_BOOL, &o.reuse_values, "the last revision's values, those given now on top" },
+        { "reset-then-reuse-values", 0, HC_FLAG_BOOL, &o.reset_then_reuse_values,
+          "the new chart's values, the last revision's given ones, those given now" },
+        { "history-max", 0, HC_FLAG_INT, &o.action.history_max, "keep this many revisions; 0: all" },
+        { "cleanup-on-fail", 0, HC_FLAG_BOOL, &o.action.cleanup_on_fail, "delete what a failed upgrade brought" },
+        HC_CHART_SOURCE_FLAGS(o.source),
+    };
+    struct hc_cli cli = { .use = "upgrade RELEASE CHART [flags]",
+                          .about = "Upgrades a release to another chart or other values.\n\n"
+                                   "  helmctl upgrade web ./chart -f production.yaml --wait\n"
+                                   "  helmctl upgrade --install web ./chart --rollback-on-failure\n\n"
+                                   "Interrupted (Ctrl-C, power cut), the same command goes on where it was.",
+                          .flags = flags,
+                          .flags_n = HC_LEN(flags),
+                          .min_args = 2,
+                          .max_args = 2 };
+    int code = hc_cli_parse(a, &cli, argc, argv);
+    if (code >= 0)
+        return code;
+    HC_AUTO(hc_cli_release) struct hc_cli_release r = { 0 };
+    struct hc_err err = HC_ERR_INIT;
+    r.name = hc_str_of(cli.args[0]);
+    if (open_all(&r, a, &cli, &o, cli.args[1], &err) != HC_OK)
+        return hc_cli_fail(&err);
+    if (o.install) {
+        struct hc_record last = { 0 };
+        enum hc_rc rc = hc_storage_last(r.storage, a, r.name, 0, &last, &err);
+        bool ours = rc == HC_OK && last.status == HC_STATUS_PENDING_INSTALL && last.revision == 1;
+        if (rc == HC_E_NOTFOUND || (rc == HC_OK && last.status == HC_STATUS_UNINSTALLED) || ours) {
+            if (strcmp(o.action.output, "table") == 0)
+                printf("Release \"%.*s\" does not exist. Installing it now.\n", HC_P(r.name));
+            return run_install(&r, &o, true);
+        }
+        if (rc != HC_OK)
+            return hc_cli_fail(&err);
+    }
+    return run_upgrade(&r, &o);
+}

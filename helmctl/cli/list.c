@@ -1,0 +1,440 @@
+/*
+ * helmctl list, history, status, and get manifest|values|hooks|notes|metadata|all of a release.
+ */
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "deploy/plan/plan.h"
+#include "helmctl/cli/cli.h"
+#include "helmctl/cli/release.h"
+
+static hc_str number(struct hc_arena *a, int64_t i)
+{
+    return hc_arena_printf(a, "%" PRId64, i);
+}
+
+/* ---- list -------------------------------------------------------------------------------------------------- */
+
+struct list {
+    bool quiet, no_headers, by_date, reverse, all_namespaces, all;
+    bool uninstalled, superseded, uninstalling, deployed, failed, pending;
+    int64_t max, offset;
+    const char *filter, *selector, *output, *time_format;
+};
+
+static bool state_wanted(const struct list *l, enum hc_status s)
+{
+    bool any = l->uninstalled || l->superseded || l->uninstalling || l->deployed || l->failed || l->pending;
+    if (!any) /* Helm 4 shows every release but those that are gone */
+        return l->all || s != HC_STATUS_UNINSTALLED;
+    switch (s) {
+    case HC_STATUS_DEPLOYED:
+        return l->deployed;
+    case HC_STATUS_UNINSTALLED:
+        return l->uninstalled;
+    case HC_STATUS_SUPERSEDED:
+        return l->superseded;
+    case HC_STATUS_FAILED:
+        return l->failed;
+    case HC_STATUS_UNINSTALLING:
+        return l->uninstalling;
+    case HC_STATUS_PENDING_INSTALL:
+    case HC_STATUS_PENDING_UPGRADE:
+    case HC_STATUS_PENDING_ROLLBACK:
+        return l->pending;
+    case HC_STATUS_UNKNOWN:
+        break;
+    }
+    return false;
+}
+
+static int by_name(const void *x, const void *y)
+{
+    const struct hc_record *a = x, *b = y;
+    int c = hc_str_cmp(a->name, b->name);
+    return c != 0 ? c : hc_str_cmp(a->ns, b->ns);
+}
+static int by_date(const void *x, const void *y)
+{
+    int64_t a = hc_time_parse_ms(((const struct hc_record *)x)->last_deployed);
+    int64_t b = hc_time_parse_ms(((const struct hc_record *)y)->last_deployed);
+    return a < b ? -1 : a > b;
+}
+
+static int print_list(struct hc_arena *a, const struct list *l, const struct hc_record *r, size_t n)
+{
+    if (l->quiet && strcmp(l->output, "table") == 0) {
+        for (size_t i = 0; i < n; i++)
+            printf("%.*s\n", HC_P(r[i].name));
+        return 0;
+    }
+    struct hc_val *all = hc_list_new(a);
+    hc_str *cells = HC_NEW_N(a, hc_str, (n + 1) * 7);
+    static const char *const heads[] = { "NAME",   "NAMESPACE", "REVISION",   "UPDATED",
+                                         "STATUS", "CHART",     "APP VERSION" };
+    static const char *const keys[] = {
+        "name", "namespace", "revision", "updated", "status", "chart", "app_version"
+    };
+    size_t row = 0;
+    for (size_t x = 0; cells && !l->no_headers && x < 7; x++)
+        cells[x] = hc_str_of(heads[x]);
+    row = l->no_headers ? 0 : 1;
+    for (size_t i = 0; cells && i < n; i++, row++) {
+        const hc_str fields[] = { r[i].name,
+                                  r[i].ns,
+                                  number(a, r[i].revision),
+                                  hc_cli_time_string(a, r[i].last_deployed),
+                                  hc_str_of(hc_status_name(r[i].status)),
+                                  hc_cli_chart_label(a, &r[i]),
+                                  hc_cli_app_version(&r[i]) };
+        struct hc_val *e = hc_map_new(a);
+        for (size_t x = 0; x < 7; x++) {
+            cells[row * 7 + x] = fields[x];
+            hc_map_put_str(a, e, keys[x], fields[x]);
+        }
+        hc_list_add(a, all, l->quiet ? hc_str_val(a, r[i].name) : e);
+    }
+    if (strcmp(l->output, "table") != 0)
+        return hc_cli_print_value(all, l->output);
+    if (cells)
+        hc_cli_print_table(cells, 7, row);
+    return 0;
+}
+
+int hc_cmd_list(int argc, char **argv)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct list l = { .max = 256, .output = "table" };
+    const struct hc_flag flags[] = {
+        { "short", 'q', HC_FLAG_BOOL, &l.quiet, "names only" },
+        { "no-headers", 0, HC_FLAG_BOOL, &l.no_headers, "leave out the header" },
+        { "time-format", 0, HC_FLAG_STR, &l.time_format, NULL },
+        { "date", 'd', HC_FLAG_BOOL, &l.by_date, "sort by date" },
+        { "reverse", 'r', HC_FLAG_BOOL, &l.reverse, "reverse the order" },
+        { "all", 'a', HC_FLAG_BOOL, &l.all, "releases of all states" },
+        { "uninstalled", 0, HC_FLAG_BOOL, &l.uninstalled, "those uninstalled with --keep-history" },
+        { "superseded", 0, HC_FLAG_BOOL, &l.superseded, "superseded ones" },
+        { "uninstalling", 0, HC_FLAG_BOOL, &l.uninstalling, "those being uninstalled" },
+        { "deployed", 0, HC_FLAG_BOOL, &l.deployed, "deployed ones" },
+        { "failed", 0, HC_FLAG_BOOL, &l.failed, "failed ones" },
+        { "pending", 0, HC_FLAG_BOOL, &l.pending, "pending ones" },
+        { "all-namespaces", 'A', HC_FLAG_BOOL, &l.all_namespaces, "of all namespaces" },
+        { "max", 'm', HC_FLAG_INT, &l.max, "at most so many; 0: all" },
+        { "offset", 0, HC_FLAG_INT, &l.offset, "leave out so many at the start" },
+        { "filter", 'f', HC_FLAG_STR, &l.filter, "names that match this regular expression" },
+        { "selector", 'l', HC_FLAG_STR, &l.selector, "records with these labels" },
+        { "output", 'o', HC_FLAG_STR, &l.output, "print as table, json or yaml" },
+    };
+    struct hc_cli cli = { .use = "list [flags]",
+                          .about = "Lists releases.\n\n  helmctl list -A\n  helmctl list --failed -o json",
+                          .flags = flags,
+                          .flags_n = HC_LEN(flags) };
+    int code = hc_cli_parse(a, &cli, argc, argv);
+    if (code >= 0)
+        return code;
+    HC_AUTO(hc_cli_release) struct hc_cli_release r = { 0 };
+    struct hc_err err = HC_ERR_INIT;
+    struct hc_record *all = NULL;
+    size_t n = 0, kept = 0;
+    regex_t re;
+    if (hc_cli_check_output(l.output, &err) != HC_OK || hc_cli_release_open(&r, a, &cli.globals, &err) != HC_OK ||
+        hc_storage_list(r.storage, a, (hc_str){ NULL, 0 }, hc_str_of(l.selector), l.all_namespaces, &all, &n,
+                        &err) != HC_OK)
+        return hc_cli_fail(&err);
+    if (l.filter && regcomp(&re, l.filter, REG_EXTENDED | REG_NOSUB) != 0)
+        return hc_cli_error("the filter \"%s\" is no regular expression", l.filter);
+    for (size_t i = 0; i < n; i++) {
+        bool newest = i + 1 == n || !hc_str_eq(all[i].name, all[i + 1].name) ||
+                      !hc_str_eq(all[i].ns, all[i + 1].ns);
+        bool shown = (newest || l.superseded) && state_wanted(&l, all[i].status);
+        char *name = hc_arena_strz(a, all[i].name);
+        if (shown && (!l.filter || (name && regexec(&re, name, 0, NULL, 0) == 0)))
+            all[kept++] = all[i];
+    }
+    if (l.filter)
+        regfree(&re);
+    qsort(all, kept, sizeof(*all), l.by_date ? by_date : by_name);
+    for (size_t i = 0; l.reverse && i < kept / 2; i++) {
+        struct hc_record t = all[i];
+        all[i] = all[kept - 1 - i];
+        all[kept - 1 - i] = t;
+    }
+    size_t from = HC_MIN(kept, (size_t)HC_MAX(l.offset, 0));
+    size_t count = l.max > 0 ? HC_MIN(kept - from, (size_t)l.max) : kept - from;
+    return print_list(a, &l, all + from, count);
+}
+
+/* ---- history ----------------------------------------------------------------------------------------------- */
+
+int hc_cmd_history(int argc, char **argv)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    int64_t max = 256;
+    bool rollback = false;
+    const char *output = "table";
+    const struct hc_flag flags[] = {
+        { "max", 0, HC_FLAG_INT, &max, "at most so many revisions" },
+        { "show-rollback-revision", 0, HC_FLAG_BOOL, &rollback, "what a rollback went back to, as a column" },
+        { "output", 'o', HC_FLAG_STR, &output, "print as table, json or yaml" },
+    };
+    struct hc_cli cli = { .use = "history RELEASE [flags]",
+                          .about = "Lists the revisions of a release.",
+                          .flags = flags,
+                          .flags_n = HC_LEN(flags),
+                          .min_args = 1,
+                          .max_args = 1 };
+    int code = hc_cli_parse(a, &cli, argc, argv);
+    if (code >= 0)
+        return code;
+    HC_AUTO(hc_cli_release) struct hc_cli_release r = { 0 };
+    struct hc_err err = HC_ERR_INIT;
+    struct hc_record *all = NULL;
+    size_t n = 0, row = 1;
+    if (hc_cli_check_output(output, &err) != HC_OK || hc_cli_release_open(&r, a, &cli.globals, &err) != HC_OK ||
+        hc_storage_list(r.storage, a, hc_str_of(cli.args[0]), (hc_str){ NULL, 0 }, false, &all, &n, &err) != HC_OK)
+        return hc_cli_fail(&err);
+    if (n == 0)
+        return hc_cli_error("release: not found");
+    size_t from = max >= 0 && n > (size_t)max ? n - (size_t)max : 0, columns = rollback ? 7 : 6;
+    static const char *const heads[] = { "REVISION",    "UPDATED",  "STATUS",     "CHART",
+                                         "APP VERSION", "ROLLBACK", "DESCRIPTION" };
+    hc_str *cells = HC_NEW_N(a, hc_str, (n + 1) * columns);
+    struct hc_val *list = hc_list_new(a);
+    for (size_t x = 0, c = 0; cells && x < 7; x++)
+        if (x != 5 || rollback)
+            cells[c++] = hc_str_of(heads[x]);
+    for (size_t i = from; cells && i < n; i++, row++) {
+        const struct hc_record *h = &all[i];
+        const hc_str fields[] = { number(a, h->revision),
+                                  hc_cli_time_ansic(a, h->last_deployed),
+                                  hc_str_of(hc_status_name(h->status)),
+                                  hc_cli_chart_label(a, h),
+                                  hc_cli_app_version(h),
+                                  h->rollback_revision > 0 ? number(a, h->rollback_revision) : HC_S(""),
+                                  h->description.p ? h->description : HC_S("") };
+        struct hc_val *e = hc_map_new(a);
+        for (size_t x = 0, c = 0; x < 7; x++)
+            if (x != 5 || rollback)
+                cells[row * columns + c++] = fields[x];
+        hc_map_put_int(a, e, "revision", h->revision);
+        if (h->last_deployed.n > 0)
+            hc_map_put_str(a, e, "updated", h->last_deployed);
+        hc_map_put_str(a, e, "status", fields[2]);
+        hc_map_put_str(a, e, "chart", fields[3]);
+        hc_map_put_str(a, e, "app_version", fields[4]);
+        if (h->rollback_revision > 0)
+            hc_map_put_int(a, e, "rollback_revision", h->rollback_revision);
+        hc_map_put_str(a, e, "description", fields[6]);
+        hc_list_add(a, list, e);
+    }
+    if (strcmp(output, "table") != 0)
+        return hc_cli_print_value(list, output);
+    if (cells)
+        hc_cli_print_table(cells, columns, row);
+    return 0;
+}
+
+/* ---- one release ------------------------------------------------------------------------------------------- */
+
+static enum hc_rc read_one(struct hc_cli_release *r, struct hc_arena *a, const struct hc_globals *g,
+                           const char *name, int64_t revision, struct hc_record *out, struct hc_err *err)
+{
+    r->name = hc_str_of(name);
+    enum hc_rc rc = hc_cli_release_open(r, a, g, err);
+    if (rc != HC_OK)
+        return rc;
+    rc = revision > 0 ? hc_storage_get(r->storage, a, r->name, revision, out, err)
+                      : hc_storage_last(r->storage, a, r->name, 0, out, err);
+    return rc == HC_E_NOTFOUND ? hc_fail(err, rc, "release: not found") : rc;
+}
+
+/* The live objects, by "v1/ConfigMap", as Helm puts them into info.resources. */
+static struct hc_val *resources(struct hc_cli_release *r, struct hc_arena *a, const struct hc_record *rec)
+{
+    struct hc_plan_object *plan = NULL;
+    struct hc_val *out = hc_map_new(a);
+    size_t n = 0;
+    if (hc_plan_read(a, rec->manifest, &plan, &n, NULL) != HC_OK)
+        return out;
+    for (size_t i = 0; i < n; i++) {
+        struct hc_kube_resource kind;
+        struct hc_val *live = NULL;
+        if (hc_kube_resource_of(r->cluster.kube, plan[i].api_version, plan[i].kind, &kind, NULL) != HC_OK)
+            continue;
+        struct hc_ref ref = { plan[i].api_version, plan[i].kind, plan[i].ns.n > 0 ? plan[i].ns : rec->ns,
+                              plan[i].name };
+        if (!kind.namespaced)
+            ref.ns = (hc_str){ NULL, 0 };
+        if (hc_kube_get(r->cluster.kube, a, &ref, &live, NULL) != HC_OK)
+            continue;
+        hc_str key = hc_arena_printf(a, "%.*s/%.*s", HC_P(plan[i].api_version), HC_P(plan[i].kind));
+        struct hc_val *list = hc_map_get(out, key);
+        if (!list) {
+            list = hc_list_new(a);
+            hc_map_put(a, out, key, list);
+        }
+        hc_list_add(a, list, live);
+    }
+    return out;
+}
+
+int hc_cmd_status(int argc, char **argv)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    int64_t revision = 0;
+    const char *output = "table";
+    const struct hc_flag flags[] = {
+        { "revision", 0, HC_FLAG_INT, &revision, "of this revision instead of the newest" },
+        { "output", 'o', HC_FLAG_STR, &output, "print as table, json or yaml" },
+    };
+    struct hc_cli cli = { .use = "status RELEASE [flags]",
+                          .about = "Shows the state of a release, its objects and its tests.",
+                          .flags = flags,
+                          .flags_n = HC_LEN(flags),
+                          .min_args = 1,
+                          .max_args = 1 };
+    int code = hc_cli_parse(a, &cli, argc, argv);
+    if (code >= 0)
+        return code;
+    HC_AUTO(hc_cli_release) struct hc_cli_release r = { 0 };
+    struct hc_err err = HC_ERR_INIT;
+    struct hc_record rec = { 0 };
+    const struct hc_cli_status how = { 0 };
+    if (hc_cli_check_output(output, &err) != HC_OK ||
+        read_one(&r, a, &cli.globals, cli.args[0], revision, &rec, &err) != HC_OK)
+        return hc_cli_fail(&err);
+    rec.chart = NULL;
+    rec.resources = resources(&r, a, &rec);
+    return hc_cli_print_release(a, &rec, output, &how);
+}
+
+static hc_str pairs(struct hc_arena *a, const struct hc_val *map)
+{
+    struct hc_buf b;
+    hc_buf_init(&b, 0);
+    for (size_t i = 0; i < hc_map_len(map); i++)
+        hc_buf_printf(&b, "%s%.*s=%.*s", i > 0 ? "," : "", HC_P(hc_map_at(map, i)->key),
+                      HC_P(hc_get_str(hc_map_at(map, i)->val)));
+    hc_str s = hc_buf_to_arena(&b, a);
+    hc_buf_done(&b);
+    return s;
+}
+
+static struct hc_val *all_labels(struct hc_arena *a, const struct hc_record *r)
+{
+    static const char *const order[] = { "createdAt", "modifiedAt", "name", "owner", "status", "version" };
+    const hc_str vals[] = { r->created_at > 0 ? number(a, r->created_at) : (hc_str){ NULL, 0 },
+                            r->modified_at > 0 ? number(a, r->modified_at) : (hc_str){ NULL, 0 },
+                            r->name,
+                            HC_S("owner"),
+                            hc_str_of(hc_status_name(r->status)),
+                            number(a, r->revision) };
+    struct hc_val *out = hc_map_new(a);
+    size_t user = 0, sys = 0;
+    while (user < hc_map_len(r->labels) || sys < HC_LEN(order)) { /* both are merged in bytewise order */
+        const struct hc_entry *e = hc_map_at(r->labels, user);
+        if (sys < HC_LEN(order) && (!e || hc_str_cmp(hc_str_of(order[sys]), e->key) < 0)) {
+            if (vals[sys].p)
+                hc_map_put_str(a, out, order[sys], strcmp(order[sys], "owner") == 0 ? HC_S("helm") : vals[sys]);
+            sys++;
+        } else {
+            hc_map_put(a, out, e->key, e->val);
+            user++;
+        }
+    }
+    return out;
+}
+
+static int print_metadata(struct hc_arena *a, const struct hc_record *r, const char *output)
+{
+    const struct hc_val *m = hc_map_getz(r->chart, "metadata"), *deps = hc_map_getz(m, "dependencies");
+    const struct hc_val *annotations = hc_map_getz(m, "annotations"), *labels = all_labels(a, r);
+    hc_str deployed = hc_time_rfc3339(a, hc_time_parse_ms(r->last_deployed));
+    const char *method = hc_str_eqz(r->apply_method, "ssa") ? "server-side apply" : "client-side apply (defaulted)";
+    if (hc_str_eqz(r->apply_method, "csa"))
+        method = "client-side apply";
+    if (strcmp(output, "table") == 0) {
+        printf("NAME: %.*s\nCHART: %.*s\nVERSION: %.*s\nAPP_VERSION: %.*s\nANNOTATIONS: %.*s\nLABELS: %.*s\n"
+               "DEPENDENCIES: ",
+               HC_P(r->name), HC_P(hc_get_str(hc_map_getz(m, "name"))), HC_P(hc_get_str(hc_map_getz(m, "version"))),
+               HC_P(hc_cli_app_version(r)), HC_P(pairs(a, annotations)), HC_P(pairs(a, labels)));
+        for (size_t i = 0; i < hc_list_len(deps); i++)
+            printf("%s%.*s", i > 0 ? "," : "", HC_P(hc_get_str(hc_map_getz(hc_list_at(deps, i), "name"))));
+        printf("\nNAMESPACE: %.*s\nREVISION: %" PRId64 "\nSTATUS: %s\nDEPLOYED_AT: %.*s\nAPPLY_METHOD: %s\n",
+               HC_P(r->ns), r->revision, hc_status_name(r->status), HC_P(deployed), method);
+        return 0;
+    }
+    struct hc_val *v = hc_map_new(a);
+    hc_map_put_str(a, v, "name", r->name);
+    hc_map_put_str(a, v, "chart", hc_get_str(hc_map_getz(m, "name")));
+    hc_map_put_str(a, v, "version", hc_get_str(hc_map_getz(m, "version")));
+    hc_map_put_str(a, v, "appVersion", hc_cli_app_version(r));
+    if (hc_map_len(annotations) > 0)
+        hc_map_put(a, v, HC_S("annotations"), (struct hc_val *)annotations);
+    hc_map_put(a, v, HC_S("labels"), (struct hc_val *)labels);
+    if (hc_list_len(deps) > 0)
+        hc_map_put(a, v, HC_S("dependencies"), (struct hc_val *)deps);
+    hc_map_put_str(a, v, "namespace", r->ns);
+    hc_map_put_int(a, v, "revision", r->revision);
+    hc_map_put_strz(a, v, "status", hc_status_name(r->status));
+    hc_map_put_str(a, v, "deployedAt", deployed);
+    if (r->apply_method.n > 0)
+        hc_map_put_str(a, v, "applyMethod", r->apply_method);
+    return hc_cli_print_value(v, output);
+}
+
+int hc_cmd_get_release(int argc, char **argv)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    const char *what = argc > 1 ? argv[1] : "";
+    int64_t revision = 0;
+    bool all = false;
+    const char *output = "table", *template_text = NULL;
+    const struct hc_flag flags[] = {
+        { "revision", 0, HC_FLAG_INT, &revision, "of this revision instead of the newest" },
+        { "all", 'a', HC_FLAG_BOOL, &all, "values: the chart's defaults, too" },
+        { "output", 'o', HC_FLAG_STR, &output, "values, metadata: print as table, json or yaml" },
+        { "template", 0, HC_FLAG_STR, &template_text, NULL },
+    };
+    struct hc_cli cli = { .use = "get manifest|values|hooks|notes|metadata|all RELEASE [flags]",
+                          .about = "Shows a part of a release, as it is recorded.",
+                          .flags = flags,
+                          .flags_n = HC_LEN(flags),
+                          .min_args = 2,
+                          .max_args = 2 };
+    int code = hc_cli_parse(a, &cli, argc, argv);
+    if (code >= 0)
+        return code;
+    HC_AUTO(hc_cli_release) struct hc_cli_release r = { 0 };
+    struct hc_err err = HC_ERR_INIT;
+    struct hc_record rec = { 0 };
+    what = cli.args[0];
+    if (hc_cli_check_output(output, &err) != HC_OK ||
+        read_one(&r, a, &cli.globals, cli.args[1], revision, &rec, &err) != HC_OK)
+        return hc_cli_fail(&err);
+    if (strcmp(what, "manifest") == 0) {
+        printf("%.*s\n", HC_P(rec.manifest));
+    } else if (strcmp(what, "notes") == 0) {
+        if (rec.notes.n > 0)
+            printf("NOTES:\n%.*s\n", HC_P(rec.notes));
+    } else if (strcmp(what, "hooks") == 0) {
+        for (size_t i = 0; i < rec.hooks_n; i++)
+            printf("---\n# Source: %.*s\n%.*s\n", HC_P(rec.hooks[i].path), HC_P(rec.hooks[i].manifest));
+    } else if (strcmp(what, "metadata") == 0) {
+        return print_metadata(a, &rec, output);
+    } else if (strcmp(what, "values") == 0) {
+        const struct hc_val *v = all ? hc_cli_computed_values(a, &rec) : rec.config;
+        if (strcmp(output, "table") == 0)
+            printf("%s VALUES:\n", all ? "COMPUTED" : "USER-SUPPLIED");
+        if (!v && strcmp(output, "table") != 0)
+            v = hc_null_val(a);
+        return hc_cli_print_value(v ? v : hc_null_val(a), strcmp(output, "table") == 0 ? "yaml" : output);
+    } else {
+        const struct hc_cli_status how = { .metadata = true, .debug = true };
+        return hc_cli_print_release(a, &rec, "table", &how);
+    }
+    return 0;
+}

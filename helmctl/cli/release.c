@@ -1,0 +1,445 @@
+/*
+ * From flags to a wish, through the engine, with progress. The chart is rendered when the engine asks for a revision.
+ */
+#include "helmctl/cli/release.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/digest.h"
+#include "core/base/fs.h"
+#include "core/base/limits.h"
+#include "core/value/json.h"
+#include "core/value/merge.h"
+#include "deploy/compose/compose.h"
+#include "templating/overlay/overlay.h"
+#include "templating/render/render.h"
+
+#include <fcntl.h>
+
+/* ---- opening ----------------------------------------------------------------------------------------------- */
+
+static enum hc_rc preload(struct hc_cli_release *r, struct hc_err *err)
+{
+    const char *files = getenv("HELM_MEMORY_DRIVER_DATA");
+    hc_str rest = hc_str_of(files), file, body;
+    enum hc_rc rc = HC_OK;
+    while (rc == HC_OK && files && hc_str_split(&rest, ':', &file)) {
+        rc = hc_read_file(r->a, AT_FDCWD, hc_arena_strz(r->a, file), HC_MAX_BUF, &body, err);
+        if (rc == HC_OK)
+            rc = hc_storage_preload(r->storage, body, err);
+    }
+    return rc;
+}
+
+enum hc_rc hc_cli_release_open(struct hc_cli_release *r, struct hc_arena *a, const struct hc_globals *g,
+                               struct hc_err *err)
+{
+    const char *driver = getenv("HELM_DRIVER");
+    r->a = a;
+    r->globals = g;
+    r->lines = g->debug || isatty(STDERR_FILENO);
+    enum hc_rc rc = hc_cli_connect(g, &r->cluster, err);
+    if (rc != HC_OK)
+        return rc;
+    r->ns = r->cluster.ns;
+    if (!driver || !*driver || strcmp(driver, "secret") == 0 || strcmp(driver, "secrets") == 0)
+        r->storage = hc_storage_secrets(r->cluster.kube, r->ns);
+    else if (strcmp(driver, "configmap") == 0 || strcmp(driver, "configmaps") == 0)
+        r->storage = hc_storage_configmaps(r->cluster.kube, r->ns);
+    else if (strcmp(driver, "memory") == 0)
+        r->storage = hc_storage_memory();
+    else
+        return hc_fail(err, HC_E_INPUT, "unknown driver \"%s\" in HELM_DRIVER: use secret, configmap or memory",
+                       driver);
+    if (!r->storage)
+        return hc_fail_nomem(err);
+    return driver && strcmp(driver, "memory") == 0 ? preload(r, err) : HC_OK;
+}
+
+void hc_cli_release_close(struct hc_cli_release *r)
+{
+    hc_storage_free(r->storage);
+    hc_chart_unref(r->chart);
+    if (r->cluster.kube)
+        hc_cli_disconnect(&r->cluster);
+    *r = (struct hc_cli_release){ 0 };
+}
+
+enum hc_rc hc_cli_check_name(hc_str name, struct hc_err *err)
+{
+    bool good = name.n > 0 && name.n <= HC_MAX_RELEASE_NAME, alnum_before = false;
+    for (size_t i = 0; good && i < name.n; i++) {
+        char c = name.p[i];
+        bool alnum = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+        bool dash_inside = c == '-' && i > 0 && i + 1 < name.n && name.p[i - 1] != '.' && name.p[i + 1] != '.';
+        bool dot_inside = c == '.' && alnum_before && i + 1 < name.n;
+        good = alnum || dash_inside || dot_inside;
+        alnum_before = alnum;
+    }
+    return good ? HC_OK
+                : hc_fail(err, HC_E_INPUT,
+                          "release name is invalid: %.*s: lower case letters, digits, '-' and '.', at most %d",
+                          HC_P(name), HC_MAX_RELEASE_NAME);
+}
+
+/* ---- flags ------------------------------------------------------------------------------------------------- */
+
+void hc_action_flags_init(struct hc_action_flags *f)
+{
+    const char *max = getenv("HELM_MAX_HISTORY");
+    *f = (struct hc_action_flags){ .timeout_ms = 300000,
+                                   .history_max = 10,
+                                   .wait = "hookOnly",
+                                   .server_side = "auto",
+                                   .dry_run = "none",
+                                   .output = "table",
+                                   .cascade = "background" };
+    if (max)
+        (void)hc_str_to_i64(hc_str_of(max), &f->history_max);
+}
+
+static bool one_of(const char *s, const char *words)
+{
+    hc_str rest = hc_str_of(words), word;
+    while (hc_str_split(&rest, ' ', &word))
+        if (hc_str_eqz(word, s))
+            return true;
+    return false;
+}
+
+enum hc_rc hc_cli_check_output(const char *output, struct hc_err *err)
+{
+    return one_of(output, "table json yaml") ? HC_OK : hc_fail(err, HC_E_INPUT, "invalid format type");
+}
+
+enum hc_rc hc_action_flags_check(struct hc_arena *a, const struct hc_action_flags *f, struct hc_val **out_labels,
+                                 struct hc_err *err)
+{
+    if (!one_of(f->wait, "watcher legacy hookOnly true false"))
+        return hc_fail(err, HC_E_INPUT, "invalid wait input \"%s\". Valid inputs are watcher, hookOnly, and legacy",
+                       f->wait);
+    if (!one_of(f->server_side, "true false auto"))
+        return hc_fail(err, HC_E_INPUT, "invalid/unknown release server-side apply method: %s", f->server_side);
+    if (!one_of(f->dry_run, "none client server unset true false"))
+        return hc_fail(err, HC_E_INPUT,
+                       "invalid dry-run value (\"%s\"). Must be \"none\", \"server\", or \"client\"", f->dry_run);
+    if (!one_of(f->cascade, "background foreground orphan"))
+        return hc_fail(err, HC_E_INPUT,
+                       "invalid cascade value (%s). Must be \"background\", \"foreground\", or \"orphan\"",
+                       f->cascade);
+    if (f->force_replace && f->force_conflicts)
+        return hc_fail(
+            err, HC_E_INPUT,
+            "if any flags in the group [force-replace force-conflicts] are set none of the others can be; "
+            "[force-conflicts force-replace] were all set");
+    if (f->force_replace || strcmp(f->server_side, "false") == 0)
+        return hc_fail(err, HC_E_INPUT, "%s is not supported: objects are sent by server-side apply",
+                       f->force_replace ? "--force-replace" : "--server-side=false");
+    if (f->hide_secret && one_of(f->dry_run, "none false"))
+        return hc_fail(err, HC_E_INPUT, "hiding Kubernetes secrets requires a dry-run mode");
+    struct hc_val *labels = f->labels.n > 0 ? hc_map_new(a) : NULL;
+    for (size_t i = 0; i < f->labels.n; i++) {
+        hc_str pair = hc_str_of(f->labels.items[i]);
+        size_t eq = hc_str_find(pair, '=');
+        if (eq == SIZE_MAX)
+            return hc_fail(err, HC_E_INPUT, "%s must be formatted as key=value", f->labels.items[i]);
+        hc_map_put(a, labels, hc_str_sub(pair, 0, eq), hc_str_val(a, hc_str_sub(pair, eq + 1, pair.n)));
+    }
+    if (out_labels)
+        *out_labels = labels;
+    return hc_cli_check_output(f->output, err);
+}
+
+void hc_cli_release_spec(struct hc_cli_release *r, const struct hc_action_flags *f, struct hc_reconcile_spec *out)
+{
+    struct hc_action_policy p = { .timeout_ms = f->timeout_ms,
+                                  .disable_hooks = f->no_hooks,
+                                  .wait = HC_WAIT_NONE,
+                                  .wait_for_jobs = f->wait_for_jobs,
+                                  .cleanup_on_fail = f->cleanup_on_fail,
+                                  .force_replace = f->force_replace,
+                                  .force_conflicts = f->force_conflicts,
+                                  .take_ownership = f->take_ownership,
+                                  .skip_validation = f->no_validation,
+                                  .replace = f->replace,
+                                  .crds = f->skip_crds ? HC_CRDS_SKIP : HC_CRDS_CREATE,
+                                  .remediate_last = f->on_failure };
+    if (one_of(f->wait, "watcher true") || (f->on_failure && one_of(f->wait, "hookOnly false")))
+        p.wait = HC_WAIT_WATCHER;
+    else if (strcmp(f->wait, "legacy") == 0)
+        p.wait = HC_WAIT_LEGACY;
+    *out = (struct hc_reconcile_spec){ .kube = r->cluster.kube,
+                                       .storage = r->storage,
+                                       .manager = "helm",
+                                       .name = r->name,
+                                       .ns = r->ns,
+                                       .one_shot = true,
+                                       .dry_run = !one_of(f->dry_run, "none false"),
+                                       .create_namespace = f->create_namespace,
+                                       .max_history = f->history_max,
+                                       .description = hc_str_of(f->description),
+                                       .install = p,
+                                       .upgrade = p,
+                                       .rollback = p,
+                                       .uninstall = p,
+                                       .test = p };
+    out->upgrade.crds = HC_CRDS_SKIP; /* Helm never touches CRDs on upgrade */
+    out->propagation = strcmp(f->cascade, "foreground") == 0 ? "Foreground"
+                       : strcmp(f->cascade, "orphan") == 0   ? "Orphan"
+                                                             : NULL;
+    r->description = f->description;
+    r->sub_notes = f->sub_notes;
+    r->skip_schema = f->skip_schema;
+}
+
+enum hc_rc hc_cli_release_load(struct hc_cli_release *r, const struct hc_chart_source *source,
+                               const struct hc_values_flags *values, struct hc_err *err)
+{
+    enum hc_rc rc = hc_cli_values(r->a, values, NULL, &r->values, err);
+    if (rc == HC_OK)
+        rc = hc_cli_load_chart(source, &r->chart, err);
+    if (rc != HC_OK)
+        return rc;
+    const struct hc_chart *c = r->chart;
+    if (c->type.n > 0 && !hc_str_eqz(c->type, "application"))
+        return hc_fail(err, HC_E_INPUT, "%.*s charts are not installable", HC_P(c->type));
+    if (c->deprecated)
+        fputs("level=WARN msg=\"this chart is deprecated\"\n", stderr);
+    return c->deps_n > 0 ? hc_overlay_check_deps(c, false, err) : HC_OK;
+}
+
+/* ---- the desired state ------------------------------------------------------------------------------------- */
+
+static enum hc_rc lookup(void *ctx, struct hc_arena *a, hc_str api_version, hc_str kind, hc_str ns, hc_str name,
+                         struct hc_val **out, struct hc_err *err)
+{
+    struct hc_cli_release *r = ctx;
+    struct hc_ref ref = { .api_version = api_version, .kind = kind, .ns = ns, .name = name };
+    const struct hc_kube_list what = { .api_version = api_version, .kind = kind, .ns = ns };
+    struct hc_val *items = NULL;
+    *out = NULL;
+    if (name.n > 0) {
+        enum hc_rc rc = hc_kube_get(r->cluster.kube, a, &ref, out, err);
+        return rc == HC_E_NOTFOUND ? HC_OK : rc;
+    }
+    enum hc_rc rc = hc_kube_list(r->cluster.kube, a, &what, &items, NULL, err);
+    if (rc == HC_E_NOTFOUND)
+        return HC_OK;
+    if (rc != HC_OK)
+        return rc;
+    struct hc_val *list = hc_map_new(a);
+    hc_map_put_str(a, list, "apiVersion", api_version);
+    hc_map_put(a, list, HC_S("kind"), hc_printf_val(a, "%.*sList", HC_P(kind)));
+    hc_map_put(a, list, HC_S("items"), items);
+    *out = list;
+    return HC_OK;
+}
+
+/* Helm's rules for the values of an upgrade (--reset-values, --reuse-values, --reset-then-reuse-values). */
+static const struct hc_val *values_of(struct hc_cli_release *r, struct hc_arena *a,
+                                      const struct hc_record *previous, const struct hc_val **out_defaults)
+{
+    const struct hc_val *given = r->values;
+    if (!previous || r->reset_values)
+        return given;
+    if (r->reuse_values) {
+        *out_defaults = hc_val_overlay(a, hc_map_getz(previous->chart, "values"), previous->config);
+        return hc_val_overlay(a, previous->config, given);
+    }
+    if (r->reset_then_reuse_values)
+        return hc_val_overlay(a, previous->config, given);
+    return hc_map_len(given) == 0 && hc_map_len(previous->config) > 0 ? previous->config : given;
+}
+
+static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool is_upgrade,
+                         const struct hc_record *previous, struct hc_desired *out, struct hc_err *err)
+{
+    struct hc_cli_release *r = ctx;
+    struct hc_capabilities capabilities = { 0 };
+    const struct hc_door door = { .ctx = r, .lookup = lookup };
+    const struct hc_val *defaults = NULL, *values = values_of(r, a, previous, &defaults);
+    struct hc_chart chart = *r->chart;
+    struct hc_render_output rendered = { 0 };
+    hc_str *versions = NULL;
+    enum hc_rc rc = hc_kube_version(r->cluster.kube, a, &capabilities.kube_version, err);
+    if (rc == HC_OK)
+        rc = hc_kube_api_versions(r->cluster.kube, a, &versions, &capabilities.api_versions_n, err);
+    if (rc != HC_OK)
+        return rc;
+    capabilities.api_versions = versions;
+    if (defaults)
+        chart.values = (struct hc_val *)defaults;
+    const struct hc_render_input in = { .chart = defaults ? &chart : r->chart,
+                                        .values = values,
+                                        .release_name = r->name,
+                                        .release_namespace = r->ns,
+                                        .revision = (int)revision,
+                                        .is_upgrade = is_upgrade,
+                                        .capabilities = &capabilities,
+                                        .door = &door,
+                                        .skip_schema = r->skip_schema,
+                                        .sub_notes = r->sub_notes };
+    rc = hc_render(a, &in, &rendered, err);
+    for (size_t i = 0; i < rendered.warnings_n; i++)
+        fprintf(stderr, "%.*s\n", HC_P(rendered.warnings[i]));
+    if (rc != HC_OK)
+        return rc;
+    out->chart = hc_compose_chart(a, in.chart);
+    out->config = hc_val_clone(a, values);
+    out->manifest = hc_documents_manifest(a, &rendered.docs);
+    out->notes = rendered.docs.notes;
+    out->hooks = hc_compose_hooks(a, &rendered.docs, &out->hooks_n);
+    out->labels = r->labels;
+    out->description = hc_str_of(r->description);
+    return hc_arena_check(a, err, "render");
+}
+
+static enum hc_rc crds_of(const struct hc_chart *chart, struct hc_arena *a, struct hc_crd_file *out, size_t max,
+                          size_t *n)
+{
+    for (size_t i = 0; i < chart->crds_n && *n < max; i++)
+        out[(*n)++] = (struct hc_crd_file){ chart->crds[i].name, chart->crds[i].body };
+    for (size_t i = 0; i < chart->subs_n; i++)
+        crds_of(chart->subs[i], a, out, max, n);
+    return HC_OK;
+}
+
+static enum hc_rc crds(void *ctx, struct hc_arena *a, struct hc_crd_file **out, size_t *out_n, struct hc_err *err)
+{
+    struct hc_cli_release *r = ctx;
+    const size_t max = 1024;
+    *out = HC_NEW_N(a, struct hc_crd_file, max);
+    *out_n = 0;
+    if (!*out)
+        return hc_arena_check(a, err, "crds");
+    return crds_of(r->chart, a, *out, max, out_n);
+}
+
+/* A pending revision we find is the same wish when chart and values are: then it is gone on with. */
+static bool same(void *ctx, const struct hc_record *head)
+{
+    (void)ctx;
+    (void)head;
+    return false;
+}
+
+/* ---- running ----------------------------------------------------------------------------------------------- */
+
+static volatile int cancelled;
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    cancelled = 1;
+}
+
+static void tell(void *ctx, const struct hc_tell *t)
+{
+    struct hc_cli_release *r = ctx;
+    static const char *const changes[] = { "unchanged", "created", "configured", "deleted", "kept" };
+    if (!r->lines)
+        return;
+    hc_str object = hc_ref_str(r->a, &t->ref);
+    switch (t->what) {
+    case HC_TOLD_RECORDED:
+        fprintf(stderr, "%s of %.*s: revision %" PRId64 "\n", hc_action_name(t->action), HC_P(r->name),
+                t->record->revision);
+        break;
+    case HC_TOLD_RESUMED:
+        fprintf(stderr, "going on with revision %" PRId64 ", which was left %s\n", t->record->revision,
+                hc_status_name(t->record->status));
+        break;
+    case HC_TOLD_HOOK:
+        if (hc_str_eqz(t->hook->phase, "Running"))
+            fprintf(stderr, "  hook %.*s: %.*s began\n", HC_P(t->message), HC_P(object));
+        else
+            fprintf(stderr, "  hook %.*s: %s\n", HC_P(object), t->ok ? "succeeded" : "failed");
+        break;
+    case HC_TOLD_OBJECT:
+        fprintf(stderr, "  %.*s %s\n", HC_P(object), changes[t->change]);
+        break;
+    case HC_TOLD_WAITING:
+        fprintf(stderr, "  %.*s: %.*s\n", HC_P(object), HC_P(t->message));
+        break;
+    case HC_TOLD_READY:
+        fprintf(stderr, "  %.*s is ready\n", HC_P(object));
+        break;
+    case HC_TOLD_TAKEN_OVER:
+    case HC_TOLD_SUPERSEDED:
+    case HC_TOLD_FAILED:
+    case HC_TOLD_UNINSTALL_FAILED:
+        fprintf(stderr, "  %.*s\n", HC_P(t->message));
+        break;
+    case HC_TOLD_DEPLOYED:
+    case HC_TOLD_TESTED:
+    case HC_TOLD_DRIFTED:
+    case HC_TOLD_CORRECTED:
+    case HC_TOLD_UNINSTALLED:
+        break;
+    }
+}
+
+/* What was left behind goes to stdout, as Helm prints it. */
+static void tell_all(void *ctx, const struct hc_tell *t)
+{
+    if (t->what == HC_TOLD_UNINSTALLED && t->message.n > 0 && !t->remediation)
+        printf("%.*s\n", HC_P(t->message));
+    tell(ctx, t);
+}
+
+static void digest(struct hc_cli_release *r, struct hc_reconcile_spec *s)
+{
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    if (r->chart) {
+        char hex[HC_SHA256_HEX + 1];
+        hc_json_write(&b, r->values, HC_JSON_SORT);
+        hc_buf_put(&b, r->chart->digest);
+        hc_buf_printf(&b, "%.*s-%.*s", HC_P(r->chart->name), HC_P(r->chart->version));
+        hc_sha256_of(hc_buf_str(&b), hex);
+        s->digest = hc_arena_printf(r->a, "cli:%s", hex);
+    }
+}
+
+static void copy_record(struct hc_arena *a, const struct hc_record *from, struct hc_record *out)
+{
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    *out = (struct hc_record){ 0 };
+    if (hc_record_json(from, &b, NULL) == HC_OK)
+        (void)hc_record_of_json(a, hc_buf_to_arena(&b, a), out, NULL);
+    out->labels = hc_val_clone(a, from->labels);
+}
+
+enum hc_rc hc_cli_release_run(struct hc_cli_release *r, const struct hc_reconcile_spec *spec,
+                              struct hc_record *out_record, struct hc_err *err)
+{
+    struct hc_reconcile_spec s = *spec;
+    struct hc_reconcile *engine = NULL;
+    struct hc_step step;
+    struct sigaction sa = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+    s.port = (struct hc_reconcile_port){ .ctx = r, .render = render, .crds = crds, .same = same, .tell = tell_all };
+    digest(r, &s);
+    enum hc_rc rc = hc_reconcile_new(&s, NULL, &engine, err);
+    if (rc != HC_OK)
+        return rc;
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    hc_reconcile_drive(engine, &cancelled, &step);
+    if (out_record && hc_reconcile_head(engine))
+        copy_record(r->a, hc_reconcile_head(engine), out_record);
+    hc_reconcile_free(engine);
+    if (cancelled && step.verdict != HC_DONE) {
+        printf("Release %.*s has been cancelled.\n", HC_P(r->name));
+        return hc_fail(err, HC_E_AGAIN,
+                       "interrupted; revision %" PRId64 " stays as it is, and the same command goes on with it",
+                       step.revision);
+    }
+    if (step.verdict == HC_DONE)
+        return HC_OK;
+    return hc_fail(err, step.rc != HC_OK ? step.rc : HC_E_INPUT, "%s", step.why);
+}

@@ -1,0 +1,110 @@
+#pragma once
+/*
+ * helmctl/cli/release.h - what the verbs on releases share: storage, the engine's wish from flags, printing
+ */
+#include "deploy/reconcile/reconcile.h"
+#include "helmctl/cli/chartref.h"
+#include "helmctl/cli/connect.h"
+
+/* One command at work. Zeroed, then hc_cli_release_open. */
+struct hc_cli_release {
+    struct hc_arena *a;
+    const struct hc_globals *globals;
+    struct hc_cli_cluster cluster;
+    struct hc_storage *storage;
+    hc_str name, ns;
+    const char *verb; /* "INSTALLATION", "UPGRADE" in error texts; NULL: none */
+    bool lines;       /* progress on stderr */
+
+    /* the desired state */
+    struct hc_chart *chart;
+    struct hc_val *values, *labels;
+    const char *description;
+    bool reset_values, reuse_values, reset_then_reuse_values, sub_notes, skip_schema;
+};
+/* Connects and opens the storage that HELM_DRIVER names (secret, configmap, memory). */
+enum hc_rc hc_cli_release_open(struct hc_cli_release *r, struct hc_arena *a, const struct hc_globals *g,
+                               struct hc_err *err);
+void hc_cli_release_close(struct hc_cli_release *r);
+#define hc_cli_release_auto hc_cli_release_close
+
+/* Flags of the verbs that change something; each verb lists those it takes. */
+struct hc_action_flags {
+    int64_t timeout_ms, history_max;
+    const char *wait, *server_side, *dry_run, *description, *output, *cascade;
+    bool wait_for_jobs, no_hooks, force_replace, force_conflicts, take_ownership, cleanup_on_fail, on_failure;
+    bool skip_crds, no_validation, create_namespace, hide_notes, hide_secret, sub_notes, skip_schema, replace;
+    struct hc_strings labels;
+};
+void hc_action_flags_init(struct hc_action_flags *f);
+/* HC_E_INPUT with Helm's words for values a flag may not have. */
+enum hc_rc hc_action_flags_check(struct hc_arena *a, const struct hc_action_flags *f, struct hc_val **out_labels,
+                                 struct hc_err *err);
+
+#define HC_ACTION_FLAGS(f)                                                                                           \
+    { "timeout", 0, HC_FLAG_DURATION, &(f).timeout_ms, "how long to wait for each hook and for the objects" },       \
+        { "wait", 0, HC_FLAG_STR, &(f).wait, "wait until objects are ready: watcher, legacy, hookOnly", "watcher" }, \
+        { "wait-for-jobs", 0, HC_FLAG_BOOL, &(f).wait_for_jobs, "with --wait: until Jobs have completed, too" },     \
+        { "no-hooks", 0, HC_FLAG_BOOL, &(f).no_hooks, "run no hooks" },                                              \
+    {                                                                                                                \
+        "description", 0, HC_FLAG_STR, &(f).description, "description of the revision"                               \
+    }
+#define HC_APPLY_FLAGS(f)                                                                                          \
+    { "force-replace", 0, HC_FLAG_BOOL, &(f).force_replace, "replace objects instead of applying them" },          \
+        { "force", 0, HC_FLAG_BOOL, &(f).force_replace, NULL },                                                    \
+        { "force-conflicts", 0, HC_FLAG_BOOL, &(f).force_conflicts, "take fields over from other managers" },      \
+    {                                                                                                              \
+        "server-side", 0, HC_FLAG_STR, &(f).server_side, "true, false or auto", "true"                             \
+    }
+#define HC_RENDERED_FLAGS(f)                                                                                       \
+    { "dry-run", 0, HC_FLAG_STR, &(f).dry_run, "write nothing: none, client or server", "client" },                \
+        { "hide-secret", 0, HC_FLAG_BOOL, &(f).hide_secret, "with --dry-run: leave Secrets out of the output" },   \
+        { "rollback-on-failure", 0, HC_FLAG_BOOL, &(f).on_failure, "undo a failed install or upgrade" },           \
+        { "atomic", 0, HC_FLAG_BOOL, &(f).on_failure, NULL },                                                      \
+        { "take-ownership", 0, HC_FLAG_BOOL, &(f).take_ownership, "take over objects that others have made" },     \
+        { "skip-crds", 0, HC_FLAG_BOOL, &(f).skip_crds, "leave the CRDs of crds/ out" },                           \
+        { "disable-openapi-validation", 0, HC_FLAG_BOOL, &(f).no_validation,                                       \
+          "let fields pass that the server does not know" },                                                       \
+        { "create-namespace", 0, HC_FLAG_BOOL, &(f).create_namespace, "make the release's namespace" },            \
+        { "hide-notes", 0, HC_FLAG_BOOL, &(f).hide_notes, "do not print the notes" },                              \
+        { "render-subchart-notes", 0, HC_FLAG_BOOL, &(f).sub_notes, "notes of sub-charts, too" },                  \
+        { "skip-schema-validation", 0, HC_FLAG_BOOL, &(f).skip_schema, "do not check values against the schema" }, \
+        { "enable-dns", 0, HC_FLAG_BOOL, NULL, NULL }, { "dependency-update", 0, HC_FLAG_BOOL, NULL, NULL },       \
+        { "labels", 'l', HC_FLAG_CSV, &(f).labels, "labels of the release record: key=value", NULL, "key=value" }, \
+    {                                                                                                              \
+        "output", 'o', HC_FLAG_STR, &(f).output, "print as table, json or yaml"                                    \
+    }
+
+/* The engine's wish from flags; goal and one-shot switches are the verb's. */
+void hc_cli_release_spec(struct hc_cli_release *r, const struct hc_action_flags *f, struct hc_reconcile_spec *out);
+/* Runs to the end with progress; Ctrl-C leaves the record pending. *out_record (may be NULL) is the newest record, in
+ * the command's arena. HC_OK when the goal was reached. */
+enum hc_rc hc_cli_release_run(struct hc_cli_release *r, const struct hc_reconcile_spec *spec,
+                              struct hc_record *out_record, struct hc_err *err);
+/* The chart argument and the values flags; checks that the chart may be installed. */
+enum hc_rc hc_cli_release_load(struct hc_cli_release *r, const struct hc_chart_source *source,
+                               const struct hc_values_flags *values, struct hc_err *err);
+
+/* ---- printing ------------------------------------------------------------------------------------------ */
+
+struct hc_cli_status {
+    bool metadata, debug, hide_notes, hide_secret;
+};
+/* What Helm prints of a release: as text ("table"), json or yaml. */
+int hc_cli_print_release(struct hc_arena *a, const struct hc_record *r, const char *output,
+                         const struct hc_cli_status *s);
+/* A value as json (one line) or yaml. */
+int hc_cli_print_value(const struct hc_val *v, const char *output);
+/* Helm's table: tab between cells, each padded to its column; row 0 is the header. */
+void hc_cli_print_table(const hc_str *cells, size_t columns, size_t rows);
+/* Go's time formats of a record's time: "Mon Jan _2 15:04:05 2006", and time.Time.String. */
+hc_str hc_cli_time_ansic(struct hc_arena *a, hc_str rfc3339);
+hc_str hc_cli_time_string(struct hc_arena *a, hc_str rfc3339);
+hc_str hc_cli_chart_label(struct hc_arena *a, const struct hc_record *r); /* "podinfo-6.5.0" */
+hc_str hc_cli_app_version(const struct hc_record *r);
+/* "", table, json or yaml; else "invalid format type". */
+enum hc_rc hc_cli_check_output(const char *output, struct hc_err *err);
+/* Chart defaults and user values as one tree without nulls (helm get values --all). */
+struct hc_val *hc_cli_computed_values(struct hc_arena *a, const struct hc_record *r);
+/* Helm's rule for release names. */
+enum hc_rc hc_cli_check_name(hc_str name, struct hc_err *err);

@@ -1,0 +1,177 @@
+/*
+ * helmctl rollback, uninstall and test.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "helmctl/cli/cli.h"
+#include "helmctl/cli/release.h"
+
+int hc_cmd_rollback(int argc, char **argv)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_action_flags f;
+    hc_action_flags_init(&f);
+    const struct hc_flag flags[] = {
+        HC_ACTION_FLAGS(f),
+        HC_APPLY_FLAGS(f),
+        { "cleanup-on-fail", 0, HC_FLAG_BOOL, &f.cleanup_on_fail, "delete what a failed rollback brought" },
+        { "history-max", 0, HC_FLAG_INT, &f.history_max, "keep this many revisions; 0: all" },
+        { "dry-run", 0, HC_FLAG_STR, &f.dry_run, "write nothing: none, client or server", "client" },
+    };
+    struct hc_cli cli = { .use = "rollback RELEASE [REVISION] [flags]",
+                          .about = "Goes back to a revision (without one: to the revision before).\n\n"
+                                   "  helmctl rollback web\n  helmctl rollback web 3 --wait",
+                          .flags = flags,
+                          .flags_n = HC_LEN(flags),
+                          .min_args = 1,
+                          .max_args = 2 };
+    int code = hc_cli_parse(a, &cli, argc, argv);
+    if (code >= 0)
+        return code;
+    HC_AUTO(hc_cli_release) struct hc_cli_release r = { 0 };
+    struct hc_err err = HC_ERR_INIT;
+    struct hc_reconcile_spec spec;
+    int64_t to = 0;
+    if (cli.args_n == 2 && !hc_str_to_i64(hc_str_of(cli.args[1]), &to))
+        return hc_cli_error("could not convert revision to a number: strconv.Atoi: parsing \"%s\": invalid syntax",
+                            cli.args[1]);
+    if (f.description && hc_utf8_count(hc_str_of(f.description)) > 256)
+        return hc_cli_error("description must be 256 characters or less, got %zu",
+                            hc_utf8_count(hc_str_of(f.description)));
+    r.name = hc_str_of(cli.args[0]);
+    if (hc_action_flags_check(a, &f, NULL, &err) != HC_OK ||
+        hc_cli_release_open(&r, a, &cli.globals, &err) != HC_OK)
+        return hc_cli_fail(&err);
+    hc_cli_release_spec(&r, &f, &spec);
+    spec.goal = HC_GOAL_ROLLBACK;
+    spec.rollback_to = to;
+    if (hc_cli_release_run(&r, &spec, NULL, &err) != HC_OK) {
+        if (strstr(err.msg, "the revision to go back to does not exist"))
+            return to > 0 ? hc_cli_error("release has no %" PRId64 " version", to)
+                          : hc_cli_error("release has no revision before this one");
+        return hc_cli_fail(&err);
+    }
+    fputs("Rollback was a success! Happy Helming!\n", stdout);
+    return 0;
+}
+
+static int uninstall_one(struct hc_cli_release *r, const struct hc_action_flags *f, bool ignore, bool keep)
+{
+    struct hc_err err = HC_ERR_INIT;
+    struct hc_reconcile_spec spec;
+    struct hc_record last = { 0 };
+    hc_cli_release_spec(r, f, &spec);
+    spec.goal = HC_GOAL_ABSENT;
+    spec.keep_history = keep;
+    enum hc_rc rc = hc_storage_last(r->storage, r->a, r->name, 0, &last, &err);
+    if (rc == HC_E_NOTFOUND && ignore)
+        return 0;
+    if (rc == HC_E_NOTFOUND)
+        return hc_cli_error("uninstall: Release not loaded: %.*s: release: not found", HC_P(r->name));
+    if (rc != HC_OK)
+        return hc_cli_fail(&err);
+    if (last.status == HC_STATUS_UNINSTALLED && keep)
+        return hc_cli_error("the release named \"%.*s\" is already deleted", HC_P(r->name));
+    if (!spec.dry_run) {
+        spec.dry_run = false;
+        rc = hc_cli_release_run(r, &spec, NULL, &err);
+    }
+    if (rc != HC_OK)
+        return hc_cli_fail(&err);
+    printf("release \"%.*s\" uninstalled\n", HC_P(r->name));
+    return 0;
+}
+
+int hc_cmd_uninstall(int argc, char **argv)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_action_flags f;
+    bool ignore = false, keep = false, dry_run = false;
+    hc_action_flags_init(&f);
+    const struct hc_flag flags[] = {
+        HC_ACTION_FLAGS(f),
+        { "dry-run", 0, HC_FLAG_BOOL, &dry_run, "write nothing" },
+        { "ignore-not-found", 0, HC_FLAG_BOOL, &ignore, "a release that does not exist is no error" },
+        { "keep-history", 0, HC_FLAG_BOOL, &keep, "keep the records, marked uninstalled" },
+        { "cascade", 0, HC_FLAG_STR, &f.cascade, "background, foreground or orphan" },
+    };
+    struct hc_cli cli = { .use = "uninstall RELEASE... [flags]",
+                          .about = "Deletes the objects of releases and their records.\n\n"
+                                   "  helmctl uninstall web -n shop --wait",
+                          .flags = flags,
+                          .flags_n = HC_LEN(flags),
+                          .min_args = 1,
+                          .max_args = -1 };
+    int code = hc_cli_parse(a, &cli, argc, argv);
+    if (code >= 0)
+        return code;
+    HC_AUTO(hc_cli_release) struct hc_cli_release r = { 0 };
+    struct hc_err err = HC_ERR_INIT;
+    f.dry_run = dry_run ? "server" : "none";
+    if (hc_action_flags_check(a, &f, NULL, &err) != HC_OK ||
+        hc_cli_release_open(&r, a, &cli.globals, &err) != HC_OK)
+        return hc_cli_fail(&err);
+    code = 0;
+    for (size_t i = 0; i < cli.args_n && code == 0; i++) {
+        r.name = hc_str_of(cli.args[i]);
+        code = uninstall_one(&r, &f, ignore, keep);
+    }
+    return code;
+}
+
+int hc_cmd_test(int argc, char **argv)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_action_flags f;
+    struct hc_strings filters = { 0 };
+    bool logs = false, hide_notes = false;
+    hc_action_flags_init(&f);
+    const struct hc_flag flags[] = {
+        { "timeout", 0, HC_FLAG_DURATION, &f.timeout_ms, "how long to wait for each test" },
+        { "filter", 0, HC_FLAG_CSV, &filters, "tests by name: name=x, or all but: '!name=x'" },
+        { "logs", 0, HC_FLAG_BOOL, &logs, "print the logs of the tests" },
+        { "hide-notes", 0, HC_FLAG_BOOL, &hide_notes, "do not print the notes" },
+        { "output", 'o', HC_FLAG_STR, &f.output, "print as table, json or yaml" },
+    };
+    struct hc_cli cli = {
+        .use = "test RELEASE [flags]",
+        .about = "Runs the test hooks of a release.\n\n  helmctl test web --filter name=web-smoke",
+        .flags = flags,
+        .flags_n = HC_LEN(flags),
+        .min_args = 1,
+        .max_args = 1
+    };
+    int code = hc_cli_parse(a, &cli, argc, argv);
+    if (code >= 0)
+        return code;
+    HC_AUTO(hc_cli_release) struct hc_cli_release r = { 0 };
+    struct hc_err err = HC_ERR_INIT;
+    struct hc_reconcile_spec spec;
+    struct hc_record record = { 0 };
+    hc_str *names = HC_NEW_N(a, hc_str, filters.n + 1);
+    if (logs)
+        return hc_cli_error("--logs is not supported: use kubectl logs");
+    for (size_t i = 0; names && i < filters.n; i++) {
+        hc_str s = hc_str_of(filters.items[i]);
+        bool exclude = hc_str_starts(s, HC_S("!name="));
+        if (!exclude && !hc_str_starts(s, HC_S("name=")))
+            continue;
+        hc_str name = hc_str_sub(s, exclude ? 6 : 5, s.n);
+        names[i] = exclude ? hc_arena_printf(a, "!%.*s", HC_P(name)) : name;
+    }
+    r.name = hc_str_of(cli.args[0]);
+    if (hc_action_flags_check(a, &f, NULL, &err) != HC_OK ||
+        hc_cli_release_open(&r, a, &cli.globals, &err) != HC_OK)
+        return hc_cli_fail(&err);
+    hc_cli_release_spec(&r, &f, &spec);
+    spec.goal = HC_GOAL_TEST;
+    spec.test_filters = names;
+    spec.test_filters_n = filters.n;
+    enum hc_rc rc = hc_cli_release_run(&r, &spec, &record, &err);
+    if (record.name.n > 0) {
+        const struct hc_cli_status status = { .hide_notes = hide_notes };
+        code = hc_cli_print_release(a, &record, f.output, &status);
+    }
+    return rc == HC_OK ? 0 : hc_cli_fail(&err);
+}
