@@ -344,6 +344,9 @@ static enum hc_rc aim(struct hc_http_call *c)
     if (!set_headers(c, host_header) || !(url = url_part(u, CURLUPART_URL, 0)) ||
         curl_easy_setopt(c->easy, CURLOPT_URL, url) != CURLE_OK)
         goto out;
+    /* Waiting to learn whether a new connection can be shared pays where TLS says so at once. Without TLS only the
+     * first answer would, and that of a watch may be long in coming. */
+    curl_easy_setopt(c->easy, CURLOPT_PIPEWAIT, !c->http1_only && strcmp(scheme, "https") == 0 ? 1L : 0L);
     set_method(c);
     set_tls(c);
     set_proxy(c, scheme, host);
@@ -372,7 +375,6 @@ enum hc_rc call_prepare(struct hc_http_call *c)
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
                      (long)(c->http1_only ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
-    curl_easy_setopt(e, CURLOPT_PIPEWAIT, c->http1_only ? 0L : 1L);
     curl_easy_setopt(e, CURLOPT_USERAGENT, "helmctl/" HC_VERSION);
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)c->connect_timeout_ms);
     curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);

@@ -451,6 +451,23 @@ static void timers_come_in_order_and_can_be_cancelled(void **state)
     hc_http_unref(soon);
 }
 
+static void a_silent_answer_holds_up_no_other(void **state)
+{
+    (void)state;
+    struct hc_http *h = hc_http_new(NULL);
+    struct tally t = { 0 };
+    char url[128];
+    snprintf(url, sizeof(url), "%s/hang", server.base);
+    struct hc_http_call *c = hc_http_start(h, &(struct hc_http_request){ .url = url, .ctx = &t, .timeout_ms = -1 },
+                                           on_done);
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_http_response r;
+    enum hc_rc rc = hc_http_do(h, a, &(struct hc_http_request){ .url = server.base, .timeout_ms = 3000 }, &r, NULL);
+    hc_http_unref(c);
+    hc_http_free(h);
+    assert_int_equal(rc, HC_OK);
+}
+
 static void connections_are_reused(void **state)
 {
     (void)state;
@@ -478,6 +495,7 @@ int main(void)
         cmocka_unit_test(a_loop_that_ends_answers_everything),
         cmocka_unit_test(blocking_on_the_loop_is_refused),
         cmocka_unit_test(timers_come_in_order_and_can_be_cancelled),
+        cmocka_unit_test(a_silent_answer_holds_up_no_other),
         cmocka_unit_test(connections_are_reused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
