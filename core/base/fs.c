@@ -20,6 +20,30 @@ void hc_fd_auto(int *fd)
         close(*fd);
 }
 
+/* A file that says its size is read to where it stays. HC_E_AGAIN: it is longer than it said. */
+static enum hc_rc read_sized(struct hc_arena *a, int fd, const char *name, size_t size, hc_str *out,
+                             struct hc_err *err)
+{
+    char *room = hc_arena_alloc(a, size + 1, 1);
+    if (!room)
+        return hc_arena_check(a, err, name);
+    for (size_t n = 0;;) {
+        ssize_t got = read(fd, room + n, size + 1 - n);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return hc_fail_errno(err, "read", name);
+        n += (size_t)got;
+        if (n > size)
+            return lseek(fd, 0, SEEK_SET) == 0 ? HC_E_AGAIN : hc_fail_errno(err, "read", name);
+        if (got == 0) {
+            room[n] = '\0';
+            *out = (hc_str){ room, n };
+            return HC_OK;
+        }
+    }
+}
+
 enum hc_rc hc_read_fd(struct hc_arena *a, int fd, const char *name, size_t ceiling, hc_str *out, struct hc_err *err)
 {
     struct stat st;
@@ -28,6 +52,11 @@ enum hc_rc hc_read_fd(struct hc_arena *a, int fd, const char *name, size_t ceili
     size_t want = fstat(fd, &st) == 0 && st.st_size > 0 ? (size_t)st.st_size + 1 : 65536;
     if (S_ISDIR(st.st_mode))
         return hc_fail(err, HC_E_INPUT, "read '%s': it is a folder", name);
+    if (S_ISREG(st.st_mode) && st.st_size > 0 && (size_t)st.st_size <= ceiling && lseek(fd, 0, SEEK_CUR) == 0) {
+        enum hc_rc rc = read_sized(a, fd, name, (size_t)st.st_size, out, err);
+        if (rc != HC_E_AGAIN)
+            return rc;
+    }
     for (;;) {
         size_t step = HC_MIN(want, ceiling + 1 - b.n);
         char *at = step ? hc_buf_room(&b, step) : NULL;

@@ -41,6 +41,17 @@ size_t hc_str_rfind(hc_str s, char c)
     return SIZE_MAX;
 }
 
+const char *hc_find_literal(const char *p, size_t n, const char *needle, size_t needle_n)
+{
+    const char *end = p + n;
+    while (needle_n <= (size_t)(end - p) && (p = memchr(p, *needle, (size_t)(end - p) - needle_n + 1)) != NULL) {
+        if (memcmp(p, needle, needle_n) == 0)
+            return p;
+        p++;
+    }
+    return NULL;
+}
+
 size_t hc_str_find_str(hc_str s, hc_str needle)
 {
     if (needle.n == 0)

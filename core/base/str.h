@@ -57,6 +57,9 @@ bool hc_str_eq_nocase(hc_str a, hc_str b);
 size_t hc_str_find(hc_str s, char c);
 size_t hc_str_rfind(hc_str s, char c);
 size_t hc_str_find_str(hc_str s, hc_str needle);
+/* The same, quicker where the needle is a short literal whose first byte is rare in the text; slow (needle x text) on
+ * text made to be slow. */
+const char *hc_find_literal(const char *p, size_t n, const char *needle, size_t needle_n);
 /* Without ASCII white space (space, tab, CR, LF, VT, FF) at both ends. */
 hc_str hc_str_trim(hc_str s);
 hc_str hc_str_trim_left(hc_str s);

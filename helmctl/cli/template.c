@@ -1,10 +1,12 @@
 /*
  * helmctl template: renders a chart and prints what Helm prints, byte for byte.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "charts-fetch/chart/ignore.h"
@@ -115,15 +117,51 @@ static bool is_test(const struct hc_document *hook)
     return hook->events & HC_HOOK_TEST;
 }
 
+static size_t document_parts(hc_str *to, const struct hc_document *d)
+{
+    to[0] = HC_S("---\n# Source: ");
+    to[1] = d->path;
+    to[2] = HC_S("\n");
+    to[3] = d->text;
+    to[4] = HC_S("\n");
+    return 5;
+}
+
+static enum hc_rc write_parts(const hc_str *parts, size_t n, struct hc_err *err)
+{
+    struct iovec v[256];
+    for (size_t i = 0; i < n;) {
+        int count = 0;
+        size_t want = 0;
+        for (; i < n && count < (int)HC_LEN(v); i++, count++) {
+            v[count] = (struct iovec){ (void *)(uintptr_t)parts[i].p, parts[i].n };
+            want += parts[i].n;
+        }
+        struct iovec *at = v;
+        while (want) {
+            ssize_t put = writev(STDOUT_FILENO, at, count);
+            if (put < 0 && errno == EINTR)
+                continue;
+            if (put < 0)
+                return hc_fail_errno(err, "write", "output");
+            want -= (size_t)put;
+            for (size_t done = (size_t)put; done; at++, count--) {
+                if (done < at->iov_len) {
+                    at->iov_base = (char *)at->iov_base + done;
+                    at->iov_len -= done;
+                    break;
+                }
+                done -= at->iov_len;
+            }
+        }
+    }
+    return HC_OK;
+}
+
 /* E4.3: the block of CRDs and manifests is trimmed as a whole. */
 static void trim_end(struct hc_buf *b)
 {
-    while (b->n) {
-        char c = b->p[b->n - 1];
-        if (c != ' ' && c != '\n' && c != '\t' && c != '\r' && c != '\v' && c != '\f')
-            break;
-        b->n--;
-    }
+    b->n = hc_str_trim_right(hc_buf_str(b)).n;
 }
 
 static void put_all(struct hc_buf *b, const struct hc_documents *d, const struct options *o)
@@ -277,11 +315,38 @@ static enum hc_rc load(struct hc_arena *a, const struct options *o, struct hc_va
     return rc == HC_OK ? hc_overlay_check_deps(c, o->helm3, err) : rc;
 }
 
+/* What put_all puts together, written without putting it together: output is the largest thing there is. */
+static enum hc_rc write_all(const struct hc_documents *d, const struct options *o, struct hc_err *err)
+{
+    size_t most = 5 * (d->crds_n + d->manifests_n + d->hooks_n) + 8, n = 0;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    hc_str *parts = HC_NEW_N(a, hc_str, most);
+    if (!parts)
+        return hc_fail_nomem(err);
+    for (size_t i = 0; o->include_crds && i < d->crds_n; i++)
+        n += document_parts(parts + n, &d->crds[i]);
+    for (size_t i = 0; i < d->manifests_n; i++)
+        n += document_parts(parts + n, &d->manifests[i]);
+    for (; n; n--) {
+        parts[n - 1] = hc_str_trim_right(parts[n - 1]);
+        if (parts[n - 1].n)
+            break;
+    }
+    parts[n++] = HC_S("\n");
+    for (size_t i = 0; !o->no_hooks && i < d->hooks_n; i++)
+        if (!(o->skip_tests && is_test(&d->hooks[i])))
+            n += document_parts(parts + n, &d->hooks[i]);
+    return write_parts(parts, n, err);
+}
+
 static int print(struct hc_arena *a, const struct options *o, const struct hc_documents *d, hc_str name,
                  struct hc_err *err)
 {
     if (o->output_dir && write_files(a, d, o, name, err) != HC_OK)
         return hc_cli_fail(err);
+    fflush(stdout);
+    if (!o->show_only.n && !o->output_dir)
+        return write_all(d, o, err) == HC_OK ? 0 : hc_cli_fail(err);
     HC_AUTO(hc_buf) struct hc_buf all, chosen;
     hc_buf_init(&all, 2 * HC_MAX_OUTPUT_BYTES);
     hc_buf_init(&chosen, 2 * HC_MAX_OUTPUT_BYTES);

@@ -79,7 +79,7 @@ static void add_piece(struct pieces *p, hc_str s)
 static size_t next_separator(hc_str s, size_t at)
 {
     for (;;) {
-        const char *hit = at < s.n ? memmem(s.p + at, s.n - at, "---", 3) : NULL;
+        const char *hit = at < s.n ? hc_find_literal(s.p + at, s.n - at, "---", 3) : NULL;
         if (!hit)
             return SIZE_MAX;
         at = (size_t)(hit - s.p);
@@ -298,6 +298,21 @@ static bool is_partial(hc_str path)
     return base < path.n && path.p[base] == '_';
 }
 
+/* In blocks, so that the compiler can take many bytes at once. */
+static uint32_t count_lines(const char *p, size_t n)
+{
+    uint32_t lines = 0;
+    for (; n >= 64; p += 64, n -= 64) {
+        unsigned char in_block = 0;
+        for (int i = 0; i < 64; i++)
+            in_block = (unsigned char)(in_block + (p[i] == '\n'));
+        lines += in_block;
+    }
+    for (; n; p++, n--)
+        lines += *p == '\n';
+    return lines;
+}
+
 static enum hc_rc one_file(struct hc_arena *a, const struct hc_rendered *f, bool helm3, struct sorter *plain,
                            struct sorter *hooks, struct hc_val *warnings, struct hc_err *err)
 {
@@ -306,8 +321,8 @@ static enum hc_rc one_file(struct hc_arena *a, const struct hc_rendered *f, bool
     const char *counted = f->text.p;
     uint32_t line = 1;
     for (size_t i = 0; i < n; i++) {
-        for (const char *nl; (nl = memchr(counted, '\n', (size_t)(docs[i].p - counted))); line++)
-            counted = nl + 1;
+        line += count_lines(counted, (size_t)(docs[i].p - counted));
+        counted = docs[i].p;
         struct hc_head head;
         enum hc_rc rc = hc_head_read(a, docs[i], &head, err);
         if (rc != HC_OK) {

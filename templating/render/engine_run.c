@@ -113,14 +113,14 @@ static hc_str without_no_value(struct run *r, hc_str s)
 {
     static const char mark[] = "<no value>";
     const size_t n = sizeof(mark) - 1;
-    const char *p = s.n ? memmem(s.p, s.n, mark, n) : NULL;
+    const char *p = s.n ? hc_find_literal(s.p, s.n, mark, n) : NULL;
     if (!p)
         return s;
     char *out = hc_arena_alloc(r->a, s.n, 1);
     check_arena(r);
     size_t len = 0;
     const char *from = s.p, *end = s.p + s.n;
-    for (; p; p = memmem(from, (size_t)(end - from), mark, n)) {
+    for (; p; p = hc_find_literal(from, (size_t)(end - from), mark, n)) {
         memcpy(out + len, from, (size_t)(p - from));
         len += (size_t)(p - from);
         from = p + n;
@@ -511,7 +511,7 @@ static int op_tpl_enter(lua_State *l)
     struct hc_val *text, *data;
     eval_two_args(r, l, lua_touserdata(l, 2), cmd, "tpl", &text, &data);
     hc_str s = hc_get_str(text);
-    if (s.n == 0 || !memmem(s.p, s.n, "{{", 2)) {
+    if (s.n == 0 || !hc_find_literal(s.p, s.n, "{{", 2)) {
         /* Nothing to run: the text stands for itself. */
         struct hc_val *v = hc_str_val_ref(r->a, without_no_value(r, s));
         check_arena(r);

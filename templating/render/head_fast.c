@@ -34,16 +34,22 @@ struct scan {
 /* Bytes that need no second look anywhere: no control but LF and tab, valid UTF-8 without breaks, BOM or C1. */
 static bool clean_bytes(hc_str s)
 {
-    bool ascii = true;
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c < 0x20 && c != '\n' && c != '\t')
-            return false;
-        if (c == 0x7f)
-            return false;
-        ascii &= c < 0x80;
+    unsigned char high = 0, bad = 0;
+    size_t at = 0;
+    for (; at + 64 <= s.n; at += 64) /* in blocks, so that the compiler can take many bytes at once */
+        for (size_t i = at; i < at + 64; i++) {
+            unsigned char c = (unsigned char)s.p[i];
+            high |= c;
+            bad |= (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+        }
+    for (; at < s.n; at++) {
+        unsigned char c = (unsigned char)s.p[at];
+        high |= c;
+        bad |= (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
     }
-    if (ascii)
+    if (bad)
+        return false;
+    if (high < 0x80)
         return true;
     while (s.n) {
         if ((unsigned char)*s.p < 0x80) {

@@ -1,6 +1,6 @@
 /*
  * The lexer: one token a call, in the order and with the quirks of Go's text/template/parse lexer (B1 of the
- * templating facts). Text between actions is found with memmem and never copied. Lines are not counted here:
+ * templating facts). Text between actions is found with memchr and never copied. Lines are not counted here:
  * whoever needs one counts from the offset.
  */
 #include <stdio.h>
@@ -378,7 +378,7 @@ struct token hc_lex(struct lexer *l)
     if (l->inside)
         return lex_inside(l);
     for (;;) {
-        const char *open = l->pos < l->n ? memmem(l->p + l->pos, l->n - l->pos, "{{", 2) : NULL;
+        const char *open = l->pos < l->n ? hc_find_literal(l->p + l->pos, l->n - l->pos, "{{", 2) : NULL;
         uint32_t from = l->pos;
         l->start = from;
         if (!open) {
