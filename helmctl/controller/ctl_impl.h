@@ -98,6 +98,9 @@ struct ctl_result reconcile_chart(struct pass *p);
 struct ctl_result reconcile_kustomization(struct pass *p);
 struct ctl_result reconcile_release(struct pass *p);
 
+/* kustomization.c: at the end of the process. */
+void ctl_kustomize_forget_all(void);
+
 /* ---- runtime.c --------------------------------------------------------------------------------------- */
 
 enum ctl_lane ctl_lane_of(enum hc_ctl_kind kind);

@@ -10,6 +10,7 @@
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/value/json.h"
+#include "deploy/ready/ready.h"
 
 #define OWNER_NAME "helm.toolkit.fluxcd.io/name"
 #define OWNER_NS   "helm.toolkit.fluxcd.io/namespace"
@@ -127,6 +128,15 @@ void ctl_release_forget(struct ctl_managed *m, struct hc_key k)
         free(r->awaited);
         free(r);
     }
+    pthread_mutex_unlock(&m->lock);
+}
+
+void ctl_release_untouched(struct ctl_managed *m, struct hc_key k)
+{
+    pthread_mutex_lock(&m->lock);
+    struct release *r = *release_slot(m, k.ns, k.name);
+    if (r)
+        r->running = false;
     pthread_mutex_unlock(&m->lock);
 }
 
@@ -371,7 +381,12 @@ static void on_object(void *ctx, enum hc_watch_event e, const struct hc_val *o)
     hc_str ns = hc_get_str_at(o, "metadata.namespace");
     uint64_t h = ref_hash(w->api_version, w->kind, ns.n ? ns : HC_S(""), hc_get_str_at(o, "metadata.name"));
     uint64_t content = e == HC_WATCH_DELETED ? 0 : content_hash(o);
-    bool settled = true; /* worth a step of who awaits it */
+    bool settled = true; /* worth a step of who awaits it; hooks and Jobs are done when they are complete */
+    if (e != HC_WATCH_DELETED && !w->plain) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        bool runs = hc_str_eqz(w->kind, "Job") || hc_str_eqz(w->kind, "Pod");
+        settled = hc_ready_of(a, o, runs ? HC_READY_JOBS : 0, hc_now_ms()).status != HC_READY_PROGRESSING;
+    }
     pthread_mutex_lock(&m->lock);
     uint64_t *known = m->stopping ? NULL : object_slot(w, h);
     struct release *r = *release_slot(m, hc_get_str(hc_map_getz(labels, OWNER_NS)),

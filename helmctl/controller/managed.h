@@ -28,6 +28,8 @@ struct ctl_parked {
 };
 /* The worker lays it down. True: something happened meanwhile that is worth another look at once. */
 bool ctl_release_end(struct ctl_managed *m, struct hc_key k, const struct ctl_parked *p);
+/* The same for a worker that did not come to the release: what was known stays. Does nothing after ctl_release_end. */
+void ctl_release_untouched(struct ctl_managed *m, struct hc_key k);
 void ctl_release_forget(struct ctl_managed *m, struct hc_key k);
 
 /* For the port of the engine: the newest record of a release as the watch knows it, never older than the memo. */

@@ -1,6 +1,7 @@
 /*
  * Prometheus text under Flux's and controller-runtime's names (features B-205, B-206).
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -8,20 +9,18 @@
 
 #include "core/base/clock.h"
 #include "core/base/mem.h"
+#include "core/value/json.h"
 #include "helmctl/controller/ctl_impl.h"
 
 /* fluxcd/pkg runtime/metrics: prometheus.ExponentialBucketsRange(10e-3, 1800, 10) */
-static const double bounds[] = { 0.01,
-                                 0.038346632829425724,
-                                 0.14704642493600544,
-                                 0.5638735265803117,
-                                 2.1622651066155747,
-                                 8.291558611108013,
-                                 31.795135282870316,
-                                 121.92364686838957,
-                                 467.53612887411424,
-                                 1792.8434 };
-#define BOUNDS (HC_LEN(bounds))
+#define BOUNDS  10
+#define LEAST_S 10e-3
+#define MOST_S  1800.0
+
+static double bound(size_t i)
+{
+    return LEAST_S * pow(pow(MOST_S / LEAST_S, 1.0 / (BOUNDS - 1)), (double)i);
+}
 
 struct series {
     struct series *next;
@@ -90,7 +89,7 @@ void ctl_metrics_reconciled(struct ctl_metrics *m, struct hc_key k, int64_t took
     if (s) {
         double v = (double)took_ms / 1000;
         size_t b = 0;
-        while (b < BOUNDS && v > bounds[b])
+        while (b < BOUNDS && v > bound(b))
             b++;
         s->buckets[b]++;
         s->sum += v;
@@ -118,7 +117,7 @@ static void write_series(struct hc_buf *b, const struct series *s)
         n += s->buckets[i];
         hc_buf_printf(b, "gotk_reconcile_duration_seconds_bucket{%s,le=\"", labels);
         if (i < BOUNDS)
-            hc_buf_printf(b, "%.17g", bounds[i]);
+            hc_json_write_float(b, bound(i));
         else
             hc_buf_puts(b, "+Inf");
         hc_buf_printf(b, "\"} %" PRIu64 "\n", n);

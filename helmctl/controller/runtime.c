@@ -16,6 +16,7 @@
 #include "core/base/mem.h"
 #include "helmctl/controller/artifacts.h"
 #include "helmctl/controller/charts.h"
+#include "helmctl/controller/clients.h"
 #include "helmctl/controller/ctl_impl.h"
 #include "helmctl/controller/managed.h"
 
@@ -146,6 +147,14 @@ void ctl_observe(struct ctl *c, enum hc_ctl_kind kind, const struct hc_val *obje
                                                         : HC_CHANGED_NEW | HC_CHANGED_READY;
     if (changed & worth)
         wake_referrers(c, k);
+    if (changed & (HC_CHANGED_READY | HC_CHANGED_NEW)) { /* the Kustomization that applied it may wait for it */
+        const struct hc_val *l = hc_get(object, "metadata.labels");
+        struct hc_key owner = { HC_CTL_KUSTOMIZE,
+                                hc_get_str(hc_map_getz(l, "kustomize.toolkit.fluxcd.io/namespace")),
+                                hc_get_str(hc_map_getz(l, "kustomize.toolkit.fluxcd.io/name")) };
+        if (owner.name.n && hc_objects_has(c->objects, owner))
+            ctl_wake(c, owner);
+    }
 }
 
 void ctl_vanished(struct ctl *c, struct hc_key k)
@@ -469,6 +478,8 @@ static void tear_down(struct run *r)
     hc_serve_stop(r->metrics);
     hc_serve_stop(r->health);
     ctl_store_close(c->store);
+    ctl_clients_free();
+    ctl_kustomize_forget_all();
     hc_kube_free(c->kube);
     hc_http_free(c->http);
     ctl_charts_free(c->charts);

@@ -1,0 +1,126 @@
+/*
+ * helmctl controller: the daemon, with the flags of Flux's controllers.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/base/log.h"
+#include "helmctl/cli/cli.h"
+#include "helmctl/cli/flags.h"
+#include "helmctl/controller/controller.h"
+
+static volatile sig_atomic_t signals;
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    if (signals++)
+        _exit(130); /* asked twice */
+    hc_controller_stop();
+}
+
+static bool parse_level(const char *s, enum hc_log_level *out)
+{
+    static const char *const names[] = { "error", "info", "debug", "trace" };
+    for (int i = 0; i < (int)HC_LEN(names); i++)
+        if (strcmp(s, names[i]) == 0) {
+            *out = (enum hc_log_level)i;
+            return true;
+        }
+    return false;
+}
+
+int hc_cmd_controller(int argc, char **argv)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_controller_options o;
+    hc_controller_defaults(&o);
+    const char *level = "info", *encoding = isatty(2) ? "console" : "json", *gates = "";
+    const char *storage = getenv("STORAGE_PATH"), *adv = getenv("STORAGE_ADV_ADDR");
+    o.storage_path = storage;
+    o.storage_adv_addr = adv;
+    if (getenv("KUBERNETES_SERVICE_HOST")) { /* in a cluster: where Flux listens */
+        o.storage_addr = ":9090";
+        o.metrics_addr = ":8080";
+        o.health_addr = ":9440";
+    }
+    const struct hc_flag flags[] = {
+        { "controllers", 0, HC_FLAG_STR, &o.controllers,
+          "what to serve: a comma list of source, kustomize, helm, or kinds such as HelmRelease (default: all)" },
+        { "runtime-namespace", 0, HC_FLAG_STR, &o.ns, "namespace of leases, and what is watched alone" },
+        { "watch-all-namespaces", 0, HC_FLAG_BOOL, &o.watch_all_namespaces,
+          "watch objects in all namespaces; if false only the runtime namespace" },
+        { "watch-label-selector", 0, HC_FLAG_STR, &o.watch_label_selector,
+          "serve only objects with these labels (shards)" },
+        { "watch-configs-label-selector", 0, HC_FLAG_STR, &o.watch_configs_label_selector,
+          "ConfigMaps and Secrets whose change wakes what refers to them" },
+        { "concurrent", 0, HC_FLAG_INT, &o.concurrent,
+          "objects looked at at once, for each of source, kustomize and helm" },
+        { "storage-path", 0, HC_FLAG_STR, &o.storage_path, "folder of artifacts, safe to lose", .type = "DIR" },
+        { "storage-addr", 0, HC_FLAG_STR, &o.storage_addr, "address the artifacts are served on, 0: not at all" },
+        { "storage-adv-addr", 0, HC_FLAG_STR, &o.storage_adv_addr, "host of artifact URLs as others reach it" },
+        { "metrics-addr", 0, HC_FLAG_STR, &o.metrics_addr, "address of /metrics, 0: off" },
+        { "health-addr", 0, HC_FLAG_STR, &o.health_addr, "address of /healthz and /readyz, 0: off" },
+        { "events-addr", 0, HC_FLAG_STR, &o.events_addr, "address events are posted to (notification-controller)" },
+        { "requeue-dependency", 0, HC_FLAG_DURATION, &o.requeue_dependency_ms,
+          "look again at unmet dependencies at the latest after this" },
+        { "min-retry-delay", 0, HC_FLAG_DURATION, &o.min_retry_delay_ms, "first pause after a failure" },
+        { "max-retry-delay", 0, HC_FLAG_DURATION, &o.max_retry_delay_ms, "longest pause after failures" },
+        { "interval-jitter-percentage", 0, HC_FLAG_INT, &o.interval_jitter_percentage, "spread of intervals" },
+        { "graceful-shutdown-timeout", 0, HC_FLAG_DURATION, &o.graceful_shutdown_ms,
+          "taken, not needed: nothing is cut" },
+        { "http-timeout", 0, HC_FLAG_DURATION, &o.http_timeout_ms, "of a fetch whose object names no timeout" },
+        { "default-service-account", 0, HC_FLAG_STR, &o.default_service_account,
+          "ServiceAccount that releases and Kustomizations without one are made as" },
+        { "no-cross-namespace-refs", 0, HC_FLAG_BOOL, &o.no_cross_namespace_refs,
+          "refuse references to other namespaces" },
+        { "no-remote-bases", 0, HC_FLAG_BOOL, &o.no_remote_bases, "always so: remote bases are never fetched" },
+        { "enable-leader-election", 0, HC_FLAG_BOOL, &o.enable_leader_election,
+          "of several replicas only one works" },
+        { "leader-election-lease-duration", 0, HC_FLAG_DURATION, &o.lease_duration_ms, "how long a lease holds" },
+        { "leader-election-renew-deadline", 0, HC_FLAG_DURATION, &o.renew_deadline_ms,
+          "give up when not renewed for this long" },
+        { "leader-election-retry-period", 0, HC_FLAG_DURATION, &o.retry_period_ms, "pause between tries" },
+        { "artifact-retention-ttl", 0, HC_FLAG_DURATION, &o.artifact_retention_ttl_ms,
+          "replaced artifacts stay this long" },
+        { "artifact-retention-records", 0, HC_FLAG_INT, &o.artifact_retention_records, NULL },
+        { "feature-gates", 0, HC_FLAG_STR, &gates, "comma list of Name=true|false" },
+        { "log-level", 0, HC_FLAG_STR, &level, "error, info, debug or trace" },
+        { "log-encoding", 0, HC_FLAG_STR, &encoding, "json or console" },
+    };
+    struct hc_cli cli = {
+        .use = "controller [flags]",
+        .about = "Serves HelmRelease, Kustomization and source objects, as Flux's controllers do, until it "
+                 "is told to stop (SIGTERM, Ctrl-C).\n\n"
+                 "Inside a cluster it uses the pod's service account; outside it uses the kubeconfig:\n"
+                 "  helmctl controller --kubeconfig ~/.kube/config --storage-path /var/lib/helmctl",
+        .flags = flags,
+        .flags_n = HC_LEN(flags)
+    };
+    int rc = hc_cli_parse(a, &cli, argc, argv);
+    if (rc >= 0)
+        return rc;
+    enum hc_log_level l;
+    if (!parse_level(level, &l))
+        return hc_cli_error("--log-level: '%s' is none of error, info, debug, trace", level);
+    if (strcmp(encoding, "json") != 0 && strcmp(encoding, "console") != 0)
+        return hc_cli_error("--log-encoding: '%s' is neither json nor console", encoding);
+    hc_log_setup(l, strcmp(encoding, "json") == 0);
+    struct hc_err err = HC_ERR_INIT;
+    if (hc_controller_gates(&o, hc_str_of(gates), &err) != HC_OK)
+        return hc_cli_fail(&err);
+    o.kube = (struct hc_kube_options){ .kubeconfig = cli.globals.kubeconfig,
+                                       .context = cli.globals.kube_context,
+                                       .server = cli.globals.kube_apiserver,
+                                       .token = cli.globals.kube_token,
+                                       .ca_file = cli.globals.kube_ca_file,
+                                       .as_user = hc_str_of(cli.globals.kube_as_user),
+                                       .insecure_skip_verify = cli.globals.kube_insecure_skip_tls_verify };
+    struct sigaction sa = { .sa_handler = on_signal };
+    sigaction(SIGTERM, &sa, NULL);
+    sigaction(SIGINT, &sa, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return hc_controller_run(&o, &err) == HC_OK ? 0 : hc_cli_fail(&err);
+}

@@ -1,0 +1,516 @@
+/*
+ * From what the engine tells to conditions, history and events, in helm-controller's words (internal/reconcile).
+ */
+#include <stdio.h>
+
+#include "core/base/clock.h"
+#include "core/value/yaml.h"
+#include "helmctl/controller/release_impl.h"
+
+static struct hc_val *event_notes(struct rel *r, hc_str version, hc_str token, hc_str app, hc_str oci)
+{
+    struct hc_arena *a = r->p->a;
+    struct hc_val *n = hc_map_new(a);
+    if (version.n)
+        hc_map_put_str(a, n, "helm.toolkit.fluxcd.io/revision", version);
+    if (token.n)
+        hc_map_put_str(a, n, "helm.toolkit.fluxcd.io/token", token);
+    if (app.n)
+        hc_map_put_str(a, n, "helm.toolkit.fluxcd.io/app-version", app);
+    if (oci.n)
+        hc_map_put_str(a, n, "helm.toolkit.fluxcd.io/oci-digest", oci);
+    return n;
+}
+
+static struct hc_val *notes_of(struct rel *r, const struct hc_val *snap)
+{
+    return event_notes(r, hc_get_str(hc_map_getz(snap, "chartVersion")),
+                       hc_get_str(hc_map_getz(snap, "configDigest")), hc_get_str(hc_map_getz(snap, "appVersion")),
+                       hc_get_str(hc_map_getz(snap, "ociDigest")));
+}
+
+static void clear_failures(struct rel *r)
+{
+    hc_map_del(r->p->status, HC_S("failures"));
+    hc_map_del(r->p->status, HC_S("installFailures"));
+    hc_map_del(r->p->status, HC_S("upgradeFailures"));
+}
+
+void rel_reset_failures(struct rel *r)
+{
+    struct pass *p = r->p;
+    const struct hc_val *notes = hc_get(p->obj, "metadata.annotations");
+    hc_str asked = hc_get_str(hc_map_getz(notes, "reconcile.fluxcd.io/requestedAt"));
+    hc_str reset = hc_get_str(hc_map_getz(notes, "reconcile.fluxcd.io/resetAt"));
+    bool requested = reset.n && hc_str_eq(asked, reset) &&
+                     !hc_str_eq(reset, hc_get_str(hc_map_getz(p->status, "lastHandledResetAt")));
+    if (requested)
+        hc_map_put_str(p->a, p->status, "lastHandledResetAt", reset);
+    hc_str config = hc_get_str(hc_map_getz(p->status, "lastAttemptedConfigDigest"));
+    if (requested || hc_get_int_at(p->status, "lastAttemptedGeneration", 0) != p->cond.generation ||
+        !hc_str_eq(hc_get_str(hc_map_getz(p->status, "lastAttemptedRevision")), r->chart_version) ||
+        (config.n && !hc_str_eq(config, r->config_digest))) {
+        clear_failures(r);
+        r->want.failures = 0;
+    }
+    hc_map_put_int(p->a, p->status, "lastAttemptedGeneration", p->cond.generation);
+    hc_map_put_str(p->a, p->status, "lastAttemptedRevision", r->chart_version);
+    if (r->oci_digest.n)
+        hc_map_put_str(p->a, p->status, "lastAttemptedRevisionDigest", r->oci_digest);
+    else
+        hc_map_del(p->status, HC_S("lastAttemptedRevisionDigest"));
+    hc_map_put_str(p->a, p->status, "lastAttemptedConfigDigest", r->config_digest);
+    hc_map_del(p->status, HC_S("lastAttemptedValuesChecksum"));
+    hc_map_del(p->status, HC_S("lastReleaseRevision"));
+}
+
+static bool ignores_tests(const struct rel *r)
+{
+    hc_str action = hc_get_str(hc_map_getz(r->p->status, "lastAttemptedReleaseAction"));
+    bool of_test = hc_get_bool_at(r->spec, "test.ignoreFailures", false);
+    return hc_get_bool_at(r->spec,
+                          hc_str_eqz(action, "install") ? "install.remediation.ignoreTestFailures"
+                                                        : "upgrade.remediation.ignoreTestFailures",
+                          of_test);
+}
+
+static int64_t timeout_of(const struct rel *r, enum hc_action a)
+{
+    return a == HC_ACTION_INSTALL    ? r->want.install.timeout_ms
+           : a == HC_ACTION_UPGRADE  ? r->want.upgrade.timeout_ms
+           : a == HC_ACTION_ROLLBACK ? r->want.rollback.timeout_ms
+           : a == HC_ACTION_TEST     ? r->want.test.timeout_ms
+                                     : r->want.uninstall.timeout_ms;
+}
+
+static void running(struct rel *r, enum hc_action action)
+{
+    struct pass *p = r->p;
+    hc_str t = hc_duration_str(p->a, timeout_of(r, action));
+    hc_cond_reconciling(&p->cond, "Progressing", "Running '%s' action with timeout of %.*s", hc_action_name(action),
+                        HC_P(t));
+    if (action == HC_ACTION_INSTALL || action == HC_ACTION_UPGRADE)
+        hc_cond_setf(&p->cond, "Ready", HC_UNKNOWN, "Progressing", "Running '%s' action with timeout of %.*s",
+                     hc_action_name(action), HC_P(t));
+}
+
+/* The older snapshot that was deployed is superseded by now: as the record says. */
+static void refresh_previous(struct rel *r, int64_t revision)
+{
+    const struct hc_val *list = hc_map_getz(r->p->status, "history");
+    for (size_t i = 0; i < hc_list_len(list); i++) {
+        const struct hc_val *s = hc_list_at(list, i);
+        int64_t v = hc_get_int_at(s, "version", 0);
+        if (v >= revision || !hc_str_eqz(hc_get_str(hc_map_getz(s, "status")), "deployed"))
+            continue;
+        struct hc_record old;
+        struct hc_err err = HC_ERR_INIT;
+        if (hc_storage_get(r->storage, r->p->a, r->name, v, &old, &err) == HC_OK)
+            hc_history_put(r->p->a, r->p->status,
+                           hc_snapshot_of(r->p->a, &old, NULL, hc_get_str(hc_map_getz(s, "ociDigest"))));
+        return;
+    }
+}
+
+static const char *action_text(const struct hc_tell *t)
+{
+    return t->action == HC_ACTION_UNINSTALL && t->remediation ? "uninstall-remediation" : hc_action_name(t->action);
+}
+
+static void note_duration(struct rel *r, const struct hc_record *rec)
+{
+    int64_t since = rec ? hc_time_parse_ms(rec->last_deployed) : -1;
+    if (since > 0)
+        hc_map_put_str(r->p->a, r->p->status, "lastAttemptedReleaseActionDuration",
+                       hc_duration_str(r->p->a, HC_MAX(hc_now_ms() - since, (int64_t)0)));
+}
+
+static void on_recorded(struct rel *r, const struct hc_tell *t)
+{
+    struct pass *p = r->p;
+    if (t->action == HC_ACTION_INSTALL || t->action == HC_ACTION_UPGRADE) {
+        hc_map_put_strz(p->a, p->status, "lastAttemptedReleaseAction", hc_action_name(t->action));
+        hc_cond_del(&p->cond, "TestSuccess");
+        hc_cond_del(&p->cond, "Remediated");
+        if (t->action == HC_ACTION_INSTALL)
+            hc_map_del(p->status, HC_S("history"));
+        if (r->want.forced)
+            hc_map_put_str(
+                p->a, p->status, "lastHandledForceAt",
+                hc_get_str(hc_map_getz(hc_get(p->obj, "metadata.annotations"), "reconcile.fluxcd.io/forceAt")));
+    }
+    running(r, t->action);
+    pass_log(p, HC_LOG_INFO, "running '%s' action: revision %" PRId64, hc_action_name(t->action),
+             t->record ? t->record->revision : 0);
+}
+
+static void on_deployed(struct rel *r, const struct hc_tell *t)
+{
+    struct pass *p = r->p;
+    struct hc_arena *a = p->a;
+    bool back = t->action == HC_ACTION_ROLLBACK, install = t->action == HC_ACTION_INSTALL;
+    const struct hc_val *prev = back ? hc_history_previous(p->status, ignores_tests(r)) : NULL;
+    struct hc_val *snap = hc_snapshot_of(a, t->record, hc_action_name(t->action),
+                                         back ? hc_get_str(hc_map_getz(prev, "ociDigest")) : r->oci_digest);
+    if (!back && !install)
+        refresh_previous(r, t->record->revision);
+    hc_history_put(a, p->status, snap);
+    note_duration(r, t->record);
+    hc_str full = hc_snapshot_release(a, snap), chart = hc_snapshot_chart(a, snap);
+    if (back && t->remediation) {
+        full = hc_snapshot_release(a, prev ? prev : snap);
+        chart = hc_snapshot_chart(a, prev ? prev : snap);
+        hc_cond_setf(&p->cond, "Remediated", HC_TRUE, "RollbackSucceeded",
+                     "Helm rollback to previous release %.*s with chart %.*s succeeded", HC_P(full), HC_P(chart));
+        pass_event(p, "Normal", "RollbackSucceeded", notes_of(r, prev ? prev : snap), "%.*s",
+                   HC_P(hc_cond_message(p->status, "Remediated")));
+    } else {
+        const char *reason = install ? "InstallSucceeded" : "UpgradeSucceeded";
+        hc_cond_setf(&p->cond, "Released", HC_TRUE, reason, "Helm %s succeeded for release %.*s with chart %.*s",
+                     install ? "install" : "upgrade", HC_P(full), HC_P(chart));
+        if (r->want.tests && !hc_snapshot_tested(snap))
+            hc_cond_setf(&p->cond, "TestSuccess", HC_UNKNOWN, "AwaitingTests",
+                         "Helm release %.*s with chart %.*s is awaiting tests", HC_P(full), HC_P(chart));
+        const struct hc_action_policy *pol = install ? &r->want.install : &r->want.upgrade;
+        if (pol->strategy == HC_STRATEGY_RETRY)
+            clear_failures(r);
+        pass_event(p, "Normal", reason, notes_of(r, snap), "%.*s", HC_P(hc_cond_message(p->status, "Released")));
+    }
+    hc_release_summarize(&p->cond, r->spec);
+    pass_log(p, HC_LOG_INFO, "%.*s", HC_P(hc_cond_message(p->status, back ? "Remediated" : "Released")));
+}
+
+static bool known_failure(struct rel *r, const struct hc_record *rec)
+{
+    const struct hc_val *latest = hc_history_latest(r->p->status);
+    return rec && latest && hc_get_int_at(latest, "version", 0) == rec->revision &&
+           hc_str_eqz(hc_get_str(hc_map_getz(latest, "status")), "failed");
+}
+
+static void on_failed(struct rel *r, const struct hc_tell *t)
+{
+    struct pass *p = r->p;
+    struct hc_arena *a = p->a;
+    bool back = t->action == HC_ACTION_ROLLBACK, install = t->action == HC_ACTION_INSTALL,
+         told = known_failure(r, t->record);
+    if (t->record)
+        hc_history_put(a, p->status, hc_snapshot_of(a, t->record, hc_action_name(t->action), r->oci_digest));
+    note_duration(r, t->record);
+    if (!told)
+        hc_map_put_int(a, p->status, "failures", hc_get_int_at(p->status, "failures", 0) + 1);
+    hc_str msg;
+    const char *reason = back ? "RollbackFailed" : install ? "InstallFailed" : "UpgradeFailed";
+    if (back) {
+        const struct hc_val *prev = hc_history_previous(p->status, ignores_tests(r));
+        hc_str full = hc_snapshot_release(a, prev), chart = hc_snapshot_chart(a, prev);
+        msg = hc_arena_printf(a, "Helm rollback to previous release %.*s with chart %.*s failed: %.*s", HC_P(full),
+                              HC_P(chart), HC_P(t->message));
+        hc_cond_set(&p->cond, "Remediated", HC_FALSE, reason, msg);
+    } else {
+        const char *counter = install ? "installFailures" : "upgradeFailures";
+        int64_t n = hc_get_int_at(p->status, counter, 0) + (told ? 0 : 1);
+        hc_map_put_int(a, p->status, counter, HC_MAX(n, t->failures));
+        hc_map_put_strz(a, p->status, "lastAttemptedReleaseAction", install ? "install" : "upgrade");
+        msg = hc_arena_printf(a, "Helm %s failed for release %.*s/%.*s with chart %.*s@%.*s: %.*s",
+                              install ? "install" : "upgrade", HC_P(r->ns), HC_P(r->name), HC_P(r->chart->name),
+                              HC_P(r->chart_version), HC_P(t->message));
+        hc_cond_set(&p->cond, "Released", HC_FALSE, reason, msg);
+    }
+    hc_release_summarize(&p->cond, r->spec);
+    pass_event(p, "Warning", reason,
+               event_notes(r, r->chart_version, r->config_digest, r->app_version, r->oci_digest), "%.*s",
+               HC_P(msg));
+    pass_log(p, HC_LOG_ERROR, "%.*s", HC_P(msg));
+}
+
+static void on_uninstalled(struct rel *r, const struct hc_tell *t, bool ok)
+{
+    struct pass *p = r->p;
+    struct hc_arena *a = p->a;
+    const struct hc_val *latest = hc_history_latest(p->status);
+    if (t->record)
+        hc_history_put(a, p->status,
+                       hc_snapshot_of(a, t->record, action_text(t), hc_get_str(hc_map_getz(latest, "ociDigest"))));
+    latest = hc_history_latest(p->status);
+    hc_str full = hc_snapshot_release(a, latest), chart = hc_snapshot_chart(a, latest);
+    const char *reason = ok ? "UninstallSucceeded" : "UninstallFailed",
+               *what = t->remediation ? " remediation" : "";
+    hc_str msg;
+    if (t->remediation)
+        msg = hc_arena_printf(a, "Helm uninstall%s for release %.*s with chart %.*s %s%.*s", what, HC_P(full),
+                              HC_P(chart), ok ? "succeeded" : "failed: ", HC_P(ok ? HC_S("") : t->message));
+    else
+        msg = hc_arena_printf(a, "Helm uninstall %s for release %.*s with chart %.*s%s%.*s",
+                              ok ? "succeeded" : "failed", HC_P(full), HC_P(chart), ok ? "" : ": ",
+                              HC_P(ok ? HC_S("") : t->message));
+    if (ok)
+        hc_map_del(p->status, HC_S("inventory"));
+    else
+        hc_map_put_int(a, p->status, "failures", hc_get_int_at(p->status, "failures", 0) + 1);
+    hc_cond_set(&p->cond, t->remediation ? "Remediated" : "Released", t->remediation && ok ? HC_TRUE : HC_FALSE,
+                reason, msg);
+    hc_release_summarize(&p->cond, r->spec);
+    pass_event(p, ok ? "Normal" : "Warning", reason, notes_of(r, latest), "%.*s", HC_P(msg));
+    pass_log(p, ok ? HC_LOG_INFO : HC_LOG_ERROR, "%.*s", HC_P(msg));
+}
+
+static void on_tested(struct rel *r, const struct hc_tell *t)
+{
+    struct pass *p = r->p;
+    struct hc_arena *a = p->a;
+    struct hc_val *snap = hc_snapshot_of(a, t->record, NULL,
+                                         hc_get_str(hc_map_getz(hc_history_latest(p->status), "ociDigest")));
+    hc_snapshot_set_tests(a, snap, t->record, hc_get(r->spec, "test.filters"));
+    hc_history_put(a, p->status, snap);
+    hc_str full = hc_snapshot_release(a, snap), chart = hc_snapshot_chart(a, snap), msg;
+    size_t n = hc_map_len(hc_map_getz(snap, "testHooks"));
+    if (t->ok) {
+        char hooks[64] = "no test hooks";
+        if (n)
+            snprintf(hooks, sizeof(hooks), "%zu test hook%s completed successfully", n, n > 1 ? "s" : "");
+        msg = hc_arena_printf(a, "Helm test succeeded for release %.*s with chart %.*s: %s", HC_P(full),
+                              HC_P(chart), hooks);
+        hc_cond_set(&p->cond, "TestSuccess", HC_TRUE, "TestSucceeded", msg);
+    } else {
+        msg = hc_arena_printf(a, "Helm test failed for release %.*s with chart %.*s: %.*s", HC_P(full), HC_P(chart),
+                              HC_P(t->message));
+        hc_cond_set(&p->cond, "TestSuccess", HC_FALSE, "TestFailed", msg);
+        hc_map_put_int(a, p->status, "failures", hc_get_int_at(p->status, "failures", 0) + 1);
+        if (!ignores_tests(r)) {
+            bool install = hc_str_eqz(hc_get_str(hc_map_getz(p->status, "lastAttemptedReleaseAction")), "install");
+            const char *counter = install ? "installFailures" : "upgradeFailures";
+            hc_map_put_int(a, p->status, counter, HC_MAX(hc_get_int_at(p->status, counter, 0) + 1, t->failures));
+        }
+    }
+    hc_release_summarize(&p->cond, r->spec);
+    pass_event(p, t->ok ? "Normal" : "Warning", t->ok ? "TestSucceeded" : "TestFailed", notes_of(r, snap), "%.*s",
+               HC_P(msg));
+}
+
+static void on_drift(struct rel *r, const struct hc_tell *t)
+{
+    struct pass *p = r->p;
+    hc_str full = hc_snapshot_release(p->a, hc_history_latest(p->status));
+    if (t->what == HC_TOLD_DRIFTED) {
+        hc_str msg = hc_arena_printf(p->a,
+                                     "Cluster state of release %.*s has drifted from the desired state:\n%.*s",
+                                     HC_P(full), HC_P(t->message));
+        hc_cond_set(&p->cond, "Drifted", HC_TRUE, "DriftDetected", msg);
+        pass_event(p, "Warning", "DriftDetected", NULL, "%.*s", HC_P(msg));
+    } else if (t->ok) {
+        pass_event(p, "Normal", "DriftCorrected", NULL, "Cluster state of release %.*s has been corrected:\n%.*s",
+                   HC_P(full), HC_P(t->message));
+    } else {
+        pass_event(p, "Warning", "DriftCorrectionFailed", NULL,
+                   "Failed to (partially) correct cluster state of release %.*s:\n%.*s", HC_P(full),
+                   HC_P(t->message));
+    }
+    pass_log(p, HC_LOG_INFO, "%s: %.*s", t->what == HC_TOLD_DRIFTED ? "drift detected" : "drift corrected",
+             HC_P(t->message));
+}
+
+static void on_taken_over(struct rel *r, const struct hc_tell *t)
+{
+    struct pass *p = r->p;
+    const struct hc_val *meta = hc_map_getz(t->record ? t->record->chart : NULL, "metadata");
+    hc_str msg = hc_arena_printf(
+        p->a, "Unlocked Helm release %.*s/%.*s.v%" PRId64 " with chart %.*s@%.*s in pending state", HC_P(r->ns),
+        HC_P(r->name), t->record ? t->record->revision : 0, HC_P(hc_get_str(hc_map_getz(meta, "name"))),
+        HC_P(hc_get_str(hc_map_getz(meta, "version"))));
+    hc_cond_set(&p->cond, "Released", HC_FALSE, "PendingRelease", msg);
+    pass_event(p, "Warning", "PendingRelease", NULL, "%.*s", HC_P(msg));
+}
+
+void rel_tell(void *ctx, const struct hc_tell *t)
+{
+    struct rel *r = ctx;
+    hc_str kind = t->ref.kind, name = t->ref.name;
+    switch (t->what) {
+    case HC_TOLD_RECORDED:
+        on_recorded(r, t);
+        break;
+    case HC_TOLD_RESUMED:
+        running(r, t->action);
+        break;
+    case HC_TOLD_TAKEN_OVER:
+        on_taken_over(r, t);
+        break;
+    case HC_TOLD_SUPERSEDED:
+        if (t->record)
+            hc_history_put(r->p->a, r->p->status,
+                           hc_snapshot_of(r->p->a, t->record, hc_action_name(t->action), r->oci_digest));
+        break;
+    case HC_TOLD_HOOK:
+    case HC_TOLD_OBJECT:
+        pass_log(r->p, HC_LOG_DEBUG, "%.*s/%.*s %.*s", HC_P(kind), HC_P(name), HC_P(t->message));
+        break;
+    case HC_TOLD_WAITING:
+    case HC_TOLD_READY:
+        pass_log(r->p, HC_LOG_DEBUG, "%s: %.*s/%.*s %.*s", t->what == HC_TOLD_READY ? "ready" : "waiting",
+                 HC_P(kind), HC_P(name), HC_P(t->message));
+        break;
+    case HC_TOLD_DEPLOYED:
+        on_deployed(r, t);
+        break;
+    case HC_TOLD_FAILED:
+        on_failed(r, t);
+        break;
+    case HC_TOLD_TESTED:
+        on_tested(r, t);
+        break;
+    case HC_TOLD_DRIFTED:
+    case HC_TOLD_CORRECTED:
+        on_drift(r, t);
+        break;
+    case HC_TOLD_UNINSTALLED:
+        on_uninstalled(r, t, true);
+        break;
+    case HC_TOLD_UNINSTALL_FAILED:
+        on_uninstalled(r, t, false);
+        break;
+    }
+}
+
+/* ---- verdicts ---- */
+
+void rel_in_sync(struct rel *r)
+{
+    struct pass *p = r->p;
+    struct hc_arena *a = p->a;
+    const struct hc_record *head = hc_reconcile_head(r->engine);
+    const struct hc_val *latest = hc_history_latest(p->status);
+    /* Taken over, or told by an earlier process that did not live to note it. */
+    if (head && (!latest || hc_get_int_at(latest, "version", 0) != head->revision ||
+                 !hc_str_eqz(hc_get_str(hc_map_getz(latest, "status")), hc_status_name(head->status)))) {
+        hc_str action = hc_get_str(hc_map_getz(p->status, "lastAttemptedReleaseAction"));
+        hc_history_put(a, p->status,
+                       hc_snapshot_of(a, head, action.n ? hc_arena_strz(a, action) : "install", r->oci_digest));
+        latest = hc_history_latest(p->status);
+    }
+    hc_history_truncate(a, p->status, ignores_tests(r));
+    hc_str full = hc_snapshot_release(a, latest), chart = hc_snapshot_chart(a, latest);
+    if (hc_cond_is(p->status, "Remediated", HC_TRUE)) {
+        /* The rolled-back revision is what is wanted by now. */
+        hc_cond_del(&p->cond, "Remediated");
+        hc_cond_setf(&p->cond, "Released", HC_TRUE, "UpgradeSucceeded",
+                     "Helm upgrade succeeded for release %.*s with chart %.*s", HC_P(full), HC_P(chart));
+    }
+    if (!hc_cond_is(p->status, "Released", HC_TRUE) && latest) {
+        bool install = hc_get_int_at(latest, "version", 0) == 1;
+        hc_cond_setf(&p->cond, "Released", HC_TRUE, install ? "InstallSucceeded" : "UpgradeSucceeded",
+                     "Helm %s succeeded for release %.*s with chart %.*s", install ? "install" : "upgrade",
+                     HC_P(full), HC_P(chart));
+    }
+    if (r->want.drift != HC_DRIFT_OFF)
+        hc_cond_setf(&p->cond, "Drifted", HC_FALSE, "NoDriftDetected",
+                     "No drift detected against the cluster state");
+    else
+        hc_cond_del(&p->cond, "Drifted");
+    hc_cond_del(&p->cond, "Reconciling");
+    hc_release_summarize(&p->cond, r->spec);
+    pass_observed(p);
+}
+
+void rel_waiting(struct rel *r, const struct hc_step *st)
+{
+    struct pass *p = r->p;
+    if (st->rc != HC_OK) {
+        hc_cond_reconciling(&p->cond, "ProgressingWithRetry", "%s", st->why);
+        if (!hc_cond_get(p->status, "Ready"))
+            hc_cond_setf(&p->cond, "Ready", HC_UNKNOWN, "ProgressingWithRetry", "%s", st->why);
+        pass_log(p, HC_LOG_ERROR, "will try again: %s", st->why);
+        return;
+    }
+    if (st->action != HC_ACTION_NONE && !hc_cond_get(p->status, "Reconciling"))
+        running(r, st->action);
+    pass_log(p, HC_LOG_DEBUG, "waits: %s", st->why);
+}
+
+void rel_stalled(struct rel *r, const struct hc_step *st)
+{
+    struct pass *p = r->p;
+    hc_str action = hc_get_str(hc_map_getz(p->status, "lastAttemptedReleaseAction"));
+    bool install = hc_str_eqz(action, "install") || (!action.n && st->action != HC_ACTION_UPGRADE);
+    int64_t failures = hc_get_int_at(p->status, install ? "installFailures" : "upgradeFailures", 0);
+    if (st->head == HC_HEAD_FAILED && failures > 0 && (st->rc == HC_OK || hc_cond_get(p->status, "Released"))) {
+        const struct hc_action_policy *pol = install ? &r->want.install : &r->want.upgrade;
+        bool lost = !install && pol->strategy == HC_STRATEGY_ROLLBACK && pol->remediate_last &&
+                    !hc_history_previous(p->status, ignores_tests(r));
+        if (lost)
+            hc_cond_stalled(
+                &p->cond, "MissingRollbackTarget",
+                "Failed to perform remediation: missing target release for rollback: cannot remediate failed "
+                "release");
+        else
+            hc_cond_stalled(&p->cond, "RetriesExceeded", "Failed to %s after %" PRId64 " attempt(s)",
+                            install ? "install" : "upgrade", failures);
+    } else if (hc_cond_is(p->status, "Remediated", HC_TRUE) || failures > 0) {
+        hc_cond_stalled(&p->cond, "RetriesExceeded", "Failed to %s after %" PRId64 " attempt(s)",
+                        install ? "install" : "upgrade", failures);
+    } else {
+        /* Nothing was stored: the chart does not render, the values do not fit, the server refuses. */
+        const char *reason = install ? "InstallFailed" : "UpgradeFailed";
+        hc_str msg = hc_arena_printf(p->a, "Helm %s failed for release %.*s/%.*s with chart %.*s@%.*s: %s",
+                                     install ? "install" : "upgrade", HC_P(r->ns), HC_P(r->name),
+                                     HC_P(r->chart->name), HC_P(r->chart_version), st->why);
+        hc_cond_set(&p->cond, "Released", HC_FALSE, reason, msg);
+        hc_cond_set(&p->cond, "Ready", HC_FALSE, reason, msg);
+        hc_cond_del(&p->cond, "Reconciling");
+        hc_cond_set(&p->cond, "Stalled", HC_TRUE, reason, msg);
+        pass_event(p, "Warning", reason,
+                   event_notes(r, r->chart_version, r->config_digest, r->app_version, r->oci_digest), "%.*s",
+                   HC_P(msg));
+    }
+    pass_observed(p);
+    pass_log(p, HC_LOG_ERROR, "stalled: %s", st->why);
+}
+
+/* ---- inventory ---- */
+
+static void add_entry(struct rel *r, struct hc_val *list, hc_str api_version, hc_str kind, hc_str ns, hc_str name)
+{
+    struct hc_arena *a = r->p->a;
+    size_t slash = hc_str_find(api_version, '/');
+    hc_str group = slash == SIZE_MAX ? HC_S("") : hc_str_sub(api_version, 0, slash);
+    hc_str version = slash == SIZE_MAX ? api_version : hc_str_sub(api_version, slash + 1, api_version.n);
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    hc_buf_printf(&b, "%.*s_", HC_P(ns));
+    for (size_t i = 0; i < name.n; i++) { /* cli-utils: colons of RBAC names */
+        if (name.p[i] == ':')
+            hc_buf_puts(&b, "__");
+        else
+            hc_buf_putc(&b, name.p[i]);
+    }
+    hc_buf_printf(&b, "_%.*s_%.*s", HC_P(group), HC_P(kind));
+    struct hc_val *e = hc_map_new(a);
+    hc_map_put_str(a, e, "id", hc_buf_to_arena(&b, a));
+    hc_map_put_str(a, e, "v", version);
+    hc_list_add(a, list, e);
+}
+
+void rel_inventory(struct rel *r)
+{
+    struct hc_arena *a = r->p->a;
+    const struct hc_ref *refs = NULL;
+    size_t n = hc_reconcile_objects(r->engine, &refs);
+    struct hc_val *list = hc_list_new(a), *inventory = hc_map_new(a);
+    for (size_t i = 0; i < n; i++)
+        add_entry(r, list, refs[i].api_version, refs[i].kind, refs[i].ns, refs[i].name);
+    struct hc_crd_file *files = NULL;
+    size_t files_n = 0;
+    struct hc_err err = HC_ERR_INIT;
+    if (rel_crds(r, a, &files, &files_n, &err) == HC_OK)
+        for (size_t i = 0; i < files_n; i++) {
+            struct hc_val *docs = NULL;
+            if (hc_yaml_parse_all(a, files[i].text, files[i].name, 0, &docs, &err) != HC_OK)
+                continue;
+            for (size_t j = 0; j < hc_list_len(docs); j++) {
+                struct hc_ref c = hc_ref_of(hc_list_at(docs, j));
+                if (c.name.n)
+                    add_entry(r, list, c.api_version, c.kind, HC_S(""), c.name);
+            }
+        }
+    hc_map_put(a, inventory, HC_S("entries"), list);
+    hc_map_put(a, r->p->status, HC_S("inventory"), inventory);
+}

@@ -1,0 +1,47 @@
+#pragma once
+/*
+ * What the reconcilers of source kinds share.
+ */
+#include "helmctl/controller/artifacts.h"
+#include "helmctl/controller/ctl_impl.h"
+
+/* A failed fetch: which condition and reason it becomes. */
+struct src_failure {
+    const char *condition; /* "FetchFailed", "BuildFailed", "StorageOperationFailed" */
+    const char *reason;
+};
+
+/* Secrets of the object to credentials in p->a. On failure *out_reason names Flux's reason. */
+enum hc_rc src_auth(struct pass *p, struct hc_source_auth *out, const char **out_reason);
+/* Of another object of the same namespace (a HelmChart uses its repository's). */
+enum hc_rc src_auth_of(struct pass *p, const struct hc_val *spec, hc_str ns, struct hc_source_auth *out,
+                       const char **out_reason);
+enum hc_rc src_env(struct pass *p, const struct hc_val *spec, hc_str ns, struct hc_source_env *out);
+
+/* What every source kind does first. True: *out is the result of the whole pass. */
+bool src_prologue(struct pass *p, struct ctl_result *out);
+/* True when the artifact in the status is good for the spec as it is now: the fetch may say "unchanged". */
+bool src_artifact_current(struct pass *p);
+/* Status, event and result of a failure (p->err). HC_E_LIMIT and the like are tried again: sources change. */
+struct ctl_result src_failed(struct pass *p, struct src_failure f);
+/* Only a change of the spec helps: Stalled. */
+struct ctl_result src_stalled(struct pass *p, const char *reason, const char *fmt, ...) HC_PRINTF(3, 4);
+/* A new artifact: link, status, conditions. `file` as in Flux; `message` for Ready and ArtifactInStorage. */
+struct ctl_result src_stored(struct pass *p, const struct hc_artifact *art, const char *file, const char *reason,
+                             hc_str message, const char *event_fmt, hc_str event_arg);
+/* Nothing new: conditions as they should be. */
+struct ctl_result src_unchanged(struct pass *p, const char *reason, hc_str message);
+/* The part behind the last ':' of "main@sha1:ab12". */
+hc_str src_hex_of(hc_str revision);
+
+#if !__has_include("charts-fetch/source/oci.c")
+/* The OCI client is not part of this tree yet: say so instead of not linking. */
+static inline enum hc_rc src_no_oci(const struct hc_source_env *env, struct hc_arena *a, const void *spec,
+                                    const struct hc_source_auth *auth, struct hc_artifact *out, struct hc_err *err)
+{
+    (void)env, (void)a, (void)spec, (void)auth, (void)out;
+    return hc_fail(err, HC_E_INPUT, "this build of helmctl cannot talk to OCI registries");
+}
+#define hc_oci_fetch(env, a, spec, auth, known, out, err)       src_no_oci(env, a, spec, auth, out, err)
+#define hc_oci_chart(env, a, url, range, auth, known, out, err) src_no_oci(env, a, url, auth, out, err)
+#endif
