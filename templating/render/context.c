@@ -12,6 +12,7 @@ struct collector {
     struct hc_arena *a;
     struct hc_val *release, *capabilities;
     bool helm3;
+    bool once; /* the program is not kept longer than the chart */
     struct hc_template_file *files;
     struct hc_val **contexts;
     size_t n, cap;
@@ -176,9 +177,11 @@ static void collect_templates(struct collector *w, const struct hc_overlay_chart
         if (library && !partial)
             continue;
         hc_str parts[] = { path, HC_S("/"), t->name };
-        struct hc_template_file f = {
-            .name = hc_arena_cat(w->a, HC_LEN(parts), parts), .base_path = base, .text = t->body, .partial = partial
-        };
+        struct hc_template_file f = { .name = hc_arena_cat(w->a, HC_LEN(parts), parts),
+                                      .base_path = base,
+                                      .text = t->body,
+                                      .partial = partial,
+                                      .borrowed = w->once };
         add_file(w, &f, context);
     }
 }
@@ -231,7 +234,9 @@ enum hc_rc hc_program_input_collect(struct hc_arena *a, const struct hc_overlay_
                                     struct hc_val *capabilities, bool helm3, struct hc_program_input *out,
                                     struct hc_err *err)
 {
-    struct collector w = { .a = a, .release = release, .capabilities = capabilities, .helm3 = helm3 };
+    struct collector w = {
+        .a = a, .release = release, .capabilities = capabilities, .helm3 = helm3, .once = root->chart->digest.n == 0
+    };
     collect(&w, root);
     if (!hc_arena_spent(a) && w.n)
         drop_doubles(&w);

@@ -14,7 +14,8 @@ struct hc_template_file {
     hc_str name;      /* "<chart>/templates/x.yaml", as in # Source and error texts */
     hc_str base_path; /* "<chart>/templates", for .Template.BasePath */
     hc_str text;
-    bool partial; /* parsed, not rendered: base name starts with _ (or a library chart's file) */
+    bool partial;  /* parsed, not rendered: base name starts with _ (or a library chart's file) */
+    bool borrowed; /* the text outlives the program, which then keeps no copy of it */
 };
 
 /* Parses all files in Helm's order (B7.2: callers pass them in any order) and keeps what it needs of them.

@@ -196,9 +196,11 @@ static enum hc_rc add_files(struct hc_program *p, const struct hc_template_file 
     if (!p->files || !p->order)
         return hc_arena_check(p->a, err, "the templates of a chart");
     for (size_t i = 0; i < n; i++) {
-        p->files[i] = (struct hc_template_file){ hc_arena_str(p->a, files[i].name),
-                                                 hc_arena_str(p->a, files[i].base_path),
-                                                 hc_arena_str(p->a, files[i].text), files[i].partial };
+        p->files[i] = files[i];
+        p->files[i].name = hc_arena_str(p->a, files[i].name);
+        p->files[i].base_path = hc_arena_str(p->a, files[i].base_path);
+        if (!files[i].borrowed)
+            p->files[i].text = hc_arena_str(p->a, files[i].text);
         p->order[i] = (uint32_t)i;
     }
     enum hc_rc rc = hc_arena_check(p->a, err, "the templates of a chart");
