@@ -18,7 +18,7 @@ static const char help[] =
     "  --data DIR           keep objects in DIR over restarts (default :memory:, forgotten at the end)\n"
     "  --kubeconfig FILE    write a kubeconfig here once the server answers\n"
     "  --ready-after MS     a simulated pod is ready after this many milliseconds (default 150)\n"
-    "  --token TOKEN        ask every request for this bearer token\n"
+    "  --token TOKEN        ask every request for this bearer token (kubectl and helm send it over TLS only)\n"
     "  --tls-cert FILE      serve TLS with this certificate (PEM) ...\n"
     "  --tls-key FILE       ... and this key\n\n"
     "Try it:\n"

@@ -115,6 +115,7 @@ struct rollout {
     struct hc_val *d, *fresh, **old;
     size_t n_old;
     int64_t want, surge, unavailable, total, ready;
+    int64_t staying; /* ready ones that have not been told to go */
 };
 
 static int64_t spec_replicas(const struct hc_val *rs)
@@ -148,9 +149,10 @@ static void roll(struct hc_sandbox *s, struct hc_arena *a, struct rollout *r)
         scale(s, a, r->d, r->fresh, now);
     }
     /* How many may go: those ready above the floor, and all old ones that are not ready anyway. */
-    int64_t may = r->ready - (r->want - r->unavailable);
+    int64_t may = r->staying - (r->want - r->unavailable);
     for (size_t i = 0; i < r->n_old; i++) {
         int64_t have = spec_replicas(r->old[i]), up = hc_get_int_at(r->old[i], "status.readyReplicas", 0);
+        up = HC_MIN(up, have);
         int64_t sick = HC_MAX(have - up, 0), cut = HC_MIN(have, sick + HC_MAX(HC_MIN(may, up), 0));
         if (cut > 0) {
             scale(s, a, r->d, r->old[i], have - cut);
@@ -307,6 +309,7 @@ void hc_sb_sim_deployment(struct hc_sandbox *s, struct hc_arena *a, struct hc_va
         const struct hc_val *rs = i < r.n_old ? r.old[i] : r.fresh;
         r.total += hc_get_int_at(rs, "status.replicas", 0);
         r.ready += hc_get_int_at(rs, "status.readyReplicas", 0);
+        r.staying += HC_MIN(hc_get_int_at(rs, "status.readyReplicas", 0), spec_replicas(rs));
     }
     if (!hc_get_bool_at(d, "spec.paused", false))
         roll(s, a, &r);

@@ -144,7 +144,8 @@ void hc_sb_watches_publish(struct hc_sandbox *s)
         for (uint64_t i = from; x->waiting && i < w->end; i++) {
             if (hc_str_eq(w->ring[i % RING_MAX].key, x->kind->key)) {
                 x->waiting = false;
-                x->wake(x->conn);
+                if (x->wake)
+                    x->wake(x->conn);
             }
         }
     }
@@ -393,7 +394,8 @@ static void poke(struct hc_sb_watch *w)
 {
     if (w->waiting) {
         w->waiting = false;
-        w->wake(w->conn);
+        if (w->wake)
+            w->wake(w->conn);
     }
 }
 
