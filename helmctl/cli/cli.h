@@ -24,6 +24,7 @@ int hc_cmd_controller(int argc, char **argv);
 
 /* The verbs that only render: in both executables. */
 int hc_cmd_version(int argc, char **argv);
+int hc_cmd_show(int argc, char **argv);
 int hc_cmd_template(int argc, char **argv);
 
 /*

@@ -14,6 +14,7 @@ static const struct hc_command commands[] = {
     { "resume", hc_cmd_resume, "take up a suspended object again" },
     { "sandbox", hc_cmd_sandbox, "serve a simulated Kubernetes API to try things on" },
     { "suspend", hc_cmd_suspend, "make the controller leave an object alone" },
+    { "show", hc_cmd_show, "show metadata, values, README or CRDs of a chart" },
     { "template", hc_cmd_template, "render a chart and print the manifests" },
     { "version", hc_cmd_version, "print the version" },
 };

@@ -1,0 +1,118 @@
+/*
+ * helmctl show: what is in a chart, as `helm show` prints it.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "core/base/buf.h"
+#include "core/base/fs.h"
+#include "core/base/limits.h"
+#include "core/value/yaml.h"
+#include "helmctl/cli/chartref.h"
+#include "helmctl/cli/cli.h"
+
+enum { SHOW_CHART = 1, SHOW_VALUES = 2, SHOW_README = 4, SHOW_CRDS = 8, SHOW_ALL = 15 };
+
+static const struct {
+    const char *name;
+    unsigned what;
+} parts[] = {
+    { "chart", SHOW_CHART }, { "values", SHOW_VALUES }, { "readme", SHOW_README },
+    { "crds", SHOW_CRDS },   { "all", SHOW_ALL },
+};
+
+static const char about[] =
+    "Shows what is in a chart.\n"
+    "\n"
+    "  helmctl show chart ./chart                 the metadata of Chart.yaml\n"
+    "  helmctl show values ./chart-1.2.3.tgz      values.yaml as it is\n"
+    "  helmctl show readme oci://registry.example/charts/web\n"
+    "  helmctl show crds ./chart                  the CRDs of crds/, those of sub-charts too\n"
+    "  helmctl show all ./chart";
+
+static void line(struct hc_buf *b, hc_str s)
+{
+    hc_buf_put(b, s);
+    hc_buf_putc(b, '\n');
+}
+
+static void put_readme(struct hc_buf *b, const struct hc_chart *c, bool all)
+{
+    static const char *const names[] = { "readme.md", "readme.txt", "readme" };
+    for (size_t i = 0; i < c->files_n; i++)
+        for (size_t k = 0; k < HC_LEN(names); k++)
+            if (hc_str_eq_nocase(c->files[i].name, hc_str_of(names[k]))) {
+                if (all)
+                    line(b, HC_S("---"));
+                line(b, c->files[i].body);
+                return;
+            }
+}
+
+static void put_crds(struct hc_buf *b, const struct hc_chart *c)
+{
+    for (size_t i = 0; i < c->crds_n; i++) {
+        if (!hc_str_starts(c->crds[i].body, HC_S("---")))
+            line(b, HC_S("---"));
+        line(b, c->crds[i].body);
+    }
+    for (size_t i = 0; i < c->subs_n; i++)
+        put_crds(b, c->subs[i]);
+}
+
+static void put_chart(struct hc_buf *b, const struct hc_chart *c, unsigned what)
+{
+    bool all = what == SHOW_ALL;
+    if (what & SHOW_CHART) {
+        hc_yaml_write(b, c->metadata);
+        hc_buf_putc(b, '\n');
+    }
+    if (what & SHOW_VALUES && c->values_text.p) {
+        if (all)
+            line(b, HC_S("---"));
+        line(b, c->values_text);
+    }
+    if (what & SHOW_README)
+        put_readme(b, c, all);
+    if (what & SHOW_CRDS)
+        put_crds(b, c);
+}
+
+int hc_cmd_show(int argc, char **argv)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_chart_source source = { .no_digest = true };
+    const struct hc_flag flags[] = { HC_CHART_SOURCE_FLAGS(source) };
+    struct hc_cli cli = {
+        .use = "show chart|values|readme|crds|all CHART [flags]",
+        .about = about,
+        .flags = flags,
+        .flags_n = HC_LEN(flags),
+        .min_args = 2,
+        .max_args = 2,
+    };
+    int code = hc_cli_parse(a, &cli, argc, argv);
+    if (code >= 0)
+        return code;
+    unsigned what = 0;
+    for (size_t i = 0; i < HC_LEN(parts); i++)
+        if (strcmp(cli.args[0], parts[i].name) == 0)
+            what = parts[i].what;
+    if (!what)
+        return hc_cli_error("unknown command \"%s\" for \"helmctl show\": one of chart, values, readme, crds, all",
+                            cli.args[0]);
+    source.ref = cli.args[1];
+    source.globals = &cli.globals;
+    if (hc_cli_ports.hand_over && !hc_cli_chart_is_local(&source))
+        return hc_cli_ports.hand_over(argc, argv);
+    struct hc_err err = HC_ERR_INIT;
+    HC_AUTO(hc_chart) struct hc_chart *chart = NULL;
+    if (hc_cli_load_chart(&source, &chart, &err) != HC_OK)
+        return hc_cli_fail(&err);
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 2 * HC_MAX_CHART_BYTES);
+    put_chart(&b, chart, what);
+    if (hc_buf_check(&b, &err, "output") != HC_OK || hc_write_fd(STDOUT_FILENO, hc_buf_str(&b), &err) != HC_OK)
+        return hc_cli_fail(&err);
+    return 0;
+}
