@@ -29,9 +29,10 @@
 /* Templates */
 #define HC_MAX_TEMPLATE_BYTES   (8 * HC_MIB)   /* one template file                                         */
 #define HC_MAX_TEMPLATE_NESTING 200u           /* parentheses and control blocks                            */
+#define HC_MAX_TEMPLATE_CHAIN   5000u          /* else branches of one if: PUC Lua takes quadratic time       */
 #define HC_MAX_INCLUDE_DEPTH    1000           /* Helm pkg/engine: recursionMaxNums                         */
 #define HC_MAX_RENDER_STEPS     400000000u     /* Lua instructions of one render                            */
-#define HC_MAX_RENDER_CPU_MS    30000u         /* processor time of one render: keys, hashes, regexes in loops  */
+#define HC_MAX_RENDER_CPU_MS    10000u         /* processor time of one render: keys, hashes, regexes in loops  */
 #define HC_MAX_TEMPLATE_DEPTH   100000         /* Go text/template: maxExecDepth                                */
 #define HC_MAX_RENDER_BYTES     (512 * HC_MIB) /* arena and Lua memory of one render                        */
 #define HC_MAX_OUTPUT_BYTES     (128 * HC_MIB) /* text of one render                                        */

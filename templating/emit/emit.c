@@ -1,8 +1,10 @@
 /*
- * One pass over the statements. For each pipeline first a look at all of it (which variables it means, whether
- * there is an include or tpl in it), then its Lua.
+ * Two passes. The first marks what Lua has to run: pipelines with an include or tpl in them, and the blocks around
+ * such. The second writes the Lua, and settles on the way which variable each name means.
  *
- * A pipeline without include and tpl is one number. One with them is written as nested calls, in Go's order of
+ * Text, pipelines without include and tpl, and if/with blocks of nothing else are left to C: a run of them is one
+ * call. (Compiling Lua is the dearest part of a first render; most of a template is of this kind.) A pipeline with
+ * an include or tpl is written as nested calls, in Go's order of
  * evaluation: the value that is piped in first, then the arguments from left to right. Arguments behind the last
  * include of a command, and those that nothing can change (literals, dot, variables), are left to C.
  */
@@ -19,11 +21,12 @@ struct scope_var {
 struct emitter {
     struct hc_arena *a;
     const struct hc_emit_port *port;
-    bool annotate, failed;
-    struct hc_buf lua, lines, nodes, vars; /* vars: struct scope_var, the visible ones */
-    uint32_t slot, slots;                  /* the next free one; how many there are */
-    uint32_t loop, loops;                  /* number of the loop at hand; how many there were */
-    bool continues;                        /* the loop at hand has a {{continue}} */
+    bool annotate, lazy;
+    struct hc_buf lua, nodes, vars, blocks; /* vars: struct scope_var, the visible ones; blocks: hc_str */
+    unsigned depth;                         /* of lists */
+    uint32_t slot, slots;                   /* the next free one; how many there are */
+    uint32_t loop, loops;                   /* number of the loop at hand; how many there were */
+    bool continues;                         /* the loop at hand has a {{continue}} */
 };
 
 /* ---- what Lua names by number ---------------------------------------------------------------------- */
@@ -37,10 +40,9 @@ static uint32_t number(struct emitter *e, struct hc_node *n)
     return at;
 }
 
-static void line(struct emitter *e, uint32_t about)
+static void line(struct emitter *e)
 {
     hc_buf_putc(&e->lua, '\n');
-    hc_buf_put(&e->lines, (hc_str){ (const char *)&about, sizeof(about) });
 }
 
 /* Decimal without printf: this is most of what emitting does. */
@@ -87,20 +89,18 @@ static uint32_t declare(struct emitter *e, hc_str name)
     return v.slot;
 }
 
-/* ---- looking at a pipeline ------------------------------------------------------------------------- */
+/* ---- marks: what Lua has to run -------------------------------------------------------------------- */
 
-static bool look_at_pipe(struct emitter *e, struct hc_node *pipe);
+static bool mark_pipe(struct emitter *e, struct hc_node *pipe);
 
 /* Whether an include or tpl is in it. */
-static bool look_at_arg(struct emitter *e, struct hc_node *n)
+static bool mark_arg(struct emitter *e, struct hc_node *n)
 {
     bool calls = false;
-    if (n->kind == HC_NODE_VARIABLE)
-        n->slot = look_up(e, n->field.names[0]);
-    else if (n->kind == HC_NODE_PIPE)
-        calls = look_at_pipe(e, n);
+    if (n->kind == HC_NODE_PIPE)
+        calls = mark_pipe(e, n);
     else if (n->kind == HC_NODE_CHAIN)
-        calls = look_at_arg(e, n->field.base);
+        calls = mark_arg(e, n->field.base);
     if (calls)
         n->flags |= HC_NODE_CALLS;
     return calls;
@@ -125,48 +125,159 @@ static bool is_fixed(const struct hc_node *n)
     }
 }
 
-static bool look_at_command(struct emitter *e, struct hc_node *cmd, bool piped)
+static bool mark_command(struct emitter *e, struct hc_node *cmd, bool piped)
 {
     enum hc_emit_func kind = func_kind(e, cmd->items[0]);
-    bool calls = kind == HC_EMIT_INCLUDE || kind == HC_EMIT_TPL;
+    bool calls = kind == HC_EMIT_INCLUDE || kind == HC_EMIT_TPL, any = false;
     uint32_t last = 0;
-    bool any = false;
     for (uint32_t i = 0; i < cmd->n; i++) {
-        if (look_at_arg(e, cmd->items[i])) {
+        if (mark_arg(e, cmd->items[i])) {
             last = i;
             any = true;
         }
     }
-    if (any) {
-        for (uint32_t i = 0; i <= last; i++) {
-            struct hc_node *n = cmd->items[i];
-            if (i == 0 && n->kind == HC_NODE_CHAIN && n->flags & HC_NODE_CALLS)
-                n->field.base->flags |= HC_NODE_GIVEN;
-            else if (i > 0 && !is_fixed(n))
-                n->flags |= HC_NODE_GIVEN;
-        }
+    for (uint32_t i = 0; any && i <= last; i++) {
+        struct hc_node *n = cmd->items[i];
+        if (i == 0 && n->kind == HC_NODE_CHAIN && n->flags & HC_NODE_CALLS)
+            n->field.base->flags |= HC_NODE_GIVEN;
+        else if (i > 0 && !is_fixed(n))
+            n->flags |= HC_NODE_GIVEN;
     }
     if (piped)
         cmd->flags |= HC_NODE_PIPED;
     if (calls || any)
         cmd->flags |= HC_NODE_CALLS;
-    if (e->port->bind)
-        e->port->bind(e->port->ctx, cmd);
     return calls || any;
 }
 
-static bool look_at_pipe(struct emitter *e, struct hc_node *pipe)
+static bool mark_pipe(struct emitter *e, struct hc_node *pipe)
 {
     bool calls = false;
     for (uint32_t i = 0; i < pipe->n; i++)
-        calls |= look_at_command(e, pipe->pipe.cmds[i], i > 0);
+        calls |= mark_command(e, pipe->pipe.cmds[i], i > 0);
+    if (calls)
+        pipe->flags |= HC_NODE_CALLS;
+    return calls;
+}
+
+static bool is_simple(const struct hc_node *n)
+{
+    return n->kind == HC_NODE_TEXT || (n->kind == HC_NODE_ACTION && !(n->branch.pipe->flags & HC_NODE_CALLS)) ||
+           n->flags & HC_NODE_LEAF;
+}
+
+/* The next IF of a chain of `else if`s, or NULL. */
+static struct hc_node *chained(const struct hc_node *n)
+{
+    const struct hc_node *orelse = n->branch.orelse;
+    bool one = n->kind == HC_NODE_IF && orelse && orelse->n == 1 && orelse->items[0]->kind == HC_NODE_IF;
+    return one ? orelse->items[0] : NULL;
+}
+
+static bool mark_list(struct emitter *e, const struct hc_node *list);
+
+/* IF (a whole chain), WITH, RANGE */
+static void mark_branch(struct emitter *e, struct hc_node *first)
+{
+    bool leaf = first->kind != HC_NODE_RANGE;
+    for (struct hc_node *n = first;; n = chained(n)) {
+        leaf &= !mark_pipe(e, n->branch.pipe);
+        leaf &= mark_list(e, n->branch.list);
+        if (chained(n))
+            continue;
+        if (n->branch.orelse)
+            leaf &= mark_list(e, n->branch.orelse);
+        break;
+    }
+    if (leaf)
+        first->flags |= HC_NODE_LEAF;
+}
+
+/* True when C can do all of it. */
+static bool mark_list(struct emitter *e, const struct hc_node *list)
+{
+    bool leaf = true;
+    for (uint32_t i = 0; i < list->n; i++) {
+        struct hc_node *n = list->items[i];
+        if (n->kind == HC_NODE_ACTION)
+            mark_pipe(e, n->branch.pipe);
+        else if (n->kind == HC_NODE_TEMPLATE && n->call.pipe)
+            mark_pipe(e, n->call.pipe);
+        else if (n->kind == HC_NODE_IF || n->kind == HC_NODE_WITH || n->kind == HC_NODE_RANGE)
+            mark_branch(e, n);
+        leaf &= is_simple(n);
+    }
+    return leaf;
+}
+
+/* ---- variables of pipelines, in the order of execution ------------------------------------------------ */
+
+static void resolve_pipe(struct emitter *e, struct hc_node *pipe);
+
+static void resolve_arg(struct emitter *e, struct hc_node *n)
+{
+    if (n->kind == HC_NODE_VARIABLE)
+        n->slot = look_up(e, n->field.names[0]);
+    else if (n->kind == HC_NODE_PIPE)
+        resolve_pipe(e, n);
+    else if (n->kind == HC_NODE_CHAIN)
+        resolve_arg(e, n->field.base);
+}
+
+static void resolve_pipe(struct emitter *e, struct hc_node *pipe)
+{
+    for (uint32_t i = 0; i < pipe->n; i++) {
+        struct hc_node *cmd = pipe->pipe.cmds[i];
+        for (uint32_t k = 0; k < cmd->n; k++)
+            resolve_arg(e, cmd->items[k]);
+        if (e->port->bind)
+            e->port->bind(e->port->ctx, cmd);
+    }
     for (uint32_t i = 0; i < pipe->decl_n; i++) {
         struct hc_node *v = pipe->pipe.decl[i];
         v->slot = pipe->flags & HC_NODE_ASSIGN ? look_up(e, v->field.names[0]) : declare(e, v->field.names[0]);
     }
-    if (calls)
-        pipe->flags |= HC_NODE_CALLS;
-    return calls;
+}
+
+struct scope {
+    size_t vars;
+    uint32_t slot;
+};
+
+static struct scope scope_open(const struct emitter *e)
+{
+    return (struct scope){ e->vars.n, e->slot };
+}
+
+static void scope_close(struct emitter *e, struct scope s)
+{
+    e->vars.n = s.vars;
+    e->slot = s.slot;
+}
+
+/* A simple statement. */
+static void resolve_simple(struct emitter *e, struct hc_node *n)
+{
+    if (n->kind == HC_NODE_TEXT)
+        return;
+    if (n->kind == HC_NODE_ACTION) {
+        resolve_pipe(e, n->branch.pipe);
+        return;
+    }
+    struct scope outer = scope_open(e);
+    for (;; n = chained(n)) {
+        resolve_pipe(e, n->branch.pipe);
+        const struct hc_node *lists[] = { n->branch.list, chained(n) ? NULL : n->branch.orelse };
+        for (size_t k = 0; k < HC_LEN(lists); k++) {
+            struct scope s = scope_open(e);
+            for (uint32_t i = 0; lists[k] && i < lists[k]->n; i++)
+                resolve_simple(e, lists[k]->items[i]);
+            scope_close(e, s);
+        }
+        if (!chained(n))
+            break;
+    }
+    scope_close(e, outer);
 }
 
 /* ---- expressions ----------------------------------------------------------------------------------- */
@@ -281,16 +392,14 @@ static void put_pipe(struct emitter *e, struct hc_node *pipe)
 }
 
 /* "name(n, dot" and, when Lua has to get it, the pipeline's value. */
-static uint32_t op_pipe(struct emitter *e, const char *name, struct hc_node *n, struct hc_node *pipe)
+static void op_pipe(struct emitter *e, const char *name, struct hc_node *n, struct hc_node *pipe)
 {
-    uint32_t id = number(e, n);
-    op(e, name, id);
+    op(e, name, number(e, n));
     if (pipe && pipe->flags & HC_NODE_CALLS) {
         hc_buf_puts(&e->lua, ", ");
         put_command(e, pipe, pipe->n - 1);
     }
     hc_buf_putc(&e->lua, ')');
-    return id;
 }
 
 /* ---- statements ------------------------------------------------------------------------------------ */
@@ -325,29 +434,19 @@ static void comment_pipe(struct emitter *e, const char *word, const struct hc_no
     }
 }
 
-static bool is_simple(const struct hc_node *n)
-{
-    return n->kind == HC_NODE_TEXT || (n->kind == HC_NODE_ACTION && !(n->branch.pipe->flags & HC_NODE_CALLS));
-}
-
 /* Statements from i on that C can do by itself, as one call. Gives the position behind them. */
 static uint32_t put_run(struct emitter *e, const struct hc_node *list, uint32_t i)
 {
     uint32_t first = 0, last = 0;
-    for (; i < list->n; i++) {
+    for (; i < list->n && is_simple(list->items[i]); i++) {
         struct hc_node *n = list->items[i];
-        if (n->kind == HC_NODE_ACTION && !(n->flags & HC_NODE_GIVEN)) {
-            look_at_pipe(e, n->branch.pipe);
-            n->flags |= HC_NODE_GIVEN; /* looked at */
-        }
-        if (!is_simple(n))
-            break;
+        resolve_simple(e, n);
         last = number(e, n);
         if (!first)
             first = last;
         if (e->annotate) {
             comment(e, n);
-            line(e, 0);
+            line(e);
         }
     }
     if (first) {
@@ -356,7 +455,7 @@ static uint32_t put_run(struct emitter *e, const struct hc_node *list, uint32_t 
         hc_buf_puts(&e->lua, ", ");
         put_number(e, last);
         hc_buf_puts(&e->lua, ", dot)");
-        line(e, first);
+        line(e);
     }
     return i;
 }
@@ -364,65 +463,89 @@ static uint32_t put_run(struct emitter *e, const struct hc_node *list, uint32_t 
 static void put_action(struct emitter *e, struct hc_node *n)
 {
     struct hc_node *pipe = n->branch.pipe;
-    uint32_t id;
+    resolve_pipe(e, pipe);
     if (pipe->decl_n > 0)
-        id = op_pipe(e, "set(", pipe, pipe);
+        op_pipe(e, "set(", pipe, pipe);
     else
-        id = op_pipe(e, "put(", n, pipe);
+        op_pipe(e, "put(", n, pipe);
     comment(e, n);
-    line(e, id);
+    line(e);
+}
+
+static void put_scope(struct emitter *e, const struct hc_node *list)
+{
+    struct scope s = scope_open(e);
+    e->depth++;
+    put_list(e, list);
+    e->depth--;
+    scope_close(e, s);
+}
+
+/* Bodies shorter than this are compiled with what is around them. */
+enum { LAZY_BYTES = 200 };
+
+/*
+ * The body of an if. At the outermost level (where no loop is around that it could break) a long one becomes a
+ * chunk of its own: most files of most charts are one big `if` that is false.
+ */
+static void put_body(struct emitter *e, const struct hc_node *list)
+{
+    size_t from = e->lua.n;
+    put_scope(e, list);
+    if (!e->lazy || e->depth > 0 || e->lua.spent || e->lua.n - from < LAZY_BYTES)
+        return;
+    const hc_str parts[] = { HC_S("local dot = ...\n"), { e->lua.p + from, e->lua.n - from } };
+    hc_str block = hc_arena_cat(e->a, HC_LEN(parts), parts);
+    hc_buf_put(&e->blocks, (hc_str){ (const char *)&block, sizeof(block) });
+    e->lua.n = from;
+    hc_buf_puts(&e->lua, "block(");
+    put_number(e, (uint32_t)(e->blocks.n / sizeof(hc_str)));
+    hc_buf_puts(&e->lua, ")(dot)");
+    line(e);
 }
 
 static void put_if(struct emitter *e, struct hc_node *n)
 {
     for (const char *word = "if is(";; word = "elseif is(") {
-        struct hc_node *orelse = n->branch.orelse;
-        look_at_pipe(e, n->branch.pipe);
-        uint32_t id = op_pipe(e, word, n->branch.pipe, n->branch.pipe);
+        const struct hc_node *orelse = n->branch.orelse;
+        resolve_pipe(e, n->branch.pipe);
+        op_pipe(e, word, n->branch.pipe, n->branch.pipe);
         hc_buf_puts(&e->lua, " then");
         comment_pipe(e, "if ", n->branch.pipe);
-        line(e, id);
-        size_t vars = e->vars.n;
-        uint32_t slot = e->slot;
-        put_list(e, n->branch.list);
-        e->vars.n = vars;
-        e->slot = slot;
+        line(e);
+        put_body(e, n->branch.list);
         if (!orelse || orelse->n == 0)
             break;
-        if (orelse->n == 1 && orelse->items[0]->kind == HC_NODE_IF) {
-            n = orelse->items[0];
+        if (chained(n)) {
+            n = chained(n);
             continue;
         }
         hc_buf_puts(&e->lua, "else");
-        line(e, 0);
-        put_list(e, orelse);
+        line(e);
+        put_body(e, orelse);
         break;
     }
     hc_buf_puts(&e->lua, "end");
-    line(e, 0);
+    line(e);
 }
 
 static void put_with(struct emitter *e, struct hc_node *n)
 {
-    look_at_pipe(e, n->branch.pipe);
+    resolve_pipe(e, n->branch.pipe);
     hc_buf_puts(&e->lua, "do local it = ");
-    uint32_t id = op_pipe(e, "with(", n->branch.pipe, n->branch.pipe);
+    op_pipe(e, "with(", n->branch.pipe, n->branch.pipe);
     comment_pipe(e, "with ", n->branch.pipe);
-    line(e, id);
+    line(e);
     hc_buf_puts(&e->lua, "if it then local dot = it");
-    line(e, id);
-    size_t vars = e->vars.n;
-    uint32_t slot = e->slot;
-    put_list(e, n->branch.list);
-    e->vars.n = vars;
-    e->slot = slot;
+    line(e);
+    put_scope(e, n->branch.list);
     if (n->branch.orelse && n->branch.orelse->n > 0) {
         hc_buf_puts(&e->lua, "else");
-        line(e, 0);
-        put_list(e, n->branch.orelse);
+        line(e);
+        put_scope(e, n->branch.orelse);
     }
     hc_buf_puts(&e->lua, "end end");
-    line(e, 0);
+    line(e);
 }
 
 static void put_range(struct emitter *e, struct hc_node *n)
@@ -430,49 +553,43 @@ static void put_range(struct emitter *e, struct hc_node *n)
     bool orelse = n->branch.orelse && n->branch.orelse->n > 0;
     uint32_t outer = e->loop;
     bool outer_continues = e->continues;
-    look_at_pipe(e, n->branch.pipe);
-    if (n->branch.pipe->decl_n > 1)
-        n->flags |= HC_NODE_KEYED;
+    resolve_pipe(e, n->branch.pipe);
     hc_buf_puts(&e->lua, orelse ? "do local step, state = " : "for _, dot in ");
-    uint32_t id = op_pipe(e, "range(", n, n->branch.pipe);
+    op_pipe(e, "range(", n, n->branch.pipe);
     if (!orelse)
         hc_buf_puts(&e->lua, " do");
     comment_pipe(e, "range ", n->branch.pipe);
-    line(e, id);
+    line(e);
     if (orelse) {
         hc_buf_puts(&e->lua, "if state then for _, dot in step, state do");
-        line(e, id);
+        line(e);
     }
     e->loop = ++e->loops;
     e->continues = false;
-    size_t vars = e->vars.n;
-    uint32_t slot = e->slot;
-    put_list(e, n->branch.list);
-    e->vars.n = vars;
-    e->slot = slot;
+    put_scope(e, n->branch.list);
     if (e->continues) {
         hc_buf_puts(&e->lua, "::next");
         put_number(e, e->loop);
         hc_buf_puts(&e->lua, "::");
-        line(e, 0);
+        line(e);
     }
     e->loop = outer;
     e->continues = outer_continues;
     hc_buf_puts(&e->lua, "end");
-    line(e, 0);
+    line(e);
     if (orelse) {
         hc_buf_puts(&e->lua, "else");
-        line(e, 0);
-        put_list(e, n->branch.orelse);
+        line(e);
+        put_scope(e, n->branch.orelse);
         hc_buf_puts(&e->lua, "end end");
-        line(e, 0);
+        line(e);
     }
 }
 
+/* One that is not simple. */
 static void put_statement(struct emitter *e, struct hc_node *n)
 {
-    size_t vars = e->vars.n;
-    uint32_t slot = e->slot, id;
+    struct scope s = scope_open(e);
     switch ((enum hc_node_kind)n->kind) {
     case HC_NODE_ACTION:
         put_action(e, n); /* what it declares stays visible */
@@ -488,26 +605,25 @@ static void put_statement(struct emitter *e, struct hc_node *n)
         break;
     case HC_NODE_TEMPLATE:
         if (n->call.pipe)
-            look_at_pipe(e, n->call.pipe);
-        id = op_pipe(e, "template(", n, n->call.pipe);
+            resolve_pipe(e, n->call.pipe);
+        op_pipe(e, "template(", n, n->call.pipe);
         comment(e, n);
-        line(e, id);
+        line(e);
         return;
     case HC_NODE_BREAK:
         hc_buf_puts(&e->lua, "break");
-        line(e, 0);
+        line(e);
         return;
     case HC_NODE_CONTINUE:
         hc_buf_puts(&e->lua, "goto next");
         put_number(e, e->loop);
-        line(e, 0);
+        line(e);
         e->continues = true;
         return;
     default:
         return;
     }
-    e->vars.n = vars;
-    e->slot = slot;
+    scope_close(e, s);
 }
 
 static void put_list(struct emitter *e, const struct hc_node *list)
@@ -520,36 +636,36 @@ static void put_list(struct emitter *e, const struct hc_node *list)
 }
 
 enum hc_rc hc_emit(struct hc_arena *a, const struct hc_emit_port *port, const struct hc_tree *t, bool annotate,
-                   struct hc_code *out, struct hc_err *err)
+                   bool lazy, struct hc_code *out, struct hc_err *err)
 {
-    struct emitter e = { .a = a, .port = port, .annotate = annotate };
-    hc_buf_init(&e.lua, 0);
-    hc_buf_init(&e.lines, 0);
-    hc_buf_init(&e.nodes, 0);
-    hc_buf_init(&e.vars, 0);
+    struct emitter e = { .a = a, .port = port, .annotate = annotate, .lazy = lazy };
+    struct hc_buf *const bufs[] = { &e.lua, &e.nodes, &e.vars, &e.blocks };
+    bool spent = false;
+    for (size_t i = 0; i < HC_LEN(bufs); i++)
+        hc_buf_init(bufs[i], 0);
     number(&e, NULL);
-    if (declare(&e, HC_S("$")) == 0) {
-        hc_buf_puts(&e.lua, "local dot = ...");
-        line(&e, 0);
-    }
+    declare(&e, HC_S("$")); /* slot 0 */
+    hc_buf_puts(&e.lua, "local dot = ...");
+    line(&e);
+    mark_list(&e, t->root);
     put_list(&e, t->root);
-    hc_buf_putc(&e.lua, 0);
-    bool spent = e.lua.spent || e.lines.spent || e.nodes.spent || e.vars.spent;
-    out->lua = hc_buf_to_arena(&e.lua, a);
-    out->lua.n -= out->lua.n > 0;
-    out->nodes_n = (uint32_t)(e.nodes.n / sizeof(struct hc_node *));
-    out->lines_n = (uint32_t)(e.lines.n / sizeof(uint32_t));
-    out->nodes = HC_NEW_N(a, struct hc_node *, out->nodes_n);
-    out->lines = HC_NEW_N(a, uint32_t, out->lines_n);
-    out->slots = e.slots;
-    if (!spent && out->nodes && out->lines) {
-        memcpy(out->nodes, e.nodes.p, e.nodes.n);
-        memcpy(out->lines, e.lines.p, e.lines.n);
+    for (size_t i = 0; i < HC_LEN(bufs); i++)
+        spent |= bufs[i]->spent;
+    if (!spent) {
+        out->lua = hc_buf_to_arena(&e.lua, a);
+        out->nodes_n = (uint32_t)(e.nodes.n / sizeof(struct hc_node *));
+        out->blocks_n = (uint32_t)(e.blocks.n / sizeof(hc_str));
+        out->nodes = HC_NEW_N(a, struct hc_node *, out->nodes_n);
+        out->blocks = HC_NEW_N(a, hc_str, out->blocks_n + 1);
+        out->slots = e.slots;
+        if (out->nodes && out->blocks) {
+            memcpy(out->nodes, e.nodes.p, e.nodes.n);
+            if (e.blocks.n > 0)
+                memcpy(out->blocks, e.blocks.p, e.blocks.n);
+        }
     }
-    hc_buf_done(&e.lua);
-    hc_buf_done(&e.lines);
-    hc_buf_done(&e.nodes);
-    hc_buf_done(&e.vars);
+    for (size_t i = 0; i < HC_LEN(bufs); i++)
+        hc_buf_done(bufs[i]);
     if (spent)
         return hc_fail_at(err, HC_E_NOMEM, t->file, 0, -1, "out of memory while compiling template %.*s",
                           HC_P(t->name));

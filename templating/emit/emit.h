@@ -1,15 +1,16 @@
 #pragma once
 /*
- * templating/emit/emit.h - a template's tree to Lua source, plus a line map back to the template
+ * templating/emit/emit.h - a template's tree to Lua source, and the way back to the template
  *
- * The Lua code holds the flow: blocks, loops, and the calls of other templates (which must be Lua calling Lua, so
+ * The Lua code holds the flow: loops, blocks, and the calls of other templates (which must be Lua calling Lua, so
  * that a thousand nested includes need no C stack). What lies between is handed to C by number: `go(3, 7, dot)`
- * runs the simple statements 3 to 7, `is(8, dot)` evaluates pipeline 8 and gives its truth. The numbers are
- * positions in hc_code.nodes. `dot` is a Lua local; template variables live in slots of the running template's
+ * runs the simple statements 3 to 7 (text, actions, and if/with blocks without any call), `is(8, dot)` evaluates
+ * pipeline 8 and gives its truth. The numbers are
+ * positions in hc_code.nodes, and so the map from a line of Lua to its place in the template. `dot` is a Lua local; template variables live in slots of the running template's
  * frame, so that no number of variables meets Lua's limit of 200 locals.
  *
  * What the code calls (lua/rt and templating/render give it):
- *   go(from, to, dot)           text and actions, one after the other
+ *   go(from, to, dot)           simple statements, one after the other
  *   put(n, dot, value)          prints a value Lua has got for action n
  *   set(n, dot, value)          what pipeline n declares gets the value; gives it
  *   is(n, dot [, value])        truth of pipeline n
@@ -18,6 +19,7 @@
  *   call(n, dot, [piped], ...)  command n, with the arguments that Lua had to get
  *   val(n, dot [, base])        argument n
  *   include(n, dot, ...) tpl(n, dot, ...) template(n, dot [, value])
+ *   block(n)                    a function with the body of a block
  *   more(n, slot, value)        and/or: false when `value` decides; it is then in the slot
  *   keep(slot, value) kept(slot)
  */
@@ -43,9 +45,9 @@ struct hc_code {
     hc_str lua;             /* closed by NUL; a chunk that takes dot */
     struct hc_node **nodes; /* what the code names by number; [0] is NULL */
     uint32_t nodes_n;
-    uint32_t slots;  /* places for variables; slot 0 is `$` */
-    uint32_t *lines; /* the node each Lua line is about (from line 1), 0: none */
-    uint32_t lines_n;
+    uint32_t slots; /* places for variables; slot 0 is `$` */
+    hc_str *blocks; /* bodies that are chunks of their own, taking dot: block(n) is blocks[n - 1] */
+    uint32_t blocks_n;
 };
 
 /* A variable that no declaration is visible for: reading or assigning it is a run-time error. */
@@ -53,7 +55,8 @@ struct hc_code {
 
 /*
  * Emits one tree. Writes the emitter's marks into its nodes, so one thread at a time and once per tree. `annotate`
- * adds the template's text as comments, for people and golden files.
+ * adds the template's text as comments, for people and golden files. `lazy` puts the larger bodies of a template's
+ * outermost ifs into chunks of their own, which need not be compiled when the condition is false.
  */
 enum hc_rc hc_emit(struct hc_arena *a, const struct hc_emit_port *port, const struct hc_tree *t, bool annotate,
-                   struct hc_code *out, struct hc_err *err);
+                   bool lazy, struct hc_code *out, struct hc_err *err);

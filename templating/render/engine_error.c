@@ -320,10 +320,9 @@ enum hc_rc run_error(struct run *r)
         spent_text(r, "out of memory");
         set_err(r, HC_E_NOMEM);
     } else {
-        snprintf(text, sizeof(text), "the template is too large or too deeply nested for the engine (%s)",
-                 msg ? msg : "no message");
+        snprintf(text, sizeof(text), "the template engine failed: %s", msg ? msg : "no message");
         spent_text(r, text);
-        set_err(r, HC_E_LIMIT);
+        set_err(r, HC_E_BUG);
     }
     return r->rc;
 }

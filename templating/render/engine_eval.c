@@ -361,6 +361,39 @@ static void charge_call(struct run *r)
         hc_run_fail_limit(r, "the budget of processor time for one render is spent");
 }
 
+/* What it cost to make a value, or to read it: a step is two nanoseconds, a hash or a regex takes some a byte. */
+static uint64_t weight(const struct hc_val *v)
+{
+    if (!v)
+        return 0;
+    switch (v->kind) {
+    case HC_STR:
+        return v->n;
+    case HC_LIST:
+        return v->list ? (uint64_t)v->list->n * 10 : 0;
+    case HC_MAP:
+        return v->map ? (uint64_t)v->map->n * 10 : 0;
+    default:
+        return 0;
+    }
+}
+
+static void charge_args(struct run *r, size_t base)
+{
+    uint64_t sum = 0;
+    for (size_t i = base; i < r->args_n; i++)
+        sum += weight(r->args[i]);
+    if (sum > 1000)
+        hc_luabox_charge_raises(r->m->sandbox, sum);
+}
+
+static void charge_result(struct run *r, const struct hc_val *v)
+{
+    uint64_t w = weight(v);
+    if (w > 1000)
+        hc_luabox_charge_raises(r->m->sandbox, w);
+}
+
 /* A method of the value: false when it has none of that name. */
 static bool eval_method(struct run *r, hc_tv dot, struct hc_val *recv, hc_str name, const struct hc_node *node,
                         struct hc_node *const *args, size_t n, hc_tv final, struct given *g, hc_tv *out)
@@ -368,6 +401,15 @@ static bool eval_method(struct run *r, hc_tv dot, struct hc_val *recv, hc_str na
     size_t base = r->args_n;
     bool found = false;
     struct hc_val *v = NULL;
+    if (recv->type == HC_GO_VALUES && hc_str_eqz(name, "AsMap") && n <= 1 && final == MISSING) {
+        /* The same entries as a plain map. */
+        struct hc_val *plain = HC_NEW(r->a, struct hc_val);
+        check_arena(r);
+        *plain = *recv;
+        plain->type = HC_GO_PLAIN;
+        *out = plain;
+        return true;
+    }
     const char *params = method_params(recv, name);
     if (params)
         count_args(r, name, params, n > 0 ? n - 1 : 0, final != MISSING);
@@ -388,6 +430,7 @@ static bool eval_method(struct run *r, hc_tv dot, struct hc_val *recv, hc_str na
             hc_run_fail_msg(r, msg);
         hc_run_fail_call(r, node, name, msg);
     }
+    charge_result(r, v);
     *out = v && v->kind != HC_NULL ? v : NULL;
     return true;
 }
@@ -558,6 +601,7 @@ static hc_tv eval_call(struct run *r, hc_tv dot, const struct hc_func *f, const 
     size_t base = r->args_n;
     gather_all(r, dot, f->params, args, n, final, g);
     charge_call(r);
+    charge_args(r, base);
     struct hc_val *out = NULL;
     enum hc_rc rc = f->fn(&r->fc, r->args + base, r->args_n - base, &out);
     r->args_n = base;
@@ -568,6 +612,7 @@ static hc_tv eval_call(struct run *r, hc_tv dot, const struct hc_func *f, const 
         hc_str msg = hc_str_of(r->func_err.msg);
         hc_run_fail_call(r, cmd, name, msg);
     }
+    charge_result(r, out);
     return out && out->kind != HC_NULL ? out : HC_TV_NIL;
 }
 

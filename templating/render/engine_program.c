@@ -8,6 +8,7 @@
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "lua/funcs/gofmt.h"
+#include "lua/funcs/gounicode.h"
 #include "templating/render/engine_impl.h"
 
 static _Atomic uint64_t parses;
@@ -36,6 +37,16 @@ enum own_func own_func_of(const struct hc_func *f)
     if (f >= own_funcs && f < own_funcs + HC_LEN(own_funcs))
         return (enum own_func)(f - own_funcs);
     return OWN_NONE;
+}
+
+static bool is_alnum(uint32_t r)
+{
+    return hc_rune_is(r, HC_RUNE_LETTER | HC_RUNE_DIGIT);
+}
+
+static bool is_print(uint32_t r)
+{
+    return hc_rune_is(r, HC_RUNE_PRINT);
 }
 
 static const void *find_func(void *ctx, hc_str name)
@@ -125,7 +136,7 @@ static enum hc_rc prepare(struct hc_program *p, struct hc_arena *a, struct tmpl 
 {
     struct bind_ctx ctx = { p, a };
     const struct hc_emit_port port = { .ctx = &ctx, .kind = func_kind, .bind = eval_bind };
-    enum hc_rc rc = hc_emit(a, &port, &t->tree, false, &t->code, err);
+    enum hc_rc rc = hc_emit(a, &port, &t->tree, false, a == p->a, &t->code, err);
     if (rc == HC_OK)
         atomic_store_explicit(&t->ready, true, memory_order_release);
     return rc;
@@ -221,7 +232,9 @@ enum hc_rc hc_program_compile(const struct hc_template_file *files, size_t n, bo
     pthread_mutex_init(&p->lock, NULL);
     atomic_init(&p->refs, 1);
     p->helm3 = helm3;
-    p->port = (struct hc_syntax_port){ .ctx = p, .find_func = find_func, .quote = hc_go_quote };
+    p->port = (struct hc_syntax_port){
+        .ctx = p, .find_func = find_func, .is_alnum = is_alnum, .is_print = is_print, .quote = hc_go_quote
+    };
     p->a = hc_arena_new(0);
     enum hc_rc rc = p->a ? add_files(p, files, n, err) : hc_fail_nomem(err);
     if (rc != HC_OK) {
@@ -347,7 +360,7 @@ enum hc_rc hc_program_lua(struct hc_program *p, hc_str name, struct hc_arena *a,
         if (!hc_str_eq(trees[i].name, name))
             continue;
         const struct hc_emit_port port = { .kind = func_kind };
-        rc = hc_emit(a, &port, &trees[i], true, &code, err);
+        rc = hc_emit(a, &port, &trees[i], true, false, &code, err);
         if (rc == HC_OK)
             *out = code.lua;
         return rc;

@@ -21,26 +21,42 @@ static HC_NORETURN void fail_err(struct run *r, const struct hc_err *e)
     hc_run_fail_limit(r, e->msg);
 }
 
-/* Pushes the template's Lua function, compiled first when this state does not have it yet. */
-static void push_function(struct run *r, lua_State *l, struct tmpl *t)
+static void load(struct run *r, lua_State *l, struct tmpl *t, hc_str lua)
 {
-    struct hc_err e = HC_ERR_INIT;
+    int loaded = luaL_loadbufferx(l, lua.p, lua.n, "=template", "t");
+    if (loaded == LUA_ERRSYNTAX) {
+        /* The emitter writes no wrong Lua: what is left are Lua's ceilings on registers and nesting. */
+        hc_str q = quoted(r, t->tree.name), why = hc_str_of(lua_tostring(l, -1));
+        hc_str text = hc_arena_printf(r->a, "template %.*s is too large or too deeply nested (%.*s)", HC_P(q),
+                                      HC_P(why));
+        hc_run_fail_limit(r, text.p ? text.p : "memory");
+    }
+    if (loaded != LUA_OK)
+        lua_error(l);
+    if (t->index <= r->p->tmpls_n)
+        program_count();
+}
+
+/*
+ * Pushes a Lua function from the table of this state, compiled first when it is not in there: a template (block 0)
+ * or the body of one of its blocks.
+ */
+static void push_function(struct run *r, lua_State *l, struct tmpl *t, uint32_t block)
+{
+    lua_Integer key = (lua_Integer)t->index << 20 | block;
     lua_getfield(l, LUA_REGISTRYINDEX, FUNCS_KEY);
-    if (lua_rawgeti(l, -1, t->index) == LUA_TFUNCTION) {
+    if (lua_rawgeti(l, -1, key) == LUA_TFUNCTION) {
         lua_remove(l, -2);
         return;
     }
     lua_pop(l, 1);
-    bool own = t->index > r->p->tmpls_n;
-    enum hc_rc rc = own ? text_prepare(r->p, r->a, t, &e) : program_prepare(r->p, t, &e);
+    struct hc_err e = HC_ERR_INIT;
+    enum hc_rc rc = t->index > r->p->tmpls_n ? text_prepare(r->p, r->a, t, &e) : program_prepare(r->p, t, &e);
     if (rc != HC_OK)
         fail_err(r, &e);
-    if (luaL_loadbufferx(l, t->code.lua.p, t->code.lua.n, "=template", "t") != LUA_OK)
-        lua_error(l);
-    if (!own)
-        program_count();
+    load(r, l, t, block ? t->code.blocks[block - 1] : t->code.lua);
     lua_pushvalue(l, -1);
-    lua_rawseti(l, -3, t->index);
+    lua_rawseti(l, -3, key);
     lua_remove(l, -2);
 }
 
@@ -61,7 +77,7 @@ static struct frame *enter(struct run *r, lua_State *l, enum frame_kind kind, st
                            const struct hc_node *call, hc_tv dot)
 {
     luaL_checkstack(l, 10, "templates call each other too deeply");
-    push_function(r, l, t);
+    push_function(r, l, t, 0);
     lua_pushlightuserdata(l, dot);
     size_t slots = t->code.slots;
     if (r->frames_n == r->frames_cap)
@@ -162,26 +178,53 @@ static hc_tv pipe_value(struct run *r, lua_State *l, hc_tv dot, const struct hc_
 
 /* ---- statements -------------------------------------------------------------------------------------- */
 
+static void run_list(struct run *r, hc_tv dot, struct hc_node *const *items, size_t n);
+
+/* if and with of which the emitter said that there is nothing for Lua in them. */
+static void run_branch(struct run *r, hc_tv dot, const struct hc_node *n)
+{
+    for (;;) {
+        hc_tv v = eval_pipe(r, dot, n->branch.pipe);
+        const struct hc_node *orelse = n->branch.orelse;
+        if (eval_truth(v)) {
+            run_list(r, n->kind == HC_NODE_WITH ? v : dot, n->branch.list->items, n->branch.list->n);
+            return;
+        }
+        if (!orelse)
+            return;
+        if (orelse->n != 1 || orelse->items[0]->kind != HC_NODE_IF) {
+            run_list(r, dot, orelse->items, orelse->n);
+            return;
+        }
+        n = orelse->items[0];
+    }
+}
+
+static void run_list(struct run *r, hc_tv dot, struct hc_node *const *items, size_t count)
+{
+    hc_luabox_charge_raises(r->m->sandbox, count * STEPS_NODE);
+    for (size_t i = 0; i < count; i++) {
+        const struct hc_node *n = items[i];
+        r->at = n;
+        if (n->kind == HC_NODE_TEXT) {
+            hc_buf_put(&r->out, n->text);
+        } else if (n->kind == HC_NODE_ACTION) {
+            hc_tv v = eval_pipe(r, dot, n->branch.pipe);
+            if (n->branch.pipe->decl_n == 0) {
+                r->at = n;
+                eval_print(r, v);
+            }
+        } else {
+            run_branch(r, dot, n);
+        }
+    }
+}
+
 static int op_go(lua_State *l)
 {
     struct run *r = run_of(l);
     lua_Integer from = lua_tointeger(l, 1), to = lua_tointeger(l, 2);
-    hc_tv dot = lua_touserdata(l, 3);
-    struct hc_node *const *nodes = r->f->t->code.nodes;
-    hc_luabox_charge_raises(r->m->sandbox, (uint64_t)(to - from + 1) * STEPS_NODE);
-    for (lua_Integer i = from; i <= to; i++) {
-        const struct hc_node *n = nodes[i];
-        r->at = n;
-        if (n->kind == HC_NODE_TEXT) {
-            hc_buf_put(&r->out, n->text);
-            continue;
-        }
-        hc_tv v = eval_pipe(r, dot, n->branch.pipe);
-        if (n->branch.pipe->decl_n == 0) {
-            r->at = n;
-            eval_print(r, v);
-        }
-    }
+    run_list(r, lua_touserdata(l, 3), r->f->t->code.nodes + from, (size_t)(to - from) + 1);
     check_output(r);
     return 0;
 }
@@ -219,6 +262,13 @@ static int op_with(lua_State *l)
     if (eval_truth(v))
         return push_value(l, v);
     lua_pushboolean(l, false);
+    return 1;
+}
+
+static int op_block(lua_State *l)
+{
+    struct run *r = run_of(l);
+    push_function(r, l, r->f->t, (uint32_t)lua_tointeger(l, 1));
     return 1;
 }
 
@@ -578,6 +628,7 @@ static const luaL_Reg ops[] = {
     { "set", op_set },
     { "is", op_is },
     { "with", op_with },
+    { "block", op_block },
     { "range", op_range },
     { "call", op_call },
     { "val", op_val },
@@ -646,7 +697,7 @@ static int render_files(lua_State *l)
     lua_getfield(l, LUA_REGISTRYINDEX, FUNCS_KEY);
     for (uint32_t i = p->tmpls_n + 1; i <= r->tmpls_n; i++) {
         lua_pushnil(l);
-        lua_rawseti(l, -2, i);
+        lua_rawseti(l, -2, (lua_Integer)i << 20);
     }
     return 0;
 }

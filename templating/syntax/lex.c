@@ -26,6 +26,17 @@ static const struct {
     { "false", T_BOOL },
 };
 
+/* 1: a byte of a name; 2: white space. */
+static const uint8_t classes[256] = {
+    ['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1,  ['5'] = 1,  ['6'] = 1,  ['7'] = 1, ['8'] = 1, ['9'] = 1,
+    ['A'] = 1, ['B'] = 1, ['C'] = 1, ['D'] = 1, ['E'] = 1,  ['F'] = 1,  ['G'] = 1,  ['H'] = 1, ['I'] = 1, ['J'] = 1,
+    ['K'] = 1, ['L'] = 1, ['M'] = 1, ['N'] = 1, ['O'] = 1,  ['P'] = 1,  ['Q'] = 1,  ['R'] = 1, ['S'] = 1, ['T'] = 1,
+    ['U'] = 1, ['V'] = 1, ['W'] = 1, ['X'] = 1, ['Y'] = 1,  ['Z'] = 1,  ['_'] = 1,  ['a'] = 1, ['b'] = 1, ['c'] = 1,
+    ['d'] = 1, ['e'] = 1, ['f'] = 1, ['g'] = 1, ['h'] = 1,  ['i'] = 1,  ['j'] = 1,  ['k'] = 1, ['l'] = 1, ['m'] = 1,
+    ['n'] = 1, ['o'] = 1, ['p'] = 1, ['q'] = 1, ['r'] = 1,  ['s'] = 1,  ['t'] = 1,  ['u'] = 1, ['v'] = 1, ['w'] = 1,
+    ['x'] = 1, ['y'] = 1, ['z'] = 1, [' '] = 2, ['\t'] = 2, ['\r'] = 2, ['\n'] = 2,
+};
+
 static bool is_space(int c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -34,7 +45,7 @@ static bool is_space(int c)
 bool hc_syntax_is_alnum(const struct hc_syntax_port *port, uint32_t r)
 {
     if (r < 0x80)
-        return r == '_' || (r >= '0' && r <= '9') || (r >= 'a' && r <= 'z') || (r >= 'A' && r <= 'Z');
+        return classes[r] == 1;
     return port && port->is_alnum ? port->is_alnum(r) : r != 0xfffd;
 }
 
@@ -125,8 +136,10 @@ static int32_t skip_word(struct lexer *l)
 {
     for (;;) {
         uint32_t len;
+        while (l->pos < l->n && classes[(unsigned char)l->p[l->pos]] == 1)
+            l->pos++;
         int32_t r = rune_at(l, l->pos, &len);
-        if (r < 0 || !hc_syntax_is_alnum(l->port, (uint32_t)r))
+        if (r < 0x80 || !hc_syntax_is_alnum(l->port, (uint32_t)r))
             return r;
         l->pos += len;
     }
@@ -165,7 +178,7 @@ static struct token lex_word(struct lexer *l)
     if (!at_terminator(l))
         return fail_rune(l, "bad character", stop);
     hc_str word = { l->p + l->start, l->pos - l->start };
-    for (size_t i = 0; i < HC_LEN(keywords); i++) {
+    for (size_t i = 0; i < HC_LEN(keywords) && word.n <= 8; i++) {
         if (word.p[0] == keywords[i].word[0] && hc_str_eqz(word, keywords[i].word))
             return give(l, keywords[i].kind);
     }

@@ -4,7 +4,7 @@
  * all it holds then is one scratch vector, released at the one exit.
  *
  * Children are gathered on the scratch vector and copied into the arena when their number is known, so a node
- * costs one bump of the arena and nothing else.
+ * costs one bump of the arena and nothing else: its children stand right behind it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,7 +40,7 @@ struct parser {
 };
 
 /* Depth is counted in what the emitted Lua may nest: PUC Lua stops at 200 levels and 255 registers. */
-enum { DEPTH_IF = 1, DEPTH_WITH = 2, DEPTH_RANGE = 6, DEPTH_PAREN = 1 };
+enum { DEPTH_IF = 1, DEPTH_WITH = 2, DEPTH_RANGE = 8, DEPTH_PAREN = 3 };
 
 /* ---- mistakes ------------------------------------------------------------------------------------ */
 
@@ -203,15 +203,22 @@ static struct token expect(struct parser *p, enum token_kind kind, const char *c
 
 /* ---- nodes --------------------------------------------------------------------------------------- */
 
-static struct hc_node *node(struct parser *p, enum hc_node_kind kind, uint32_t pos)
+/*
+ * A node with room for what its kind uses of the union and no more, and `extra` bytes behind it: trees are most of
+ * what a compiled chart holds.
+ */
+static struct hc_node *node_sized(struct parser *p, enum hc_node_kind kind, uint32_t pos, size_t size)
 {
-    struct hc_node *n = HC_NEW(p->a, struct hc_node);
+    struct hc_node *n = hc_arena_alloc(p->a, size, _Alignof(struct hc_node));
     if (!n)
         leave(p, hc_arena_check(p->a, p->err, "template"));
     n->kind = (uint8_t)kind;
     n->pos = pos;
     return n;
 }
+
+#define UP_TO(member) (offsetof(struct hc_node, member) + sizeof(((struct hc_node *)NULL)->member))
+#define HEAD_ONLY     offsetof(struct hc_node, text)
 
 static void push(struct parser *p, struct hc_node *n)
 {
@@ -226,20 +233,24 @@ static void push(struct parser *p, struct hc_node *n)
     p->stack[p->stack_n++] = n;
 }
 
-/* Takes what was pushed since `from` off the scratch vector. */
-static struct hc_node **take(struct parser *p, size_t from, uint32_t *out_n)
+/* Takes what was pushed since `from` off the scratch vector, to `items`. */
+static void take(struct parser *p, size_t from, struct hc_node **items)
 {
     size_t n = p->stack_n - from;
-    struct hc_node **items = NULL;
-    if (n > 0) {
-        items = HC_NEW_N(p->a, struct hc_node *, n);
-        if (!items)
-            leave(p, hc_arena_check(p->a, p->err, "template"));
+    if (n > 0)
         memcpy(items, p->stack + from, n * sizeof(struct hc_node *));
-    }
     p->stack_n = from;
-    *out_n = (uint32_t)n;
-    return items;
+}
+
+/* A LIST or COMMAND of what was pushed since `from`; the children stand behind the node. */
+static struct hc_node *node_of(struct parser *p, enum hc_node_kind kind, uint32_t pos, size_t from)
+{
+    size_t n = p->stack_n - from, bytes = UP_TO(items) + n * sizeof(struct hc_node *);
+    struct hc_node *list = node_sized(p, kind, pos, bytes);
+    list->n = (uint32_t)n;
+    list->items = (struct hc_node **)(void *)((char *)list + UP_TO(items));
+    take(p, from, list->items);
+    return list;
 }
 
 static void declare(struct parser *p, hc_str name)
@@ -255,21 +266,21 @@ static void declare(struct parser *p, hc_str name)
     p->vars[p->vars_n++] = name;
 }
 
-static hc_str *names_new(struct parser *p, size_t n)
+/* A FIELD, VARIABLE or CHAIN of n names, which stand behind it. */
+static struct hc_node *names_node(struct parser *p, enum hc_node_kind kind, uint32_t pos, const hc_str *names,
+                                  size_t n)
 {
-    hc_str *names = HC_NEW_N(p->a, hc_str, n);
-    if (!names)
-        leave(p, hc_arena_check(p->a, p->err, "template"));
-    return names;
+    struct hc_node *f = node_sized(p, kind, pos, UP_TO(field) + n * sizeof(hc_str));
+    f->field.names = (hc_str *)(void *)((char *)f + UP_TO(field));
+    memcpy(f->field.names, names, n * sizeof(hc_str));
+    f->n = (uint32_t)n;
+    return f;
 }
 
 static struct hc_node *variable(struct parser *p, struct token t)
 {
-    struct hc_node *n = node(p, HC_NODE_VARIABLE, t.pos);
-    n->field.names = names_new(p, 1);
-    n->field.names[0] = token_text(p, t);
-    n->n = 1;
-    return n;
+    hc_str name = token_text(p, t);
+    return names_node(p, HC_NODE_VARIABLE, t.pos, &name, 1);
 }
 
 static bool declared(const struct parser *p, hc_str name)
@@ -372,35 +383,25 @@ static struct hc_node *term(struct parser *p)
     char message[256];
     switch (t.kind) {
     case T_IDENT:
-        n = node(p, HC_NODE_IDENT, t.pos);
+        n = node_sized(p, HC_NODE_IDENT, t.pos, UP_TO(ident));
         n->ident.name = s;
         n->ident.func = p->port->find_func(p->port->ctx, s);
         if (!n->ident.func)
             fail_quoting(p, "function ", s, " not defined");
         return n;
     case T_DOT:
-        return node(p, HC_NODE_DOT, t.pos);
+        return node_sized(p, HC_NODE_DOT, t.pos, HEAD_ONLY);
     case T_NIL:
-        return node(p, HC_NODE_NIL, t.pos);
-    case T_VARIABLE:
-        if (!declared(p, s))
-            fail_quoting(p, "undefined variable ", s, "");
-        return variable(p, t);
-    case T_FIELD:
-        n = node(p, HC_NODE_FIELD, t.pos);
-        n->field.names = names_new(p, 1);
-        n->field.names[0] = field_name(p, t);
-        n->n = 1;
-        return n;
+        return node_sized(p, HC_NODE_NIL, t.pos, HEAD_ONLY);
     case T_BOOL:
-        n = node(p, HC_NODE_BOOL, t.pos);
+        n = node_sized(p, HC_NODE_BOOL, t.pos, UP_TO(lit));
         n->lit.written = s;
         n->flags = s.p[0] == 't' ? HC_NODE_TRUE : 0;
         return n;
     case T_RUNE:
     case T_COMPLEX:
     case T_NUMBER:
-        n = node(p, HC_NODE_NUMBER, t.pos);
+        n = node_sized(p, HC_NODE_NUMBER, t.pos, UP_TO(lit));
         n->lit.written = s;
         n->lit.number = hc_number_read(p->a, p->port, t.kind, s, message, sizeof(message));
         if (!n->lit.number)
@@ -413,7 +414,7 @@ static struct hc_node *term(struct parser *p)
         return n;
     case T_STRING:
     case T_RAW_STRING:
-        n = node(p, HC_NODE_STRING, t.pos);
+        n = node_sized(p, HC_NODE_STRING, t.pos, UP_TO(lit));
         n->lit.written = s;
         n->lit.value = unquote(p, t);
         return n;
@@ -423,30 +424,53 @@ static struct hc_node *term(struct parser *p)
     }
 }
 
-/* A term and the fields behind it: `.a` `.b` becomes one FIELD, `$x` `.b` one VARIABLE, the rest a CHAIN. */
+/*
+ * A term and the fields behind it: `.a` `.b` becomes one FIELD, `$x` `.b` one VARIABLE, the rest a CHAIN. Go reports
+ * one of several names at the place of the first that was added.
+ */
 static struct hc_node *operand(struct parser *p)
 {
-    struct hc_node *n = term(p);
-    if (!n || peek(p).kind != T_FIELD)
-        return n;
-    uint32_t pos = peek(p).pos;
+    struct token t = next_word(p);
     hc_str few[8], *names = few;
-    size_t count = 0, cap = HC_LEN(few);
-    while (peek(p).kind == T_FIELD) {
-        struct token t = next(p);
-        if (count == cap) {
-            hc_str *grown = names_new(p, cap * 2);
-            memcpy(grown, names, count * sizeof(hc_str));
+    size_t n = 0, cap = HC_LEN(few);
+    struct hc_node *base = NULL;
+    uint32_t pos = t.pos;
+    if (t.kind == T_FIELD) {
+        names[n++] = field_name(p, t);
+    } else if (t.kind == T_VARIABLE) {
+        names[n++] = token_text(p, t);
+        if (!declared(p, names[0]))
+            fail_quoting(p, "undefined variable ", names[0], "");
+    } else {
+        backup(p);
+        base = term(p);
+        if (!base)
+            return NULL;
+    }
+    struct token f = peek(p);
+    if (f.kind != T_FIELD)
+        return base ? base : names_node(p, t.kind == T_FIELD ? HC_NODE_FIELD : HC_NODE_VARIABLE, pos, names, n);
+    pos = f.pos;
+    while (f.kind == T_FIELD) {
+        next(p);
+        if (n == cap) {
+            hc_str *grown = HC_NEW_N(p->a, hc_str, cap * 2);
+            if (!grown)
+                leave(p, hc_arena_check(p->a, p->err, "template"));
+            memcpy(grown, names, n * sizeof(hc_str));
             names = grown;
             cap *= 2;
         }
-        names[count++] = field_name(p, t);
+        names[n++] = field_name(p, f);
+        f = peek(p);
     }
-    switch (n->kind) {
+    if (!base)
+        return names_node(p, t.kind == T_FIELD ? HC_NODE_FIELD : HC_NODE_VARIABLE, pos, names, n);
+    switch (base->kind) {
     case HC_NODE_BOOL:
     case HC_NODE_STRING:
     case HC_NODE_NUMBER:
-        fail_quoting(p, "unexpected . after term ", n->lit.written, "");
+        fail_quoting(p, "unexpected . after term ", base->lit.written, "");
     case HC_NODE_NIL:
         fail(p, "unexpected . after term \"nil\"");
     case HC_NODE_DOT:
@@ -454,28 +478,16 @@ static struct hc_node *operand(struct parser *p)
     default:
         break;
     }
-    size_t own = n->kind == HC_NODE_FIELD || n->kind == HC_NODE_VARIABLE;
-    hc_str *all = names_new(p, count + own);
-    if (own) {
-        all[0] = n->field.names[0];
-        n->pos = pos;
-    } else {
-        struct hc_node *chain = node(p, HC_NODE_CHAIN, pos);
-        chain->field.base = n;
-        n = chain;
-    }
-    memcpy(all + own, names, count * sizeof(hc_str));
-    n->field.names = all;
-    n->n = (uint32_t)(count + own);
-    return n;
+    struct hc_node *chain = names_node(p, HC_NODE_CHAIN, pos, names, n);
+    chain->field.base = base;
+    return chain;
 }
 
 static struct hc_node *command(struct parser *p)
 {
-    struct hc_node *cmd = node(p, HC_NODE_COMMAND, peek_word(p).pos);
+    uint32_t pos = peek_word(p).pos;
     size_t from = p->stack_n;
     for (;;) {
-        peek_word(p);
         struct hc_node *arg = operand(p);
         if (arg)
             push(p, arg);
@@ -488,20 +500,18 @@ static struct hc_node *command(struct parser *p)
             unexpected(p, t, "operand");
         break;
     }
-    cmd->items = take(p, from, &cmd->n);
-    if (cmd->n == 0)
+    if (p->stack_n == from)
         fail(p, "empty command");
-    return cmd;
+    return node_of(p, HC_NODE_COMMAND, pos, from);
 }
 
-/* `$x :=`, `$x =`, `$k, $v :=` in front of a pipeline; leaves them on the scratch vector. */
-static void declarations(struct parser *p, struct hc_node *pipe, const char *context)
+/* `$x :=`, `$x =`, `$k, $v :=` in front of a pipeline; leaves them on the scratch vector. True: it is `=`. */
+static bool declarations(struct parser *p, const char *context)
 {
-    bool in_range = strcmp(context, "range") == 0;
     for (int count = 0;; count++) {
         struct token v = peek_word(p);
         if (v.kind != T_VARIABLE)
-            return;
+            return false;
         next(p);
         /* A space may stand between: Go looks at both tokens, so as to put them back in order. */
         struct token after = peek(p), sign = peek_word(p);
@@ -510,11 +520,9 @@ static void declarations(struct parser *p, struct hc_node *pipe, const char *con
             next_word(p);
             push(p, variable(p, v));
             declare(p, token_text(p, v));
-            if (!comma) {
-                pipe->flags = sign.kind == T_ASSIGN ? HC_NODE_ASSIGN : 0;
-                return;
-            }
-            if (in_range && count < 1) {
+            if (!comma)
+                return sign.kind == T_ASSIGN;
+            if (strcmp(context, "range") == 0 && count < 1) {
                 enum token_kind k = peek_word(p).kind;
                 if (k == T_VARIABLE || k == T_RIGHT_DELIM || k == T_RIGHT_PAREN)
                     continue;
@@ -530,18 +538,16 @@ static void declarations(struct parser *p, struct hc_node *pipe, const char *con
             p->tok[1] = v;
             p->peeked = 2;
         }
-        return;
+        return false;
     }
 }
 
 static struct hc_node *pipeline(struct parser *p, const char *context, enum token_kind end)
 {
-    struct hc_node *pipe = node(p, HC_NODE_PIPE, peek_word(p).pos);
+    uint32_t pos = peek_word(p).pos;
     size_t from = p->stack_n;
-    uint32_t decl_n;
-    declarations(p, pipe, context);
-    pipe->pipe.decl = take(p, from, &decl_n);
-    pipe->decl_n = (uint16_t)decl_n;
+    bool assign = declarations(p, context);
+    size_t first = p->stack_n;
     for (;;) {
         struct token t = next_word(p);
         switch (t.kind) {
@@ -566,9 +572,16 @@ static struct hc_node *pipeline(struct parser *p, const char *context, enum toke
         }
         break;
     }
-    pipe->pipe.cmds = take(p, from, &pipe->n);
-    if (pipe->n == 0)
+    if (p->stack_n == first)
         fail(p, "missing value for %s", context);
+    size_t decl_n = first - from, n = p->stack_n - first;
+    struct hc_node *pipe = node_sized(p, HC_NODE_PIPE, pos, UP_TO(pipe) + (decl_n + n) * sizeof(struct hc_node *));
+    pipe->flags = assign ? HC_NODE_ASSIGN : 0;
+    pipe->decl_n = (uint16_t)decl_n;
+    pipe->n = (uint32_t)n;
+    pipe->pipe.decl = (struct hc_node **)(void *)((char *)pipe + UP_TO(pipe));
+    pipe->pipe.cmds = pipe->pipe.decl + decl_n;
+    take(p, from, pipe->pipe.decl);
     for (uint32_t i = 1; i < pipe->n; i++) {
         switch (pipe->pipe.cmds[i]->items[0]->kind) {
         case HC_NODE_BOOL:
@@ -631,7 +644,7 @@ static void definition(struct parser *p)
 static struct hc_node *block(struct parser *p)
 {
     struct token t = next_word(p);
-    struct hc_node *n = node(p, HC_NODE_TEMPLATE, t.pos);
+    struct hc_node *n = node_sized(p, HC_NODE_TEMPLATE, t.pos, UP_TO(call));
     n->call.name = template_name(p, t, "block clause");
     n->call.pipe = pipeline(p, "block clause", T_RIGHT_DELIM);
     enter(p, DEPTH_IF);
@@ -643,7 +656,7 @@ static struct hc_node *block(struct parser *p)
 static struct hc_node *template_call(struct parser *p)
 {
     struct token t = next_word(p);
-    struct hc_node *n = node(p, HC_NODE_TEMPLATE, t.pos);
+    struct hc_node *n = node_sized(p, HC_NODE_TEMPLATE, t.pos, UP_TO(call));
     n->call.name = template_name(p, t, "template clause");
     if (next_word(p).kind != T_RIGHT_DELIM) {
         backup(p);
@@ -660,7 +673,7 @@ static struct hc_node *jump(struct parser *p, struct token t)
         unexpected(p, end, t.kind == T_BREAK ? "{{break}}" : "{{continue}}");
     if (p->range_depth == 0)
         fail(p, "{{%s}} outside {{range}}", word);
-    return node(p, t.kind == T_BREAK ? HC_NODE_BREAK : HC_NODE_CONTINUE, t.pos);
+    return node_sized(p, t.kind == T_BREAK ? HC_NODE_BREAK : HC_NODE_CONTINUE, t.pos, HEAD_ONLY);
 }
 
 /*
@@ -677,15 +690,19 @@ static struct hc_node *control(struct parser *p, enum hc_node_kind kind)
     uint32_t word = 0; /* where the `if` of an `else if` stands */
     enum ending end;
     enter(p, weight);
-    for (;;) {
+    for (size_t branches = 1;; branches++) {
+        if (branches > HC_MAX_TEMPLATE_CHAIN) {
+            int line = line_of(p, p->tok[0].pos);
+            leave(p, hc_fail_at(p->err, HC_E_LIMIT, p->name, line, -1,
+                                "template: %.*s:%d: a chain of more than %u else branches", HC_P(p->name), line,
+                                HC_MAX_TEMPLATE_CHAIN));
+        }
         struct hc_node *pipe = pipeline(p, context, T_RIGHT_DELIM);
-        struct hc_node *n = node(p, kind, pipe->pos);
+        struct hc_node *n = node_sized(p, kind, pipe->pos, UP_TO(branch));
         n->branch.pipe = pipe;
         if (first) {
-            struct hc_node *list = node(p, HC_NODE_LIST, word);
             push(p, n);
-            list->items = take(p, p->stack_n - 1, &list->n);
-            *link = list;
+            *link = node_of(p, HC_NODE_LIST, word, p->stack_n - 1);
         } else {
             first = n;
         }
@@ -743,7 +760,7 @@ static struct hc_node *action(struct parser *p, enum ending *out_end)
         return control(p, HC_NODE_WITH);
     default:
         backup(p);
-        n = node(p, HC_NODE_ACTION, peek(p).pos);
+        n = node_sized(p, HC_NODE_ACTION, peek(p).pos, UP_TO(branch.pipe));
         n->branch.pipe = pipeline(p, "command", T_RIGHT_DELIM);
         return n;
     }
@@ -753,7 +770,7 @@ static struct hc_node *text_or_action(struct parser *p, enum ending *out_end)
 {
     struct token t = next_word(p);
     if (t.kind == T_TEXT) {
-        struct hc_node *n = node(p, HC_NODE_TEXT, t.pos);
+        struct hc_node *n = node_sized(p, HC_NODE_TEXT, t.pos, UP_TO(text));
         n->text = token_text(p, t);
         return n;
     }
@@ -768,14 +785,12 @@ static struct hc_node *text_or_action(struct parser *p, enum ending *out_end)
 
 static struct hc_node *item_list(struct parser *p, enum ending *out_end)
 {
-    struct hc_node *list = node(p, HC_NODE_LIST, peek_word(p).pos);
+    uint32_t pos = peek_word(p).pos;
     size_t from = p->stack_n;
     while (peek_word(p).kind != T_EOF) {
         struct hc_node *n = text_or_action(p, out_end);
-        if (!n) {
-            list->items = take(p, from, &list->n);
-            return list;
-        }
+        if (!n)
+            return node_of(p, HC_NODE_LIST, pos, from);
         push(p, n);
     }
     fail(p, "unexpected EOF");
@@ -783,7 +798,7 @@ static struct hc_node *item_list(struct parser *p, enum ending *out_end)
 
 static void file(struct parser *p)
 {
-    struct hc_node *root = node(p, HC_NODE_LIST, peek(p).pos);
+    uint32_t pos = peek(p).pos;
     enum ending end = END_END;
     for (;;) {
         struct token t = peek(p);
@@ -803,8 +818,7 @@ static void file(struct parser *p)
             fail(p, "unexpected {{%s}}", end == END_END ? "end" : "else");
         push(p, n);
     }
-    root->items = take(p, 0, &root->n);
-    add_tree(p, p->name, root);
+    add_tree(p, p->name, node_of(p, HC_NODE_LIST, pos, 0));
 }
 
 enum hc_rc hc_syntax_parse(struct hc_arena *a, const struct hc_syntax_port *port, hc_str name, hc_str text,

@@ -204,6 +204,8 @@ static void dump(struct hc_buf *b, const struct hc_tree *t, const struct hc_node
             dump(b, t, n->pipe.cmds[i], depth + 1);
         break;
     case HC_NODE_ACTION:
+        dump(b, t, n->branch.pipe, depth + 1);
+        break;
     case HC_NODE_IF:
     case HC_NODE_RANGE:
     case HC_NODE_WITH:

@@ -41,7 +41,7 @@ enum {
     HC_NODE_CALLS = 1 << 2,  /* emit: there is an include or tpl in it, so Lua has to run it          */
     HC_NODE_GIVEN = 1 << 3,  /* emit: an argument whose value Lua hands over                          */
     HC_NODE_PIPED = 1 << 4,  /* emit: COMMAND with a value before it in the pipeline                  */
-    HC_NODE_KEYED = 1 << 5,  /* emit: RANGE declares two variables                                    */
+    HC_NODE_LEAF = 1 << 5,   /* emit: IF, WITH without anything that Lua has to run                   */
 };
 
 /* What a number can be read as; Go's untyped constants. */
@@ -53,6 +53,7 @@ struct hc_number {
     double im; /* imaginary part; `f` is the real one */
 };
 
+/* Nodes are only as large as their kind needs: never copy one. */
 struct hc_node {
     uint8_t kind;
     uint8_t flags;
@@ -63,7 +64,7 @@ struct hc_node {
     union {
         hc_str text;            /* TEXT */
         struct hc_node **items; /* LIST, COMMAND */
-        struct {                /* ACTION, IF, RANGE, WITH: `list` and `orelse` may be NULL */
+        struct {                /* IF, RANGE, WITH: `orelse` may be NULL; ACTION: `pipe` alone */
             struct hc_node *pipe, *list, *orelse;
         } branch;
         struct { /* TEMPLATE: `pipe` may be NULL */

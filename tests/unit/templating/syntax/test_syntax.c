@@ -344,7 +344,7 @@ static void test_ceilings(void **state)
     (void)state;
     assert_int_equal(parse_repeated("{{if .}}", 100, "x", "{{end}}"), HC_OK);
     assert_int_equal(parse_repeated("{{if .}}", 100000, "x", "{{end}}"), HC_E_LIMIT);
-    assert_int_equal(parse_repeated("{{range .}}", 30, "x", "{{end}}"), HC_OK);
+    assert_int_equal(parse_repeated("{{range .}}", 25, "x", "{{end}}"), HC_OK);
     assert_int_equal(parse_repeated("{{range .}}", 100000, "x", "{{end}}"), HC_E_LIMIT);
     assert_int_equal(parse_repeated("{{with .}}{{else with .}}", 100000, "x", "{{end}}"), HC_E_LIMIT);
     assert_int_equal(parse_repeated("{{block \"a\" .}}", 100000, "x", "{{end}}"), HC_E_LIMIT);
@@ -355,7 +355,7 @@ static void test_ceilings(void **state)
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 0);
     hc_buf_puts(&b, "{{if .}}");
-    for (int i = 0; i < 5000; i++)
+    for (int i = 0; i < 4000; i++)
         hc_buf_puts(&b, "x{{else if .a}}");
     hc_buf_puts(&b, "{{end}}");
     hc_buf_putc(&b, 0);
