@@ -454,7 +454,6 @@ static enum hc_rc rc_of(CURLcode code)
     case CURLE_OUT_OF_MEMORY:
         return HC_E_NOMEM;
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CACERT_BADFILE:

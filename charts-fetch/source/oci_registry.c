@@ -1,0 +1,154 @@
+/*
+ * Requests to a registry: address, one answer to its challenge, and its errors in words.
+ */
+#include "charts-fetch/source/oci_impl.h"
+#include "core/base/clock.h"
+#include "core/base/digest.h"
+#include "core/value/json.h"
+
+static bool is_loopback(hc_str host)
+{
+    hc_str name = hc_str_starts(host, HC_S("[")) ? host : hc_str_sub(host, 0, hc_str_find(host, ':'));
+    return hc_str_eqz(name, "localhost") || hc_str_starts(name, HC_S("127.")) || hc_str_starts(host, HC_S("[::1]"));
+}
+
+/* Lower-case letters, digits and . _ - between slashes (distribution spec: <name>). */
+static bool good_repo(hc_str repo)
+{
+    if (!repo.n || repo.p[0] == '/' || repo.p[repo.n - 1] == '/' || hc_str_find_str(repo, HC_S("//")) != SIZE_MAX ||
+        hc_str_find_str(repo, HC_S("..")) != SIZE_MAX)
+        return false;
+    for (size_t i = 0; i < repo.n; i++) {
+        char c = repo.p[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-' || c == '/'))
+            return false;
+    }
+    return true;
+}
+
+enum hc_rc oci_open(struct oci *o, const struct hc_source_env *env, struct hc_arena *a, const char *url,
+                    const struct hc_source_auth *auth, struct hc_err *err)
+{
+    *o = (struct oci){ .env = env, .auth = auth, .a = a, .scheme = "https" };
+    hc_str rest = hc_str_of(url ? url : "");
+    if (!hc_str_starts(rest, HC_S("oci://")))
+        return hc_fail(err, HC_E_INPUT, "'%s' is no registry address: it must start with oci://", url ? url : "");
+    rest = hc_str_sub(rest, 6, rest.n);
+    while (rest.n && rest.p[rest.n - 1] == '/')
+        rest.n--;
+    size_t slash = hc_str_find(rest, '/');
+    o->host = hc_str_sub(rest, 0, slash);
+    o->repo = slash == SIZE_MAX ? HC_S("") : hc_str_sub(rest, slash + 1, rest.n);
+    if (!o->host.n || hc_str_find(o->host, '@') != SIZE_MAX || !good_repo(o->repo))
+        return hc_fail(
+            err, HC_E_INPUT,
+            "'%s' is no registry address: it must be oci://HOST/NAME with lower-case letters, digits and "
+            ". _ - in the name, and without a tag",
+            url);
+    if (hc_str_eqz(o->host, "docker.io") || hc_str_eqz(o->host, "index.docker.io")) {
+        o->host = HC_S("registry-1.docker.io");
+        if (hc_str_find(o->repo, '/') == SIZE_MAX)
+            o->repo = hc_arena_printf(a, "library/%.*s", HC_P(o->repo));
+    }
+    o->deadline_ms = hc_mono_ms() + (env->timeout_ms ? env->timeout_ms : 60000);
+    if (auth && auth->plain_http)
+        o->scheme = "http";
+    else
+        o->may_fall_back = is_loopback(o->host);
+    if (!auth)
+        return HC_OK;
+    if (auth->ca_pem.n || auth->cert_pem.n) {
+        o->tls = hc_http_tls_new(&(struct hc_http_tls_options){
+            .ca_pem = auth->ca_pem, .cert_pem = auth->cert_pem, .key_pem = auth->key_pem, .ca_with_system = true });
+        if (!o->tls)
+            return hc_fail_nomem(err);
+    }
+    if (auth->bearer.n)
+        o->authorization = hc_arena_printf(a, "Authorization: Bearer %.*s", HC_P(auth->bearer));
+    else if (auth->username.n || auth->password.n)
+        o->basic = hc_base64(a, hc_arena_printf(a, "%.*s:%.*s", HC_P(auth->username), HC_P(auth->password)));
+    else if (auth->docker_config.n)
+        return oci_docker_config(o, auth->docker_config, err);
+    return hc_arena_check(a, err, "registry login");
+}
+
+void oci_close(struct oci *o)
+{
+    hc_http_tls_unref(o->tls);
+    o->tls = NULL;
+}
+
+static enum hc_rc send(struct oci *o, const struct oci_request *q, struct hc_http_response *out, struct hc_err *err)
+{
+    const char *headers[3] = { 0 };
+    size_t n = 0;
+    if (q->accept)
+        headers[n++] = hc_arena_printf(o->a, "Accept: %s", q->accept).p;
+    if (o->authorization.n)
+        headers[n++] = o->authorization.p;
+    int64_t left = o->deadline_ms - hc_mono_ms();
+    if (left <= 0)
+        return hc_fail(err, HC_E_AGAIN, "no time is left");
+    struct hc_http_request req = {
+        .method = q->method ? q->method : "GET",
+        .url = hc_arena_printf(o->a, "%s://%.*s%.*s", o->scheme, HC_P(o->host), HC_P(q->path)).p,
+        .headers = headers,
+        .tls = o->tls,
+        .proxy = o->env->proxy,
+        .timeout_ms = left,
+        .idle_timeout_ms = 30000,
+        .max_bytes = q->max_bytes,
+        .max_redirects = -1,
+    };
+    if (hc_arena_spent(o->a))
+        return hc_arena_check(o->a, err, "request");
+    enum hc_rc rc = hc_http_do(o->env->http, o->a, &req, out, err);
+    if (rc != HC_OK && out->status == 0 && o->may_fall_back && strcmp(o->scheme, "https") == 0) {
+        o->scheme = "http"; /* a registry of this machine, without TLS: as Docker's own client does */
+        return send(o, q, out, err);
+    }
+    if (rc == HC_OK)
+        o->may_fall_back = false;
+    return rc;
+}
+
+static enum hc_rc bad_status(const struct oci *o, const struct oci_request *q, const struct hc_http_response *r,
+                             struct hc_err *err)
+{
+    struct hc_val *v = NULL;
+    if (hc_json_parse(o->a, r->body, HC_JSON_NO_POSITIONS, &v, NULL) != HC_OK)
+        v = NULL;
+    hc_str code = hc_get_str_at(v, "errors[0].code"), message = hc_get_str_at(v, "errors[0].message");
+    enum hc_rc rc = r->status == 404                                           ? HC_E_NOTFOUND
+                    : r->status == 429 || r->status == 408 || r->status >= 500 ? HC_E_AGAIN
+                                                                               : HC_E_INPUT;
+    const char *advice = "";
+    if (r->status == 401 || r->status == 403)
+        advice = o->authorization.n ? "; the registry login may not read it"
+                                    : "; it wants a login: name a Secret with it in spec.secretRef";
+    hc_fail(err, rc, "oci://%.*s/%.*s: %s: the registry answers %d%s%.*s%s%.*s%s", HC_P(o->host), HC_P(o->repo),
+            q->what, r->status, code.n ? " " : "", HC_P(code), message.n ? ": " : "",
+            HC_P(hc_str_sub(message, 0, 200)), advice);
+    if (err) {
+        err->http_status = r->status;
+        err->retry_after_ms = r->retry_after_ms;
+    }
+    return rc;
+}
+
+enum hc_rc oci_do(struct oci *o, const struct oci_request *q, struct hc_http_response *out, struct hc_err *err)
+{
+    for (int attempt = 0;; attempt++) {
+        enum hc_rc rc = send(o, q, out, err);
+        if (rc != HC_OK)
+            return hc_wrap(err, "oci://%.*s/%.*s: %s", HC_P(o->host), HC_P(o->repo), q->what);
+        if (out->status == 200)
+            return HC_OK;
+        hc_str challenge = hc_http_header(out, "www-authenticate");
+        if (out->status != 401 || attempt || !challenge.n)
+            return bad_status(o, q, out, err);
+        rc = oci_answer(o, challenge, err);
+        if (rc != HC_OK)
+            return hc_wrap(err, "oci://%.*s/%.*s: %s", HC_P(o->host), HC_P(o->repo), q->what);
+    }
+}
