@@ -106,6 +106,7 @@ enum hc_rc hc_rec_find_left(struct hc_reconcile *r, struct hc_err *err)
     r->left_n = 0;
     if (r->mark.from > 0) {
         enum hc_rc rc = hc_storage_get(r->spec.storage, r->keep, r->spec.name, r->mark.from, &before, err);
+        r->migrate = rc == HC_OK && !hc_str_eqz(before.apply_method, "ssa");
         if (rc == HC_OK)
             rc = hc_rec_plan_before(r, r->keep, before.manifest, &was, &was_n, err);
         if (rc != HC_OK && rc != HC_E_NOTFOUND) /* a record that was deleted: nothing is known to have left */
@@ -408,6 +409,8 @@ enum hc_rc hc_rec_apply(struct hc_reconcile *r, struct hc_err *err)
     enum hc_rc rc = hc_rec_plan_head(r, err);
     if (rc == HC_OK)
         rc = hc_rec_find_left(r, err);
+    if (rc == HC_OK && r->migrate)
+        rc = hc_rec_migrate(r, r->objects, r->objects_n, err);
     for (size_t from = 0, to; rc == HC_OK && from < r->objects_n; from = to) {
         for (to = from; to < r->objects_n && r->objects[to].plan.wave == r->objects[from].plan.wave; to++)
             ;

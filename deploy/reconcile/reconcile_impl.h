@@ -57,6 +57,7 @@ struct hc_reconcile {
     struct hc_plan_object *left; /* of the revision before, not in this one */
     size_t left_n;
     bool left_known;
+    bool migrate; /* the revision before was not applied by the server: its fields change hands first */
 
     /* what only this process remembers: each costs at most a repetition that changes nothing */
     bool asked, begun, resumed_told;
@@ -134,6 +135,10 @@ enum hc_rc hc_rec_observe_objects(struct hc_reconcile *r, struct hc_seen *s, str
 /* The sentence for what is not ready, from pods and events. */
 hc_str hc_rec_cause(struct hc_reconcile *r);
 hc_str hc_rec_object_cause(struct hc_reconcile *r, const struct hc_val *live, const struct hc_readiness *readiness);
+
+/* migrate.c: fields that a client-side apply of ours set become those of our server-side apply, so that what leaves the
+ * manifest leaves the objects (Helm: client-go csaupgrade). */
+enum hc_rc hc_rec_migrate(struct hc_reconcile *r, const struct object *objects, size_t n, struct hc_err *err);
 
 /* prepare.c */
 enum hc_rc hc_rec_prepare(struct hc_reconcile *r, struct hc_err *err);

@@ -333,6 +333,16 @@ enum hc_rc hc_rec_deployed(struct hc_reconcile *r, struct hc_err *err)
     return rc;
 }
 
+/* One line: tables and events show no more. */
+static hc_str flat(struct hc_reconcile *r, hc_str s)
+{
+    char *copy = hc_arena_strz(r->keep, s);
+    for (size_t i = 0; copy && i < s.n; i++)
+        if (copy[i] == '\n' || copy[i] == '\r')
+            copy[i] = ' ';
+    return copy ? hc_str_n(copy, s.n) : s;
+}
+
 static hc_str description_of(struct hc_reconcile *r, hc_str cause)
 {
     bool hook = r->mark.hook_broken;
@@ -371,7 +381,7 @@ static hc_str cause_of(struct hc_reconcile *r, const char *why)
 
 enum hc_rc hc_rec_failed(struct hc_reconcile *r, const char *why, struct hc_err *err)
 {
-    hc_str cause = cause_of(r, why);
+    hc_str cause = flat(r, cause_of(r, why));
     enum hc_rc rc = HC_OK;
     if (hc_rec_policy(r, r->mark.action)->cleanup_on_fail && r->mark.action != HC_ACTION_INSTALL)
         rc = hc_rec_cleanup(r, err);

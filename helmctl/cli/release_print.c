@@ -32,18 +32,40 @@ int hc_cli_print_value(const struct hc_val *v, const char *output)
     return 0;
 }
 
+static size_t line_width(hc_str s)
+{
+    size_t width = 0;
+    hc_str line;
+    while (hc_str_split(&s, '\n', &line))
+        width = HC_MAX(width, hc_utf8_count(line));
+    return width;
+}
+
+/* The first n code points. */
+static hc_str first(hc_str s, size_t n)
+{
+    size_t at = 0;
+    uint32_t rune;
+    for (; n > 0 && at < s.n; n--)
+        at += HC_MAX(hc_utf8_decode(hc_str_sub(s, at, s.n), &rune), (size_t)1);
+    return hc_str_sub(s, 0, at);
+}
+
 void hc_cli_print_table(const hc_str *cells, size_t columns, size_t rows)
 {
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 0);
     for (size_t y = 0; y < rows; y++)
         for (size_t x = 0; x < columns; x++) {
-            size_t width = 0;
-            for (size_t i = 0; i < rows; i++)
-                width = HC_MAX(width, hc_utf8_count(cells[i * columns + x]));
             hc_str cell = cells[y * columns + x];
-            hc_buf_put(&b, cell);
-            hc_buf_fill(&b, ' ', width - hc_utf8_count(cell));
+            size_t width = 0, have = hc_utf8_count(cell);
+            for (size_t i = 0; i < rows; i++)
+                width = HC_MAX(width, line_width(cells[i * columns + x]));
+            if (have > width) /* a text of several lines is cut to the width of its longest */
+                hc_buf_printf(&b, "%.*s...", HC_P(first(cell, width > 3 ? width - 3 : 0)));
+            else
+                hc_buf_put(&b, cell);
+            hc_buf_fill(&b, ' ', have > width ? 0 : width - have);
             hc_buf_putc(&b, x + 1 < columns ? '\t' : '\n');
         }
     out(&b);
