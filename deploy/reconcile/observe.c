@@ -188,6 +188,11 @@ enum hc_rc hc_rec_observe(struct hc_reconcile *r, struct hc_seen *s, struct hc_e
     if (rc != HC_OK)
         return rc;
     s->head = head_of(r);
+    if (r->asked && s->head == HC_HEAD_FAILED && r->mark.owed && r->spec.goal == HC_GOAL_PRESENT &&
+        hc_str_eq(r->mark.digest, r->spec.digest) && hc_rec_policy(r, r->mark.action)->remediate_last) {
+        r->asked = false;
+        r->begun = true;
+    }
     s->refused = refuse(r, s->head);
     s->asked = r->asked;
     if (s->refused)

@@ -20,6 +20,7 @@ struct mark {
     hc_str digest, why, maker;
     hc_str note; /* the description the record gets at its end; absent: Helm's */
     bool remediation;
+    bool owed; /* a command failed and was to undo it: asked again after a crash, it does that first */
     /* hooks of the stage, in their order */
     int64_t hooks_done; /* so many have succeeded */
     bool hook_running;  /* the next is recorded as begun */

@@ -395,6 +395,7 @@ enum hc_rc hc_rec_failed(struct hc_reconcile *r, const char *why, struct hc_err 
     r->mark.maker = (hc_str){ NULL, 0 };
     if (!r->mark.remediation)
         r->mark.failures = hc_rec_failures(r) + 1;
+    r->mark.owed = r->spec.one_shot && !r->mark.remediation && hc_rec_policy(r, r->mark.action)->remediate_last;
     clear_hooks(&r->mark);
     hc_fail(&r->last_failure, HC_E_INPUT, "%.*s", HC_P(r->mark.why));
     rc = hc_rec_store(r, err);

@@ -1,0 +1,439 @@
+/*
+ * SIGKILL after every single write of the release engine: install, upgrade, failed upgrade that is rolled back, failed
+ * install that is uninstalled, rollback, uninstall; each with hooks. The process is started again until it ends by
+ * itself; objects, records and the number of hooks made and deleted must be those of the undisturbed run.
+ *
+ *   crash.release [SCENARIO]
+ *
+ * One sandbox (a process of its own); a namespace a run; the engine in a child process that is killed by the
+ * sandbox before the answer to its nth write leaves.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/buf.h"
+#include "deploy/reconcile/reconcile.h"
+#include "helmctl/sandbox/sandbox.h"
+
+#define AGENT "crash-child"
+
+static char kubeconfig[256];
+
+/* ---- the wish ---------------------------------------------------------------------------------------------- */
+
+enum variant { FIRST, SECOND, BROKEN };
+struct act {
+    enum hc_goal goal;
+    enum variant variant;
+    int64_t rollback_to, retries;
+    bool remediate_last, keep_history, one_shot, tests;
+};
+
+static const char *const events[] = { "pre-install",  "post-install", "pre-upgrade",
+                                      "post-upgrade", "pre-rollback", "post-rollback",
+                                      "pre-delete",   "post-delete",  "test" };
+
+static struct hc_val *texts(struct hc_arena *a, const char *one)
+{
+    struct hc_val *l = hc_list_new(a);
+    hc_list_add(a, l, hc_strz_val(a, one));
+    return l;
+}
+
+static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool is_upgrade,
+                         const struct hc_record *previous, struct hc_desired *out, struct hc_err *err)
+{
+    const struct act *w = ctx;
+    static const char *const tags[] = { "1", "2", "broken" };
+    (void)revision;
+    (void)is_upgrade;
+    (void)previous;
+    out->manifest = hc_arena_printf(
+        a,
+        "---\n# Source: c/templates/a.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: %s\ndata: {v: "
+        "'%d'}\n"
+        "---\n# Source: c/templates/b.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: both\ndata: {v: "
+        "'%d'}\n"
+        "---\n# Source: c/templates/d.yaml\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n "
+        " "
+        "selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec:\n      "
+        "containers: [{name: app, image: 'example/app:%s'}]\n",
+        w->variant == FIRST ? "old" : "new", (int)w->variant, (int)w->variant, tags[w->variant]);
+    out->chart = hc_map_new(a);
+    hc_map_put_strz(a, hc_map_sub(a, out->chart, "metadata"), "name", "c");
+    hc_map_put_strz(a, hc_map_sub(a, out->chart, "metadata"), "version", tags[w->variant]);
+    out->hooks = HC_NEW_N(a, struct hc_record_hook, HC_LEN(events) * 2);
+    for (size_t i = 0; out->hooks && i < HC_LEN(events) * 2; i++) {
+        const char *event = events[i / 2];
+        bool second = i % 2 == 1; /* two a stage: the second leaves its object, the first is swept */
+        hc_str name = hc_arena_printf(a, "%s-%d", event, (int)(i % 2));
+        out->hooks[i] = (struct hc_record_hook){
+            .name = name,
+            .kind = HC_S("Job"),
+            .path = hc_arena_printf(a, "c/templates/%.*s.yaml", HC_P(name)),
+            .manifest = hc_arena_printf(
+                a,
+                "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: %.*s\nspec:\n  template:\n"
+                "    spec:\n      restartPolicy: Never\n      containers: [{name: c, image: "
+                "'example/job:1'}]\n",
+                HC_P(name)),
+            .events = texts(a, event),
+            .delete_policies = second ? NULL : texts(a, "hook-succeeded"),
+            .weight = (int64_t)(i % 2)
+        };
+    }
+    out->hooks_n = HC_LEN(events) * 2;
+    return hc_arena_check(a, err, "wish");
+}
+
+/* The engine in this process, to its end. 0: done, 3: stalled or ended. */
+static int child(const char *ns, const struct act *w)
+{
+    struct hc_err err = HC_ERR_INIT;
+    struct hc_http *http = hc_http_new(&err);
+    const struct hc_kube_options o = { .kubeconfig = kubeconfig, .user_agent = AGENT };
+    struct hc_kube *kube = NULL;
+    struct hc_reconcile *r = NULL;
+    struct hc_step step;
+    char digest[32];
+    if (!http || hc_kube_new(http, &o, &kube, &err) != HC_OK) {
+        fprintf(stderr, "%s\n", err.msg);
+        return 2;
+    }
+    snprintf(digest, sizeof(digest), "wish-%d", (int)w->variant);
+    struct hc_action_policy p = { .timeout_ms = w->variant == BROKEN ? 500 : 10000,
+                                  .wait = HC_WAIT_WATCHER,
+                                  .retries = w->retries,
+                                  .remediate_last = w->remediate_last };
+    struct hc_reconcile_spec spec = { .kube = kube,
+                                      .storage = hc_storage_secrets(kube, hc_str_of(ns)),
+                                      .name = HC_S("web"),
+                                      .ns = hc_str_of(ns),
+                                      .manager = "helm",
+                                      .goal = w->goal,
+                                      .one_shot = w->one_shot,
+                                      .digest = hc_str_of(digest),
+                                      .rollback_to = w->rollback_to,
+                                      .keep_history = w->keep_history,
+                                      .tests = w->tests,
+                                      .max_history = 5,
+                                      .install = p,
+                                      .upgrade = p,
+                                      .rollback = p,
+                                      .uninstall = p,
+                                      .test = p,
+                                      .port = { .ctx = (void *)w, .render = render } };
+    spec.rollback.timeout_ms = spec.uninstall.timeout_ms = spec.test.timeout_ms = 10000;
+    if (hc_reconcile_new(&spec, NULL, &r, &err) != HC_OK)
+        return 2;
+    hc_reconcile_drive(r, NULL, &step);
+    if (step.verdict == HC_ENDED && getenv("CRASH_VERBOSE"))
+        fprintf(stderr, "  ended: %s\n", step.why);
+    hc_reconcile_free(r);
+    hc_storage_free(spec.storage);
+    hc_kube_free(kube);
+    hc_http_free(http);
+    return step.verdict == HC_DONE ? 0 : 3;
+}
+
+/* ---- the sandbox ------------------------------------------------------------------------------------------- */
+
+static pid_t sandbox(const char *dir)
+{
+    snprintf(kubeconfig, sizeof(kubeconfig), "%s/kubeconfig", dir);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct hc_sandbox *s = NULL;
+        struct hc_err err = HC_ERR_INIT;
+        const struct hc_sandbox_options o = { .kubeconfig = kubeconfig, .ready_after_ms = 10 };
+        if (hc_sandbox_new(&o, &s, &err) != HC_OK || hc_sandbox_run(s, &err) != HC_OK)
+            fprintf(stderr, "sandbox: %s\n", err.msg);
+        _exit(1);
+    }
+    for (int i = 0; i < 1000 && access(kubeconfig, R_OK) != 0; i++)
+        usleep(10000);
+    return pid;
+}
+
+struct ctl { /* the test's own client */
+    struct hc_http *http;
+    struct hc_kube *kube;
+};
+
+static struct hc_val *ask(struct ctl *c, struct hc_arena *a, const char *method, const char *path, hc_str body)
+{
+    struct hc_val *out = NULL;
+    struct hc_err err = HC_ERR_INIT;
+    if (hc_kube_raw(c->kube, a, method, path, "application/json", body, &out, &err) != HC_OK) {
+        fprintf(stderr, "%s %s: %s\n", method, path, err.msg);
+        exit(1);
+    }
+    return out;
+}
+
+static void make_namespace(struct ctl *c, const char *ns)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    ask(c, a, "POST", "/api/v1/namespaces",
+        hc_arena_printf(a, "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"%s\"}}", ns));
+}
+
+struct counts {
+    int64_t hooks_made, hooks_deleted, writes;
+};
+
+static int64_t count(const struct hc_val *by, const char *what)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < hc_map_len(by); i++) /* "patch jobs", "patch jobs.batch" */
+        if (hc_str_starts(hc_map_at(by, i)->key, hc_str_of(what)) && hc_get_i64(hc_map_at(by, i)->val, &n))
+            return n;
+    return 0;
+}
+
+static struct counts counts(struct ctl *c)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    const struct hc_val *v = ask(c, a, "GET", "/sandbox/stats", (hc_str){ NULL, 0 }),
+                        *by = hc_map_getz(v, "byVerb");
+    return (struct counts){ count(by, "patch jobs"), count(by, "delete jobs"), hc_get_int_at(v, "writes", 0) };
+}
+
+/* ---- runs -------------------------------------------------------------------------------------------------- */
+
+/* One process; with kill_after > 0 it is killed behind that write. Gives its exit code, -1: killed. */
+static int run_once(struct ctl *c, const char *ns, const struct act *w, int kill_after)
+{
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        raise(SIGSTOP);
+        char self[512], args[10][24];
+        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+        self[n > 0 ? n : 0] = '\0';
+        const int64_t fields[] = { w->goal,           w->variant,      w->rollback_to, w->retries,
+                                   w->remediate_last, w->keep_history, w->one_shot,    w->tests };
+        for (size_t i = 0; i < HC_LEN(fields); i++)
+            snprintf(args[i], sizeof(args[i]), "%" PRId64, fields[i]);
+        execl(self, self, "--child", kubeconfig, ns, args[0], args[1], args[2], args[3], args[4], args[5], args[6],
+              args[7], (char *)NULL);
+        _exit(127);
+    }
+    int status = 0;
+    waitpid(pid, &status, WUNTRACED);
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    ask(c, a, "POST", "/sandbox/kill-after-write",
+        hc_arena_printf(a, "{\"n\":%d,\"pid\":%d,\"signal\":9,\"agent\":\"" AGENT "*\"}", kill_after, (int)pid));
+    kill(pid, SIGCONT);
+    waitpid(pid, &status, 0);
+    return WIFSIGNALED(status) ? -1 : WEXITSTATUS(status);
+}
+
+static void add_line(struct hc_buf *b, const char *fmt, ...) HC_PRINTF(2, 3);
+static void add_line(struct hc_buf *b, const char *fmt, ...)
+{
+    char line[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    hc_buf_puts(b, line);
+    hc_buf_putc(b, '\n');
+}
+
+/* Everything that must be the same, as text. */
+static hc_str dump(struct ctl *c, struct hc_arena *a, const char *ns)
+{
+    static const struct {
+        const char *api_version, *kind, *field;
+    } kinds[] = { { "v1", "ConfigMap", "data.v" },
+                  { "apps/v1", "Deployment", "spec.template.spec.containers[0].image" },
+                  { "batch/v1", "Job", "metadata.name" } };
+    struct hc_err err = HC_ERR_INIT;
+    struct hc_buf b;
+    hc_buf_init(&b, 0);
+    for (size_t i = 0; i < HC_LEN(kinds); i++) {
+        const struct hc_kube_list what = { .api_version = hc_str_of(kinds[i].api_version),
+                                           .kind = hc_str_of(kinds[i].kind),
+                                           .ns = hc_str_of(ns) };
+        struct hc_val *list = NULL;
+        if (hc_kube_list(c->kube, a, &what, &list, NULL, &err) != HC_OK)
+            fprintf(stderr, "%s\n", err.msg);
+        for (size_t j = 0; j < hc_list_len(list); j++) {
+            const struct hc_val *o = hc_list_at(list, j);
+            if (hc_get_str_at(o, "metadata.deletionTimestamp").n == 0)
+                add_line(&b, "%s %.*s %.*s", kinds[i].kind, HC_P(hc_get_str_at(o, "metadata.name")),
+                         HC_P(hc_get_str_at(o, kinds[i].field)));
+        }
+    }
+    struct hc_storage *s = hc_storage_secrets(c->kube, hc_str_of(ns));
+    struct hc_record *r = NULL;
+    size_t n = 0;
+    if (hc_storage_list(s, a, HC_S("web"), (hc_str){ NULL, 0 }, false, &r, &n, &err) != HC_OK)
+        fprintf(stderr, "%s\n", err.msg);
+    for (size_t i = 0; i < n; i++) {
+        hc_str said = r[i].description;
+        if (r[i].status == HC_STATUS_FAILED) /* pods have names of chance */
+            said = hc_str_sub(said, 0, HC_MIN(said.n, (size_t)60));
+        add_line(&b, "revision %" PRId64 " %s %.*s", r[i].revision, hc_status_name(r[i].status), HC_P(said));
+        for (size_t j = 0; j < r[i].hooks_n; j++)
+            if (r[i].hooks[j].phase.n > 0)
+                add_line(&b, "  %.*s %.*s", HC_P(r[i].hooks[j].name), HC_P(r[i].hooks[j].phase));
+    }
+    hc_storage_free(s);
+    hc_str text = hc_buf_to_arena(&b, a);
+    hc_buf_done(&b);
+    return text;
+}
+
+struct scenario {
+    const char *name;
+    size_t before; /* so many acts come first, undisturbed */
+    struct act acts[4];
+    const char *must_say; /* in the final dump of the undisturbed run */
+};
+
+static const struct scenario scenarios[] = {
+    { "install", 0, { { .variant = FIRST } }, "revision 1 deployed Install complete" },
+    { "install-tested", 0, { { .variant = FIRST, .tests = true } }, "test-1 Succeeded" },
+    { "upgrade", 1, { { .variant = FIRST }, { .variant = SECOND } }, "revision 2 deployed Upgrade complete" },
+    { "upgrade-fails-rolled-back",
+      1,
+      { { .variant = FIRST }, { .variant = BROKEN, .remediate_last = true } },
+      "revision 3 deployed Rollback to 1" },
+    { "upgrade-fails-retried",
+      1,
+      { { .variant = FIRST }, { .variant = BROKEN, .retries = 1, .remediate_last = true } },
+      "revision 5 deployed Rollback to 3" },
+    { "command-upgrade-fails-rolled-back",
+      1,
+      { { .variant = FIRST }, { .variant = BROKEN, .remediate_last = true, .one_shot = true } },
+      "revision 3 deployed Rollback to 1" },
+    { "install-fails-uninstalled",
+      0,
+      { { .variant = BROKEN, .remediate_last = true, .keep_history = true } },
+      "revision 1 uninstalled" },
+    { "upgrade-fixes-failed",
+      2,
+      { { .variant = FIRST }, { .variant = BROKEN, .remediate_last = true }, { .variant = SECOND } },
+      "revision 4 deployed Upgrade complete" },
+    { "uninstall", 1, { { .variant = FIRST }, { .goal = HC_GOAL_ABSENT } }, "Job post-delete-1" },
+    { "uninstall-keeps-history",
+      2,
+      { { .variant = FIRST }, { .variant = SECOND }, { .goal = HC_GOAL_ABSENT, .keep_history = true } },
+      "revision 2 uninstalled Uninstallation complete" },
+};
+
+static int runs, failed;
+
+static bool reached(struct ctl *c, const char *ns, hc_str want)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    return hc_str_eq(dump(c, a, ns), want);
+}
+
+static bool final_run(struct ctl *c, const char *ns, const struct scenario *s, int kill_after, hc_str want,
+                      int want_code, int *out_code)
+{
+    const struct act *w = &s->acts[s->before];
+    int tries = 0, code = run_once(c, ns, w, kill_after);
+    bool killed = code == -1;
+    if (killed && w->one_shot && reached(c, ns, want)) {
+        *out_code = want_code; /* asking again would be another wish, not the rest of this one */
+        return true;
+    }
+    while (code == -1 && tries++ < 3)
+        code = run_once(c, ns, w, 0);
+    *out_code = code;
+    return killed;
+}
+
+static void scenario(struct ctl *c, const struct scenario *s)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    hc_str want = { NULL, 0 };
+    struct counts want_counts = { 0 };
+    int want_code = 0, writes = 0, n;
+    for (n = 0;; n++) {
+        char ns[64];
+        int code;
+        snprintf(ns, sizeof(ns), "%s-%d", s->name, n);
+        make_namespace(c, ns);
+        for (size_t i = 0; i < s->before; i++)
+            (void)run_once(c, ns, &s->acts[i], 0);
+        struct counts before = counts(c);
+        bool killed = final_run(c, ns, s, n, want, want_code, &code);
+        struct counts after = counts(c);
+        struct counts did = { after.hooks_made - before.hooks_made, after.hooks_deleted - before.hooks_deleted, 0 };
+        hc_str got = dump(c, a, ns);
+        runs++;
+        if (n == 0) {
+            want = got;
+            want_counts = did;
+            want_code = code;
+            writes = (int)(after.writes - before.writes);
+            if (hc_str_find_str(want, hc_str_of(s->must_say)) == SIZE_MAX) {
+                printf("FAILED %s: the undisturbed run (exit %d) does not say '%s':\n%.*s", s->name, code,
+                       s->must_say, HC_P(want));
+                failed++;
+                return;
+            }
+            continue;
+        }
+        if (!killed)
+            break; /* fewer writes than that */
+        if (!hc_str_eq(got, want) || code != want_code || did.hooks_made != want_counts.hooks_made) {
+            printf(
+                "FAILED %s, killed after write %d: exit %d instead of %d, %d hooks made instead of %d\n-- got\n%.*s"
+                "-- want\n%.*s",
+                s->name, n, code, want_code, (int)did.hooks_made, (int)want_counts.hooks_made, HC_P(got),
+                HC_P(want));
+            failed++;
+        }
+    }
+    printf("%-36s %2d writes, each with a kill behind it; %d hooks made, %d in all runs alike\n", s->name, n - 1,
+           (int)want_counts.hooks_made, n - 1);
+    (void)writes;
+    fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 12 && strcmp(argv[1], "--child") == 0) {
+        int64_t f[8] = { 0 };
+        snprintf(kubeconfig, sizeof(kubeconfig), "%s", argv[2]);
+        for (size_t i = 0; i < 8; i++)
+            (void)hc_str_to_i64(hc_str_of(argv[4 + i]), &f[i]);
+        const struct act w = { (enum hc_goal)f[0], (enum variant)f[1], f[2],      f[3],
+                               f[4] != 0,          f[5] != 0,          f[6] != 0, f[7] != 0 };
+        return child(argv[3], &w);
+    }
+    char dir[] = "/tmp/crash-release.XXXXXX";
+    if (!mkdtemp(dir))
+        return 1;
+    pid_t server = sandbox(dir);
+    struct hc_err err = HC_ERR_INIT;
+    struct ctl c = { .http = hc_http_new(&err) };
+    const struct hc_kube_options o = { .kubeconfig = kubeconfig, .user_agent = "crash-test" };
+    if (!c.http || hc_kube_new(c.http, &o, &c.kube, &err) != HC_OK) {
+        fprintf(stderr, "%s\n", err.msg);
+        failed++;
+    }
+    for (size_t i = 0; c.kube && i < HC_LEN(scenarios); i++)
+        if (argc < 2 || strcmp(argv[1], scenarios[i].name) == 0)
+            scenario(&c, &scenarios[i]);
+    printf("%d runs, %d failed\n", runs, failed);
+    hc_kube_free(c.kube);
+    hc_http_free(c.http);
+    kill(server, SIGKILL);
+    waitpid(server, NULL, 0);
+    unlink(kubeconfig);
+    rmdir(dir);
+    return failed > 0;
+}
