@@ -9,6 +9,7 @@
 #include "core/base/clock.h"
 #include "deploy/plan/plan.h"
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/origins.h"
 #include "helmctl/cli/release.h"
 
 static hc_str number(struct hc_arena *a, int64_t i)
@@ -391,9 +392,10 @@ int hc_cmd_get_release(int argc, char **argv)
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     const char *what = argc > 1 ? argv[1] : "";
     int64_t revision = 0;
-    bool all = false;
+    bool all = false, origins = false;
     const char *output = "table", *template_text = NULL;
     const struct hc_flag flags[] = {
+        { "origins", 0, HC_FLAG_BOOL, &origins, "values: which layer, file and line each one came from" },
         { "revision", 0, HC_FLAG_INT, &revision, "of this revision instead of the newest" },
         { "all", 'a', HC_FLAG_BOOL, &all, "values: the chart's defaults, too" },
         { "output", 'o', HC_FLAG_STR, &output, "values, metadata: print as table, json or yaml" },
@@ -425,6 +427,8 @@ int hc_cmd_get_release(int argc, char **argv)
             printf("---\n# Source: %.*s\n%.*s\n", HC_P(rec.hooks[i].path), HC_P(rec.hooks[i].manifest));
     } else if (strcmp(what, "metadata") == 0) {
         return print_metadata(a, &rec, output);
+    } else if (strcmp(what, "values") == 0 && origins) {
+        return hc_cli_print_origins(a, &r.cluster, &rec, output);
     } else if (strcmp(what, "values") == 0) {
         const struct hc_val *v = all ? hc_cli_computed_values(a, &rec) : rec.config;
         if (strcmp(output, "table") == 0)
