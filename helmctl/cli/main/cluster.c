@@ -10,12 +10,24 @@ static const struct hc_command commands[] = {
     { "deploy", hc_cmd_deploy, "install helmctl itself into a cluster" },
     { "events", hc_cmd_events, "show what happened to GitOps objects" },
     { "get", hc_cmd_get, "show GitOps objects and their state, or parts of a release" },
+    { "history", hc_cmd_history, "list the revisions of a release" },
+    { "hist", hc_cmd_history, NULL },
+    { "install", hc_cmd_install, "install a chart as a release" },
+    { "list", hc_cmd_list, "list releases" },
+    { "ls", hc_cmd_list, NULL },
     { "reconcile", hc_cmd_reconcile, "ask the controller to look at an object now" },
     { "resume", hc_cmd_resume, "take up a suspended object again" },
+    { "rollback", hc_cmd_rollback, "go back to a revision" },
     { "sandbox", hc_cmd_sandbox, "serve a simulated Kubernetes API to try things on" },
+    { "status", hc_cmd_status, "show the state of a release" },
     { "suspend", hc_cmd_suspend, "make the controller leave an object alone" },
     { "show", hc_cmd_show, "show metadata, values, README or CRDs of a chart" },
     { "template", hc_cmd_template, "render a chart and print the manifests" },
+    { "test", hc_cmd_test, "run the tests of a release" },
+    { "uninstall", hc_cmd_uninstall, "delete releases" },
+    { "delete", hc_cmd_uninstall, NULL },
+    { "un", hc_cmd_uninstall, NULL },
+    { "upgrade", hc_cmd_upgrade, "upgrade a release" },
     { "version", hc_cmd_version, "print the version" },
 };
 
@@ -30,12 +42,14 @@ static int usage(int argc, char **argv)
           "Usage:\n  helmctl COMMAND [flags]\n\nCommands:\n",
           to);
     for (size_t i = 0; i < HC_LEN(commands); i++)
-        fprintf(to, "  %-14s %s\n", commands[i].name, commands[i].help);
+        if (commands[i].help)
+            fprintf(to, "  %-14s %s\n", commands[i].name, commands[i].help);
     fputs("\nhelmctl COMMAND --help tells the flags of a command.\n", to);
     return asked ? 0 : 1;
 }
 
 int main(int argc, char **argv)
 {
+    hc_cli_ports.get_release = hc_cmd_get_release;
     return hc_cli_dispatch(argc, argv, commands, HC_LEN(commands), usage);
 }
