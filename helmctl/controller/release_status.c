@@ -112,8 +112,11 @@ static void refresh_previous(struct rel *r, int64_t revision)
     }
 }
 
+/* As in status.history; NULL: the snapshot keeps what it has. */
 static const char *action_text(const struct hc_tell *t)
 {
+    if (t->action == HC_ACTION_NONE || t->action == HC_ACTION_TEST)
+        return NULL;
     return t->action == HC_ACTION_UNINSTALL && t->remediation ? "uninstall-remediation" : hc_action_name(t->action);
 }
 
@@ -150,7 +153,7 @@ static void on_deployed(struct rel *r, const struct hc_tell *t)
     struct hc_arena *a = p->a;
     bool back = t->action == HC_ACTION_ROLLBACK, install = t->action == HC_ACTION_INSTALL;
     const struct hc_val *prev = back ? hc_history_previous(p->status, ignores_tests(r)) : NULL;
-    struct hc_val *snap = hc_snapshot_of(a, t->record, hc_action_name(t->action),
+    struct hc_val *snap = hc_snapshot_of(a, t->record, action_text(t),
                                          back ? hc_get_str(hc_map_getz(prev, "ociDigest")) : r->oci_digest);
     if (!back && !install)
         refresh_previous(r, t->record->revision);
@@ -194,7 +197,7 @@ static void on_failed(struct rel *r, const struct hc_tell *t)
     bool back = t->action == HC_ACTION_ROLLBACK, install = t->action == HC_ACTION_INSTALL,
          told = known_failure(r, t->record);
     if (t->record)
-        hc_history_put(a, p->status, hc_snapshot_of(a, t->record, hc_action_name(t->action), r->oci_digest));
+        hc_history_put(a, p->status, hc_snapshot_of(a, t->record, action_text(t), r->oci_digest));
     note_duration(r, t->record);
     if (!told)
         hc_map_put_int(a, p->status, "failures", hc_get_int_at(p->status, "failures", 0) + 1);
@@ -338,7 +341,7 @@ void rel_tell(void *ctx, const struct hc_tell *t)
     case HC_TOLD_SUPERSEDED:
         if (t->record)
             hc_history_put(r->p->a, r->p->status,
-                           hc_snapshot_of(r->p->a, t->record, hc_action_name(t->action), r->oci_digest));
+                           hc_snapshot_of(r->p->a, t->record, action_text(t), r->oci_digest));
         break;
     case HC_TOLD_HOOK:
     case HC_TOLD_OBJECT:
