@@ -27,14 +27,17 @@ struct release {
     char text[];
 };
 
+struct revision {
+    int64_t revision;
+    uint64_t rv;
+    bool pending; /* somebody is at work on it */
+};
+
 struct record { /* all revisions of one release, the newest matters */
     struct record *next;
     uint64_t hash;
     size_t n, cap;
-    struct {
-        int64_t revision;
-        uint64_t rv;
-    } * revs;
+    struct revision *revs;
 };
 
 struct kind_watch {
@@ -50,6 +53,10 @@ struct kind_watch {
 };
 
 #define BUCKETS 1024
+
+/* A revision that another program has under way is left to it this long: `helm rollback` by hand is done in seconds.
+ * After that it is taken for dead. */
+#define PATIENCE_MS 15000
 
 struct ctl_managed {
     struct ctl *c;
@@ -150,14 +157,16 @@ static struct record **record_slot(struct ctl_managed *m, uint64_t h)
     return p;
 }
 
-static void newest(const struct record *r, int64_t *revision, uint64_t *rv)
+static void newest(const struct record *r, int64_t *revision, uint64_t *rv, bool *pending)
 {
     *revision = 0;
     *rv = 0;
+    *pending = false;
     for (size_t i = 0; r && i < r->n; i++)
         if (r->revs[i].revision > *revision) {
             *revision = r->revs[i].revision;
             *rv = r->revs[i].rv;
+            *pending = r->revs[i].pending;
         }
 }
 
@@ -174,7 +183,13 @@ static bool record_is_news(struct ctl_managed *m, const struct release *r)
         return false;
     int64_t revision;
     uint64_t rv, known = memo_rv(&r->memo);
-    newest(*record_slot(m, r->records), &revision, &rv);
+    bool pending;
+    newest(*record_slot(m, r->records), &revision, &rv, &pending);
+    if (rv > known && pending) {
+        struct hc_key k = release_key(r);
+        (void)hc_queue_add_at(m->c->lanes[LANE_RELEASE], k, hc_mono_ms() + PATIENCE_MS);
+        return false;
+    }
     if (rv > known)
         return true;
     /* Everything was deleted behind our back. (While the watch is behind our own writes it shows an older revision, not
@@ -226,6 +241,7 @@ static void on_record(void *ctx, enum hc_watch_event e, const struct hc_val *o)
             r->n = HC_MAX(r->n, i + 1);
             r->revs[i].revision = revision;
             r->revs[i].rv = rv;
+            r->revs[i].pending = hc_str_starts(hc_get_str(hc_map_getz(labels, "status")), HC_S("pending-"));
         }
     }
     for (size_t b = 0; ok && b < BUCKETS; b++)
@@ -242,8 +258,9 @@ bool ctl_record_head(struct ctl_managed *m, hc_str storage_ns, hc_str release, c
     bool known = m->records_synced;
     int64_t revision = 0;
     uint64_t rv = 0;
+    bool pending;
     if (known)
-        newest(*record_slot(m, hash2(storage_ns, release)), &revision, &rv);
+        newest(*record_slot(m, hash2(storage_ns, release)), &revision, &rv, &pending);
     pthread_mutex_unlock(&m->lock);
     if (!known)
         return false;
