@@ -93,6 +93,26 @@ sshd_start() {
     wait_port "$SSH_PORT"
 }
 
+# An OCI registry without TLS; sets REGISTRY_PORT. With `private` it wants user oci and password s3cret.
+registry_start() { # [private]
+    command -v docker-registry >/dev/null || return 77
+    REGISTRY_PORT=$(free_port)
+    mkdir -p "$SERVERS/registry"
+    {
+        printf 'version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n'
+        printf 'storage: {filesystem: {rootdirectory: %s/registry/data}, delete: {enabled: true}}\n' "$SERVERS"
+        printf 'http: {addr: "127.0.0.1:%s"}\n' "$REGISTRY_PORT"
+        if [ "${1:-}" = private ]; then
+            # bcrypt of s3cret, at the least cost
+            printf '%s\n' 'oci:$2b$04$JReLah4.gc0IxroOTMKcKeO7DQYSKDKl3.9LECtJS4fseV0ZbwOBO' >"$SERVERS/registry/htpasswd"
+            printf 'auth: {htpasswd: {realm: registry, path: %s/registry/htpasswd}}\n' "$SERVERS"
+        fi
+    } >"$SERVERS/registry/config.yml"
+    OTEL_TRACES_EXPORTER=none docker-registry serve "$SERVERS/registry/config.yml" >"$SERVERS/registry/log" 2>&1 &
+    echo $! >"$SERVERS/registry.pid"
+    wait_port "$REGISTRY_PORT"
+}
+
 # A bare repository $SERVERS/git/NAME.git with a work tree $SERVERS/work/NAME on branch main.
 git_repo() { # NAME
     git init -q --bare -b main "$SERVERS/git/$1.git"

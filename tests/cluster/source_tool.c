@@ -4,6 +4,8 @@
  *
  *   source_tool STORE git URL [branch=..] [tag=..] [semver=..] [name=..] [commit=..] [known=..] [ignore=..]
  *               [user=..] [password=..] [bearer=..] [identity=FILE] [phrase=..] [known_hosts=FILE] [timeout=MS]
+ *   source_tool STORE oci URL [tag=..] [semver=..] [filter=..] [digest=..] [media=..] [copy=1] [docker=FILE]
+ *   source_tool STORE ocichart URL [range=..]
  *   source_tool STORE index URL [known=..]        source_tool STORE chart URL NAME RANGE
  */
 #include <fcntl.h>
@@ -93,6 +95,18 @@ int main(int argc, char **argv)
                                     .commit = option(argc, argv, "commit"),
                                     .ignore = option(argc, argv, "ignore") };
         rc = hc_git_fetch(&env, a, &spec, &auth, known, &out, &err);
+    } else if (strcmp(argv[2], "oci") == 0) {
+        struct hc_oci_spec spec = { .url = argv[3],
+                                    .tag = option(argc, argv, "tag"),
+                                    .semver = option(argc, argv, "semver"),
+                                    .semver_filter = option(argc, argv, "filter"),
+                                    .digest = option(argc, argv, "digest"),
+                                    .media_type = option(argc, argv, "media"),
+                                    .copy = option(argc, argv, "copy").n > 0,
+                                    .ignore = option(argc, argv, "ignore") };
+        rc = hc_oci_fetch(&env, a, &spec, &auth, known, &out, &err);
+    } else if (strcmp(argv[2], "ocichart") == 0) {
+        rc = hc_oci_chart(&env, a, argv[3], option(argc, argv, "range"), &auth, known, &out, &err);
     } else if (strcmp(argv[2], "index") == 0) {
         hc_str etag = { NULL, 0 };
         rc = hc_helmrepo_index(&env, a, argv[3], &auth, known, &etag, &out, &err);
