@@ -127,12 +127,61 @@ static void work_is_bounded(void **state)
     }
 }
 
+/* A door that always gives the same: then keys, certificates and texts are the same, too. */
+static int64_t fixed_now(void *ctx)
+{
+    (void)ctx;
+    return 1700000000LL * 1000000000;
+}
+
+static bool counted_random(void *ctx, void *out, size_t n)
+{
+    uint64_t *seed = ctx;
+    for (size_t i = 0; i < n; i++) {
+        *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+        ((unsigned char *)out)[i] = (unsigned char)(*seed >> 56);
+    }
+    return true;
+}
+
+static hc_str through_door(struct hc_arena *a, const char *call)
+{
+    uint64_t seed = 7;
+    const struct hc_door door = { .ctx = &seed, .now_ns = fixed_now, .random = counted_random };
+    struct eval e = { .c = { .a = a, .door = &door } };
+    HC_AUTO(hc_buf) struct hc_buf got;
+    hc_buf_init(&got, 0);
+    eval_line(&e, call, &got);
+    assert_false(e.failed);
+    return hc_buf_to_arena(&got, a);
+}
+
+static void the_door_decides(void **state)
+{
+    (void)state;
+    static const char *const calls[] = {
+        "(genCA \"ca\" 10).Cert",  "genSignedCert \"a\" nil nil 1 (genCA \"ca\" 10)",
+        "randAlphaNum 40",         "uuidv4",
+        "genPrivateKey \"ecdsa\"", "genPrivateKey \"ed25519\"",
+        "htpasswd \"u\" \"p\"",    "encryptAES \"k\" \"text\"",
+        "now | unixEpoch",         "shuffle \"abcdefghijkl\"",
+    };
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    for (size_t i = 0; i < HC_LEN(calls); i++) {
+        hc_str first = through_door(a, calls[i]), again = through_door(a, calls[i]);
+        if (!hc_str_eq(first, again))
+            fail_msg("%s gave %.*s, then %.*s", calls[i], HC_P(first), HC_P(again));
+    }
+    assert_string_equal(through_door(a, "now | unixEpoch").p, "string\t\"1700000000\"");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_give_what_helm_gives),
         cmocka_unit_test(the_table_is_sorted_and_complete),
         cmocka_unit_test(work_is_bounded),
+        cmocka_unit_test(the_door_decides),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

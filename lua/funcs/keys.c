@@ -1,0 +1,259 @@
+/*
+ * RSA, EC and Ed25519 keys are made here from the door's bytes; only DSA's parameters, which no chart has used for
+ * years, come from libcrypto's own generator.
+ */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include "lua/funcs/keys.h"
+
+#include <openssl/bn.h>
+#include <openssl/dsa.h>
+#include <openssl/ec.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+
+#include "core/base/digest.h"
+#include "lua/funcs/funcs_impl.h"
+
+#define RSA_EXPONENT 65537
+
+void hc_pkey_auto(EVP_PKEY **k)
+{
+    EVP_PKEY_free(*k);
+}
+
+static enum hc_rc failed(struct hc_fcall *c, const char *what)
+{
+    if (c->err && c->err->code != HC_OK)
+        return c->err->code;
+    return fn_fail(c, "error generating %s key", what);
+}
+
+/* A prime of so many bits, its two highest set, that fits the exponent. */
+static bool make_prime(struct hc_fcall *c, int bits, BIGNUM *p, BN_CTX *ctx)
+{
+    unsigned char bytes[512];
+    size_t n = (size_t)bits / 8;
+    for (;;) {
+        if (n > sizeof(bytes) || !fn_random(c, bytes, n)) {
+            fn_fail(c, "the system gives no random numbers");
+            return false;
+        }
+        bytes[0] |= 0xc0;
+        bytes[n - 1] |= 1;
+        if (!BN_bin2bn(bytes, (int)n, p))
+            return false;
+        for (int step = 0; step < 2000; step++) {
+            int prime = BN_mod_word(p, RSA_EXPONENT) == 1 ? 0 : BN_check_prime(p, ctx, NULL);
+            if (prime < 0)
+                return false;
+            if (prime && BN_num_bits(p) == bits)
+                return true;
+            if (!BN_add_word(p, 2))
+                return false;
+        }
+    }
+}
+
+struct rsa_parts {
+    BIGNUM *n, *e, *d, *p, *q, *dp, *dq, *qi;
+};
+
+static bool compute_rsa(struct rsa_parts *r, BN_CTX *ctx)
+{
+    BIGNUM *p1 = BN_dup(r->p), *q1 = BN_dup(r->q), *phi = BN_new();
+    bool ok = p1 && q1 && phi && BN_sub_word(p1, 1) && BN_sub_word(q1, 1) && BN_mul(phi, p1, q1, ctx) &&
+              BN_set_word(r->e, RSA_EXPONENT) && BN_mul(r->n, r->p, r->q, ctx) &&
+              BN_mod_inverse(r->d, r->e, phi, ctx) && BN_mod(r->dp, r->d, p1, ctx) &&
+              BN_mod(r->dq, r->d, q1, ctx) && BN_mod_inverse(r->qi, r->q, r->p, ctx);
+    BN_free(p1);
+    BN_free(q1);
+    BN_free(phi);
+    return ok;
+}
+
+enum hc_rc hc_key_rsa(struct hc_fcall *c, int bits, EVP_PKEY **out)
+{
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    struct rsa_parts r = { BN_new(), BN_new(), BN_new(), BN_new(), BN_new(), BN_new(), BN_new(), BN_new() };
+    BN_CTX *ctx = BN_CTX_new();
+    RSA *rsa = RSA_new();
+    EVP_PKEY *key = EVP_PKEY_new();
+    bool ok = ctx && rsa && key && r.n && r.e && r.d && r.p && r.q && r.dp && r.dq && r.qi;
+    ok = ok && make_prime(c, bits / 2, r.p, ctx);
+    do
+        ok = ok && make_prime(c, bits / 2, r.q, ctx);
+    while (ok && BN_cmp(r.p, r.q) == 0);
+    ok = ok && compute_rsa(&r, ctx);
+    if (ok && RSA_set0_key(rsa, r.n, r.e, r.d))
+        r.n = r.e = r.d = NULL;
+    if (ok && RSA_set0_factors(rsa, r.p, r.q))
+        r.p = r.q = NULL;
+    if (ok && RSA_set0_crt_params(rsa, r.dp, r.dq, r.qi))
+        r.dp = r.dq = r.qi = NULL;
+    BIGNUM *const left[] = { r.n, r.e, r.d, r.p, r.q, r.dp, r.dq, r.qi };
+    for (size_t i = 0; i < HC_LEN(left); i++)
+        BN_clear_free(left[i]);
+    BN_CTX_free(ctx);
+    ok = ok && EVP_PKEY_assign_RSA(key, rsa);
+    if (ok) {
+        *out = key;
+        return HC_OK;
+    }
+    RSA_free(rsa);
+    EVP_PKEY_free(key);
+    return failed(c, "rsa");
+}
+
+static enum hc_rc key_ec(struct hc_fcall *c, EVP_PKEY **out)
+{
+    unsigned char bytes[32];
+    EC_KEY *ec = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1);
+    EVP_PKEY *key = EVP_PKEY_new();
+    BIGNUM *d = BN_new(), *order = BN_new();
+    const EC_GROUP *group = ec ? EC_KEY_get0_group(ec) : NULL;
+    EC_POINT *point = group ? EC_POINT_new(group) : NULL;
+    bool ok = key && d && order && point && EC_GROUP_get_order(group, order, NULL);
+    do
+        ok = ok && fn_random(c, bytes, sizeof(bytes)) && BN_bin2bn(bytes, sizeof(bytes), d);
+    while (ok && (BN_is_zero(d) || BN_cmp(d, order) >= 0));
+    ok = ok && EC_POINT_mul(group, point, d, NULL, NULL, NULL) && EC_KEY_set_private_key(ec, d) &&
+         EC_KEY_set_public_key(ec, point) && EVP_PKEY_assign_EC_KEY(key, ec);
+    EC_POINT_free(point);
+    BN_clear_free(d);
+    BN_free(order);
+    if (ok) {
+        *out = key;
+        return HC_OK;
+    }
+    EC_KEY_free(ec);
+    EVP_PKEY_free(key);
+    return failed(c, "ecdsa");
+}
+
+static enum hc_rc key_ed25519(struct hc_fcall *c, EVP_PKEY **out)
+{
+    unsigned char bytes[32];
+    if (!fn_random(c, bytes, sizeof(bytes)))
+        return fn_fail(c, "the system gives no random numbers");
+    *out = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, bytes, sizeof(bytes));
+    return *out ? HC_OK : failed(c, "ed25519");
+}
+
+static enum hc_rc key_dsa(struct hc_fcall *c, EVP_PKEY **out)
+{
+    DSA *dsa = DSA_new();
+    EVP_PKEY *key = EVP_PKEY_new();
+    if (dsa && key && DSA_generate_parameters_ex(dsa, 2048, NULL, 0, NULL, NULL, NULL) && DSA_generate_key(dsa) &&
+        EVP_PKEY_assign_DSA(key, dsa)) {
+        *out = key;
+        return HC_OK;
+    }
+    DSA_free(dsa);
+    EVP_PKEY_free(key);
+    return failed(c, "dsa");
+}
+
+enum hc_rc hc_key_pem(struct hc_fcall *c, EVP_PKEY *key, hc_str *out)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *p = NULL;
+    int kind = EVP_PKEY_get_base_id(key);
+    bool ok = bio && (kind == EVP_PKEY_RSA || kind == EVP_PKEY_EC || kind == EVP_PKEY_DSA
+                          ? PEM_write_bio_PrivateKey_traditional(bio, key, NULL, NULL, 0, NULL, NULL)
+                          : PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL));
+    long n = ok ? BIO_get_mem_data(bio, &p) : 0;
+    if (ok)
+        *out = hc_arena_str(c->a, hc_str_n(p, (size_t)n));
+    BIO_free(bio);
+    return ok ? HC_OK : fn_fail(c, "error pem-encoding key");
+}
+
+FN(fn_gen_private_key)
+{
+    (void)argc;
+    hc_str type = fn_s(argv[0]), pem = { "", 0 };
+    HC_AUTO(hc_pkey) EVP_PKEY *key = NULL;
+    enum hc_rc rc;
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    if (type.n == 0 || hc_str_eqz(type, "rsa"))
+        rc = hc_key_rsa(c, 4096, &key);
+    else if (hc_str_eqz(type, "dsa"))
+        rc = key_dsa(c, &key);
+    else if (hc_str_eqz(type, "ecdsa"))
+        rc = key_ec(c, &key);
+    else if (hc_str_eqz(type, "ed25519"))
+        rc = key_ed25519(c, &key);
+    else
+        return fn_done(c, hc_printf_val(c->a, "Unknown type %.*s", HC_P(type)), out);
+    if (rc == HC_OK)
+        rc = hc_key_pem(c, key, &pem);
+    return rc == HC_OK ? fn_ref(c, pem, out) : rc;
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------- */
+
+bool hc_pem_block(struct hc_arena *a, hc_str text, hc_str *out_type, hc_str *out_bytes)
+{
+    static const hc_str begin = { "-----BEGIN ", 11 }, dashes = { "-----", 5 };
+    while (text.n > 0) {
+        size_t at = hc_str_find_str(text, begin), end, close, body;
+        if (at == SIZE_MAX)
+            return false;
+        bool line_start = at == 0 || text.p[at - 1] == '\n';
+        text = hc_str_sub(text, at + begin.n, text.n);
+        if (!line_start || (end = hc_str_find_str(text, dashes)) == SIZE_MAX)
+            continue;
+        hc_str type = hc_str_sub(text, 0, end), rest = hc_str_sub(text, end + 5, text.n);
+        if (hc_str_find(type, '\n') != SIZE_MAX || (body = hc_str_find(rest, '\n')) == SIZE_MAX)
+            continue;
+        rest = hc_str_sub(rest, body + 1, rest.n);
+        hc_str foot = hc_arena_printf(a, "-----END %.*s-----", HC_P(type));
+        if ((close = hc_str_find_str(rest, foot)) == SIZE_MAX)
+            continue;
+        rest = hc_str_sub(rest, 0, close);
+        size_t colon = hc_str_find(rest, ':'), blank = hc_str_find_str(rest, HC_S("\n\n"));
+        if (colon != SIZE_MAX && blank != SIZE_MAX) /* headers */
+            rest = hc_str_sub(rest, blank + 2, rest.n);
+        char *clean = hc_arena_alloc(a, rest.n + 1, 1);
+        size_t n = 0;
+        for (size_t i = 0; clean && i < rest.n; i++)
+            if (!strchr(" \t\r\n", rest.p[i]))
+                clean[n++] = rest.p[i];
+        hc_str bytes = hc_base64_decode(a, hc_str_n(clean, n), NULL);
+        if (!bytes.p)
+            continue;
+        *out_type = type;
+        *out_bytes = bytes;
+        return true;
+    }
+    return false;
+}
+
+enum hc_rc hc_key_read(struct hc_fcall *c, hc_str pem, EVP_PKEY **out)
+{
+    hc_str type, der;
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    if (!hc_pem_block(c->a, pem, &type, &der))
+        return fn_fail(c, "no PEM data in input");
+    const unsigned char *p = (const unsigned char *)der.p;
+    if (hc_str_eqz(type, "PRIVATE KEY")) {
+        PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)der.n);
+        *out = info ? EVP_PKCS82PKEY(info) : NULL;
+        PKCS8_PRIV_KEY_INFO_free(info);
+        return *out ? HC_OK : fn_fail(c, "decoding PEM as PKCS#8: asn1: structure error: it is no PKCS #8 key");
+    }
+    if (!hc_str_ends(type, HC_S(" PRIVATE KEY")))
+        return fn_fail(c, "no private key data in PEM block of type %.*s", HC_P(type));
+    hc_str kind = hc_str_sub(type, 0, type.n - 12);
+    int id = hc_str_eqz(kind, "RSA")   ? EVP_PKEY_RSA
+             : hc_str_eqz(kind, "EC")  ? EVP_PKEY_EC
+             : hc_str_eqz(kind, "DSA") ? EVP_PKEY_DSA
+                                       : 0;
+    if (!id)
+        return fn_fail(c, "invalid private key type %.*s", HC_P(type));
+    *out = d2i_PrivateKey(id, NULL, &p, (long)der.n);
+    if (!*out)
+        return fn_fail(c, "parsing %.*s private key from PEM: asn1: structure error: it is no such key",
+                       HC_P(kind));
+    return HC_OK;
+}
