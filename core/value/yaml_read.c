@@ -76,9 +76,10 @@ static enum hc_rc parser_failed(struct reader *r)
     const yaml_parser_t *p = &r->p;
     if (p->error == YAML_MEMORY_ERROR)
         return hc_fail_nomem(r->err);
-    /* Where a key must stand, the Go library forgets that an empty flow collection may be one. */
-    if (p->error == YAML_SCANNER_ERROR && p->problem && strcmp(p->problem, "could not find expected ':'") == 0 &&
-        empty_flow_at(r->text, p->context_mark)) {
+    /* Where a key must stand, the Go library forgets that an empty flow collection may be one; not where a value is
+     * still awaited. */
+    if (p->error == YAML_SCANNER_ERROR && p->state != YAML_PARSE_BLOCK_MAPPING_VALUE_STATE && p->problem &&
+        strcmp(p->problem, "could not find expected ':'") == 0 && empty_flow_at(r->text, p->context_mark)) {
         char at[40] = "";
         if (p->context_mark.line)
             snprintf(at, sizeof(at), "line %zu: ", p->context_mark.line);

@@ -160,7 +160,7 @@ enum hc_rc fn_split(struct hc_fcall *c, hc_str s, hc_str sep, int64_t n, struct 
 /* Methods: found or not, as hc_func_method says. */
 typedef enum hc_rc fn_method(struct hc_fcall *c, struct hc_val *recv, hc_str name, struct hc_val *const *argv,
                              size_t argc, bool *out_found, struct hc_val **out);
-fn_method fn_files_method, fn_semver_method, fn_time_method, fn_duration_method;
+fn_method fn_files_method, fn_values_method, fn_semver_method, fn_time_method, fn_duration_method;
 /* Go's complaint about the arguments of a method, after the letters of struct hc_func. */
 enum hc_rc fn_method_args(struct hc_fcall *c, hc_str name, const char *params, struct hc_val *const *argv,
                           size_t argc);

@@ -74,6 +74,8 @@ enum hc_rc hc_func_method(struct hc_fcall *c, struct hc_val *recv, hc_str name, 
         return HC_OK;
     if (recv->kind == HC_MAP && recv->type == HC_GO_FILES)
         return fn_files_method(c, recv, name, argv, argc, out_found, out);
+    if (recv->kind == HC_MAP && recv->type == HC_GO_VALUES)
+        return fn_values_method(c, recv, name, argv, argc, out_found, out);
     if (recv->kind == HC_MAP && recv->type == HC_GO_KUBEVERSION)
         return kube_method(c, recv, name, argv, argc, out_found, out);
     if (recv->kind == HC_LIST && recv->type == HC_GO_VERSIONS)

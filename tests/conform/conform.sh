@@ -66,6 +66,7 @@ if [ "${1:-}" = --one ]; then
     fi
     cmp -s "$work/out" "$ref/out.1" && say equal ''
     helm 2
+    [ -f "$ref/rc.3" ] || sleep 1.1 # so that what tells the time varies too
     helm 3
     if awk -f "$here/mask.awk" "$ref/out.1" "$ref/out.2" "$ref/out.3" "$work/out" >"$work/mask" 2>&1; then
         say equal "but for $(tail -1 "$work/mask")"

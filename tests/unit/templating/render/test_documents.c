@@ -70,6 +70,7 @@ static void heads(void **state)
         { "a: b: c\n", NULL,
           "error converting YAML to JSON: yaml: mapping values are not allowed in this context" },
         { "a:\n- b: c\n  {}\n", NULL, "error converting YAML to JSON: yaml: line 2: did not find expected key" },
+        { "a:\n  b:\n  []\n", NULL, "error converting YAML to JSON: yaml: line 4: could not find expected ':'" },
         { "a:\n- b: c\n  [x]\n", NULL, "error converting YAML to JSON: yaml: line 4: could not find expected ':'" },
         { "a: .inf\n", NULL, "error converting YAML to JSON: json: unsupported value: +Inf" },
         { "a: *x\n", NULL, "error converting YAML to JSON: yaml: unknown anchor 'x' referenced" },
