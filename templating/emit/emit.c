@@ -511,7 +511,7 @@ static void put_if(struct emitter *e, struct hc_node *n)
         resolve_pipe(e, n->branch.pipe);
         op_pipe(e, word, n->branch.pipe, n->branch.pipe);
         hc_buf_puts(&e->lua, " then");
-        comment_pipe(e, "if ", n->branch.pipe);
+        comment_pipe(e, "if", n->branch.pipe);
         line(e);
         put_body(e, n->branch.list);
         if (!orelse || orelse->n == 0)
@@ -534,7 +534,7 @@ static void put_with(struct emitter *e, struct hc_node *n)
     resolve_pipe(e, n->branch.pipe);
     hc_buf_puts(&e->lua, "do local it = ");
     op_pipe(e, "with(", n->branch.pipe, n->branch.pipe);
-    comment_pipe(e, "with ", n->branch.pipe);
+    comment_pipe(e, "with", n->branch.pipe);
     line(e);
     hc_buf_puts(&e->lua, "if it then local dot = it");
     line(e);
@@ -558,7 +558,7 @@ static void put_range(struct emitter *e, struct hc_node *n)
     op_pipe(e, "range(", n, n->branch.pipe);
     if (!orelse)
         hc_buf_puts(&e->lua, " do");
-    comment_pipe(e, "range ", n->branch.pipe);
+    comment_pipe(e, "range", n->branch.pipe);
     line(e);
     if (orelse) {
         hc_buf_puts(&e->lua, "if state then for _, dot in step, state do");
