@@ -31,5 +31,8 @@ void hc_json_write_str(struct hc_buf *b, hc_str s, bool html);
 /* What json.Marshal prints for a float64: shortest digits, e-form outside 1e-6 .. 1e21. */
 void hc_json_write_float(struct hc_buf *b, double f);
 /* The shortest digits that read back, in Go's %g / %v form ('e' with at least two exponent digits when
- * exp < -4 || exp >= shortest_limit; 21 for %v of print, which templating-facts B10.2 measured). `bits` 32 or 64. */
+ * exp < -4 || exp >= shortest_limit). `bits` 32 or 64. */
 void hc_float_shortest(struct hc_buf *b, double f, int bits, int exp_limit);
+/* Decimal digits of a finite double: `digits` holds *out_nd of them without trailing zeros, the point stands
+ * before the digit at *out_dp (0.d1d2... * 10^dp). Zero gives nd 0. The sign is not looked at. */
+void hc_float_digits(double f, int bits, char digits[32], int *out_nd, int *out_dp);

@@ -31,9 +31,6 @@ struct hc_val *hc_map_adopt(struct hc_arena *a, const struct hc_entry *e, uint32
                             const struct hc_entry **out_dup);
 struct hc_val *hc_list_adopt(struct hc_arena *a, const struct hc_entry *e, uint32_t n);
 
-/* Decimal digits of a finite double: `digits` holds *out_nd of them without trailing zeros, the point stands
- * before the digit at *out_dp (0.d1d2... * 10^dp). Zero gives nd 0. The sign is not looked at. */
-void hc_float_digits(double f, int bits, char digits[32], int *out_nd, int *out_dp);
 /* JSON's number grammar. */
 bool hc_json_is_number(hc_str s);
 

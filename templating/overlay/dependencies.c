@@ -393,10 +393,14 @@ enum hc_rc hc_overlay_process(struct hc_arena *a, const struct hc_chart *chart, 
         rc = check_schemas(&p, top, &lines);
         if (rc != HC_OK)
             return rc;
-        if (lines.n)
-            return hc_fail(err, HC_E_INPUT,
-                           "values don't meet the specifications of the schema(s) in the following chart(s):\n%.*s",
-                           HC_P(hc_buf_str(&lines)));
+        if (lines.n) {
+            hc_str report = hc_arena_printf(
+                a, "values don't meet the specifications of the schema(s) in the following chart(s):\n%.*s",
+                HC_P(hc_buf_str(&lines)));
+            if (opts->report)
+                *opts->report = report;
+            return hc_fail(err, HC_E_INPUT, "%.*s", HC_P(report));
+        }
     }
     *out = (struct hc_overlay){ top, p.warnings, p.warnings_n };
     return HC_OK;

@@ -75,6 +75,9 @@ struct hc_overlay_opts {
     /* Not NULL: values that come from charts are stamped too (HC_LAYER_CHART "values.yaml",
      * "charts/redis/values.yaml"); costs a copy of every default. */
     struct hc_origins *origins;
+    /* Not NULL: gets the whole error when values do not fit a schema (in the arena), which may be longer than an
+     * hc_err holds. */
+    hc_str *report;
 };
 
 struct hc_overlay {

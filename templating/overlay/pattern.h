@@ -1,0 +1,16 @@
+#pragma once
+/*
+ * templating/overlay/pattern.h - the regular expressions of schemas
+ *
+ * RE2's syntax, matched by simulating an automaton: time grows with pattern times text, whatever the pattern. Only
+ * answers whether there is a match anywhere. Unicode classes (\p{...}) are not supported and refused; upper and
+ * lower case are folded for ASCII only.
+ */
+#include "core/base/arena.h"
+
+struct hc_pattern;
+
+/* Lives in the arena. HC_E_INPUT with RE2's kind of reason ("missing closing )"). */
+enum hc_rc hc_pattern_compile(struct hc_arena *a, hc_str text, struct hc_pattern **out, struct hc_err *err);
+/* False also when memory ran out. */
+bool hc_pattern_matches(const struct hc_pattern *p, hc_str text);

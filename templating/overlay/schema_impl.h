@@ -1,0 +1,119 @@
+#pragma once
+/*
+ * templating/overlay/schema_impl.h - the parts of the schema check
+ *
+ * Behaviour and texts are those of santhosh-tekuri/jsonschema 6.0.3 as Helm calls it.
+ */
+#include "core/base/buf.h"
+#include "core/value/value.h"
+#include "templating/overlay/pattern.h"
+
+/* Keywords that assert something; sorted, because they are looked up by bisection. */
+#define HC_SCHEMA_KEYWORDS(X)                                                                                      \
+    X(DYNAMIC_REF, "$dynamicRef")                                                                                  \
+    X(RECURSIVE_REF, "$recursiveRef")                                                                              \
+    X(REF, "$ref")                                                                                                 \
+    X(ADDITIONAL_ITEMS, "additionalItems")                                                                         \
+    X(ADDITIONAL_PROPERTIES, "additionalProperties")                                                               \
+    X(ALL_OF, "allOf")                                                                                             \
+    X(ANY_OF, "anyOf")                                                                                             \
+    X(CONST, "const")                                                                                              \
+    X(CONTAINS, "contains")                                                                                        \
+    X(DEPENDENCIES, "dependencies")                                                                                \
+    X(DEPENDENT_REQUIRED, "dependentRequired")                                                                     \
+    X(DEPENDENT_SCHEMAS, "dependentSchemas")                                                                       \
+    X(ELSE, "else")                                                                                                \
+    X(ENUM, "enum")                                                                                                \
+    X(EXCLUSIVE_MAXIMUM, "exclusiveMaximum")                                                                       \
+    X(EXCLUSIVE_MINIMUM, "exclusiveMinimum")                                                                       \
+    X(FORMAT, "format")                                                                                            \
+    X(IF, "if")                                                                                                    \
+    X(ITEMS, "items")                                                                                              \
+    X(MAX_CONTAINS, "maxContains")                                                                                 \
+    X(MAX_ITEMS, "maxItems")                                                                                       \
+    X(MAX_LENGTH, "maxLength")                                                                                     \
+    X(MAX_PROPERTIES, "maxProperties")                                                                             \
+    X(MAXIMUM, "maximum")                                                                                          \
+    X(MIN_CONTAINS, "minContains")                                                                                 \
+    X(MIN_ITEMS, "minItems")                                                                                       \
+    X(MIN_LENGTH, "minLength")                                                                                     \
+    X(MIN_PROPERTIES, "minProperties")                                                                             \
+    X(MINIMUM, "minimum")                                                                                          \
+    X(MULTIPLE_OF, "multipleOf")                                                                                   \
+    X(NOT, "not")                                                                                                  \
+    X(ONE_OF, "oneOf")                                                                                             \
+    X(PATTERN, "pattern")                                                                                          \
+    X(PATTERN_PROPERTIES, "patternProperties")                                                                     \
+    X(PREFIX_ITEMS, "prefixItems")                                                                                 \
+    X(PROPERTIES, "properties")                                                                                    \
+    X(PROPERTY_NAMES, "propertyNames")                                                                             \
+    X(REQUIRED, "required")                                                                                        \
+    X(THEN, "then")                                                                                                \
+    X(TYPE, "type")                                                                                                \
+    X(UNEVALUATED_ITEMS, "unevaluatedItems")                                                                       \
+    X(UNEVALUATED_PROPERTIES, "unevaluatedProperties")                                                             \
+    X(UNIQUE_ITEMS, "uniqueItems")
+
+#define HC_SCHEMA_ENUM(name, text) K_##name,
+enum hc_keyword { HC_SCHEMA_KEYWORDS(HC_SCHEMA_ENUM) K_COUNT };
+
+/* A schema node, its keywords sorted out on first use. */
+struct hc_schema {
+    const struct hc_val *node;
+    struct hc_schema *next; /* in its bucket */
+    int8_t always;          /* 1: accepts everything, 0: nothing, -1: ask the keywords */
+    uint8_t types;          /* bits of enum schema types; 0: any */
+    const struct hc_val *kw[K_COUNT];
+    struct hc_schema *refs[3]; /* targets of $ref, $recursiveRef, $dynamicRef */
+    struct hc_pattern *pattern;
+    struct hc_pattern **name_patterns; /* in the order of patternProperties */
+};
+
+/* What did not fit: a tree of texts. */
+struct hc_misfit {
+    hc_str text, path;
+    bool group, ref; /* group: a bundle of causes; ref: shown only when it has several causes */
+    struct hc_misfit *causes, *last, *next;
+};
+
+#define HC_SCHEMA_BUCKETS 1024u
+
+struct hc_schema_run {
+    struct hc_arena *a;
+    const struct hc_val *root;
+    int draft; /* 4, 6, 7, 2019, 2020 */
+    struct hc_schema *buckets[HC_SCHEMA_BUCKETS];
+    struct hc_buf path, text; /* place in the values; the text being made */
+    unsigned depth;
+    enum hc_rc broken; /* the schema itself is no good, or a limit was met: err says which */
+    struct hc_err *err;
+};
+
+enum {
+    HC_T_NULL = 1,
+    HC_T_BOOLEAN = 2,
+    HC_T_NUMBER = 4,
+    HC_T_INTEGER = 8,
+    HC_T_STRING = 16,
+    HC_T_ARRAY = 32,
+    HC_T_OBJECT = 64
+};
+
+/* schema.c */
+struct hc_schema *hc_schema_of(struct hc_schema_run *r, const struct hc_val *node);
+/* The target of a reference keyword of `s`; NULL: the run is broken. */
+struct hc_schema *hc_schema_target(struct hc_schema_run *r, struct hc_schema *s, enum hc_keyword which);
+struct hc_pattern *hc_schema_pattern(struct hc_schema_run *r, hc_str text);
+
+/* schema_check.c: NULL when `v` fits or the run is broken. */
+struct hc_misfit *hc_schema_validate(struct hc_schema_run *r, struct hc_schema *s, const struct hc_val *v);
+
+/* schema_text.c */
+void hc_schema_quote(struct hc_buf *b, hc_str s);
+void hc_schema_put_int(struct hc_buf *b, int64_t i);
+void hc_schema_put_float(struct hc_buf *b, double f);
+void hc_schema_display(struct hc_buf *b, const struct hc_val *v);
+void hc_schema_print(struct hc_buf *b, const struct hc_misfit *m, unsigned indent);
+
+/* schema_format.c: false when `s` is not of this format; the reason in `why`. Unknown formats take everything. */
+bool hc_schema_format(struct hc_schema_run *r, hc_str format, hc_str s, struct hc_buf *why);
