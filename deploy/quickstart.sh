@@ -7,7 +7,7 @@
 #   deploy/quickstart.sh --keep    leaves everything running and says how to look around and how to stop
 #
 # Exit status 0 only when every step happened. The real cluster is the real target; the sandbox is for trying.
-set -u
+set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 root=$PWD
 keep=0
@@ -244,7 +244,7 @@ ok "put back to 3 after $((($(date +%s%N) - changed) / 1000000)) ms, without a n
 head_ "6. Where things are"
 helmctl get helmreleases -A || die "helmctl get helmreleases"
 echo
-helmctl history storefront -n production || die "helmctl history"
+helmctl history storefront -n production | cut -c 1-160 || die "helmctl history"
 echo
 echo "Where production's values came from:"
 helmctl get values storefront -n production --origins || die "helmctl get values --origins"
