@@ -152,7 +152,7 @@ within 20 back && ok "a change by hand is put back" || bad "replicas: $("$kubect
 equal "without a revision" "1 superseded, 2 failed, 3 superseded, 4 deployed" "$(revision production storefront)"
 
 # ---- the real helm rolls back, and Git wins again
-"$helm" rollback storefront 1 -n staging >/dev/null 2>&1
+"$helm" rollback storefront 1 -n staging --force-conflicts >/dev/null 2>&1
 "$kubectl" annotate hr storefront -n staging "reconcile.fluxcd.io/requestedAt=$(date +%s%N)" --overwrite >/dev/null
 within 30 is staging storefront "1 superseded, 2 superseded, 3 superseded, 4 deployed" && ok "after a rollback by hand the wanted state comes back" || bad "staging: $(revision staging storefront)"
 
