@@ -80,6 +80,7 @@ static struct frame *enter(struct run *r, lua_State *l, enum frame_kind kind, st
     push_function(r, l, t, 0);
     lua_pushlightuserdata(l, dot);
     size_t slots = t->code.slots;
+    uint32_t depth = kind == FRAME_TEMPLATE ? r->f->depth + 1 : 0; /* before the frames may move */
     if (r->frames_n == r->frames_cap)
         r->frames = grow(r, r->frames, &r->frames_cap, r->frames_n + 1, sizeof(*r->frames));
     if (r->slots_n + slots > r->slots_cap)
@@ -91,8 +92,8 @@ static struct frame *enter(struct run *r, lua_State *l, enum frame_kind kind, st
                          .saved_at = r->at,
                          .saved_env = r->env,
                          .mark = r->out.n,
-                         .slots = (uint32_t)r->slots_n };
-    f->depth = kind == FRAME_TEMPLATE ? r->f->depth + 1 : 0;
+                         .slots = (uint32_t)r->slots_n,
+                         .depth = depth };
     r->slots[r->slots_n] = dot;
     for (size_t i = 1; i < slots; i++)
         r->slots[r->slots_n + i] = &eval_unset;
