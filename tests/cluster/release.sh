@@ -1,0 +1,174 @@
+#!/usr/bin/env bash
+# The release engine on a real control plane, with the real Helm 4 and Helm 3 as observers and as fellow users of the
+# same releases: each reads, upgrades and rolls back what the others left.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+root=$here/../..
+. "$here/lib/check.sh"
+"$root/tests/peers/build.sh" helm4 helm3 || exit $?
+peers=$("$root/tests/peers/build.sh" --dir)
+dir=$(mktemp -d)
+trap '"$here/control-plane.sh" stop "$dir"; rm -rf "$dir"' EXIT
+"$here/control-plane.sh" start "$dir" || exit $?
+export KUBECONFIG=$dir/kubeconfig HELM_CACHE_HOME=$dir/cache HELM_CONFIG_HOME=$dir/config HELM_DATA_HOME=$dir/data
+unset HELM_NAMESPACE HELM_KUBECONTEXT HELM_DRIVER
+h=$HC_BUILD/bin/helmctl h4=$peers/helm4 h3=$peers/helm3 k=$peers/kubectl
+[ -x "$k" ] || k=
+chart=$root/deploy/examples/charts/storefront
+
+# A chart of small objects: hooks of all events, one that is kept, one that a flag leaves out.
+mini=$dir/mini
+mkdir -p "$mini/templates"
+printf 'apiVersion: v2\nname: mini\nversion: 1.2.3\nappVersion: "4.5"\ndescription: a <b> & c\n' >"$mini/Chart.yaml"
+printf 'size: 1\nextra: true\nname: ""\nlist: [1, "2", {}]\n' >"$mini/values.yaml"
+cat >"$mini/templates/all.yaml" <<'CHART'
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ .Release.Name }}-a
+  labels: {own: "yes"}
+data:
+  size: {{ .Values.size | quote }}
+  revision: {{ .Release.Revision | quote }}
+  {{- if .Values.extra }}
+  extra: "1"
+  {{- end }}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: {{ .Release.Name }}-s}
+stringData: {k: v}
+{{- if .Values.extra }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Release.Name }}-extra}
+{{- end }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ .Release.Name }}-kept
+  annotations: {helm.sh/resource-policy: keep}
+CHART
+for event in pre-install post-install pre-upgrade post-upgrade pre-rollback post-rollback pre-delete post-delete test; do
+    printf -- '---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-%s\n  annotations: {helm.sh/hook: %s, helm.sh/hook-weight: "2"}\n' \
+        $event $event >>"$mini/templates/hooks.yaml"
+done
+echo 'size {{ .Values.size }}' >"$mini/templates/NOTES.txt"
+
+same() { # WHAT ARGS...: helm and helmctl print the same
+    local what=$1
+    shift
+    "$h4" "$@" >"$dir/want" 2>&1
+    "$h" "$@" >"$dir/got" 2>&1
+    if cmp -s "$dir/want" "$dir/got"; then ok "$what: helmctl $*"; else bad "$what: helmctl $*"; diff "$dir/want" "$dir/got" | head -10; fi
+}
+observed() { # WHAT RELEASE
+    local f
+    for f in table json yaml; do
+        same "$1" history "$2" -o $f
+        same "$1" list -o $f
+    done
+    same "$1" status "$2" -o json
+    for f in manifest hooks notes values metadata all; do same "$1" get $f "$2"; done
+    same "$1" get values "$2" --all
+    same "$1" get metadata "$2" -o json
+    "$h3" history "$2" -o json >/dev/null 2>&1 && ok "$1: Helm 3 reads it" || bad "$1: Helm 3 reads it"
+}
+history_of() { "$h4" history "$1" -o json | tr '{' '\n' | sed -n 's/.*"revision":\([0-9]*\).*"status":"\([a-z-]*\)".*"description":"\([^"]*\)".*/\1 \2 \3/p' | cut -c1-60; }
+
+# --- install, upgrade, failed upgrade, rollback of a workload
+out=$("$h" install web "$chart" --wait --timeout 60s 2>&1) && ok "install --wait" || bad "install --wait: $out"
+has "install prints the status" "STATUS: deployed" "$out"
+observed "installed" web
+has "its Deployment is ready" '"readyReplicas":1' "$("$h4" status web -o json)"
+"$h" upgrade web "$chart" --set replicas=2 --wait --timeout 60s >/dev/null 2>&1 && ok "upgrade --wait" || bad "upgrade --wait"
+has "both replicas are ready" '"readyReplicas":2' "$("$h4" status web -o json)"
+printf 'podAnnotations: {sandbox.helmctl.dev/behavior: image-pull}\nimage: {tag: nope}\n' >"$dir/broken.yaml"
+out=$("$h" upgrade web "$chart" -f "$dir/broken.yaml" --wait --timeout 6s --rollback-on-failure 2>&1) && bad "a broken upgrade succeeds" || ok "a broken upgrade fails"
+has "it says which container of which pod and why" 'Deployment default/web-storefront: container shop of pod web-storefront-[a-z0-9-]+ cannot pull image .ghcr.io/example/storefront:nope.' "$out"
+has "it says that it was rolled back" 'has been rolled back due to rollback-on-failure being set' "$out"
+equal "exactly these revisions" "1 superseded Install complete
+2 superseded Upgrade complete
+3 failed Upgrade \\
+4 deployed Rollback to 2" "$(history_of web)"
+observed "rolled back" web
+"$h4" rollback web 1 --wait --timeout 60s >/dev/null 2>&1 && ok "Helm 4 rolls ours back" || bad "Helm 4 rolls ours back"
+"$h" rollback web 2 --wait --timeout 60s >/dev/null 2>&1 && ok "we roll Helm's back" || bad "we roll Helm's back"
+"$h3" rollback web 1 --wait --timeout 60s >/dev/null 2>&1 && ok "Helm 3 rolls ours back" || bad "Helm 3 rolls ours back"
+out=$("$h" upgrade web "$chart" --set replicas=1 --wait --timeout 60s 2>&1) && ok "we upgrade what Helm 3 left" || bad "we upgrade what Helm 3 left: $out"
+equal "eight revisions" 8 "$(history_of web | wc -l)"
+observed "after Helm 3" web
+"$h" test web --timeout 60s >/dev/null 2>&1 && ok "test" || bad "test"
+same "tested" status web -o json
+"$h" uninstall web --wait --timeout 60s >/dev/null 2>&1 && ok "uninstall --wait" || bad "uninstall --wait"
+equal "no release is left" "" "$("$h4" list -q)"
+
+# --- two tools, the same commands: the cluster must look the same
+both() { # ARGS... with NAME for the release
+    "$h4" -n four "${@//NAME/x}" >"$dir/four.out" 2>&1
+    echo "exit $?" >>"$dir/four.out"
+    "$h" -n ours "${@//NAME/x}" >"$dir/ours.out" 2>&1
+    echo "exit $?" >>"$dir/ours.out"
+    sed -i 's/ours/four/g; s/[A-Z][a-z][a-z] [A-Z][a-z][a-z] [ 0-9][0-9] [0-9:]* 20[0-9][0-9]/WHEN/' "$dir/four.out" "$dir/ours.out"
+    if cmp -s "$dir/four.out" "$dir/ours.out"; then ok "same output: $*"; else bad "same output: $*"; diff "$dir/four.out" "$dir/ours.out" | head -10; fi
+    [ -n "$k" ] || return 0
+    local ns
+    for ns in four ours; do
+        "$k" -n $ns get configmap,secret,serviceaccount,service,deployment,job -o yaml --show-managed-fields 2>/dev/null |
+            sed -E '/(uid|resourceVersion|creationTimestamp|time|modifiedAt|createdAt|selfLink|generation):/d; /release.helmctl.dev\/progress/d; /^    annotations:$/d; /^    release: /d; /kube-root-ca/,$d; s/ours/four/g' \
+                >"$dir/$ns.dump"
+    done
+    if cmp -s "$dir/four.dump" "$dir/ours.dump"; then ok "same cluster: $*"; else bad "same cluster: $*"; diff "$dir/four.dump" "$dir/ours.dump" | head -20; fi
+}
+both install NAME "$mini" --create-namespace
+both install NAME "$mini"
+both upgrade NAME "$mini" --set size=2,extra=false --description "mine"
+both upgrade NAME "$mini"
+both upgrade NAME "$mini" --reuse-values --set size=3
+both upgrade NAME "$mini" --reset-values --labels team=a
+both upgrade NAME "$mini" --no-hooks --history-max 3
+both rollback NAME
+both rollback NAME 99
+both upgrade --install NAME "$mini" --set size=7
+both upgrade other "$mini"
+both test NAME
+both uninstall NAME --keep-history
+both uninstall NAME --keep-history
+both upgrade --install NAME "$mini"
+both uninstall NAME
+both uninstall NAME
+both uninstall NAME --ignore-not-found
+both rollback NAME
+both status NAME
+both history NAME
+both get values NAME
+both install bad_name "$mini"
+
+# --- ownership
+"$h4" install first "$mini" --set name=x >/dev/null 2>&1
+printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: second-a, namespace: default}\ndata: {mine: "1"}\n' >"$dir/foreign.yaml"
+if [ -n "$k" ]; then
+    "$k" apply -f "$dir/foreign.yaml" >/dev/null 2>&1
+    out=$("$h" install second "$mini" 2>&1) && bad "a foreign object is taken" || ok "a foreign object is refused"
+    equal "in Helm's words" "$("$h4" install second "$mini" 2>&1)" "$out"
+    equal "and nothing was recorded" "first" "$("$h4" list -q)"
+    "$h" install second "$mini" --take-ownership --force-conflicts >/dev/null 2>&1 && ok "take-ownership" || bad "take-ownership"
+    has "its label is ours now" 'managed-by: Helm' "$("$k" get configmap second-a -o yaml)"
+    "$k" label configmap second-extra app.kubernetes.io/managed-by=somebody --overwrite >/dev/null 2>&1
+    out=$("$h" uninstall second 2>&1)
+    has "uninstall keeps what is not ours any more" 'not owned by this release' "$out"
+    has "and what asks to be kept" 'kept due to the resource policy' "$out"
+    equal "both are still there" "second-extra second-kept" "$("$k" get configmap -o name | sed -n 's|configmap/\(second-.*\)|\1|p' | grep -v -- '-pre\|-post\|-test' | tr '\n' ' ' | sed 's/ $//')"
+fi
+
+# --- another program is at work: a command does not interfere
+"$h4" install busy "$chart" --wait --timeout 60s --set podAnnotations."sandbox\.helmctl\.dev/behavior"=hang >/dev/null 2>&1 &
+helm=$!
+within 20 sh -c "'$h4' list --pending -q | grep -q busy"
+kill -9 $helm
+wait $helm 2>/dev/null
+out=$("$h" upgrade busy "$chart" 2>&1) && bad "an operation in progress is ignored" || ok "an operation in progress is respected"
+has "in Helm's words" 'another operation \(install/upgrade/rollback\) is in progress' "$out"
+done_
