@@ -148,14 +148,17 @@ static int run(struct hc_arena *a, const struct hc_cli *cli, const struct get *g
 static bool names_a_release(int argc, char **argv)
 {
     static const char *const parts[] = { "manifest", "values", "hooks", "notes", "metadata" };
-    for (size_t i = 0; argc > 1 && i < HC_LEN(parts); i++)
-        if (strcmp(argv[1], parts[i]) == 0)
-            return true;
-    if (argc < 3 || strcmp(argv[1], "all") != 0)
-        return false;
-    for (int i = 2; i < argc; i++) {
-        if (argv[i][0] != '-')
-            return true;
+    bool all = false;
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] != '-') {
+            for (size_t j = 0; !all && j < HC_LEN(parts); j++)
+                if (strcmp(argv[i], parts[j]) == 0)
+                    return true;
+            if (all || strcmp(argv[i], "all") != 0)
+                return all;
+            all = true;
+            continue;
+        }
         /* flags whose value is the next word */
         bool switch_ = strchr(argv[i], '=') || strcmp(argv[i], "-A") == 0 || strcmp(argv[i], "--debug") == 0 ||
                        strcmp(argv[i], "--all-namespaces") == 0 || strcmp(argv[i], "--no-header") == 0 ||

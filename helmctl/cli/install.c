@@ -58,9 +58,9 @@ static int run_upgrade(struct hc_cli_release *r, const struct options *o)
     r->reset_values = o->reset_values;
     r->reuse_values = o->reuse_values;
     r->reset_then_reuse_values = o->reset_then_reuse_values;
-    enum hc_rc rc = hc_cli_check_name(r->name, &err);
-    if (rc == HC_OK)
-        rc = hc_cli_release_run(r, &spec, &record, &err);
+    if (hc_cli_check_name(r->name, &err) != HC_OK)
+        return hc_cli_error("UPGRADE FAILED: release name is invalid: %.*s", HC_P(r->name));
+    enum hc_rc rc = hc_cli_release_run(r, &spec, &record, &err);
     if (rc != HC_OK && record.rollback_revision > 0 && record.status == HC_STATUS_DEPLOYED && o->action.on_failure)
         return hc_cli_error("UPGRADE FAILED: release %.*s failed, and has been rolled back due to "
                             "rollback-on-failure being set: %s",

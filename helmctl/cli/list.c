@@ -8,6 +8,7 @@
 
 #include "core/base/clock.h"
 #include "deploy/plan/plan.h"
+#include "deploy/ready/ready.h"
 #include "helmctl/cli/cli.h"
 #include "helmctl/cli/origins.h"
 #include "helmctl/cli/release.h"
@@ -252,7 +253,35 @@ static enum hc_rc read_one(struct hc_cli_release *r, struct hc_arena *a, const s
     return rc == HC_E_NOTFOUND ? hc_fail(err, rc, "release: not found") : rc;
 }
 
-/* The live objects, by "v1/ConfigMap", as Helm puts them into info.resources. */
+static void add_resource(struct hc_arena *a, struct hc_val *out, hc_str key, struct hc_val *object)
+{
+    struct hc_val *list = hc_map_get(out, key);
+    if (!list) {
+        list = hc_list_new(a);
+        hc_map_put(a, out, key, list);
+    }
+    hc_list_add(a, list, object);
+}
+
+/* The pods of a workload, as a PodList. */
+static void add_pods(struct hc_cli_release *r, struct hc_arena *a, struct hc_val *out, const struct hc_val *live)
+{
+    hc_str selector = hc_ready_pod_selector(a, live), rv;
+    struct hc_val *pods = NULL, *list = hc_map_new(a);
+    const struct hc_kube_list what = { .api_version = HC_S("v1"),
+                                       .kind = HC_S("Pod"),
+                                       .ns = hc_get_str_at(live, "metadata.namespace"),
+                                       .label_selector = selector };
+    if (selector.n == 0 || hc_kube_list(r->cluster.kube, a, &what, &pods, &rv, NULL) != HC_OK)
+        return;
+    hc_map_put_strz(a, list, "apiVersion", "v1");
+    hc_map_put(a, list, HC_S("items"), pods);
+    hc_map_put_strz(a, list, "kind", "PodList");
+    hc_map_put_str(a, hc_map_sub(a, list, "metadata"), "resourceVersion", rv);
+    add_resource(a, out, HC_S("v1/Pod(related)"), list);
+}
+
+/* The live objects, by "v1/ConfigMap" (version and kind), as Helm puts them into info.resources. */
 static struct hc_val *resources(struct hc_cli_release *r, struct hc_arena *a, const struct hc_record *rec)
 {
     struct hc_plan_object *plan = NULL;
@@ -271,13 +300,8 @@ static struct hc_val *resources(struct hc_cli_release *r, struct hc_arena *a, co
             ref.ns = (hc_str){ NULL, 0 };
         if (hc_kube_get(r->cluster.kube, a, &ref, &live, NULL) != HC_OK)
             continue;
-        hc_str key = hc_arena_printf(a, "%.*s/%.*s", HC_P(plan[i].api_version), HC_P(plan[i].kind));
-        struct hc_val *list = hc_map_get(out, key);
-        if (!list) {
-            list = hc_list_new(a);
-            hc_map_put(a, out, key, list);
-        }
-        hc_list_add(a, list, live);
+        add_resource(a, out, hc_arena_printf(a, "%.*s/%.*s", HC_P(kind.version), HC_P(kind.kind)), live);
+        add_pods(r, a, out, live);
     }
     return out;
 }

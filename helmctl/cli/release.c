@@ -80,10 +80,15 @@ enum hc_rc hc_cli_check_name(hc_str name, struct hc_err *err)
         good = alnum || dash_inside || dot_inside;
         alnum_before = alnum;
     }
+    if (name.n == 0)
+        return hc_fail(err, HC_E_INPUT, "release name check failed: release name \"\": no name provided");
     return good ? HC_OK
-                : hc_fail(err, HC_E_INPUT,
-                          "release name is invalid: %.*s: lower case letters, digits, '-' and '.', at most %d",
-                          HC_P(name), HC_MAX_RELEASE_NAME);
+                : hc_fail(
+                      err, HC_E_INPUT,
+                      "release name check failed: release name \"%.*s\": invalid release name, must match regex "
+                      "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$ and the length must not "
+                      "be longer than %d",
+                      HC_P(name), HC_MAX_RELEASE_NAME);
 }
 
 /* ---- flags ------------------------------------------------------------------------------------------------- */

@@ -183,6 +183,13 @@ static void put_tests(struct hc_buf *b, struct hc_arena *a, const struct hc_reco
         hc_buf_puts(b, "TEST SUITE: None\n");
 }
 
+static void put_resource(struct hc_buf *b, struct hc_arena *a, const struct hc_val *o, size_t width)
+{
+    int64_t made = hc_time_parse_ms(hc_get_str_at(o, "metadata.creationTimestamp"));
+    hc_str age = hc_duration_str(a, made < 0 ? 0 : (hc_now_ms() - made) / 1000 * 1000);
+    hc_buf_printf(b, "%-*.*s   %.*s\n", (int)width, HC_P(hc_get_str_at(o, "metadata.name")), HC_P(age));
+}
+
 static void put_resources(struct hc_buf *b, struct hc_arena *a, const struct hc_val *resources)
 {
     if (hc_map_len(resources) == 0)
@@ -190,17 +197,20 @@ static void put_resources(struct hc_buf *b, struct hc_arena *a, const struct hc_
     hc_buf_puts(b, "RESOURCES:\n");
     for (size_t i = 0; i < hc_map_len(resources); i++) {
         const struct hc_entry *e = hc_map_at(resources, i);
+        struct hc_val *flat = hc_list_new(a);
         size_t width = 4;
-        hc_buf_printf(b, "==> %.*s\n", HC_P(e->key));
-        for (size_t j = 0; j < hc_list_len(e->val); j++)
-            width = HC_MAX(width, hc_get_str_at(hc_list_at(e->val, j), "metadata.name").n);
-        hc_buf_printf(b, "%-*s   AGE\n", (int)width, "NAME");
         for (size_t j = 0; j < hc_list_len(e->val); j++) {
-            const struct hc_val *o = hc_list_at(e->val, j);
-            int64_t made = hc_time_parse_ms(hc_get_str_at(o, "metadata.creationTimestamp"));
-            hc_str age = hc_duration_str(a, made < 0 ? 0 : (hc_now_ms() - made) / 1000 * 1000);
-            hc_buf_printf(b, "%-*.*s   %.*s\n", (int)width, HC_P(hc_get_str_at(o, "metadata.name")), HC_P(age));
+            struct hc_val *o = hc_list_at(e->val, j), *items = hc_map_getz(o, "items");
+            if (!items)
+                hc_list_add(a, flat, o);
+            for (size_t k = 0; k < hc_list_len(items); k++)
+                hc_list_add(a, flat, hc_list_at(items, k));
         }
+        for (size_t j = 0; j < hc_list_len(flat); j++)
+            width = HC_MAX(width, hc_get_str_at(hc_list_at(flat, j), "metadata.name").n);
+        hc_buf_printf(b, "==> %.*s\n%-*s   AGE\n", HC_P(e->key), (int)width, "NAME");
+        for (size_t j = 0; j < hc_list_len(flat); j++)
+            put_resource(b, a, hc_list_at(flat, j), width);
         hc_buf_putc(b, '\n');
     }
     hc_buf_putc(b, '\n');
@@ -251,7 +261,7 @@ static int print_text(struct hc_arena *a, const struct hc_record *r, const struc
     bool dry = hc_str_eq_nocase(r->description, HC_S("Dry run complete"));
     if (s->debug) {
         hc_buf_puts(&b, "USER-SUPPLIED VALUES:\n");
-        hc_yaml_write(&b, r->config ? r->config : hc_map_new(a));
+        hc_yaml_write(&b, r->config ? r->config : hc_null_val(a));
         hc_buf_puts(&b, "\nCOMPUTED VALUES:\n");
         hc_yaml_write(&b, hc_cli_computed_values(a, r));
         hc_buf_putc(&b, '\n');

@@ -65,8 +65,10 @@ static int uninstall_one(struct hc_cli_release *r, const struct hc_action_flags 
     spec.goal = HC_GOAL_ABSENT;
     spec.keep_history = keep;
     enum hc_rc rc = hc_storage_last(r->storage, r->a, r->name, 0, &last, &err);
-    if (rc == HC_E_NOTFOUND && ignore)
+    if (rc == HC_E_NOTFOUND && ignore) {
+        printf("release \"%.*s\" uninstalled\n", HC_P(r->name));
         return 0;
+    }
     if (rc == HC_E_NOTFOUND)
         return hc_cli_error("uninstall: Release not loaded: %.*s: release: not found", HC_P(r->name));
     if (rc != HC_OK)
@@ -125,13 +127,13 @@ int hc_cmd_test(int argc, char **argv)
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct hc_action_flags f;
     struct hc_strings filters = { 0 };
-    bool logs = false, hide_notes = false;
+    bool logs = false, hide_notes = true;
     hc_action_flags_init(&f);
     const struct hc_flag flags[] = {
         { "timeout", 0, HC_FLAG_DURATION, &f.timeout_ms, "how long to wait for each test" },
         { "filter", 0, HC_FLAG_CSV, &filters, "tests by name: name=x, or all but: '!name=x'" },
         { "logs", 0, HC_FLAG_BOOL, &logs, "print the logs of the tests" },
-        { "hide-notes", 0, HC_FLAG_BOOL, &hide_notes, "do not print the notes" },
+        { "hide-notes", 0, HC_FLAG_BOOL, &hide_notes, "do not print the notes (the default)" },
         { "output", 'o', HC_FLAG_STR, &f.output, "print as table, json or yaml" },
     };
     struct hc_cli cli = {
