@@ -118,6 +118,9 @@ static void deployment(struct hc_arena *a, struct hc_val *spec)
 static void claim(struct hc_arena *a, struct hc_val *c)
 {
     struct hc_val *spec = hc_map_getz(c, "spec");
+    def_str(a, c, "apiVersion", "v1");
+    def_str(a, c, "kind", "PersistentVolumeClaim");
+    def_str(a, hc_map_sub(a, c, "status"), "phase", "Pending");
     if (hc_is_map(spec))
         def_str(a, spec, "volumeMode", "Filesystem");
 }
@@ -128,9 +131,10 @@ static void statefulset(struct hc_arena *a, struct hc_val *spec)
     def_int(a, spec, "replicas", 1);
     def_int(a, spec, "revisionHistoryLimit", 10);
     def_str(a, spec, "podManagementPolicy", "OrderedReady");
-    def_str(a, us, "type", "RollingUpdate");
-    if (hc_str_eqz(hc_get_str_at(us, "type"), "RollingUpdate"))
+    if (!hc_get_str_at(us, "type").n) {
+        def_str(a, us, "type", "RollingUpdate");
         def_int(a, hc_map_sub(a, us, "rollingUpdate"), "partition", 0);
+    }
     struct hc_val *keep = hc_map_sub(a, spec, "persistentVolumeClaimRetentionPolicy");
     def_str(a, keep, "whenDeleted", "Retain");
     def_str(a, keep, "whenScaled", "Retain");
@@ -284,8 +288,15 @@ static void mutating(struct hc_arena *a, struct hc_val *w)
     def_str(a, w, "reinvocationPolicy", "Never");
 }
 
+static void policy_rule(struct hc_arena *a, struct hc_val *rule)
+{
+    each(a, hc_map_getz(rule, "ports"), port);
+}
+
 static void networkpolicy(struct hc_arena *a, struct hc_val *spec)
 {
+    each(a, hc_map_getz(spec, "ingress"), policy_rule);
+    each(a, hc_map_getz(spec, "egress"), policy_rule);
     if (hc_map_getz(spec, "policyTypes"))
         return;
     struct hc_val *types = one_str(a, HC_S("Ingress"));
@@ -302,6 +313,18 @@ static void namespace(struct hc_arena *a, struct hc_val *obj)
     if (!hc_map_getz(spec, "finalizers"))
         hc_map_put(a, spec, HC_S("finalizers"), one_str(a, HC_S("kubernetes")));
     def_str(a, hc_map_sub(a, obj, "status"), "phase", "Active");
+}
+
+static struct hc_val *cpu_metric(struct hc_arena *a)
+{
+    struct hc_val *list = hc_list_new(a), *m = hc_map_new(a), *res = hc_map_sub(a, m, "resource");
+    hc_map_put_strz(a, res, "name", "cpu");
+    struct hc_val *target = hc_map_sub(a, res, "target");
+    hc_map_put_int(a, target, "averageUtilization", 80);
+    hc_map_put_strz(a, target, "type", "Utilization");
+    hc_map_put_strz(a, m, "type", "Resource");
+    hc_list_add(a, list, m);
+    return list;
 }
 
 void hc_sb_defaults(struct hc_sandbox *s, struct hc_arena *a, const struct hc_sb_kind *k, struct hc_val *obj,
@@ -345,6 +368,8 @@ void hc_sb_defaults(struct hc_sandbox *s, struct hc_arena *a, const struct hc_sb
         def_str(a, spec, "persistentVolumeReclaimPolicy", "Retain");
     } else if (hc_str_eqz(key, "autoscaling/horizontalpodautoscalers") && spec) {
         def_int(a, spec, "minReplicas", 1);
+        if (hc_str_eqz(k->version, "v2") && !hc_list_len(hc_map_getz(spec, "metrics")))
+            hc_map_put(a, spec, HC_S("metrics"), cpu_metric(a));
     } else if (hc_str_eqz(key, "networking.k8s.io/networkpolicies") && spec) {
         networkpolicy(a, spec);
     } else if (hc_str_ends(key, HC_S("rolebindings"))) {

@@ -36,16 +36,16 @@ void hc_sb_fs_each(struct hc_arena *a, const struct hc_sb_fs *fs, hc_str at, voi
 enum hc_sb_shape { HC_SB_LEAF, HC_SB_MAP, HC_SB_LIST_MAP, HC_SB_SET };
 
 struct hc_sb_at { /* where a walk stands */
-    bool crd;
+    bool root, crd;
     const struct hc_val *schema; /* CRDs: the schema here, NULL: none known */
-    hc_str kind, parent, field;  /* built in: the kind and the last two field names */
-    bool in_meta;
+    hc_str line, type, merge;    /* built in: the type's fields, the field's type and how it merges (types.h) */
+    hc_str field;                /* the last field's name; empty at the root */
 };
 struct hc_sb_kind;
 struct hc_sb_at hc_sb_at_root(const struct hc_sb_kind *k);
 struct hc_sb_at hc_sb_at_field(const struct hc_sb_at *at, hc_str name);
 struct hc_sb_at hc_sb_at_item(const struct hc_sb_at *at);
-/* Also gives the keys of a LIST_MAP (up to 3, NULL-closed). */
-enum hc_sb_shape hc_sb_shape_of(const struct hc_sb_at *at, const struct hc_val *v, const char *keys[4]);
+/* Also gives the keys of a LIST_MAP (up to 3, an empty one ends them). */
+enum hc_sb_shape hc_sb_shape_of(const struct hc_sb_at *at, const struct hc_val *v, hc_str keys[4]);
 /* "k:{...}" or "v:..." of an item. */
-hc_str hc_sb_item_pe(struct hc_arena *a, enum hc_sb_shape shape, const char *keys[4], const struct hc_val *item);
+hc_str hc_sb_item_pe(struct hc_arena *a, enum hc_sb_shape shape, const hc_str keys[4], const struct hc_val *item);

@@ -217,21 +217,31 @@ static struct hc_val *check(struct hc_sandbox *s, struct hc_arena *a, const stru
 {
     struct hc_sb_errors e = { .a = a };
     hc_str name = hc_get_str_at(obj, "metadata.name");
-    if (k->schema || k->preserve_unknown) {
-        struct hc_val *cut = hc_list_new(a);
+    struct hc_val *cut = hc_list_new(a);
+    bool custom = k->schema || k->preserve_unknown;
+    if (custom) {
         hc_sb_prune(a, k, obj, cut);
-        if (how->strict && hc_list_len(cut)) {
-            HC_AUTO(hc_buf) struct hc_buf b;
-            hc_buf_init(&b, 16384);
-            for (size_t i = 0; i < hc_list_len(cut); i++) {
-                hc_str path = hc_get_str(hc_list_at(cut, i));
-                hc_buf_printf(&b, "%sunknown field \"%.*s\"", i ? ", " : "", HC_P(path));
-            }
-            hc_str all = hc_buf_str(&b);
+    } else {
+        struct hc_val *bad = hc_sb_builtin_check(a, k, obj, false, cut);
+        if (bad)
+            return bad;
+    }
+    if (hc_list_len(cut) && !how->apply) {
+        HC_AUTO(hc_buf) struct hc_buf b;
+        hc_buf_init(&b, 16384);
+        for (size_t i = 0; i < hc_list_len(cut); i++) {
+            hc_str path = hc_get_str(hc_list_at(cut, i));
+            hc_buf_printf(&b, "%sunknown field \"%.*s\"", i ? ", " : "", HC_P(path));
+            if (how->warnings)
+                hc_list_add(a, how->warnings, hc_printf_val(a, "299 - \"unknown field \\\"%.*s\\\"\"", HC_P(path)));
+        }
+        hc_str all = hc_buf_str(&b);
+        if (how->strict)
             return hc_sb_bad_request(
                 a, "%.*s in version \"%.*s\" cannot be handled as a %.*s: strict decoding error: %.*s",
                 HC_P(k->kind), HC_P(k->version), HC_P(k->kind), HC_P(all));
-        }
+    }
+    if (custom) {
         hc_sb_schema_defaults(a, k->schema, obj);
         hc_sb_validate(&e, k, obj, old);
         hc_sb_schema_validate(&e, k->schema, obj, HC_S(""), 0);

@@ -34,6 +34,8 @@ static struct hc_val *apply(struct hc_sb_req *r, const struct hc_val *old, struc
     struct hc_val *bad = parse(r, true, &config);
     if (bad)
         return bad;
+    if (!hc_is_map(config))
+        return hc_sb_bad_request(a, "the configuration to apply is no object");
     hc_str av = hc_get_str_at(config, "apiVersion"), kind = hc_get_str_at(config, "kind");
     if (!hc_str_eq(av, r->kind->api_version) || !hc_str_eq(kind, r->kind->kind))
         return hc_sb_bad_request(a, "the object to apply is %.*s %.*s, the path is of %.*s %.*s", HC_P(av),
@@ -47,21 +49,22 @@ static struct hc_val *apply(struct hc_sb_req *r, const struct hc_val *old, struc
                                     "request");
     if (hc_list_len(hc_get(config, "metadata.managedFields")))
         return hc_sb_bad_request(a, "metadata.managedFields must be nil");
-    if (r->kind->schema && how->strict) {
-        struct hc_val *probe = hc_val_copy(a, config), *cut = hc_list_new(a);
-        hc_sb_prune(a, r->kind, probe, cut);
-        if (hc_list_len(cut)) {
-            hc_str field = hc_get_str(hc_list_at(cut, 0));
-            return hc_sb_bad_request(
-                a,
-                "failed to create typed patch object (%.*s/%.*s; %.*s, Kind=%.*s): .%.*s: field "
-                "not declared in schema",
-                HC_P(r->ns), HC_P(r->name), HC_P(r->kind->api_version), HC_P(r->kind->kind), HC_P(field));
-        }
+    hc_map_put_str(a, hc_map_sub(a, config, "metadata"), "name", r->name);
+    if (r->ns.n)
+        hc_map_put_str(a, hc_map_sub(a, config, "metadata"), "namespace", r->ns);
+    /* Applying is typed: what does not fit the schema is refused whatever fieldValidation says. */
+    struct hc_val *cut = hc_list_new(a);
+    if (r->kind->schema || r->kind->preserve_unknown)
+        hc_sb_prune(a, r->kind, config, cut);
+    else if ((bad = hc_sb_builtin_check(a, r->kind, config, true, cut)))
+        return bad;
+    if (hc_list_len(cut)) {
+        hc_str field = hc_get_str(hc_list_at(cut, 0));
+        return hc_sb_apply_refused(a, r->kind, config,
+                                   hc_arena_printf(a, ".%.*s: field not declared in schema", HC_P(field)));
     }
     if (!old && r->sub.n)
         return hc_sb_not_found(a, r->kind, r->name);
-    hc_map_put_str(a, hc_map_sub(a, config, "metadata"), "name", r->name);
     bad = hc_sb_apply(a, r->kind, old, config, manager, r->sub, hc_sb_query_true(r, "force"), &merged);
     if (bad)
         return bad;

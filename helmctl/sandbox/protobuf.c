@@ -1,21 +1,13 @@
 /*
  * Bodies in Kubernetes' protobuf form, which Go's typed clients send for built-in kinds (Helm its records, kubectl
  * create). They are read into the same trees as JSON and answered in JSON, which those clients accept.
- *
- * protobuf.fields (made by tests/tool/protobuf_fields.py) has a line per type: its name, then its fields as
- * NAME MARK NUMBER TYPE. MARK: ":" a plain Go field, whose zero value JSON would leave out; "=" a pointer, which
- * is kept when it is there; "^" an inlined struct. TYPE: s text, i integer, t bool, b bytes, Q quantity,
- * I int-or-string, T time, U time with microseconds, R raw JSON, ".name" a message; "*" before it: a list,
- * "%": a map with text keys.
  */
 #include "core/base/digest.h"
 #include "core/value/json.h"
 #include "helmctl/sandbox/sandbox_impl.h"
+#include "helmctl/sandbox/types.h"
 
 enum { DEPTH_MAX = 64 };
-
-extern const char hc_embed_protobuf_fields[];
-extern const size_t hc_embed_protobuf_fields_size;
 
 struct wire {
     hc_str s;
@@ -74,42 +66,6 @@ static bool next_field(struct wire *w, uint64_t *number, int *type, uint64_t *va
         w->bad = true;
     }
     return !w->bad;
-}
-
-struct field {
-    hc_str name, type;
-    char mark;
-};
-
-/* The fields of a type, or nothing. */
-static hc_str type_line(struct hc_arena *a, hc_str name)
-{
-    hc_str all = hc_str_n(hc_embed_protobuf_fields, hc_embed_protobuf_fields_size);
-    hc_str want = hc_arena_printf(a, "\n%.*s ", HC_P(name));
-    size_t at = hc_str_find_str(all, want);
-    if (at == SIZE_MAX)
-        return (hc_str){ NULL, 0 };
-    all = hc_str_sub(all, at + want.n, all.n);
-    return hc_str_sub(all, 0, hc_str_find(all, '\n'));
-}
-
-static bool find_field(hc_str line, uint64_t number, struct field *out)
-{
-    hc_str word;
-    while (hc_str_split(&line, ' ', &word)) {
-        size_t at = 0;
-        while (at < word.n && word.p[at] != ':' && word.p[at] != '=' && word.p[at] != '^')
-            at++;
-        uint64_t n = 0;
-        size_t digits = at + 1;
-        while (digits < word.n && word.p[digits] >= '0' && word.p[digits] <= '9')
-            n = n * 10 + (uint64_t)(word.p[digits++] - '0');
-        if (at >= word.n || n != number)
-            continue;
-        *out = (struct field){ hc_str_sub(word, 0, at), hc_str_sub(word, digits, word.n), word.p[at] };
-        return true;
-    }
-    return false;
 }
 
 static bool message(struct hc_arena *a, hc_str type, hc_str data, struct hc_val *to, int depth);
@@ -217,7 +173,7 @@ static bool is_zero(const struct hc_val *v)
     }
 }
 
-static bool map_entry(struct hc_arena *a, const struct field *f, hc_str data, struct hc_val *to, int depth)
+static bool map_entry(struct hc_arena *a, const struct hc_sb_field *f, hc_str data, struct hc_val *to, int depth)
 {
     struct wire w = { data, false };
     uint64_t number, value;
@@ -239,7 +195,7 @@ static bool map_entry(struct hc_arena *a, const struct field *f, hc_str data, st
     return ok && !w.bad;
 }
 
-static bool list_item(struct hc_arena *a, const struct field *f, int wire_type, uint64_t value, hc_str data,
+static bool list_item(struct hc_arena *a, const struct hc_sb_field *f, int wire_type, uint64_t value, hc_str data,
                       struct hc_val *to, int depth)
 {
     struct hc_val *list = hc_map_get(to, f->name);
@@ -262,7 +218,7 @@ static bool list_item(struct hc_arena *a, const struct field *f, int wire_type, 
 
 static bool message(struct hc_arena *a, hc_str type, hc_str data, struct hc_val *to, int depth)
 {
-    hc_str line = type_line(a, type);
+    hc_str line = hc_sb_type_line(type);
     struct wire w = { data, false };
     uint64_t number, value;
     int wire_type;
@@ -270,9 +226,9 @@ static bool message(struct hc_arena *a, hc_str type, hc_str data, struct hc_val 
     if (!line.p || depth > DEPTH_MAX)
         return false;
     while (next_field(&w, &number, &wire_type, &value, &d)) {
-        struct field f;
+        struct hc_sb_field f;
         bool ok = true;
-        if (!find_field(line, number, &f) || !f.type.n)
+        if (!hc_sb_type_by_number(line, number, &f) || !f.type.n)
             continue; /* newer than the table */
         if (f.mark == '^') {
             ok = f.type.p[0] == '.' && message(a, hc_str_sub(f.type, 1, f.type.n), d, to, depth + 1);
@@ -282,7 +238,7 @@ static bool message(struct hc_arena *a, hc_str type, hc_str data, struct hc_val 
             ok = map_entry(a, &f, d, to, depth);
         } else {
             struct hc_val *v = value_of(a, f.type, value, d, depth, &ok);
-            if (v && !(f.mark == ':' && is_zero(v)))
+            if (v && !((f.mark == ':' || (f.mark == '#' && hc_is_map(v))) && is_zero(v)))
                 hc_map_put(a, to, f.name, v);
         }
         if (!ok)
@@ -314,15 +270,10 @@ bool hc_sb_protobuf_parse(struct hc_arena *a, hc_str body, struct hc_val **out)
     }
     if (w.bad || m.bad)
         return false;
-    size_t slash = hc_str_find(av, '/');
-    hc_str group = slash == SIZE_MAX ? HC_S("core") : hc_str_sub(av, 0, slash);
-    hc_str version = slash == SIZE_MAX ? av : hc_str_sub(av, slash + 1, av.n);
-    group = hc_str_sub(group, 0, hc_str_find(group, '.'));
-    hc_str name = hc_arena_printf(a, "%.*s.%.*s.%.*s", HC_P(group), HC_P(version), HC_P(kind));
-    if (hc_str_eqz(kind, "DeleteOptions"))
-        name = HC_S("meta.v1.DeleteOptions");
-    else if (hc_str_eqz(kind, "Scale"))
-        name = HC_S("autoscaling.v1.Scale");
+    char full[256];
+    hc_str name;
+    if (!hc_sb_type_name(av, kind, full, sizeof(full), &name))
+        return false;
     struct hc_val *obj = hc_map_new(a);
     hc_map_put_str(a, obj, "apiVersion", av);
     hc_map_put_str(a, obj, "kind", kind);

@@ -132,14 +132,16 @@ static hc_str manager_of(const struct hc_sb_req *r)
     return name.n ? name : HC_S("unknown");
 }
 
-static struct hc_sb_how how_of(const struct hc_sb_req *r)
+static struct hc_sb_how how_of(struct hc_sb_req *r)
 {
+    if (!r->warnings)
+        r->warnings = hc_list_new(r->a);
     hc_str v = hc_sb_query(r, "fieldValidation");
     return (struct hc_sb_how){ .manager = manager_of(r),
                                .sub = r->sub,
                                .dry_run = r->dry_run,
                                .strict = hc_str_eqz(v, "Strict"),
-                               .warn = !v.n || hc_str_eqz(v, "Warn") };
+                               .warnings = !v.n || hc_str_eqz(v, "Warn") ? r->warnings : NULL };
 }
 
 /* The body as a tree, or a Status. An empty body gives NULL in *out. */

@@ -192,8 +192,9 @@ struct hc_sb_how {
     hc_str sub; /* "", "status", "scale", ... */
     bool apply; /* managedFields are already in place (ssa.c) */
     bool dry_run;
-    bool strict, warn; /* fieldValidation */
-    bool internal;     /* the simulator: no validation, no managedFields */
+    bool strict;             /* fieldValidation */
+    struct hc_val *warnings; /* list: gets a text for each field that was cut; NULL: nobody asks */
+    bool internal;           /* the simulator: no validation, no managedFields */
 };
 /* Each gives a Status or NULL; *out is the object as stored. `obj` is changed. */
 struct hc_val *hc_sb_create(struct hc_sandbox *s, struct hc_arena *a, const struct hc_sb_kind *k, hc_str ns,
@@ -227,6 +228,17 @@ void hc_sb_validate(struct hc_sb_errors *e, const struct hc_sb_kind *k, const st
                     const struct hc_val *old);
 bool hc_sb_valid_subdomain(hc_str s);
 bool hc_sb_valid_label(hc_str s); /* RFC 1123 label */
+
+/* ---- builtin.c ---- */
+
+/* Cuts unknown fields out of a built-in object (their paths go into out_cut) and gives a Status for a wrong type. */
+struct hc_val *hc_sb_builtin_check(struct hc_arena *a, const struct hc_sb_kind *k, struct hc_val *obj, bool apply,
+                                   struct hc_val *out_cut);
+/* A quantity as the real server writes it (quantity.c): "0.5" gives "500m". What is none stays as it is. */
+struct hc_val *hc_sb_quantity(struct hc_arena *a, struct hc_val *v);
+/* The Status of an object that cannot be applied because it does not fit its schema. */
+struct hc_val *hc_sb_apply_refused(struct hc_arena *a, const struct hc_sb_kind *k, const struct hc_val *obj,
+                                   hc_str why);
 
 /* ---- crd.c, structural.c -------------------------------------------------------------------------------- */
 

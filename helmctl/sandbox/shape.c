@@ -1,100 +1,66 @@
 /*
  * What a field is to server-side apply: a map or list that is merged, or one value. For CRDs the schema says it
- * (x-kubernetes-list-type, -list-map-keys, -map-type); for built-in kinds a table does, from the listType and
- * mapType markers of the Kubernetes API types (k8s.io/api 0.36). What is not in the table: maps are merged,
- * lists are one value.
+ * (x-kubernetes-list-type, -list-map-keys, -map-type), for built-in kinds the table of types. Where nothing is said,
+ * maps are merged and lists are one value.
  */
 #include "core/value/json.h"
 #include "helmctl/sandbox/fieldset.h"
 #include "helmctl/sandbox/sandbox_impl.h"
-
-struct row {
-    const char *parent; /* NULL: any */
-    const char *field;
-    enum hc_sb_shape shape;
-    const char *keys[4];
-};
-
-static const struct row rows[] = {
-    { NULL, "containers", HC_SB_LIST_MAP, { "name" } },
-    { NULL, "initContainers", HC_SB_LIST_MAP, { "name" } },
-    { NULL, "ephemeralContainers", HC_SB_LIST_MAP, { "name" } },
-    { "containers", "ports", HC_SB_LIST_MAP, { "containerPort", "protocol" } },
-    { "initContainers", "ports", HC_SB_LIST_MAP, { "containerPort", "protocol" } },
-    { "containers", "env", HC_SB_LIST_MAP, { "name" } },
-    { "initContainers", "env", HC_SB_LIST_MAP, { "name" } },
-    { NULL, "volumeMounts", HC_SB_LIST_MAP, { "mountPath" } },
-    { NULL, "volumeDevices", HC_SB_LIST_MAP, { "devicePath" } },
-    { "spec", "volumes", HC_SB_LIST_MAP, { "name" } },
-    { "spec", "imagePullSecrets", HC_SB_LIST_MAP, { "name" } },
-    { "spec", "hostAliases", HC_SB_LIST_MAP, { "ip" } },
-    { "spec", "topologySpreadConstraints", HC_SB_LIST_MAP, { "topologyKey", "whenUnsatisfiable" } },
-    { "spec", "schedulingGates", HC_SB_LIST_MAP, { "name" } },
-    { "spec", "resourceClaims", HC_SB_LIST_MAP, { "name" } },
-    { "resources", "claims", HC_SB_LIST_MAP, { "name" } },
-    { "", "secrets", HC_SB_LIST_MAP, { "name" } },
-    { "", "webhooks", HC_SB_LIST_MAP, { "name" } },
-    { "webhooks", "matchConditions", HC_SB_LIST_MAP, { "name" } },
-    { NULL, "conditions", HC_SB_LIST_MAP, { "type" } },
-    { "metadata", "ownerReferences", HC_SB_LIST_MAP, { "uid" } },
-    { "metadata", "finalizers", HC_SB_SET, { NULL } },
-    { "status", "podIPs", HC_SB_LIST_MAP, { "ip" } },
-    { "spec", "matchLabelKeys", HC_SB_LEAF, { NULL } },
-    /* maps that are one value */
-    { NULL, "selector", HC_SB_LEAF, { NULL } },
-    { NULL, "labelSelector", HC_SB_LEAF, { NULL } },
-    { NULL, "namespaceSelector", HC_SB_LEAF, { NULL } },
-    { NULL, "objectSelector", HC_SB_LEAF, { NULL } },
-    { NULL, "podSelector", HC_SB_LEAF, { NULL } },
-    { NULL, "nodeSelector", HC_SB_LEAF, { NULL } },
-    { NULL, "configMapKeyRef", HC_SB_LEAF, { NULL } },
-    { NULL, "secretKeyRef", HC_SB_LEAF, { NULL } },
-    { NULL, "fieldRef", HC_SB_LEAF, { NULL } },
-    { NULL, "resourceFieldRef", HC_SB_LEAF, { NULL } },
-    { NULL, "roleRef", HC_SB_LEAF, { NULL } },
-    { NULL, "claimRef", HC_SB_LEAF, { NULL } },
-    { NULL, "involvedObject", HC_SB_LEAF, { NULL } },
-    { "volumes", "secretRef", HC_SB_LEAF, { NULL } },
-    { "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms", HC_SB_LEAF, { NULL } },
-    { "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", HC_SB_LEAF, { NULL } },
-};
+#include "helmctl/sandbox/types.h"
 
 struct hc_sb_at hc_sb_at_root(const struct hc_sb_kind *k)
 {
-    return (struct hc_sb_at){ .crd = k->schema || k->preserve_unknown,
-                              .schema = k->schema,
-                              .kind = k->kind,
-                              .parent = HC_S(""),
-                              .field = HC_S("") };
+    struct hc_sb_at at = {
+        .root = true, .crd = k->schema || k->preserve_unknown, .schema = k->schema, .field = HC_S("")
+    };
+    char name[256];
+    hc_str full;
+    if (!at.crd && hc_sb_type_name(k->api_version, k->kind, name, sizeof(name), &full))
+        at.line = hc_sb_type_line(full);
+    return at;
+}
+
+/* The fields of the value at hand, when it is an object of a known type. */
+static hc_str line_of(hc_str type)
+{
+    return hc_str_starts(type, HC_S(".")) ? hc_sb_type_line(hc_str_sub(type, 1, type.n)) : (hc_str){ NULL, 0 };
 }
 
 struct hc_sb_at hc_sb_at_field(const struct hc_sb_at *at, hc_str name)
 {
-    struct hc_sb_at out = *at;
-    bool root = at->field.n == 0 && at->parent.n == 0;
-    out.parent = at->field;
-    out.field = name;
-    if (root && hc_str_eqz(name, "metadata"))
-        out.in_meta = true;
-    if (at->schema) {
-        const struct hc_val *p = hc_map_get(hc_map_getz(at->schema, "properties"), name);
-        if (!p && hc_is_map(hc_map_getz(at->schema, "additionalProperties")))
-            p = hc_map_getz(at->schema, "additionalProperties");
-        out.schema = p;
+    struct hc_sb_at out = { .crd = at->crd, .field = name };
+    if (at->root && hc_str_eqz(name, "metadata")) {
+        out.type = HC_S(".meta.v1.ObjectMeta");
+        out.line = line_of(out.type);
+        out.crd = false;
+        return out;
     }
-    if (out.in_meta)
-        out.schema = NULL;
+    if (at->schema) {
+        out.schema = hc_map_get(hc_map_getz(at->schema, "properties"), name);
+        if (!out.schema && hc_is_map(hc_map_getz(at->schema, "additionalProperties")))
+            out.schema = hc_map_getz(at->schema, "additionalProperties");
+    }
+    struct hc_sb_field f;
+    if (at->line.p && hc_sb_type_by_name(at->line, name, &f)) {
+        out.type = f.type;
+        out.merge = f.merge;
+    } else if (hc_str_starts(at->type, HC_S("%"))) {
+        out.type = hc_str_sub(at->type, 1, at->type.n);
+    }
+    out.line = line_of(out.type);
     return out;
 }
 
 struct hc_sb_at hc_sb_at_item(const struct hc_sb_at *at)
 {
-    struct hc_sb_at out = *at;
-    out.schema = hc_map_getz(at->schema, "items");
+    struct hc_sb_at out = { .crd = at->crd, .field = at->field, .schema = hc_map_getz(at->schema, "items") };
+    if (hc_str_starts(at->type, HC_S("*")))
+        out.type = hc_str_sub(at->type, 1, at->type.n);
+    out.line = line_of(out.type);
     return out;
 }
 
-static enum hc_sb_shape by_schema(const struct hc_sb_at *at, const struct hc_val *v, const char *keys[4])
+static enum hc_sb_shape by_schema(const struct hc_sb_at *at, const struct hc_val *v, hc_str keys[4])
 {
     if (hc_is_map(v))
         return hc_str_eqz(hc_get_str(hc_map_getz(at->schema, "x-kubernetes-map-type")), "atomic") ? HC_SB_LEAF
@@ -106,44 +72,32 @@ static enum hc_sb_shape by_schema(const struct hc_sb_at *at, const struct hc_val
     if (!hc_str_eqz(type, "map") || !hc_list_len(names))
         return HC_SB_LEAF;
     for (size_t i = 0; i < 3 && i < hc_list_len(names); i++)
-        keys[i] = hc_list_at(names, i)->s; /* crd.c copies the schema: its texts are closed by NUL */
+        keys[i] = hc_get_str(hc_list_at(names, i));
     return HC_SB_LIST_MAP;
 }
 
-static bool row_fits(const struct row *r, const struct hc_sb_at *at)
+enum hc_sb_shape hc_sb_shape_of(const struct hc_sb_at *at, const struct hc_val *v, hc_str keys[4])
 {
-    if (!hc_str_eqz(at->field, r->field) || (r->parent && !hc_str_eqz(at->parent, r->parent)))
-        return false;
-    /* data of ConfigMaps, labels and the like may carry any name: they are plain text, so no row matters there. */
-    return true;
-}
-
-enum hc_sb_shape hc_sb_shape_of(const struct hc_sb_at *at, const struct hc_val *v, const char *keys[4])
-{
-    keys[0] = keys[1] = keys[2] = keys[3] = NULL;
+    memset(keys, 0, 4 * sizeof(keys[0]));
     if (!hc_is_map(v) && !hc_is_list(v))
         return HC_SB_LEAF;
-    if (at->crd && !at->in_meta)
+    if (at->crd)
         return by_schema(at, v, keys);
-    for (size_t i = 0; i < HC_LEN(rows); i++) {
-        const struct row *r = &rows[i];
-        if (!row_fits(r, at))
-            continue;
-        if ((r->shape == HC_SB_LIST_MAP || r->shape == HC_SB_SET) != hc_is_list(v) && r->shape != HC_SB_LEAF)
-            continue;
-        memcpy(keys, r->keys, sizeof(r->keys));
-        return r->shape;
-    }
-    if (hc_is_list(v) && hc_str_eqz(at->kind, "Service") && hc_str_eqz(at->field, "ports") &&
-        hc_str_eqz(at->parent, "spec")) {
-        keys[0] = "port";
-        keys[1] = "protocol";
-        return HC_SB_LIST_MAP;
-    }
-    return hc_is_map(v) ? HC_SB_MAP : HC_SB_LEAF;
+    if (hc_is_map(v))
+        return hc_str_eqz(at->merge, "!") || hc_sb_type_is_atomic(at->line) || hc_str_eqz(at->type, "R")
+                   ? HC_SB_LEAF
+                   : HC_SB_MAP;
+    if (!at->merge.n || hc_str_eqz(at->merge, "!"))
+        return HC_SB_LEAF;
+    if (hc_str_eqz(at->merge, "*"))
+        return HC_SB_SET;
+    hc_str rest = at->merge;
+    for (size_t i = 0; i < 3 && hc_str_split(&rest, ',', &keys[i]); i++)
+        ;
+    return HC_SB_LIST_MAP;
 }
 
-hc_str hc_sb_item_pe(struct hc_arena *a, enum hc_sb_shape shape, const char *keys[4], const struct hc_val *item)
+hc_str hc_sb_item_pe(struct hc_arena *a, enum hc_sb_shape shape, const hc_str keys[4], const struct hc_val *item)
 {
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 65536);
@@ -154,15 +108,15 @@ hc_str hc_sb_item_pe(struct hc_arena *a, enum hc_sb_shape shape, const char *key
     }
     hc_buf_puts(&b, "k:{");
     bool first = true;
-    for (size_t i = 0; i < 3 && keys[i]; i++) {
-        const struct hc_val *v = hc_map_getz(item, keys[i]);
-        /* Defaults of keys (k8s.io/api: ports' protocol). */
+    for (size_t i = 0; i < 3 && keys[i].n; i++) {
+        const struct hc_val *v = hc_map_get(item, keys[i]);
+        /* The one key that has a default (k8s.io/api: protocol of ports). */
         struct hc_val tcp = { .kind = HC_STR, .n = 3, .s = "TCP" };
-        if (!v && strcmp(keys[i], "protocol") == 0)
+        if (!v && hc_str_eqz(keys[i], "protocol"))
             v = &tcp;
         if (!v)
             continue;
-        hc_buf_printf(&b, "%s\"%s\":", first ? "" : ",", keys[i]);
+        hc_buf_printf(&b, "%s\"%.*s\":", first ? "" : ",", HC_P(keys[i]));
         hc_json_write(&b, v, 0);
         first = false;
     }

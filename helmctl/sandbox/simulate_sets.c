@@ -171,14 +171,17 @@ void hc_sb_sim_job(struct hc_sandbox *s, struct hc_arena *a, struct hc_val *job)
             deadline = hc_get_int_at(job, "spec.activeDeadlineSeconds", 0);
     if (job_over(job)) {
         int64_t ttl = hc_get_int_at(job, "spec.ttlSecondsAfterFinished", -1);
-        hc_str end = hc_get_str_at(job, "status.completionTime");
         if (ttl < 0)
             return;
-        int64_t left = (end.n ? hc_time_parse_ms(end) : hc_now_ms()) + ttl * 1000 - hc_now_ms();
-        if (end.n && left <= 0)
+        /* Like the real controller, a second late at least: watchers see the end before the Job goes. */
+        hc_str end = hc_get_str_at(job, "status.completionTime");
+        if (!end.n)
+            end = hc_get_str_at(job, "status.conditions[0].lastTransitionTime");
+        int64_t left = hc_time_parse_ms(end) + (ttl + 2) * 1000 - hc_now_ms();
+        if (left <= 0)
             hc_sb_sim_delete(s, a, job);
         else
-            hc_sb_dirty_in(s, HC_MAX(left, (int64_t)0) + 1000, HC_S("batch/jobs"), ns, name);
+            hc_sb_dirty_in(s, left, HC_S("batch/jobs"), ns, name);
         return;
     }
     if (!hc_is_map(st))

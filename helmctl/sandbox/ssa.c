@@ -7,7 +7,7 @@
 #include "helmctl/sandbox/fieldset.h"
 #include "helmctl/sandbox/sandbox_impl.h"
 
-static struct hc_val *find_item(struct hc_arena *a, enum hc_sb_shape shape, const char *keys[4],
+static struct hc_val *find_item(struct hc_arena *a, enum hc_sb_shape shape, const hc_str keys[4],
                                 const struct hc_val *list, hc_str pe)
 {
     for (size_t i = 0; i < hc_list_len(list); i++)
@@ -36,7 +36,7 @@ static bool is_object_node(const struct hc_sb_at *at)
 static void collect(struct hc_arena *a, const struct hc_sb_at *at, const struct hc_val *v, struct hc_sb_fs *to,
                     bool whole)
 {
-    const char *keys[4];
+    hc_str keys[4];
     if (!to)
         return;
     enum hc_sb_shape shape = hc_sb_shape_of(at, v, keys);
@@ -105,7 +105,7 @@ static void compare_maps(struct hc_arena *a, const struct hc_sb_at *at, const st
 static void compare(struct hc_arena *a, const struct hc_sb_at *at, const struct hc_val *x, const struct hc_val *y,
                     struct hc_sb_fs *changed, struct hc_sb_fs *removed)
 {
-    const char *keys[4], *keys_x[4];
+    hc_str keys[4], keys_x[4];
     if (!changed || !removed)
         return;
     enum hc_sb_shape shape = hc_sb_shape_of(at, y, keys), was = hc_sb_shape_of(at, x, keys_x);
@@ -147,7 +147,7 @@ static void compare(struct hc_arena *a, const struct hc_sb_at *at, const struct 
 static struct hc_val *merge(struct hc_arena *a, const struct hc_sb_at *at, const struct hc_val *base,
                             const struct hc_val *over)
 {
-    const char *keys[4], *keys_b[4];
+    hc_str keys[4], keys_b[4];
     enum hc_sb_shape shape = hc_sb_shape_of(at, over, keys), was = hc_sb_shape_of(at, base, keys_b);
     if (!base || shape == HC_SB_LEAF || shape != was)
         return hc_val_copy(a, over);
@@ -194,7 +194,7 @@ static struct hc_val *prune(struct hc_arena *a, const struct hc_sb_at *at, struc
                             const struct hc_sb_fs *last, const struct hc_sb_fs *now, const struct hc_sb_fs *others,
                             bool gone)
 {
-    const char *keys[4];
+    hc_str keys[4];
     enum hc_sb_shape shape = hc_sb_shape_of(at, v, keys);
     if (!gone && hc_sb_fs_empty(last))
         return v;
@@ -236,8 +236,8 @@ static struct hc_val *prune(struct hc_arena *a, const struct hc_sb_at *at, struc
             hc_str fpe = field_pe(a, e->key);
             struct hc_sb_at field = hc_sb_at_field(&next, e->key);
             bool is_key = false;
-            for (size_t k = 0; k < 3 && keys[k]; k++)
-                is_key = is_key || hc_str_eqz(e->key, keys[k]);
+            for (size_t k = 0; k < 3 && keys[k].n; k++)
+                is_key = is_key || hc_str_eq(e->key, keys[k]);
             struct hc_val *kept = is_key ? e->val
                                          : prune(a, &field, e->val, hc_sb_fs_find(l, fpe), hc_sb_fs_find(n, fpe),
                                                  hc_sb_fs_find(o, fpe), item_gone);
@@ -290,6 +290,29 @@ static struct manager *find_manager(struct managers *all, hc_str name, const cha
     return NULL;
 }
 
+/* Apply first, then by second, by name, by version, by subresource. */
+static int entry_cmp(const struct hc_val *x, const struct hc_val *y)
+{
+    static const char *const by[] = { "operation", "time", "manager", "apiVersion", "subresource" };
+    int c = 0;
+    for (size_t i = 0; c == 0 && i < HC_LEN(by); i++)
+        c = hc_str_cmp(hc_get_str_at(x, by[i]), hc_get_str_at(y, by[i]));
+    return c;
+}
+
+static struct hc_val *sorted(struct hc_val *list)
+{
+    struct hc_val **items = list ? list->list->items : NULL;
+    for (size_t i = 1; i < hc_list_len(list); i++) {
+        for (size_t j = i; j > 0 && entry_cmp(items[j], items[j - 1]) < 0; j--) {
+            struct hc_val *v = items[j];
+            items[j] = items[j - 1];
+            items[j - 1] = v;
+        }
+    }
+    return list;
+}
+
 static struct hc_val *write_managers(struct hc_arena *a, const struct hc_sb_kind *k, const struct managers *all)
 {
     struct hc_val *list = hc_list_new(a);
@@ -313,7 +336,7 @@ static struct hc_val *write_managers(struct hc_arena *a, const struct hc_sb_kind
             hc_map_put_str(a, e, "subresource", m->sub);
         hc_list_add(a, list, e);
     }
-    return hc_list_len(list) ? list : NULL;
+    return hc_list_len(list) ? sorted(list) : NULL;
 }
 
 /* Fields nobody owns, and the half of the object the subresource does not write. */
@@ -355,6 +378,13 @@ void hc_sb_manage(struct hc_arena *a, const struct hc_sb_kind *k, const struct h
     compare(a, &root, old ? old : empty, obj, changed, removed);
     strip(changed, k, sub);
     strip(removed, k, sub);
+    if (!old && hc_str_eqz(k->key, "/services")) { /* given out by the server */
+        static const char *const given[] = { "clusterIPs", "ipFamilies", "ipFamilyPolicy" };
+        for (size_t i = 0; i < HC_LEN(given); i++)
+            hc_sb_fs_cut(changed, "spec", given[i], NULL);
+        if (!hc_str_eqz(hc_get_str_at(obj, "spec.clusterIP"), "None"))
+            hc_sb_fs_cut(changed, "spec", "clusterIP", NULL);
+    }
     sub = managed_sub(sub);
     struct manager *own = find_manager(&all, manager, "Update", sub, k->api_version);
     if (!own && !hc_sb_fs_empty(changed) && all.m) {

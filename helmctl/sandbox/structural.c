@@ -87,12 +87,14 @@ void hc_sb_schema_defaults(struct hc_arena *a, const struct hc_val *schema, stru
             const struct hc_entry *p = hc_map_at(props, i);
             struct hc_val *have = hc_map_get(val, p->key);
             const struct hc_val *def = hc_map_getz(p->val, "default");
-            /* A null where null is not allowed is as good as absent. */
+            /* A null where null is not allowed is as good as absent: the default, or nothing. */
             if (def && (!have || (hc_is_null(have) && !flag(p->val, "nullable")))) {
                 have = hc_val_copy(a, def);
                 hc_map_put(a, val, p->key, have);
             }
-            if (have)
+            if (have && hc_is_null(have) && !flag(p->val, "nullable"))
+                hc_map_del(val, p->key);
+            else if (have)
                 hc_sb_schema_defaults(a, p->val, have);
         }
         const struct hc_val *extra = hc_map_getz(schema, "additionalProperties");

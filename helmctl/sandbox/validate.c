@@ -142,7 +142,8 @@ static void containers(struct hc_sb_errors *e, const struct hc_val *list, hc_str
     }
 }
 
-static void pod_spec(struct hc_sb_errors *e, const struct hc_val *spec, hc_str path)
+/* `claims`: volumeClaimTemplates, whose names are volumes too; NULL: none. */
+static void pod_spec(struct hc_sb_errors *e, const struct hc_val *spec, const struct hc_val *claims, hc_str path)
 {
     const struct hc_val *vols = hc_map_getz(spec, "volumes");
     containers(e, hc_map_getz(spec, "containers"), hc_arena_printf(e->a, "%.*s.containers", HC_P(path)), true);
@@ -156,6 +157,8 @@ static void pod_spec(struct hc_sb_errors *e, const struct hc_val *spec, hc_str p
             bool found = false;
             for (size_t v = 0; v < hc_list_len(vols); v++)
                 found = found || hc_str_eq(name, hc_get_str_at(hc_list_at(vols, v), "name"));
+            for (size_t v = 0; v < hc_list_len(claims); v++)
+                found = found || hc_str_eq(name, hc_get_str_at(hc_list_at(claims, v), "metadata.name"));
             if (!found)
                 hc_sb_err_add(
                     e, "FieldValueNotFound",
@@ -183,7 +186,8 @@ static void workload(struct hc_sb_errors *e, const struct hc_val *obj, const str
         hc_sb_err_invalid(e, HC_S("spec.template.metadata.labels"), hc_get(tmpl, "metadata.labels"),
                           "`selector` does not match template `labels`");
     if (tmpl)
-        pod_spec(e, hc_map_getz(tmpl, "spec"), HC_S("spec.template.spec"));
+        pod_spec(e, hc_map_getz(tmpl, "spec"), hc_get(obj, "spec.volumeClaimTemplates"),
+                 HC_S("spec.template.spec"));
     int64_t replicas = hc_get_int_at(obj, "spec.replicas", 1);
     if (replicas < 0)
         hc_sb_err_invalid(e, HC_S("spec.replicas"), hc_get(obj, "spec.replicas"),
@@ -303,7 +307,7 @@ void hc_sb_validate(struct hc_sb_errors *e, const struct hc_sb_kind *k, const st
         statefulset_update(e, obj, old);
     } else if (hc_str_eqz(key, "batch/jobs")) {
         hc_str policy = hc_get_str_at(obj, "spec.template.spec.restartPolicy");
-        pod_spec(e, hc_get(obj, "spec.template.spec"), HC_S("spec.template.spec"));
+        pod_spec(e, hc_get(obj, "spec.template.spec"), NULL, HC_S("spec.template.spec"));
         if (!hc_str_eqz(policy, "Never") && !hc_str_eqz(policy, "OnFailure"))
             hc_sb_err_add(e, "FieldValueNotSupported", HC_S("spec.template.spec.restartPolicy"),
                           hc_arena_printf(e->a,
@@ -315,10 +319,10 @@ void hc_sb_validate(struct hc_sb_errors *e, const struct hc_sb_kind *k, const st
     } else if (hc_str_eqz(key, "batch/cronjobs")) {
         if (!hc_get_str_at(obj, "spec.schedule").n)
             hc_sb_err_required(e, HC_S("spec.schedule"), "");
-        pod_spec(e, hc_get(obj, "spec.jobTemplate.spec.template.spec"),
+        pod_spec(e, hc_get(obj, "spec.jobTemplate.spec.template.spec"), NULL,
                  HC_S("spec.jobTemplate.spec.template.spec"));
     } else if (hc_str_eqz(key, "/pods")) {
-        pod_spec(e, hc_map_getz(obj, "spec"), HC_S("spec"));
+        pod_spec(e, hc_map_getz(obj, "spec"), NULL, HC_S("spec"));
         if (old)
             pod_update(e, obj, old);
     } else if (hc_str_eqz(key, "/services")) {

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes helmctl/sandbox/protobuf.fields: which field of which Kubernetes type has which protobuf number.
+"""Writes helmctl/sandbox/types.fields: the fields of the built-in Kubernetes types, their types and protobuf numbers.
 
 Reads the struct tags of the Go types (modules k8s.io/api and k8s.io/apimachinery) and prints one line per
-type: "core.v1.Pod metadata=1.meta.v1.ObjectMeta spec=2.core.v1.PodSpec ...". See helmctl/sandbox/protobuf.c
-for the letters. Usage: protobuf_fields.py API_MODULE_DIR APIMACHINERY_MODULE_DIR > protobuf.fields
+type: "core.v1.Pod metadata:1.meta.v1.ObjectMeta spec:2.core.v1.PodSpec ...". See helmctl/sandbox/types.c
+for the letters. Usage: type_fields.py API_MODULE_DIR APIMACHINERY_MODULE_DIR > types.fields
 """
 import os
 import re
@@ -28,7 +28,25 @@ admissionregistration.v1: MutatingWebhookConfiguration ValidatingWebhookConfigur
 discovery.v1: EndpointSlice
 meta.v1: DeleteOptions"""
 
-types, structs = {}, {}
+types, structs, atomic = {}, {}, set()
+
+
+def merging(notes, tags):
+    """How server-side apply merges the field, from its markers or else its strategic merge tags."""
+    marks = [n.lstrip("+").split("=", 1) for n in notes if n.startswith("+") and "=" in n]
+    kind = dict(marks).get("listType")
+    if kind == "map":
+        return "@" + ",".join(v for k, v in marks if k == "listMapKey")
+    if kind == "set":
+        return "@*"
+    if kind == "atomic":
+        return ""
+    if "atomic" in (dict(marks).get("mapType"), dict(marks).get("structType")):
+        return "@!"
+    key = re.search(r'patchMergeKey:"(\w+)"', tags)
+    if re.search(r'patchStrategy:"merge', tags):
+        return "@" + (key.group(1) if key else "*")
+    return ""
 
 
 def read(path, package):
@@ -44,11 +62,17 @@ def read(path, package):
             types[package + "." + name] = (rest, package, aliases)
             continue
         body = text[m.end():text.index("\n}", m.end())] if not rest.endswith("}") else ""
-        fields = []
+        above = re.search(r"((?:^//.*\n)+)\Z", text[:m.start()], re.M)
+        if above and "+structType=atomic" in above.group(1):
+            atomic.add(package + "." + name)
+        fields, notes = [], []
         for line in body.split("\n"):
-            f = re.match(r'\s*(?:(\w+)\s+)?(\S+)\s+`json:"([^"]*)"(?:\s+\w+:"[^"]*")*?\s+protobuf:"([^"]*)"', line)
+            f = re.match(r'\s*(?:(\w+)\s+)?(\S+)\s+`json:"([^"]*)"(.*?)\s+protobuf:"([^"]*)"(.*)', line)
             if f:
-                fields.append(f.groups())
+                fields.append((f.group(2), f.group(3), f.group(5), merging(notes, f.group(4) + f.group(6))))
+                notes = []
+            elif line.strip().startswith("//"):
+                notes.append(line.strip()[2:].strip())
         structs[package + "." + name] = (fields, package, aliases)
 
 
@@ -103,16 +127,18 @@ def main():
             continue
         done.add(full)
         fields, package, aliases = structs[full]
-        out = [full]
-        for _, gotype, json, proto in fields:
+        out = [full] + (["!"] if full in atomic else [])
+        for gotype, json, proto, merge in fields:
             number = proto.split(",")[1]
             name, *options = json.split(",")
             kind = resolve(gotype, package, aliases)
-            mark = "^" if "inline" in options or not name else "=" if gotype.startswith("*") else ":"
+            mark = "^" if "inline" in options or not name else "=" if gotype.startswith("*") else ":" if "omitempty" in options else "#"
             ref = kind.lstrip("*%")
             if ref.startswith("."):
                 wanted.append(ref[1:])
-            out.append("%s%s%s%s" % (name, mark, number, kind))
+            if kind[0] not in "*" and merge not in ("", "@!"):
+                merge = ""
+            out.append("%s%s%s%s%s" % (name, mark, number, kind, merge))
         print(" ".join(out))
 
 
