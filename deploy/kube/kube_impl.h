@@ -96,6 +96,8 @@ enum hc_rc kube_error(const struct kube_call *c, int status, hc_str body, struct
 
 /* objects.c: "/apis/apps/v1/namespaces/x/deployments/y/status"; ns, name, sub may be absent. */
 void kube_path(struct hc_buf *b, const struct hc_kube_resource *r, hc_str ns, hc_str name, const char *sub);
+/* May stand in a path: '..' would be another path (Kubernetes api/validation/path). */
+bool kube_segment(hc_str s);
 /* Adds "?key=value" or "&key=value", escaped; nothing when value is absent. */
 void kube_query(struct hc_buf *b, const char *key, hc_str value);
 /* The query of a list or watch. */

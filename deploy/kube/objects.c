@@ -63,6 +63,12 @@ void kube_path(struct hc_buf *b, const struct hc_kube_resource *r, hc_str ns, hc
     }
 }
 
+bool kube_segment(hc_str s)
+{
+    return !hc_str_eqz(s, ".") && !hc_str_eqz(s, "..") && hc_str_find(s, '/') == SIZE_MAX &&
+           hc_str_find(s, '%') == SIZE_MAX;
+}
+
 void kube_query(struct hc_buf *b, const char *key, hc_str value)
 {
     if (!value.n)
@@ -97,6 +103,9 @@ static enum hc_rc prepare(struct hc_kube *k, struct hc_arena *a, const struct sh
     enum hc_rc rc = hc_kube_resource_of(k, r->api_version, r->kind, &res, err);
     if (rc != HC_OK)
         return hc_wrap(err, "%s %.*s", s->verb, HC_P(text));
+    if (!kube_segment(r->ns) || !kube_segment(r->name))
+        return hc_fail(err, HC_E_INPUT, "%s %.*s: a name or namespace may not be '.' or '..' or hold '/' or '%%'",
+                       s->verb, HC_P(text));
     if (!r->name.n && !s->collection)
         return hc_fail(err, HC_E_INPUT, "%s %.*s: the object has no name", s->verb, HC_P(text));
     struct hc_buf b;
@@ -318,6 +327,8 @@ enum hc_rc hc_kube_list(struct hc_kube *k, struct hc_arena *a, const struct hc_k
     enum hc_rc rc = hc_kube_resource_of(k, l->api_version, l->kind, &res, err);
     if (rc != HC_OK)
         return hc_wrap(err, "list %.*s", HC_P(text));
+    if (!kube_segment(l->ns))
+        return hc_fail(err, HC_E_INPUT, "list %.*s: no such namespace can be", HC_P(text));
     struct hc_val *all = hc_list_new(a);
     hc_str next = { NULL, 0 }, rv = { NULL, 0 };
     bool paged = true;

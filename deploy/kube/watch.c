@@ -471,6 +471,10 @@ struct hc_kube_watch *hc_kube_watch_start(struct hc_kube *k, const struct hc_kub
         hc_wrap(err, "watch %.*s", HC_P(what->kind));
         return NULL;
     }
+    if (!kube_segment(what->ns)) {
+        hc_fail(err, HC_E_INPUT, "watch %.*s: no such namespace can be", HC_P(what->kind));
+        return NULL;
+    }
     struct hc_kube_watch *w = hc_calloc(1, sizeof(*w));
     struct hc_arena *a = hc_arena_new(0);
     if (!w || !a) {

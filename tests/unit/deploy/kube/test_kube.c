@@ -1,0 +1,472 @@
+/*
+ * deploy/kube against a scripted server: what a real one does rarely or only on a bad day.
+ */
+#include "tests/unit/unit.h"
+
+#include <sys/stat.h>
+
+#include "core/base/clock.h"
+#include "core/base/fs.h"
+#include "deploy/kube/client.h"
+#include "tests/unit/loopback.h"
+
+static struct loopback server;
+static struct hc_http *http;
+static struct hc_arena *arena;
+static struct hc_err err;
+static atomic_int lists, streams, hits;
+static atomic_bool resumed;
+
+static bool json(int fd, int status, const char *headers, const char *body)
+{
+    return loopback_answer(fd, status, headers, body, strlen(body));
+}
+
+static bool has(const char *text, const char *what)
+{
+    return strstr(text, what) != NULL;
+}
+
+#define CM(name, rv)                                                                                               \
+    "{\"metadata\":{\"name\":\"" name "\",\"namespace\":\"x\",\"uid\":\"u-" name "\",\"resourceVersion\":\"" rv    \
+    "\",\"managedFields\":[{}]}}"
+#define EVENT(type, object) "{\"type\":\"" type "\",\"object\":" object "}\n"
+
+static bool stream(int fd, const char *text, bool cut)
+{
+    loopback_send(fd, "HTTP/1.1 200 OK\r\n\r\n", 19);
+    loopback_send(fd, text, strlen(text));
+    if (!cut)
+        loopback_wait_closed(fd);
+    return false;
+}
+
+/* A discovery of the old format: /api and /apis, then each group-version. */
+static bool discovery(const char *path, int fd, bool *out)
+{
+    static const struct {
+        const char *path, *body;
+    } rows[] = {
+        { "/api", "{\"kind\":\"APIVersions\",\"versions\":[\"v1\"]}" },
+        { "/apis",
+          "{\"kind\":\"APIGroupList\",\"groups\":[{\"name\":\"apps\",\"versions\":[{\"groupVersion\":"
+          "\"apps/v1\",\"version\":\"v1\"}]},{\"name\":\"down\",\"versions\":[{\"groupVersion\":\"down/v1\"}]"
+          "}]}" },
+        { "/api/v1",
+          "{\"kind\":\"APIResourceList\",\"groupVersion\":\"v1\",\"resources\":[{\"name\":\"configmaps\","
+          "\"namespaced\":true,\"kind\":\"ConfigMap\"},{\"name\":\"secrets\",\"namespaced\":true,\"kind\":"
+          "\"Secret\"},{\"name\":\"pods\",\"namespaced\":true,\"kind\":\"Pod\"}]}" },
+        { "/apis/apps/v1",
+          "{\"kind\":\"APIResourceList\",\"groupVersion\":\"apps/v1\",\"resources\":[{\"name\":\"deployments\","
+          "\"namespaced\":true,\"kind\":\"Deployment\"},{\"name\":\"deployments/scale\",\"kind\":\"Scale\"}]}" },
+    };
+    for (size_t i = 0; i < HC_LEN(rows); i++)
+        if (strcmp(path, rows[i].path) == 0) {
+            *out = json(fd, 200, "", rows[i].body);
+            return true;
+        }
+    if (strcmp(path, "/apis/down/v1") == 0) {
+        *out = json(fd, 404, "", "down");
+        return true;
+    }
+    return false;
+}
+
+/* Watch of ConfigMaps: a list, a stream with news that ends in 410, another list, a stream that is cut in a line,
+ * and one that stays. */
+static bool configmaps(const struct loopback_request *r, int fd)
+{
+    if (!has(r->path, "watch=1")) {
+        if (atomic_fetch_add(&lists, 1) == 0)
+            return json(
+                fd, 200, "",
+                "{\"metadata\":{\"resourceVersion\":\"10\"},\"items\":[" CM("a", "1") "," CM("b", "2") "]}");
+        return json(fd, 200, "",
+                    "{\"metadata\":{\"resourceVersion\":\"20\"},\"items\":[" CM("b", "15") "," CM("c", "11") "]}");
+    }
+    switch (atomic_fetch_add(&streams, 1)) {
+    case 0:
+        return stream(fd,
+                      EVENT("ADDED", CM("c", "11")) EVENT("BOOKMARK", CM("", "12"))
+                          EVENT("ERROR", "{\"kind\":\"Status\",\"code\":410,\"reason\":\"Expired\"}"),
+                      true);
+    case 1:
+        return stream(fd, EVENT("MODIFIED", CM("c", "21")) "{\"type\":\"DELETED\",\"obj", true);
+    case 2:
+        atomic_store(&resumed, has(r->path, "resourceVersion=21&"));
+        return stream(fd, EVENT("DELETED", CM("c", "22")), false);
+    default:
+        return stream(fd, "", false);
+    }
+}
+
+static bool handle(struct loopback *s, const struct loopback_request *r, int fd)
+{
+    (void)s;
+    bool out;
+    if (discovery(r->path, fd, &out))
+        return out;
+    if (has(r->path, "/configmaps"))
+        return configmaps(r, fd);
+    if (has(r->path, "/pods")) { /* refused twice, then fine */
+        if (has(r->path, "watch=1"))
+            return stream(fd, "", false);
+        if (atomic_fetch_add(&hits, 1) < 2)
+            return json(fd, 403, "",
+                        "{\"kind\":\"Status\",\"message\":\"no pods for you\",\"reason\":\"Forbidden\"}");
+        return json(fd, 200, "", "{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[]}");
+    }
+    if (has(r->path, "/deployments")) /* never answers */
+        return stream(fd, "", false);
+    if (has(r->path, "/secrets")) { /* three pages, the second grows too old */
+        if (has(r->path, "continue="))
+            return json(fd, 410, "", "{\"kind\":\"Status\",\"reason\":\"Expired\",\"code\":410}");
+        if (has(r->path, "limit="))
+            return json(fd, 200, "", "{\"metadata\":{\"continue\":\"more\"},\"items\":[" CM("a", "1") "]}");
+        return json(fd, 200, "",
+                    "{\"metadata\":{\"resourceVersion\":\"9\"},\"items\":[" CM("a", "1") "," CM("b", "1") "]}");
+    }
+    if (has(r->path, "/busy/")) { /* /busy/STATUS: twice, then fine */
+        if (atomic_fetch_add(&hits, 1) < 2)
+            return json(fd, (int)strtol(strrchr(r->path, '/') + 1, NULL, 10), "", "{\"kind\":\"Status\"}");
+        return json(fd, 200, "", "{}");
+    }
+    if (has(r->path, "/cut")) {
+        if (atomic_fetch_add(&hits, 1) < 1)
+            return false;
+        return json(fd, 200, "", "{}");
+    }
+    if (has(r->path, "/who"))
+        return has(r->headers, "Authorization: Bearer new\r\n") ? json(fd, 200, "", "{}")
+                                                                : json(fd, 401, "", "{\"kind\":\"Status\"}");
+    if (has(r->path, "/say/")) /* /say/STATUS with the answer as the body */
+        return json(fd, (int)strtol(r->path + 5, NULL, 10), has(r->path, "later") ? "Retry-After: 3\r\n" : "",
+                    r->body);
+    return json(fd, 404, "", "404 page not found\n");
+}
+
+static struct hc_kube *client(struct hc_kube_options o)
+{
+    struct hc_kube *k = NULL;
+    o.server = server.base;
+    o.timeout_ms = 5000;
+    if (hc_kube_new(http, &o, &k, &err) != HC_OK)
+        fail_msg("%s", err.msg);
+    return k;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    setenv("KUBECONFIG", "/nowhere/at/all", 1);
+    loopback_start(&server, handle);
+    http = hc_http_new(NULL);
+    arena = hc_arena_new(0);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    hc_http_free(http);
+    loopback_stop(&server);
+    hc_arena_free(arena);
+    return 0;
+}
+
+struct seen {
+    pthread_mutex_t mu;
+    pthread_cond_t cond;
+    char log[512];
+    bool stop_at_once;
+    struct hc_kube_watch *watch;
+};
+#define SEEN                                                                                                       \
+    {                                                                                                              \
+        PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, "", false, NULL                                       \
+    }
+
+static void on_event(void *ctx, enum hc_watch_event e, const struct hc_val *o)
+{
+    struct seen *s = ctx;
+    pthread_mutex_lock(&s->mu);
+    size_t n = strlen(s->log);
+    snprintf(s->log + n, sizeof(s->log) - n, "%c%.*s%s ", "AMDSF"[e], HC_P(hc_get_str_at(o, "metadata.name")),
+             hc_get(o, "metadata.managedFields") ? "!" : "");
+    if (s->stop_at_once)
+        hc_kube_watch_stop(s->watch);
+    pthread_cond_broadcast(&s->cond);
+    pthread_mutex_unlock(&s->mu);
+}
+
+static void wait_for(struct seen *s, const char *what)
+{
+    pthread_mutex_lock(&s->mu);
+    while (!has(s->log, what))
+        pthread_cond_wait(&s->cond, &s->mu);
+    pthread_mutex_unlock(&s->mu);
+}
+
+static struct hc_kube_list list_of(const char *api_version, const char *kind)
+{
+    return (struct hc_kube_list){ .api_version = hc_str_of(api_version), .kind = hc_str_of(kind) };
+}
+
+static void watch_survives_gone_and_cut(void **state)
+{
+    (void)state;
+    struct hc_kube *k = client((struct hc_kube_options){ 0 });
+    struct seen s = SEEN;
+    struct hc_kube_list l = list_of("v1", "ConfigMap");
+    struct hc_kube_watch *w = hc_kube_watch_start(k, &l, on_event, &s, &err);
+    assert_non_null(w);
+    wait_for(&s, "Dc ");
+    hc_kube_watch_stop(w);
+    assert_string_equal(s.log, "Aa Ab S Ac Mb Da S Mc Dc ");
+    assert_true(atomic_load(&resumed));
+    assert_int_equal(atomic_load(&lists), 2);
+    hc_kube_free(k);
+}
+
+static void watch_tells_a_failure_once(void **state)
+{
+    (void)state;
+    struct hc_kube *k = client((struct hc_kube_options){ 0 });
+    struct seen s = SEEN;
+    struct hc_kube_list l = list_of("v1", "Pod");
+    atomic_store(&hits, 0);
+    struct hc_kube_watch *w = hc_kube_watch_start(k, &l, on_event, &s, &err);
+    wait_for(&s, "S");
+    hc_kube_watch_stop(w);
+    assert_string_equal(s.log, "F S ");
+    l = list_of("v1", "Nonsense");
+    assert_null(hc_kube_watch_start(k, &l, on_event, &s, &err));
+    assert_int_equal(err.code, HC_E_NOTFOUND);
+    hc_kube_free(k);
+}
+
+static void watch_stops_while_it_waits_and_from_inside(void **state)
+{
+    (void)state;
+    struct hc_kube *k = client((struct hc_kube_options){ 0 });
+    struct seen s = SEEN;
+    struct hc_kube_list l = list_of("apps/v1", "Deployment");
+    for (int i = 0; i < 20; i++) {
+        struct hc_kube_watch *w = hc_kube_watch_start(k, &l, on_event, &s, &err);
+        assert_non_null(w);
+        hc_kube_watch_stop(w);
+    }
+    assert_string_equal(s.log, "");
+    s.stop_at_once = true;
+    l = list_of("v1", "ConfigMap");
+    pthread_mutex_lock(&s.mu); /* the callback must find `watch` */
+    s.watch = hc_kube_watch_start(k, &l, on_event, &s, &err);
+    pthread_mutex_unlock(&s.mu);
+    wait_for(&s, "A");
+    assert_int_equal(strlen(s.log), 3); /* none after the one that stopped it */
+    hc_http_free(http);                 /* the machine has ended by then */
+    assert_int_equal(strlen(s.log), 3);
+    hc_kube_free(k);
+    http = hc_http_new(NULL);
+}
+
+static void lists_start_over_when_pages_expire(void **state)
+{
+    (void)state;
+    struct hc_kube *k = client((struct hc_kube_options){ 0 });
+    struct hc_kube_list l = list_of("v1", "Secret");
+    struct hc_val *all = NULL;
+    hc_str rv;
+    assert_int_equal(hc_kube_list(k, arena, &l, &all, &rv, &err), HC_OK);
+    assert_int_equal(hc_list_len(all), 2);
+    assert_true(hc_str_eqz(rv, "9"));
+    hc_kube_free(k);
+}
+
+static void busy_servers_are_asked_again(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *path;
+        enum hc_rc rc;
+        int hits;
+    } rows[] = {
+        { "GET", "/busy/429", HC_OK, 3 },      { "GET", "/busy/503", HC_OK, 3 },
+        { "POST", "/busy/429", HC_OK, 3 },     { "POST", "/busy/503", HC_E_AGAIN, 1 }, /* it may have been done */
+        { "GET", "/busy/500", HC_E_AGAIN, 1 }, { "GET", "/busy/403", HC_E_INPUT, 1 },
+        { "GET", "/cut", HC_OK, 2 },
+    };
+    struct hc_kube *k = client((struct hc_kube_options){ 0 });
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        struct hc_val *out;
+        atomic_store(&hits, 0);
+        enum hc_rc rc = hc_kube_raw(k, arena, rows[i].method, rows[i].path, NULL, (hc_str){ NULL, 0 }, &out, &err);
+        if (rc != rows[i].rc || atomic_load(&hits) != rows[i].hits)
+            fail_msg("%s %s: %s after %d: %s", rows[i].method, rows[i].path, hc_rc_name(rc), atomic_load(&hits),
+                     err.msg);
+    }
+    hc_kube_free(k);
+}
+
+static void errors_keep_the_servers_words(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *body;
+        enum hc_rc rc;
+        const char *msg;
+    } rows[] = {
+        { "/say/404", "404 page not found", HC_E_NOTFOUND, "POST /say/404: 404: 404 page not found" },
+        { "/say/409", "{\"reason\":\"AlreadyExists\",\"message\":\"x exists\"}", HC_E_CONFLICT,
+          "POST /say/409: 409 AlreadyExists: x exists" },
+        { "/say/422",
+          "{\"reason\":\"Invalid\",\"message\":\"bad\",\"details\":{\"causes\":[{\"field\":\"spec.a\",\"message\":"
+          "\"no\"}"
+          "]}}",
+          HC_E_INPUT, "POST /say/422: 422 Invalid: bad; spec.a: no" },
+        { "/say/422",
+          "{\"reason\":\"Invalid\",\"message\":\"spec.a: "
+          "no\",\"details\":{\"causes\":[{\"field\":\"spec.a\",\"message\":"
+          "\"no\"}]}}",
+          HC_E_INPUT, "POST /say/422: 422 Invalid: spec.a: no" },
+        { "/say/400", "{\"message\":\"bad base64, error found in #10 byte of ...|hunter2|...\"}", HC_E_INPUT,
+          "POST /say/400: 400: bad base64" },
+        { "/say/403",
+          "{\"reason\":\"Forbidden\",\"message\":\"ending\",\"details\":{\"causes\":[{\"reason\":"
+          "\"NamespaceTerminating\"}]}}",
+          HC_E_AGAIN, "POST /say/403: 403 Forbidden: ending" },
+        { "/say/500", "", HC_E_AGAIN, "POST /say/500: 500" },
+        { "/say/413", "", HC_E_LIMIT, "POST /say/413: 413" },
+        { "/say/200", "{", HC_E_AGAIN,
+          "POST /say/200: the server's answer is no JSON: unexpected end of JSON input" },
+    };
+    struct hc_kube *k = client((struct hc_kube_options){ 0 });
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        struct hc_val *out;
+        err = (struct hc_err)HC_ERR_INIT;
+        assert_int_equal(
+            hc_kube_raw(k, arena, "POST", rows[i].path, "application/json", hc_str_of(rows[i].body), &out, &err),
+            rows[i].rc);
+        assert_string_equal(err.msg, rows[i].msg);
+    }
+    struct hc_val *out;
+    hc_kube_raw(k, arena, "POST", "/say/503/later", NULL, HC_S("{}"), &out, &err);
+    assert_int_equal(err.retry_after_ms, 3000);
+    assert_int_equal(err.http_status, 503);
+    hc_kube_free(k);
+}
+
+static void old_discovery_is_understood(void **state)
+{
+    (void)state;
+    struct hc_kube *k = client((struct hc_kube_options){ 0 });
+    struct hc_kube_resource r;
+    assert_int_equal(hc_kube_resource_of(k, HC_S("apps/v1"), HC_S("Deployment"), &r, &err), HC_OK);
+    assert_true(hc_str_eqz(r.plural, "deployments") && r.namespaced);
+    hc_str *list;
+    size_t n;
+    assert_int_equal(hc_kube_api_versions(k, arena, &list, &n, &err), HC_OK);
+    static const char *const want[] = { "apps/v1", "apps/v1/Deployment", "apps/v1/Scale", "v1", "v1/ConfigMap",
+                                        "v1/Pod",  "v1/Secret" };
+    assert_int_equal(n, HC_LEN(want));
+    for (size_t i = 0; i < n; i++)
+        assert_true(hc_str_eqz(list[i], want[i]));
+    hc_kube_free(k);
+}
+
+static void a_new_token_is_read_when_the_old_one_ends(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/hc-kube-XXXXXX", path[64], config[96];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/token", dir);
+    snprintf(config, sizeof(config), "%s/config", dir);
+    assert_int_equal(hc_write_file(path, HC_S("old\n"), 0600, &err), HC_OK);
+    assert_int_equal(hc_write_file(config,
+                                   HC_S("current-context: c\ncontexts: [{name: c, context: {cluster: c, user: u, "
+                                        "namespace: apps}}]\nclusters: [{name: c, cluster: {server: 'http://x'}}]\n"
+                                        "users: [{name: u, user: {tokenFile: token}}]\n"),
+                                   0600, &err),
+                     HC_OK);
+    struct hc_kube *k = client((struct hc_kube_options){ .kubeconfig = config });
+    struct hc_val *out;
+    assert_true(hc_str_eqz(hc_kube_namespace(k), "apps"));
+    assert_int_equal(hc_kube_raw(k, arena, "GET", "/who", NULL, (hc_str){ NULL, 0 }, &out, &err), HC_E_INPUT);
+    assert_int_equal(hc_write_file(path, HC_S("new\n"), 0600, &err), HC_OK);
+    assert_int_equal(hc_kube_raw(k, arena, "GET", "/who", NULL, (hc_str){ NULL, 0 }, &out, &err), HC_OK);
+    hc_kube_free(k);
+    hc_remove_tree(dir, NULL);
+}
+
+static void configurations_that_cannot_work_say_why(void **state)
+{
+    (void)state;
+#define CONFIG(cluster, user)                                                                                      \
+    "{current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}], clusters: [{name: c, cluster: "   \
+    "{" cluster "}}], users: [{name: u, user: {" user "}}]}"
+    static const struct {
+        const char *body, *context, *words;
+    } rows[] = {
+        { "{", NULL, "kubeconfig (of the object)" },
+        { "[]", NULL, "is not a map" },
+        { "{}", NULL, "no current-context" },
+        { "{current-context: c}", NULL, "context 'c' is not in the kubeconfig" },
+        { CONFIG("server: 'https://x'", ""), "other", "context 'other'" },
+        { "{current-context: c, contexts: [{name: c, context: {cluster: z}}]}", NULL, "the cluster 'z'" },
+        { CONFIG("", ""), NULL, "names no server" },
+        { CONFIG("server: 'https://x'", "exec: {command: aws}"), NULL, "(exec: aws)" },
+        { CONFIG("server: 'https://x'", "auth-provider: {name: gcp}"), NULL, "auth-provider" },
+        { CONFIG("server: 'https://x'", "tokenFile: /etc/passwd"), NULL, "complete in itself" },
+        { CONFIG("server: 'https://x'", "client-key: /etc/passwd"), NULL, "client-key-data" },
+        { CONFIG("server: 'https://x', certificate-authority: ca.crt", ""), NULL, "certificate-authority-data" },
+        { CONFIG("server: 'https://x', certificate-authority-data: '%%'", ""), NULL, "is not base64" },
+    };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        struct hc_kube *k = NULL;
+        const struct hc_kube_options o = { .kubeconfig_body = hc_str_of(rows[i].body), .context = rows[i].context };
+        err = (struct hc_err)HC_ERR_INIT;
+        assert_int_equal(hc_kube_new(http, &o, &k, &err), HC_E_INPUT);
+        if (!has(err.msg, rows[i].words))
+            fail_msg("no '%s' in: %s", rows[i].words, err.msg);
+    }
+    struct hc_kube *k = NULL;
+    assert_int_equal(hc_kube_new(http, &(struct hc_kube_options){ 0 }, &k, &err), HC_E_INPUT);
+    assert_true(has(err.msg, "none of the files in $KUBECONFIG"));
+}
+
+static void names_cannot_leave_their_path(void **state)
+{
+    (void)state;
+    struct hc_kube *k = client((struct hc_kube_options){ 0 });
+    static const char *const bad[] = { "..", ".", "a/b", "../x", "a%2fb", "" };
+    struct hc_val *out;
+    assert_int_equal(hc_kube_api_versions(k, arena, &(hc_str *){ NULL }, &(size_t){ 0 }, &err), HC_OK);
+    int before = atomic_load(&server.requests);
+    for (size_t i = 0; i < HC_LEN(bad); i++) {
+        struct hc_ref name = { HC_S("v1"), HC_S("Secret"), HC_S("x"), hc_str_of(bad[i]) };
+        struct hc_ref ns = { HC_S("v1"), HC_S("Secret"), hc_str_of(bad[i]), HC_S("x") };
+        assert_int_equal(hc_kube_get(k, arena, &name, &out, &err), HC_E_INPUT);
+        assert_int_equal(hc_kube_delete(k, &name, NULL, NULL, &err), HC_E_INPUT);
+        if (bad[i][0])
+            assert_int_equal(hc_kube_get(k, arena, &ns, &out, &err), HC_E_INPUT);
+    }
+    assert_int_equal(atomic_load(&server.requests), before);
+    hc_kube_free(k);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(watch_survives_gone_and_cut),
+        cmocka_unit_test(watch_tells_a_failure_once),
+        cmocka_unit_test(watch_stops_while_it_waits_and_from_inside),
+        cmocka_unit_test(lists_start_over_when_pages_expire),
+        cmocka_unit_test(busy_servers_are_asked_again),
+        cmocka_unit_test(errors_keep_the_servers_words),
+        cmocka_unit_test(old_discovery_is_understood),
+        cmocka_unit_test(a_new_token_is_read_when_the_old_one_ends),
+        cmocka_unit_test(configurations_that_cannot_work_say_why),
+        cmocka_unit_test(names_cannot_leave_their_path),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
