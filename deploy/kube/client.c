@@ -67,10 +67,21 @@ static struct hc_kube *client_new(struct kube_server *s, hc_str ns, hc_str user_
         return NULL;
     k->arena = hc_arena_new(0);
     pthread_mutex_init(&k->mu, NULL);
+    pthread_mutex_init(&k->exec_mu, NULL);
     k->server = s;
     k->ns = hc_arena_str(k->arena, ns.n ? ns : HC_S("default"));
     k->user_agent = keep(k->arena, user_agent);
     return k;
+}
+
+static void set_token(struct hc_kube *k, hc_str text, int64_t fresh_ms)
+{
+    char *token = hc_strdup_n(text.p ? text.p : "", text.n);
+    if (!token)
+        return;
+    free(k->token);
+    k->token = token;
+    k->token_until_ms = hc_mono_ms() + HC_MIN(fresh_ms, INT64_MAX / 4);
 }
 
 enum hc_rc hc_kube_new(struct hc_http *http, const struct hc_kube_options *o, struct hc_kube **out,
@@ -81,6 +92,17 @@ enum hc_rc hc_kube_new(struct hc_http *http, const struct hc_kube_options *o, st
     enum hc_rc rc = kube_config_read(a, o, &c, err);
     if (rc != HC_OK)
         return rc;
+    struct kube_credential credential = { .fresh_ms = 0 };
+    if (c.exec.config) { /* a certificate it may give belongs to the connections */
+        rc = kube_exec_run(a, &c.exec, &credential, err);
+        if (rc != HC_OK)
+            return rc;
+        c.token = credential.token;
+        if (credential.cert_pem.n) {
+            c.cert_pem = credential.cert_pem;
+            c.key_pem = credential.key_pem;
+        }
+    }
     struct kube_server *s = server_new(http, &c, o->timeout_ms);
     struct hc_kube *k = s ? client_new(s, c.ns, hc_str_of(o->user_agent)) : NULL;
     if (!k) {
@@ -92,7 +114,10 @@ enum hc_rc hc_kube_new(struct hc_http *http, const struct hc_kube_options *o, st
     if (c.basic.n)
         k->basic = hc_base64(k->arena, c.basic);
     if (c.token.n && !c.token_file.n)
-        k->token = hc_strdup_n(c.token.p, c.token.n);
+        set_token(k, c.token, c.exec.config ? credential.fresh_ms : INT64_MAX / 4);
+    if (c.exec.config)
+        k->exec = (struct kube_exec){ hc_val_clone(k->arena, c.exec.config), keep(k->arena, c.exec.dir),
+                                      keep(k->arena, c.exec.server) };
     k->as_groups = HC_NEW_N(k->arena, hc_str, c.as_groups_n + 1);
     for (size_t i = 0; k->as_groups && i < c.as_groups_n; i++)
         k->as_groups[k->as_groups_n++] = keep(k->arena, c.as_groups[i]);
@@ -115,9 +140,13 @@ enum hc_rc hc_kube_impersonate(struct hc_kube *k, hc_str user, struct hc_kube **
     n->token_file = keep(n->arena, k->token_file);
     n->basic = keep(n->arena, k->basic);
     n->as_user = keep(n->arena, user);
+    if (k->exec.config)
+        n->exec = (struct kube_exec){ hc_val_clone(n->arena, k->exec.config), keep(n->arena, k->exec.dir),
+                                      keep(n->arena, k->exec.server) };
     pthread_mutex_lock(&k->mu);
     bool token = k->token && !k->token_file.n;
     n->token = token ? hc_strdup_n(k->token, strlen(k->token)) : NULL;
+    n->token_until_ms = k->token_until_ms;
     pthread_mutex_unlock(&k->mu);
     if (hc_arena_spent(n->arena) || (token && !n->token)) {
         hc_kube_free(n);
@@ -133,6 +162,7 @@ void hc_kube_free(struct hc_kube *k)
         return;
     server_unref(k->server);
     pthread_mutex_destroy(&k->mu);
+    pthread_mutex_destroy(&k->exec_mu);
     if (k->token)
         explicit_bzero(k->token, strlen(k->token));
     free(k->token);
@@ -147,32 +177,61 @@ hc_str hc_kube_namespace(const struct hc_kube *k)
 
 bool kube_token_expired(struct hc_kube *k)
 {
-    if (!k->token_file.n)
+    if (!k->token_file.n && !k->exec.config)
         return false;
     pthread_mutex_lock(&k->mu);
-    k->token_read_ms = 0;
+    k->token_until_ms = 0;
     pthread_mutex_unlock(&k->mu);
     return true;
 }
 
-/* "Authorization: Bearer ...": from memory, or from the file when that was read a minute ago. A file that cannot be
- * read leaves the old token in use: the server's 401 says the rest. */
+/* Runs the plugin, once for all who wait for it; nobody else is held up meanwhile. */
+static void renew(struct hc_kube *k, struct hc_arena *a)
+{
+    pthread_mutex_lock(&k->exec_mu);
+    pthread_mutex_lock(&k->mu);
+    bool old = !k->token || hc_mono_ms() >= k->token_until_ms;
+    pthread_mutex_unlock(&k->mu);
+    if (old) {
+        struct kube_credential c;
+        k->exec_err = (struct hc_err)HC_ERR_INIT;
+        if (kube_exec_run(a, &k->exec, &c, &k->exec_err) == HC_OK) {
+            pthread_mutex_lock(&k->mu);
+            set_token(k, c.token, c.fresh_ms);
+            pthread_mutex_unlock(&k->mu);
+        }
+    }
+    pthread_mutex_unlock(&k->exec_mu);
+}
+
+void kube_plugin_failure(struct hc_kube *k, struct hc_err *err)
+{
+    if (!k->exec.config)
+        return;
+    pthread_mutex_lock(&k->exec_mu);
+    if (k->exec_err.code != HC_OK)
+        hc_wrap(err, "%s", k->exec_err.msg);
+    pthread_mutex_unlock(&k->exec_mu);
+}
+
+/*
+ * "Authorization: Bearer ...": from memory, or from the file or plugin it comes from when it grew old. What cannot be
+ * read leaves the old token in use: the server's 401 says the rest. A plugin is not waited for on the HTTP loop's
+ * thread (watches): there the token at hand must do until another request renews it.
+ */
 static hc_str bearer(struct hc_kube *k, struct hc_arena *a)
 {
     hc_str out = { NULL, 0 };
     pthread_mutex_lock(&k->mu);
-    int64_t now = hc_mono_ms();
-    if (k->token_file.n && (!k->token || !k->token_read_ms || now - k->token_read_ms > TOKEN_FRESH_MS)) {
+    bool old = !k->token || hc_mono_ms() >= k->token_until_ms;
+    if (k->token_file.n && old) {
         hc_str text;
-        if (hc_read_file(a, AT_FDCWD, k->token_file.p, 1 << 20, &text, NULL) == HC_OK) {
-            text = hc_str_trim(text);
-            char *token = hc_strdup_n(text.p, text.n);
-            if (token) {
-                free(k->token);
-                k->token = token;
-                k->token_read_ms = now;
-            }
-        }
+        if (hc_read_file(a, AT_FDCWD, k->token_file.p, 1 << 20, &text, NULL) == HC_OK)
+            set_token(k, hc_str_trim(text), TOKEN_FRESH_MS);
+    } else if (k->exec.config && old && !hc_http_on_loop(k->server->http)) {
+        pthread_mutex_unlock(&k->mu);
+        renew(k, a);
+        pthread_mutex_lock(&k->mu);
     }
     if (k->token && k->token[0])
         out = hc_arena_printf(a, "Authorization: Bearer %s", k->token);

@@ -2,7 +2,8 @@
  * Where the server is and who we are: kubeconfig files by client-go's rules (the first file that says something
  * wins, relative paths count from the file they stand in), or a pod's service account.
  *
- * Credential plugins (exec, auth-provider) are refused with a message that says what to use instead.
+ * Credential plugins: exec is run (exec.c), but never for a kubeconfig that came out of an object; auth-provider, which
+ * Kubernetes removed, is refused.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -117,12 +118,14 @@ static enum hc_rc read_user(struct hc_arena *a, const struct files *f, size_t fi
                             const struct hc_val *u, struct kube_config *out, struct hc_err *err)
 {
     hc_str where = f->name[file];
-    if (hc_is_map(hc_map_getz(u, "exec")))
+    if (hc_is_map(hc_map_getz(u, "exec")) && !f->dir[file].p)
         return hc_fail(
             err, HC_E_INPUT,
-            "kubeconfig %.*s: user '%.*s' takes its credentials from a plugin (exec: %.*s), which is not "
-            "supported; use a token (for example of a ServiceAccount: kubectl create token NAME)",
+            "kubeconfig %.*s: user '%.*s' takes its credentials from a program (exec: %.*s), which an object "
+            "may not start; use a token (for example of a ServiceAccount: kubectl create token NAME)",
             HC_P(where), HC_P(name), HC_P(hc_str_sub(hc_get_str_at(u, "exec.command"), 0, MAX_PLUGIN_MSG)));
+    if (hc_is_map(hc_map_getz(u, "exec")))
+        out->exec = (struct kube_exec){ .config = hc_map_getz(u, "exec"), .dir = f->dir[file] };
     if (hc_is_map(hc_map_getz(u, "auth-provider")))
         return hc_fail(err, HC_E_INPUT,
                        "kubeconfig %.*s: user '%.*s' uses an auth-provider, which Kubernetes removed; use a token",
@@ -249,6 +252,7 @@ enum hc_rc kube_config_read(struct hc_arena *a, const struct hc_kube_options *o,
     if (o->token && o->token[0]) {
         out->token = hc_str_of(o->token);
         out->token_file = out->basic = out->cert_pem = out->key_pem = (hc_str){ NULL, 0 };
+        out->exec.config = NULL;
     }
     if (o->ca_file && o->ca_file[0]) {
         if (hc_read_file(a, AT_FDCWD, o->ca_file, MAX_PEM, &out->ca_pem, err) != HC_OK)
@@ -273,5 +277,6 @@ enum hc_rc kube_config_read(struct hc_arena *a, const struct hc_kube_options *o,
                                       HC_P(out->server));
     while (out->server.n && out->server.p[out->server.n - 1] == '/')
         out->server.n--;
+    out->exec.server = out->server;
     return hc_arena_check(a, err, "kubeconfig");
 }

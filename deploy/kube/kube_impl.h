@@ -7,6 +7,19 @@
 
 #include "deploy/kube/client.h"
 
+/* A credential plugin of a kubeconfig: what to run. */
+struct kube_exec {
+    const struct hc_val *config; /* the user's `exec`; NULL: none */
+    hc_str dir, server;
+};
+struct kube_credential {
+    hc_str token, cert_pem, key_pem;
+    int64_t fresh_ms; /* how long it may be used */
+};
+/* exec.c: runs the plugin and waits for it; the results live in `a`. */
+enum hc_rc kube_exec_run(struct hc_arena *a, const struct kube_exec *x, struct kube_credential *out,
+                         struct hc_err *err);
+
 /* What a configuration says, in the arena it was read into. */
 struct kube_config {
     hc_str server, ns;
@@ -16,6 +29,7 @@ struct kube_config {
     hc_str as_user;
     hc_str *as_groups;
     size_t as_groups_n;
+    struct kube_exec exec;
 };
 /* config.c: finds and reads kubeconfig or the pod's account; options that override are laid over it. */
 enum hc_rc kube_config_read(struct hc_arena *a, const struct hc_kube_options *o, struct kube_config *out,
@@ -65,7 +79,10 @@ struct hc_kube {
     size_t as_groups_n;
     pthread_mutex_t mu; /* of the token */
     char *token;
-    int64_t token_read_ms;
+    int64_t token_until_ms;  /* monotonic; 0: to be read before the next use */
+    struct kube_exec exec;   /* in the arena */
+    pthread_mutex_t exec_mu; /* held while the plugin runs */
+    struct hc_err exec_err;  /* why it gave nothing at last; code HC_OK: it did not fail */
 };
 
 /* One request to the API server and its outcome. */
@@ -89,8 +106,10 @@ void kube_run(struct hc_kube *k, struct hc_arena *a, struct kube_call *calls, si
 enum hc_rc kube_do(struct hc_kube *k, struct hc_arena *a, struct kube_call *call, struct hc_val **out);
 /* Header lines with the credentials, closed by NULL; copied by the HTTP loop, so a short-lived arena will do. */
 const char **kube_headers(struct hc_kube *k, struct hc_arena *a, const char *accept, const char *content_type);
-/* After a 401: the token is read again. True when there is a file to read. */
+/* After a 401: the token is read again. True when there is a file or a plugin to ask. */
 bool kube_token_expired(struct hc_kube *k);
+/* Puts in front of a 401 why the credential plugin gave nothing, if it did not. */
+void kube_plugin_failure(struct hc_kube *k, struct hc_err *err);
 /* What a failed answer means, in the server's words. */
 enum hc_rc kube_error(const struct kube_call *c, int status, hc_str body, struct hc_err *err);
 

@@ -103,6 +103,8 @@ static void settle(struct hc_kube *k, struct hc_arena *a, struct flight *f, int6
         if (r->status == 401 && !f->reauthorized && kube_token_expired(k)) {
             f->reauthorized = true;
             pause = 1;
+        } else if (r->status == 401) {
+            kube_plugin_failure(k, err);
         } else if (may_pass(r->status) && (c->repeatable || r->status == 429)) {
             pause = err->retry_after_ms > 0 ? err->retry_after_ms : 50 << shift;
         }

@@ -139,6 +139,11 @@ static bool handle(struct loopback *s, const struct loopback_request *r, int fd)
     if (has(r->path, "/who"))
         return has(r->headers, "Authorization: Bearer new\r\n") ? json(fd, 200, "", "{}")
                                                                 : json(fd, 401, "", "{\"kind\":\"Status\"}");
+    if (has(r->path, "/plugin")) /* a token is good once */
+        return has(r->headers, "Authorization: Bearer token-1\r\n") && atomic_fetch_add(&hits, 1) == 0
+                   ? json(fd, 200, "", "{}")
+               : has(r->headers, "Authorization: Bearer token-2\r\n") ? json(fd, 200, "", "{}")
+                                                                      : json(fd, 401, "", "{\"kind\":\"Status\"}");
     if (has(r->path, "/say/")) /* /say/STATUS with the answer as the body */
         return json(fd, (int)strtol(r->path + 5, NULL, 10), has(r->path, "later") ? "Retry-After: 3\r\n" : "",
                     r->body);
@@ -398,6 +403,58 @@ static void a_new_token_is_read_when_the_old_one_ends(void **state)
     hc_remove_tree(dir, NULL);
 }
 
+static void a_plugin_gives_tokens(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/hc-kube-XXXXXX", path[64], config[96];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/plugin", dir);
+    snprintf(config, sizeof(config), "%s/config", dir);
+    static const char program[] =
+        "#!/bin/sh\n"
+        "[ \"$1 $MINE\" = 'get yes' ] || exit 3\n"
+        "case $KUBERNETES_EXEC_INFO in *ExecCredential*) ;; *) exit 4 ;; esac\n"
+        "d=$(dirname \"$0\"); echo x >>\"$d/runs\"; n=$(wc -l <\"$d/runs\")\n"
+        "echo '{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/v1\",'\n"
+        "echo '\"status\":{\"token\":\"token-'$n'\"}}'\n";
+#define PLUGIN_CONFIG                                                                                              \
+    "current-context: c\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n"                                  \
+    "clusters: [{name: c, cluster: {server: 'http://x'}}]\n"                                                       \
+    "users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: %s, args: [get], "      \
+    "env: [{name: MINE, value: %s}], installHint: buy it}}}]\n"
+    char body[600];
+    assert_int_equal(hc_write_file(path, hc_str_of(program), 0700, &err), HC_OK);
+    snprintf(body, sizeof(body), PLUGIN_CONFIG, "./plugin", "'yes'");
+    assert_int_equal(hc_write_file(config, hc_str_of(body), 0600, &err), HC_OK);
+    atomic_store(&hits, 0);
+    struct hc_kube *k = client((struct hc_kube_options){ .kubeconfig = config });
+    struct hc_val *out;
+    for (int i = 0; i < 3; i++) /* token-1, then 401 and token-2 */
+        assert_int_equal(hc_kube_raw(k, arena, "GET", "/plugin", NULL, (hc_str){ NULL, 0 }, &out, &err), HC_OK);
+    assert_int_equal(hc_write_file(path, HC_S("#!/bin/sh\nexit 7\n"), 0700, &err), HC_OK);
+    assert_int_equal(hc_kube_raw(k, arena, "GET", "/who", NULL, (hc_str){ NULL, 0 }, &out, &err), HC_E_INPUT);
+    assert_true(has(err.msg, "exit code 7") && has(err.msg, "401"));
+    assert_int_equal(hc_write_file(path, hc_str_of(program), 0700, &err), HC_OK);
+    hc_kube_free(k);
+
+    static const struct {
+        const char *command, *env, *words;
+    } rows[] = { { "./plugin", "'no'", "failed with exit code 3" },
+                 { "./nothing-here", "a", "buy it" },
+                 { "/bin/true", "a", "printed no ExecCredential" } };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        snprintf(body, sizeof(body), PLUGIN_CONFIG, rows[i].command, rows[i].env);
+        assert_int_equal(hc_write_file(config, hc_str_of(body), 0600, &err), HC_OK);
+        err = (struct hc_err)HC_ERR_INIT;
+        k = NULL;
+        assert_int_equal(hc_kube_new(http, &(struct hc_kube_options){ .kubeconfig = config }, &k, &err),
+                         HC_E_INPUT);
+        if (!has(err.msg, rows[i].words))
+            fail_msg("no '%s' in: %s", rows[i].words, err.msg);
+    }
+    hc_remove_tree(dir, NULL);
+}
+
 static void configurations_that_cannot_work_say_why(void **state)
 {
     (void)state;
@@ -465,6 +522,7 @@ int main(void)
         cmocka_unit_test(errors_keep_the_servers_words),
         cmocka_unit_test(old_discovery_is_understood),
         cmocka_unit_test(a_new_token_is_read_when_the_old_one_ends),
+        cmocka_unit_test(a_plugin_gives_tokens),
         cmocka_unit_test(configurations_that_cannot_work_say_why),
         cmocka_unit_test(names_cannot_leave_their_path),
     };
