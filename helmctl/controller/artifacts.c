@@ -272,6 +272,10 @@ static enum hc_rc need_blob(struct ctl *c, struct hc_arena *a, const struct hc_v
     *out_digest = digest;
     if (hc_store_has(c->store->blobs, digest))
         return HC_OK;
+    if (c->serves[hc_ctl_kind_of(kind)]) /* we lost our own store: the source makes it again and wakes us */
+        return hc_fail(err, HC_E_NOTFOUND,
+                       "Source not ready: artifact of %.*s '%.*s' not found, it is being fetched again", HC_P(kind),
+                       HC_P(name));
     struct hc_http_request req = { .method = "GET",
                                    .url = hc_arena_strz(a, url),
                                    .timeout_ms = c->o->http_timeout_ms,

@@ -204,7 +204,6 @@ static enum hc_rc pull(struct pass *p, const struct hc_val *source, struct built
         url.n--;
     if (hc_str_eqz(hc_get_str_at(spec, "type"), "oci")) {
         hc_str full = hc_arena_printf(p->a, "%.*s/%.*s", HC_P(url), HC_P(chart)), none = { NULL, 0 };
-        (void)none;
         rc = hc_oci_chart(&env, p->a, full.p, range, &auth, none, &out->art, &p->err);
     } else {
         hc_str index;

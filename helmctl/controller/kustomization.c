@@ -216,6 +216,7 @@ static enum hc_rc build(struct ks *k)
     enum hc_rc rc = ctl_artifact_unpack(p->c, p->a, k->source, &dir, &p->err);
     if (rc != HC_OK)
         return rc;
+    k->unpacked = true;
     hc_str path = hc_get_str(hc_map_getz(p->spec, "path"));
     while (hc_str_starts(path, HC_S("/")))
         path = hc_str_sub(path, 1, path.n);
@@ -441,8 +442,12 @@ static struct ctl_result reconcile(struct ks *k)
     bool new_revision = !hc_str_eq(hc_get_str(hc_map_getz(p->status, "lastAttemptedRevision")), k->revision);
     enum hc_rc rc = build(k);
     hc_map_put_str(p->a, p->status, "lastAttemptedRevision", k->revision);
+    if (rc == HC_E_NOTFOUND && !k->unpacked) {
+        (void)failed(k, "ArtifactFailed", false);
+        return pass_after(p->c->o->requeue_dependency_ms);
+    }
     if (rc != HC_OK)
-        return failed(k, rc == HC_E_AGAIN ? "ArtifactFailed" : "BuildFailed", true);
+        return failed(k, !k->unpacked ? "ArtifactFailed" : "BuildFailed", true);
     k->wanted = wanted_hash(k);
     int64_t now = hc_mono_ms(), interval = interval_of(p);
     hc_str asked = hc_get_str(hc_map_getz(p->status, "lastHandledReconcileAt"));

@@ -22,6 +22,7 @@ struct ks {
     uint64_t wanted;
     struct ks_memo memo;
     size_t changed;
+    bool unpacked;
     struct hc_buf changes; /* "Kind/ns/name created\n" ... for the event */
 };
 

@@ -446,7 +446,10 @@ static struct ctl_result reconcile(struct rel *r)
     if (hc_str_eqz(hc_get_str(hc_map_getz(r->source, "kind")), "OCIRepository") &&
         oci_digest_of(r, &build, &p->err) != HC_OK)
         return not_ready(p, "ChartMutateError", true, (struct ctl_result){ CTL_RETRY, 0 });
-    if (ctl_chart_of(p->c, r->source, build, &r->chart, &p->err) != HC_OK) {
+    enum hc_rc rc = ctl_chart_of(p->c, r->source, build, &r->chart, &p->err);
+    if (rc == HC_E_NOTFOUND)
+        return not_ready(p, "ArtifactFailed", false, pass_after(p->c->o->requeue_dependency_ms));
+    if (rc != HC_OK) {
         hc_wrap(&p->err, "Could not load chart");
         return not_ready(p, "ArtifactFailed", true, (struct ctl_result){ CTL_RETRY, 0 });
     }

@@ -125,7 +125,7 @@ void ctl_wake(struct ctl *c, struct hc_key k)
         HC_LOG(HC_LOG_ERROR, "no memory to queue an object", { "namespace", k.ns }, { "name", k.name });
 }
 
-static void wake_referrers(struct ctl *c, struct hc_key k)
+void ctl_wake_referrers(struct ctl *c, struct hc_key k)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct hc_key *keys;
@@ -146,7 +146,7 @@ void ctl_observe(struct ctl *c, enum hc_ctl_kind kind, const struct hc_val *obje
                      : ctl_lane_of(kind) == LANE_SOURCE ? HC_CHANGED_NEW | HC_CHANGED_ARTIFACT | HC_CHANGED_READY
                                                         : HC_CHANGED_NEW | HC_CHANGED_READY;
     if (changed & worth)
-        wake_referrers(c, k);
+        ctl_wake_referrers(c, k);
     if (changed & (HC_CHANGED_READY | HC_CHANGED_NEW)) { /* the Kustomization that applied it may wait for it */
         const struct hc_val *l = hc_get(object, "metadata.labels");
         struct hc_key owner = { HC_CTL_KUSTOMIZE,
@@ -162,7 +162,7 @@ void ctl_vanished(struct ctl *c, struct hc_key k)
     if (!hc_objects_del(c->objects, k))
         return;
     ctl_metrics_forget(c->metrics, k);
-    wake_referrers(c, k);
+    ctl_wake_referrers(c, k);
     if (c->serves[k.kind])
         hc_queue_drop(c->lanes[ctl_lane_of(k.kind)], k);
     if (k.kind == HC_CTL_RELEASE)

@@ -136,6 +136,8 @@ struct ctl_result src_stored(struct pass *p, const struct hc_artifact *art, cons
         pass_event(p, "Normal", same ? "Succeeded" : "NewArtifact", notes, event_fmt, HC_P(event_arg));
     }
     pass_log(p, HC_LOG_INFO, "stored artifact for revision '%.*s'", HC_P(art->revision));
+    if (same)
+        ctl_wake_referrers(p->c, p->key);
     return in_order(p);
 }
 

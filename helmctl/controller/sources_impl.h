@@ -33,15 +33,3 @@ struct ctl_result src_stored(struct pass *p, const struct hc_artifact *art, cons
 struct ctl_result src_unchanged(struct pass *p, const char *reason, hc_str message);
 /* The part behind the last ':' of "main@sha1:ab12". */
 hc_str src_hex_of(hc_str revision);
-
-#if !__has_include("charts-fetch/source/oci.c")
-/* The OCI client is not part of this tree yet: say so instead of not linking. */
-static inline enum hc_rc src_no_oci(const struct hc_source_env *env, struct hc_arena *a, const void *spec,
-                                    const struct hc_source_auth *auth, struct hc_artifact *out, struct hc_err *err)
-{
-    (void)env, (void)a, (void)spec, (void)auth, (void)out;
-    return hc_fail(err, HC_E_INPUT, "this build of helmctl cannot talk to OCI registries");
-}
-#define hc_oci_fetch(env, a, spec, auth, known, out, err)       src_no_oci(env, a, spec, auth, out, err)
-#define hc_oci_chart(env, a, url, range, auth, known, out, err) src_no_oci(env, a, url, auth, out, err)
-#endif
