@@ -30,15 +30,6 @@ int hc_cmd_status(int argc, char **argv);
 int hc_cmd_get_release(int argc, char **argv);
 int hc_cmd_deploy(int argc, char **argv);
 int hc_cmd_controller(int argc, char **argv);
-int hc_cmd_install(int argc, char **argv);
-int hc_cmd_upgrade(int argc, char **argv);
-int hc_cmd_rollback(int argc, char **argv);
-int hc_cmd_uninstall(int argc, char **argv);
-int hc_cmd_test(int argc, char **argv);
-int hc_cmd_list(int argc, char **argv);
-int hc_cmd_history(int argc, char **argv);
-int hc_cmd_status(int argc, char **argv);
-int hc_cmd_get_release(int argc, char **argv);
 
 /* The verbs that only render: in both executables. */
 int hc_cmd_version(int argc, char **argv);

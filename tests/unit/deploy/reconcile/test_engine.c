@@ -1,0 +1,490 @@
+/*
+ * The engine against the sandbox (a process of its own): what a reconcile with nothing to do costs, taking over, being
+ * superseded, drift, refusals, remediation, and an API server that has bad moments.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/buf.h"
+#include "core/value/yaml.h"
+#include "deploy/reconcile/reconcile.h"
+#include "helmctl/sandbox/sandbox.h"
+#include "tests/unit/unit.h"
+
+static char dir[] = "/tmp/test-engine.XXXXXX", kubeconfig[64];
+static pid_t server;
+static struct hc_http *http;
+static struct hc_kube *kube;
+
+static int up(void **state)
+{
+    (void)state;
+    struct hc_err err = HC_ERR_INIT;
+    if (!mkdtemp(dir))
+        return 1;
+    snprintf(kubeconfig, sizeof(kubeconfig), "%s/kubeconfig", dir);
+    server = fork();
+    if (server == 0) {
+        struct hc_sandbox *s = NULL;
+        const struct hc_sandbox_options o = { .kubeconfig = kubeconfig, .ready_after_ms = 10 };
+        if (hc_sandbox_new(&o, &s, &err) != HC_OK || hc_sandbox_run(s, &err) != HC_OK)
+            fprintf(stderr, "sandbox: %s\n", err.msg);
+        _exit(1);
+    }
+    for (int i = 0; i < 2000 && access(kubeconfig, R_OK) != 0; i++)
+        usleep(5000);
+    const struct hc_kube_options o = { .kubeconfig = kubeconfig };
+    http = hc_http_new(&err);
+    return !http || hc_kube_new(http, &o, &kube, &err) != HC_OK;
+}
+
+static int down(void **state)
+{
+    (void)state;
+    hc_kube_free(kube);
+    hc_http_free(http);
+    kill(server, SIGKILL);
+    waitpid(server, NULL, 0);
+    unlink(kubeconfig);
+    return rmdir(dir);
+}
+
+/* ---- a release --------------------------------------------------------------------------------------------- */
+
+struct wish {
+    const char *image, *value, *hook, *hook_behavior; /* hook: event of a Job, NULL: none */
+    int renders;
+    hc_str told; /* message of the last HC_TOLD_DRIFTED, _CORRECTED, _TAKEN_OVER, _SUPERSEDED, _FAILED */
+    int told_n[32];
+    char text[1024];
+};
+
+static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool is_upgrade,
+                         const struct hc_record *previous, struct hc_desired *out, struct hc_err *err)
+{
+    struct wish *w = ctx;
+    (void)revision;
+    (void)is_upgrade;
+    (void)previous;
+    w->renders++;
+    if (!w->image)
+        return hc_fail(err, HC_E_INPUT, "template: c/templates/d.yaml:3:4: no image");
+    out->manifest = hc_arena_printf(
+        a,
+        "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: cm}\ndata: {v: '%s', w: keep}\n---\n"
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {matchLabels: "
+        "{app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: "
+        "app, image: '%s'}]}\n",
+        w->value ? w->value : "1", w->image);
+    out->chart = hc_map_new(a);
+    hc_map_put_strz(a, hc_map_sub(a, out->chart, "metadata"), "name", "c");
+    if (w->hook) {
+        out->hooks = HC_NEW(a, struct hc_record_hook);
+        struct hc_val *events = hc_list_new(a);
+        hc_list_add(a, events, hc_strz_val(a, w->hook));
+        *out->hooks = (struct hc_record_hook){
+            .name = HC_S("hook"),
+            .kind = HC_S("Job"),
+            .path = HC_S("c/templates/hook.yaml"),
+            .events = events,
+            .manifest = hc_arena_printf(
+                a,
+                "apiVersion: batch/v1\nkind: Job\nmetadata: {name: hook}\nspec:\n  backoffLimit: "
+                "0\n  template:\n    metadata: {annotations: {sandbox.helmctl.dev/behavior: "
+                "%s}}\n    spec: {restartPolicy: Never, containers: [{name: c, image: 'x:1'}]}\n",
+                w->hook_behavior)
+        };
+        out->hooks_n = 1;
+    }
+    return hc_arena_check(a, err, "wish");
+}
+
+static void tell(void *ctx, const struct hc_tell *t)
+{
+    struct wish *w = ctx;
+    w->told_n[t->what]++;
+    if (t->what == HC_TOLD_DRIFTED || t->what == HC_TOLD_TAKEN_OVER || t->what == HC_TOLD_SUPERSEDED ||
+        t->what == HC_TOLD_FAILED)
+        snprintf(w->text, sizeof(w->text), "%.*s", HC_P(t->message));
+}
+
+struct release {
+    struct wish wish;
+    struct hc_reconcile_spec spec;
+    char ns[32];
+};
+
+static void release_init(struct release *r, const char *ns)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_val *object = hc_map_new(a);
+    const struct hc_action_policy p = { .timeout_ms = 10000, .wait = HC_WAIT_WATCHER };
+    *r = (struct release){ .wish = { .image = "x:1" } };
+    snprintf(r->ns, sizeof(r->ns), "%s", ns);
+    hc_map_put_strz(a, object, "apiVersion", "v1");
+    hc_map_put_strz(a, object, "kind", "Namespace");
+    hc_map_put_strz(a, hc_map_sub(a, object, "metadata"), "name", ns);
+    assert_int_equal(hc_kube_create(kube, a, object, "test", 0, NULL, NULL), HC_OK);
+    r->spec = (struct hc_reconcile_spec){ .kube = kube,
+                                          .storage = hc_storage_secrets(kube, hc_str_of(r->ns)),
+                                          .name = HC_S("web"),
+                                          .ns = hc_str_of(r->ns),
+                                          .manager = "helm-controller",
+                                          .digest = HC_S("one"),
+                                          .install = p,
+                                          .upgrade = p,
+                                          .rollback = p,
+                                          .uninstall = p,
+                                          .test = p };
+}
+
+static struct hc_step run(struct release *r, struct hc_reconcile_memo *memo)
+{
+    struct hc_reconcile *engine = NULL;
+    struct hc_step step;
+    r->spec.port.ctx = &r->wish;
+    r->spec.port.render = render;
+    r->spec.port.tell = tell;
+    memset(r->wish.told_n, 0, sizeof(r->wish.told_n));
+    r->wish.text[0] = '\0';
+    assert_int_equal(hc_reconcile_new(&r->spec, memo, &engine, NULL), HC_OK);
+    hc_reconcile_drive(engine, NULL, &step);
+    if (memo)
+        *memo = hc_reconcile_memo(engine);
+    hc_reconcile_free(engine);
+    return step;
+}
+
+static void done(const struct hc_step *s, int64_t revision)
+{
+    if (s->verdict != HC_DONE)
+        fail_msg("%s: %s", hc_verdict_name(s->verdict), s->why);
+    assert_int_equal(s->revision, revision);
+}
+
+static struct hc_record last(struct release *r, struct hc_arena *a)
+{
+    struct hc_record rec = { 0 };
+    assert_int_equal(hc_storage_last(r->spec.storage, a, HC_S("web"), 0, &rec, NULL), HC_OK);
+    return rec;
+}
+
+static struct hc_val *raw(struct hc_arena *a, const char *method, const char *path, const char *type,
+                          const char *body)
+{
+    struct hc_val *out = NULL;
+    struct hc_err err = HC_ERR_INIT;
+    if (hc_kube_raw(kube, a, method, path, type, hc_str_of(body), &out, &err) != HC_OK)
+        fail_msg("%s %s: %s", method, path, err.msg);
+    return out;
+}
+static int64_t stat_of(const char *name)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    return hc_get_int_at(raw(a, "GET", "/sandbox/stats", NULL, NULL), name, -1);
+}
+
+static void configmap(struct release *r, struct hc_arena *a, const char *patch)
+{
+    hc_str path = hc_arena_printf(a, "/api/v1/namespaces/%s/configmaps/cm", r->ns);
+    raw(a, "PATCH", path.p, "application/merge-patch+json", patch);
+}
+static hc_str value(struct release *r, struct hc_arena *a)
+{
+    struct hc_val *o = NULL;
+    struct hc_ref ref = { HC_S("v1"), HC_S("ConfigMap"), hc_str_of(r->ns), HC_S("cm") };
+    assert_int_equal(hc_kube_get(kube, a, &ref, &o, NULL), HC_OK);
+    return hc_get_str_at(o, "data.v");
+}
+
+/* ---- tests ------------------------------------------------------------------------------------------------- */
+
+static bool told_head(void *ctx, int64_t *revision, char rv[32])
+{
+    (void)ctx;
+    *revision = 1;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    snprintf(rv, 32, "%s", getenv("TEST_RV"));
+    return true;
+}
+
+static void test_nothing_to_do(void **state)
+{
+    (void)state;
+    struct release r;
+    struct hc_reconcile_memo memo = { 0 };
+    release_init(&r, "noop");
+    struct hc_step s = run(&r, &memo);
+    done(&s, 1);
+    assert_int_equal(r.wish.renders, 1);
+    int64_t requests = stat_of("requests"), lists = stat_of("lists"), writes = stat_of("writes");
+    s = run(&r, &memo);
+    done(&s, 1);
+    assert_int_equal(r.wish.renders, 1);
+    assert_int_equal(stat_of("lists") - lists, 0);
+    assert_int_equal(stat_of("writes") - writes, 0);
+    int64_t did = stat_of("requests") - requests; /* what asks for the counts may count itself */
+    assert_in_range(did, 2, 6);
+    /* Told by a watch, it asks nothing at all. */
+    setenv("TEST_RV", memo.resource_version, 1);
+    r.spec.port.head = told_head;
+    int64_t gets = stat_of("gets");
+    s = run(&r, &memo);
+    done(&s, 1);
+    assert_int_equal(stat_of("gets") - gets, 0);
+    /* A wish that changed is seen, whatever the memo says. */
+    r.spec.digest = HC_S("two");
+    r.wish.value = "2";
+    s = run(&r, &memo);
+    done(&s, 2);
+    hc_storage_free(r.spec.storage);
+}
+
+static void test_taken_over(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct release r;
+    release_init(&r, "foreign");
+    struct hc_record rec = { .name = HC_S("web"),
+                             .ns = HC_S("foreign"),
+                             .revision = 1,
+                             .status = HC_STATUS_PENDING_INSTALL,
+                             .manifest = HC_S("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: cm}\n") };
+    assert_int_equal(hc_storage_create(r.spec.storage, a, &rec, NULL), HC_OK);
+    struct hc_step s = run(&r, NULL);
+    done(&s, 2);
+    assert_int_equal(r.wish.told_n[HC_TOLD_TAKEN_OVER], 1);
+    assert_string_equal(r.wish.text, "Release unlocked from stale 'pending-install' state");
+    assert_int_equal(last(&r, a).status, HC_STATUS_DEPLOYED);
+    assert_int_equal(hc_storage_get(r.spec.storage, a, HC_S("web"), 1, &rec, NULL), HC_OK);
+    assert_int_equal(rec.status, HC_STATUS_FAILED);
+    hc_storage_free(r.spec.storage);
+}
+
+static void test_superseded(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct release r;
+    struct hc_reconcile *engine = NULL;
+    struct hc_step s;
+    release_init(&r, "superseded");
+    r.wish.image = "x:broken";
+    r.spec.port = (struct hc_reconcile_port){ .ctx = &r.wish, .render = render, .tell = tell };
+    assert_int_equal(hc_reconcile_new(&r.spec, NULL, &engine, NULL), HC_OK);
+    do
+        hc_reconcile_step(engine, &s);
+    while (s.verdict == HC_GO_ON);
+    assert_int_equal(s.verdict, HC_WAIT);
+    assert_true(s.awaited_n > 0);
+    assert_int_equal(s.head, HC_HEAD_PENDING);
+    hc_reconcile_free(engine); /* parked: nothing is held */
+    r.wish.image = "x:2";
+    r.spec.digest = HC_S("two");
+    s = run(&r, NULL);
+    done(&s, 2);
+    assert_int_equal(r.wish.told_n[HC_TOLD_SUPERSEDED], 1);
+    assert_int_equal(last(&r, a).status, HC_STATUS_DEPLOYED);
+    hc_storage_free(r.spec.storage);
+}
+
+static void test_drift(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct release r;
+    const hc_str paths[] = { HC_S("/data/v") };
+    const struct hc_drift_ignore ignore[] = { { .kind = HC_S("Config.*"), .paths = paths, .paths_n = 1 } };
+    release_init(&r, "drift");
+    struct hc_step s = run(&r, NULL);
+    done(&s, 1);
+    r.spec.drift = HC_DRIFT_WARN;
+    s = run(&r, NULL);
+    assert_int_equal(r.wish.told_n[HC_TOLD_DRIFTED], 0);
+    configmap(&r, a, "{\"data\":{\"v\":\"by hand\"}}");
+    s = run(&r, NULL);
+    done(&s, 1);
+    assert_int_equal(r.wish.told_n[HC_TOLD_DRIFTED], 1);
+    assert_string_equal(r.wish.text, "ConfigMap drift/cm changed at /data/v");
+    assert_true(hc_str_eqz(value(&r, a), "by hand"));
+    r.spec.drift = HC_DRIFT_CORRECT;
+    r.spec.drift_ignore = ignore;
+    r.spec.drift_ignore_n = 1;
+    s = run(&r, NULL);
+    assert_int_equal(r.wish.told_n[HC_TOLD_DRIFTED], 0);
+    r.spec.drift_ignore_n = 0;
+    s = run(&r, NULL);
+    done(&s, 1);
+    assert_int_equal(r.wish.told_n[HC_TOLD_CORRECTED], 1);
+    assert_true(hc_str_eqz(value(&r, a), "1"));
+    raw(a, "DELETE", "/api/v1/namespaces/drift/configmaps/cm", NULL, NULL);
+    s = run(&r, NULL);
+    done(&s, 1);
+    assert_true(hc_str_eqz(value(&r, a), "1"));
+    /* What others add is no drift of ours. */
+    configmap(&r, a, "{\"data\":{\"other\":\"x\"}}");
+    s = run(&r, NULL);
+    assert_int_equal(r.wish.told_n[HC_TOLD_DRIFTED], 0);
+    hc_storage_free(r.spec.storage);
+}
+
+static void test_refused_before_anything(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct release r;
+    struct hc_brief *b;
+    size_t n = 9;
+    release_init(&r, "refused");
+    r.wish.image = NULL;
+    struct hc_step s = run(&r, NULL);
+    assert_int_equal(s.verdict, HC_STALLED);
+    assert_string_equal(s.why, "template: c/templates/d.yaml:3:4: no image");
+    r.wish.image = "x:1";
+    raw(a, "POST", "/api/v1/namespaces/refused/configmaps", "application/json",
+        "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"cm\"}}");
+    s = run(&r, NULL);
+    assert_int_equal(s.verdict, HC_STALLED);
+    assert_non_null(strstr(s.why, "ConfigMap \"cm\" in namespace \"refused\" exists and cannot be imported"));
+    assert_int_equal(hc_storage_briefs(r.spec.storage, a, HC_S("web"), &b, &n, NULL), HC_OK);
+    assert_int_equal(n, 0);
+    r.spec.install.take_ownership = true;
+    r.spec.install.force_conflicts = true;
+    s = run(&r, NULL);
+    done(&s, 1);
+    hc_storage_free(r.spec.storage);
+}
+
+static void test_hook_fails(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct release r;
+    release_init(&r, "hook");
+    struct hc_step s = run(&r, NULL);
+    done(&s, 1);
+    r.wish.hook = "pre-upgrade";
+    r.wish.hook_behavior = "fail";
+    r.wish.value = "2";
+    r.spec.digest = HC_S("two");
+    r.spec.upgrade.remediate_last = true;
+    s = run(&r, NULL);
+    assert_int_equal(s.verdict, HC_STALLED);
+    assert_non_null(strstr(s.why, "hook c/templates/hook.yaml: Job hook/hook: "));
+    struct hc_record rec;
+    assert_int_equal(hc_storage_get(r.spec.storage, a, HC_S("web"), 2, &rec, NULL), HC_OK);
+    assert_int_equal(rec.status, HC_STATUS_FAILED);
+    assert_true(hc_str_starts(rec.description, HC_S("Upgrade \"web\" failed: pre-upgrade hooks failed: ")));
+    assert_true(hc_str_eqz(rec.hooks[0].phase, "Failed"));
+    assert_true(hc_str_eqz(value(&r, a), "1")); /* nothing of it was applied */
+    rec = last(&r, a);
+    assert_int_equal(rec.revision, 3);
+    assert_true(hc_str_eqz(rec.description, "Rollback to 1"));
+    /* The same wish again: no further try. */
+    s = run(&r, NULL);
+    assert_int_equal(s.verdict, HC_STALLED);
+    assert_int_equal(s.revision, 3);
+    hc_storage_free(r.spec.storage);
+}
+
+static void test_tests_fail(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct release r;
+    release_init(&r, "tests");
+    struct hc_step s = run(&r, NULL);
+    done(&s, 1);
+    r.spec.tests = true;
+    r.wish.hook = "test";
+    r.wish.hook_behavior = "fail";
+    r.wish.value = "2";
+    r.spec.digest = HC_S("two");
+    r.spec.upgrade.remediate_last = true;
+    r.spec.upgrade.retries = 1;
+    s = run(&r, NULL);
+    assert_int_equal(s.verdict, HC_STALLED);
+    assert_int_equal(s.revision, 5); /* install, upgrade, back, upgrade, back */
+    assert_int_equal(r.wish.told_n[HC_TOLD_TESTED], 2);
+    assert_true(hc_str_eqz(value(&r, a), "1"));
+    r.spec.upgrade.ignore_test_failures = true;
+    r.spec.digest = HC_S("three");
+    s = run(&r, NULL);
+    done(&s, 6);
+    assert_true(hc_str_eqz(value(&r, a), "2"));
+    hc_storage_free(r.spec.storage);
+}
+
+static void test_bad_moments(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    static const char *const faults[] = {
+        "{\"verb\":\"patch\",\"path\":\"*/namespaces/bad*\",\"action\":\"status\",\"code\":503,\"count\":2}",
+        "{\"verb\":\"create\",\"path\":\"*/namespaces/bad*/secrets\",\"action\":\"answer-lost\",\"count\":1}",
+        "{\"verb\":\"update\",\"path\":\"*/namespaces/bad*/secrets/"
+        "*\",\"action\":\"status\",\"code\":409,\"count\":1}",
+        "{\"verb\":\"update\",\"path\":\"*/namespaces/bad*/secrets/*\",\"action\":\"answer-lost\",\"count\":1}",
+        "{\"verb\":\"get\",\"path\":\"*/namespaces/bad*\",\"action\":\"refuse\",\"count\":2}",
+        "{\"verb\":\"patch\",\"path\":\"*/namespaces/bad*\",\"action\":\"answer-lost\",\"count\":1}",
+        "{\"verb\":\"list\",\"path\":\"*/namespaces/bad*/"
+        "secrets*\",\"action\":\"status\",\"code\":500,\"count\":1}",
+    };
+    for (size_t i = 0; i < HC_LEN(faults); i++) {
+        struct release r;
+        char ns[16];
+        snprintf(ns, sizeof(ns), "bad%zu", i);
+        release_init(&r, ns);
+        r.wish.hook = "pre-install";
+        r.wish.hook_behavior = "complete";
+        raw(a, "POST", "/sandbox/faults", "application/json", faults[i]);
+        struct hc_step s = run(&r, NULL);
+        raw(a, "DELETE", "/sandbox/faults", NULL, NULL);
+        if (s.verdict != HC_DONE)
+            fail_msg("%s: %s", faults[i], s.why);
+        struct hc_record rec = last(&r, a);
+        if (rec.status != HC_STATUS_DEPLOYED || rec.revision != 1)
+            fail_msg("%s: revision %d is %s", faults[i], (int)rec.revision, hc_status_name(rec.status));
+        hc_storage_free(r.spec.storage);
+    }
+}
+
+static void test_uninstall(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct release r;
+    struct hc_record rec;
+    release_init(&r, "uninstall");
+    struct hc_step s = run(&r, NULL);
+    done(&s, 1);
+    r.spec.goal = HC_GOAL_ABSENT;
+    s = run(&r, NULL);
+    assert_int_equal(s.verdict, HC_DONE);
+    assert_int_equal(r.wish.told_n[HC_TOLD_UNINSTALLED], 1);
+    assert_int_equal(hc_storage_last(r.spec.storage, a, HC_S("web"), 0, &rec, NULL), HC_E_NOTFOUND);
+    s = run(&r, NULL);
+    assert_int_equal(s.verdict, HC_DONE); /* again: there is nothing */
+    hc_storage_free(r.spec.storage);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_to_do),
+        cmocka_unit_test(test_taken_over),
+        cmocka_unit_test(test_superseded),
+        cmocka_unit_test(test_drift),
+        cmocka_unit_test(test_refused_before_anything),
+        cmocka_unit_test(test_hook_fails),
+        cmocka_unit_test(test_tests_fail),
+        cmocka_unit_test(test_bad_moments),
+        cmocka_unit_test(test_uninstall),
+    };
+    return cmocka_run_group_tests(tests, up, down);
+}
