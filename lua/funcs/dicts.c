@@ -260,5 +260,7 @@ static struct hc_val *copied(struct hc_arena *a, const struct hc_val *v, int dep
 FN(fn_deep_copy)
 {
     (void)argc;
-    return fn_done(c, fn_nil(argv[0]) ? NULL : copied(c->a, argv[0], 0), out);
+    if (fn_nil(argv[0]))
+        return fn_panic(c, "reflect: call of reflect.Value.Type on zero Value");
+    return fn_done(c, copied(c->a, argv[0], 0), out);
 }

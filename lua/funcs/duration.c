@@ -46,12 +46,27 @@ void hc_duration_string(struct hc_buf *b, int64_t ns)
     hc_buf_putc(b, 's');
 }
 
+void hc_time_quote(struct hc_buf *b, hc_str s)
+{
+    hc_buf_putc(b, '"');
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char ch = (unsigned char)s.p[i];
+        if (ch >= 0x80 || ch < ' ')
+            hc_buf_printf(b, "\\x%02x", ch);
+        else if (ch == '"' || ch == '\\')
+            hc_buf_printf(b, "\\%c", ch);
+        else
+            hc_buf_putc(b, (char)ch);
+    }
+    hc_buf_putc(b, '"');
+}
+
 static enum hc_rc bad(struct hc_err *err, const char *what, hc_str s)
 {
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, HC_ERR_MSG * 4);
     hc_buf_printf(&b, "time: %s ", what);
-    hc_go_quote(&b, s);
+    hc_time_quote(&b, s);
     return hc_fail(err, HC_E_INPUT, "%.*s", HC_P(hc_buf_str(&b)));
 }
 
@@ -127,9 +142,9 @@ enum hc_rc hc_duration_parse_ns(hc_str whole, int64_t *out, struct hc_err *err)
             HC_AUTO(hc_buf) struct hc_buf b;
             hc_buf_init(&b, HC_ERR_MSG * 4);
             hc_buf_puts(&b, "time: unknown unit ");
-            hc_go_quote(&b, u);
+            hc_time_quote(&b, u);
             hc_buf_puts(&b, " in duration ");
-            hc_go_quote(&b, whole);
+            hc_time_quote(&b, whole);
             return hc_fail(err, HC_E_INPUT, "%.*s", HC_P(hc_buf_str(&b)));
         }
         if (v > limit / unit)

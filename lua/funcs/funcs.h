@@ -33,6 +33,7 @@ struct hc_fcall {
  *   s string   i int   I int64   f float64   b bool   m map[string]interface {} (also .Values)
  *   l []interface {}   a interface {} (anything, nil too)   r reflect.Value (Go builtins)   t []string   e error
  *   d time.Duration   T time.Time   c sprig.certificate   u uint32 (only a literal can be one)
+ *   v *semver.Version
  * The last one may be followed by '*': variadic. So "si*" is func(string, ...int).
  */
 struct hc_func {
@@ -45,6 +46,9 @@ struct hc_func {
 const struct hc_func *hc_func_find(hc_str name, bool helm3);
 /* All rows, sorted by name, for listings and tests. */
 const struct hc_func *hc_func_table(size_t *out_n);
+
+/* What a method of this value takes, in the letters of struct hc_func; NULL: it has no such method. */
+const char *hc_func_method_params(const struct hc_val *recv, hc_str name);
 
 /*
  * A method of a Go value: {{ .Files.Get "x" }}, {{ (semver "1.2").Major }}. `recv` is the value, `argv` what

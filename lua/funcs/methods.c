@@ -26,9 +26,12 @@ enum hc_rc fn_method_args(struct hc_fcall *c, hc_str name, const char *params, s
         return fn_fail(c, "wrong number of args for %.*s: want %zu got %zu", HC_P(name), want, argc);
     for (size_t i = 0; i < want; i++) {
         const char *type = type_of_letter(params[i]), *got = hc_go_type_name(argv[i], c->helm3);
+        if (fn_nil(argv[i]) && params[i] == 'v')
+            return fn_panic(c, "runtime error: invalid memory address or nil pointer dereference");
         if (fn_nil(argv[i]))
             return fn_fail(c, "wrong type for value; expected %s; got interface {}", type);
-        if (strcmp(type, got) != 0)
+        /* a literal number has become an int on its way, and a duration takes one */
+        if (strcmp(type, got) != 0 && !(params[i] == 'd' && argv[i]->kind == HC_INT && argv[i]->type == HC_GO_INT))
             return fn_fail(c, "wrong type for value; expected %s; got %s", type, got);
     }
     return HC_OK;
@@ -64,6 +67,69 @@ static enum hc_rc kube_method(struct hc_fcall *c, struct hc_val *recv, hc_str na
     if (!fn_is_string(text) || text->n == 0)
         text = hc_map_getz(recv, "Version");
     return fn_done(c, text ? text : hc_strz_val(c->a, ""), out);
+}
+
+static const struct {
+    uint8_t kind, type;
+    const char *name, *params;
+} methods[] = {
+    { HC_MAP, HC_GO_FILES, "Get", "s" },
+    { HC_MAP, HC_GO_FILES, "GetBytes", "s" },
+    { HC_MAP, HC_GO_FILES, "Glob", "s" },
+    { HC_MAP, HC_GO_FILES, "Lines", "s" },
+    { HC_MAP, HC_GO_FILES, "AsConfig", "" },
+    { HC_MAP, HC_GO_FILES, "AsSecrets", "" },
+    { HC_LIST, HC_GO_VERSIONS, "Has", "s" },
+    { HC_MAP, HC_GO_KUBEVERSION, "String", "" },
+    { HC_MAP, HC_GO_KUBEVERSION, "GitVersion", "" },
+    { HC_OBJ, HC_GO_SEMVER, "Compare", "v" },
+    { HC_OBJ, HC_GO_SEMVER, "LessThan", "v" },
+    { HC_OBJ, HC_GO_SEMVER, "LessThanEqual", "v" },
+    { HC_OBJ, HC_GO_SEMVER, "GreaterThan", "v" },
+    { HC_OBJ, HC_GO_SEMVER, "GreaterThanEqual", "v" },
+    { HC_OBJ, HC_GO_SEMVER, "Equal", "v" },
+    { HC_OBJ, HC_GO_SEMVER, "SetPrerelease", "s" },
+    { HC_OBJ, HC_GO_SEMVER, "SetMetadata", "s" },
+    { HC_OBJ, HC_GO_TIME, "Format", "s" },
+    { HC_OBJ, HC_GO_TIME, "Add", "d" },
+    { HC_OBJ, HC_GO_TIME, "AddDate", "iii" },
+    { HC_OBJ, HC_GO_TIME, "Round", "d" },
+    { HC_OBJ, HC_GO_TIME, "Truncate", "d" },
+    { HC_OBJ, HC_GO_TIME, "Sub", "T" },
+    { HC_OBJ, HC_GO_TIME, "After", "T" },
+    { HC_OBJ, HC_GO_TIME, "Before", "T" },
+    { HC_OBJ, HC_GO_TIME, "Equal", "T" },
+    { HC_OBJ, HC_GO_TIME, "Compare", "T" },
+    { HC_INT, HC_GO_DURATION, "Round", "d" },
+    { HC_INT, HC_GO_DURATION, "Truncate", "d" },
+};
+
+/* Those that take nothing. */
+static const char *const getters_semver[] = { "Major",    "Minor",    "Patch",  "Prerelease",
+                                              "Metadata", "Original", "String", "IncMajor",
+                                              "IncMinor", "IncPatch", NULL };
+static const char *const getters_time[] = { "Year",       "Month",   "Day",     "Hour", "Minute",    "Second",
+                                            "Nanosecond", "Weekday", "YearDay", "Unix", "UnixMilli", "UnixMicro",
+                                            "UnixNano",   "String",  "IsZero",  "UTC",  "Local",     NULL };
+static const char *const getters_duration[] = { "Nanoseconds", "Microseconds", "Milliseconds", "Seconds", "Minutes",
+                                                "Hours",       "String",       "Abs",          NULL };
+
+const char *hc_func_method_params(const struct hc_val *recv, hc_str name)
+{
+    static const char *const none[] = { NULL };
+    if (!recv)
+        return NULL;
+    const char *const *getters = recv->kind == HC_OBJ && recv->type == HC_GO_SEMVER     ? getters_semver
+                                 : recv->kind == HC_OBJ && recv->type == HC_GO_TIME     ? getters_time
+                                 : recv->kind == HC_INT && recv->type == HC_GO_DURATION ? getters_duration
+                                                                                        : none;
+    for (; *getters; getters++)
+        if (hc_str_eqz(name, *getters))
+            return "";
+    for (size_t i = 0; i < HC_LEN(methods); i++)
+        if (methods[i].kind == recv->kind && methods[i].type == recv->type && hc_str_eqz(name, methods[i].name))
+            return methods[i].params;
+    return NULL;
 }
 
 enum hc_rc hc_func_method(struct hc_fcall *c, struct hc_val *recv, hc_str name, struct hc_val *const *argv,

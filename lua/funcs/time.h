@@ -54,6 +54,9 @@ static inline const struct hc_time *hc_time_of(const struct hc_val *v)
     return v && v->kind == HC_OBJ && v->type == HC_GO_TIME ? v->obj : NULL;
 }
 
+/* Package time's own quoting in its errors: bytes that are not ASCII as \xNN. */
+void hc_time_quote(struct hc_buf *b, hc_str s);
+
 /* time.Duration in nanoseconds: String, and ParseDuration with Go's error texts. */
 void hc_duration_string(struct hc_buf *b, int64_t ns);
 enum hc_rc hc_duration_parse_ns(hc_str s, int64_t *out, struct hc_err *err);

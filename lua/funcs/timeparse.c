@@ -2,7 +2,6 @@
  * time.ParseInLocation: the layout's elements are read off the text one by one; what does not fit is told in Go's
  * words.
  */
-#include "lua/funcs/gofmt.h"
 #include "lua/funcs/layout.h"
 #include "lua/funcs/time.h"
 #include "lua/funcs/zone.h"
@@ -329,7 +328,7 @@ static enum hc_rc complain(struct hc_err *err, hc_str value, const char *what, c
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, HC_ERR_MSG * 4);
     hc_buf_puts(&b, "parsing time ");
-    hc_go_quote(&b, value);
+    hc_time_quote(&b, value);
     hc_buf_puts(&b, ": ");
     hc_buf_puts(&b, what);
     hc_buf_puts(&b, more);
@@ -341,13 +340,13 @@ static enum hc_rc mismatch(struct hc_err *err, hc_str layout, hc_str value, hc_s
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, HC_ERR_MSG * 4);
     hc_buf_puts(&b, "parsing time ");
-    hc_go_quote(&b, value);
+    hc_time_quote(&b, value);
     hc_buf_puts(&b, " as ");
-    hc_go_quote(&b, layout);
+    hc_time_quote(&b, layout);
     hc_buf_puts(&b, ": cannot parse ");
-    hc_go_quote(&b, rest);
+    hc_time_quote(&b, rest);
     hc_buf_puts(&b, " as ");
-    hc_go_quote(&b, element_text);
+    hc_time_quote(&b, element_text);
     return hc_fail(err, HC_E_INPUT, "%.*s", HC_P(hc_buf_str(&b)));
 }
 
@@ -421,7 +420,7 @@ enum hc_rc hc_time_parse(struct hc_arena *a, hc_str layout, hc_str text, const s
                 break;
             HC_AUTO(hc_buf) struct hc_buf b;
             hc_buf_init(&b, HC_ERR_MSG * 4);
-            hc_go_quote(&b, p.rest);
+            hc_time_quote(&b, p.rest);
             hc_buf_putc(&b, '\0');
             return complain(err, text, "extra text: ", b.spent ? "" : b.p);
         }

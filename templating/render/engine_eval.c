@@ -64,6 +64,14 @@ static const char *type_text(char type)
         return "error";
     case 'd':
         return "time.Duration";
+    case 'T':
+        return "time.Time";
+    case 'c':
+        return "sprig.certificate";
+    case 'u':
+        return "uint32";
+    case 'v':
+        return "*semver.Version";
     case 'r':
         return "reflect.Value";
     default:
@@ -73,7 +81,7 @@ static const char *type_text(char type)
 
 static bool can_be_nil(char type)
 {
-    return strchr("amltre", type) != NULL;
+    return strchr("amltrev", type) != NULL;
 }
 
 static bool fits(const struct hc_val *v, char type)
@@ -97,6 +105,14 @@ static bool fits(const struct hc_val *v, char type)
         return v->kind == HC_LIST && (v->type == HC_GO_STRINGS || v->type == HC_GO_VERSIONS);
     case 'd':
         return v->kind == HC_INT && v->type == HC_GO_DURATION;
+    case 'T':
+        return v->kind == HC_OBJ && v->type == HC_GO_TIME;
+    case 'c':
+        return v->kind == HC_MAP && v->type == HC_GO_CERT;
+    case 'v':
+        return v->kind == HC_OBJ && v->type == HC_GO_SEMVER;
+    case 'u': /* only literals are, which say so by their type */
+        return v->kind == HC_INT && v->type == HC_GO_INT32;
     case 'e':
         return false;
     default:
@@ -180,6 +196,13 @@ static struct hc_val *literal(struct hc_arena *a, const struct hc_node *n, char 
         if (v)
             v->type = type == 'i' ? HC_GO_INT : type == 'd' ? HC_GO_DURATION : HC_GO_PLAIN;
         return v;
+    case 'u':
+        if (!num || !num->is_int || num->i < 0)
+            return NULL;
+        v = hc_int_val(a, num->i);
+        if (v)
+            v->type = HC_GO_INT32;
+        return v;
     case 'f':
         return num && num->is_float ? hc_float_val(a, num->f) : NULL;
     case 'a':
@@ -242,6 +265,8 @@ static HC_NORETURN void bad_literal(struct run *r, const struct hc_node *n, char
     case 'I':
     case 'd':
         hc_run_fail(r, "expected integer; found %.*s", HC_P(s));
+    case 'u':
+        hc_run_fail(r, "expected unsigned integer; found %.*s", HC_P(s));
     case 'f':
         hc_run_fail(r, "expected float; found %.*s", HC_P(s));
     case 'a':
@@ -279,30 +304,6 @@ static bool has_methods(const struct hc_val *v, hc_str name)
     default:
         return v->kind == HC_OBJ;
     }
-}
-
-/* What the methods take that charts call, so that arguments are checked as Go does; NULL: not known here. */
-static const char *method_params(const struct hc_val *v, hc_str name)
-{
-    static const struct {
-        uint8_t type;
-        const char *name, *params;
-    } rows[] = {
-        { HC_GO_FILES, "Get", "s" },
-        { HC_GO_FILES, "GetBytes", "s" },
-        { HC_GO_FILES, "Glob", "s" },
-        { HC_GO_FILES, "Lines", "s" },
-        { HC_GO_FILES, "AsConfig", "" },
-        { HC_GO_FILES, "AsSecrets", "" },
-        { HC_GO_VERSIONS, "Has", "s" },
-        { HC_GO_KUBEVERSION, "String", "" },
-        { HC_GO_KUBEVERSION, "GitVersion", "" },
-    };
-    for (size_t i = 0; i < HC_LEN(rows); i++) {
-        if (rows[i].type == v->type && hc_str_eqz(name, rows[i].name))
-            return rows[i].params;
-    }
-    return NULL;
 }
 
 static void count_args(struct run *r, hc_str name, const char *params, size_t args, bool piped);
@@ -410,7 +411,7 @@ static bool eval_method(struct run *r, hc_tv dot, struct hc_val *recv, hc_str na
         *out = plain;
         return true;
     }
-    const char *params = method_params(recv, name);
+    const char *params = hc_func_method_params(recv, name);
     if (params)
         count_args(r, name, params, n > 0 ? n - 1 : 0, final != MISSING);
     gather_all(r, dot, params ? params : "a*", args, n, final, g);
@@ -651,7 +652,9 @@ hc_tv eval_arg(struct run *r, hc_tv dot, char type, const struct hc_node *n)
     case HC_NODE_NUMBER:
     case HC_NODE_STRING:
         v = (struct hc_val *)(uintptr_t)n->lit.constant;
-        if (!v || (type && !fits(v, type)))
+        if (v && type && !fits(v, type))
+            v = literal(r->a, n, type); /* a method's parameter, which was not known at compile time */
+        if (!v)
             bad_literal(r, n, type);
         return v;
     case HC_NODE_NIL:
