@@ -31,7 +31,7 @@
 #define HC_MAX_TEMPLATE_NESTING 200u           /* parentheses and control blocks                            */
 #define HC_MAX_TEMPLATE_CHAIN   5000u          /* else branches of one if: PUC Lua takes quadratic time       */
 #define HC_MAX_INCLUDE_DEPTH    1000           /* Helm pkg/engine: recursionMaxNums                         */
-#define HC_MAX_RENDER_STEPS     400000000u     /* Lua instructions of one render                            */
+#define HC_MAX_RENDER_STEPS     100000000u     /* steps of one render; the largest public chart needs 4,400,000  */
 #define HC_MAX_RENDER_CPU_MS    10000u         /* processor time of one render: keys, hashes, regexes in loops  */
 #define HC_MAX_TEMPLATE_DEPTH   100000         /* Go text/template: maxExecDepth                                */
 #define HC_MAX_RENDER_BYTES     (512 * HC_MIB) /* arena and Lua memory of one render                        */

@@ -348,10 +348,17 @@ static void gather(struct run *r, hc_tv dot, char type, const struct hc_node *n,
     push_arg(r, v);
 }
 
-static void charge_call(struct run *r)
+/* Keys and password hashes take up to a second a piece: the clock is looked at before each of them. */
+static bool is_dear(hc_str name)
+{
+    return hc_str_starts(name, HC_S("gen")) || hc_str_starts(name, HC_S("derivePassword")) ||
+           hc_str_starts(name, HC_S("bcrypt")) || hc_str_starts(name, HC_S("htpasswd"));
+}
+
+static void charge_call(struct run *r, hc_str name)
 {
     hc_luabox_charge_raises(r->m->sandbox, STEPS_CALL);
-    if ((++r->calls & 63) != 0)
+    if ((++r->calls & 63) != 0 && r->calls != 1 && !is_dear(name))
         return;
     struct timespec t;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
@@ -371,9 +378,9 @@ static uint64_t weight(const struct hc_val *v)
     case HC_STR:
         return v->n;
     case HC_LIST:
-        return v->list ? (uint64_t)v->list->n * 10 : 0;
+        return v->list ? (uint64_t)v->list->n * 30 : 0;
     case HC_MAP:
-        return v->map ? (uint64_t)v->map->n * 10 : 0;
+        return v->map ? (uint64_t)v->map->n * 30 : 0;
     default:
         return 0;
     }
@@ -415,7 +422,7 @@ static bool eval_method(struct run *r, hc_tv dot, struct hc_val *recv, hc_str na
     if (params)
         count_args(r, name, params, n > 0 ? n - 1 : 0, final != MISSING);
     gather_all(r, dot, params ? params : "a*", args, n, final, g);
-    charge_call(r);
+    charge_call(r, name);
     enum hc_rc rc = hc_func_method(&r->fc, recv, name, r->args + base, r->args_n - base, &found, &v);
     r->args_n = base;
     if (!found)
@@ -601,7 +608,7 @@ static hc_tv eval_call(struct run *r, hc_tv dot, const struct hc_func *f, const 
         return eval_own(r, dot, own, f, cmd, args, n, final, g);
     size_t base = r->args_n;
     gather_all(r, dot, f->params, args, n, final, g);
-    charge_call(r);
+    charge_call(r, name);
     charge_args(r, base);
     struct hc_val *out = NULL;
     enum hc_rc rc = f->fn(&r->fc, r->args + base, r->args_n - base, &out);
