@@ -28,10 +28,76 @@ static enum hc_rc failed(struct hc_fcall *c, const char *what)
     return fn_fail(c, "error generating %s key", what);
 }
 
+/*
+ * Primes. libcrypto's own test runs 64 Miller-Rabin rounds on what is prime, which takes longer than finding it; the
+ * rounds here are those of FIPS 186-5 (and of Go) for candidates drawn at random.
+ */
+#define SIEVE_PRIMES_BELOW 8192
+#define SIEVE_STEPS        2048
+
+/* Marks which of start, start + 2, start + 4, ... have a small factor. */
+static bool sieve(const BIGNUM *start, bool composite[SIEVE_STEPS])
+{
+    static const unsigned limit = SIEVE_PRIMES_BELOW;
+    bool small[SIEVE_PRIMES_BELOW] = { false };
+    memset(composite, 0, SIEVE_STEPS * sizeof(*composite));
+    for (unsigned p = 3; p < limit; p += 2) {
+        if (small[p])
+            continue;
+        for (unsigned m = p * p; m < limit; m += 2 * p)
+            small[m] = true;
+        BN_ULONG rest = BN_mod_word(start, p);
+        if (rest == (BN_ULONG)-1)
+            return false;
+        unsigned up = rest ? p - (unsigned)rest : 0; /* start + up is a multiple of p */
+        for (unsigned at = (up % 2 ? up + p : up) / 2; at < SIEVE_STEPS; at += p)
+            composite[at] = true;
+    }
+    return true;
+}
+
+/* Miller-Rabin: 1 probably prime, 0 composite, -1 failed. */
+static int probably_prime(struct hc_fcall *c, const BIGNUM *n, BN_CTX *ctx)
+{
+    int bits = BN_num_bits(n), rounds = bits >= 3747 ? 3 : bits >= 1345 ? 4 : bits >= 476 ? 5 : 20, result = -1;
+    unsigned char bytes[512];
+    size_t size = (size_t)bits / 8;
+    BN_CTX_start(ctx);
+    BIGNUM *less = BN_CTX_get(ctx), *odd = BN_CTX_get(ctx), *base = BN_CTX_get(ctx), *x = BN_CTX_get(ctx);
+    BN_MONT_CTX *mont = BN_MONT_CTX_new();
+    bool ok = x && mont && size <= sizeof(bytes) && BN_copy(less, n) && BN_sub_word(less, 1) &&
+              BN_MONT_CTX_set(mont, n, ctx);
+    int twos = 1;
+    while (ok && !BN_is_bit_set(less, twos))
+        twos++;
+    ok = ok && BN_rshift(odd, less, twos);
+    for (int round = 0; ok && result != 0 && round <= rounds; round++) {
+        if (round == 0) { /* most composites go here, without asking for randomness */
+            ok = BN_set_word(base, 2);
+        } else {
+            ok = fn_random(c, bytes, size);
+            bytes[0] &= 0x7f;
+            ok = ok && BN_bin2bn(bytes, (int)size, base) && BN_add_word(base, 2);
+        }
+        ok = ok && BN_mod_exp_mont(x, base, odd, n, ctx, mont);
+        bool passes = ok && (BN_is_one(x) || BN_cmp(x, less) == 0);
+        for (int i = 1; ok && !passes && i < twos; i++) {
+            ok = BN_mod_sqr(x, x, n, ctx);
+            passes = ok && BN_cmp(x, less) == 0;
+        }
+        if (ok && !passes)
+            result = 0;
+    }
+    BN_MONT_CTX_free(mont);
+    BN_CTX_end(ctx);
+    return !ok ? -1 : result == 0 ? 0 : 1;
+}
+
 /* A prime of so many bits, its two highest set, that fits the exponent. */
 static bool make_prime(struct hc_fcall *c, int bits, BIGNUM *p, BN_CTX *ctx)
 {
     unsigned char bytes[512];
+    bool composite[SIEVE_STEPS];
     size_t n = (size_t)bits / 8;
     for (;;) {
         if (n > sizeof(bytes) || !fn_random(c, bytes, n)) {
@@ -40,16 +106,19 @@ static bool make_prime(struct hc_fcall *c, int bits, BIGNUM *p, BN_CTX *ctx)
         }
         bytes[0] |= 0xc0;
         bytes[n - 1] |= 1;
-        if (!BN_bin2bn(bytes, (int)n, p))
+        if (!BN_bin2bn(bytes, (int)n, p) || !sieve(p, composite))
             return false;
-        for (int step = 0; step < 2000; step++) {
-            int prime = BN_mod_word(p, RSA_EXPONENT) == 1 ? 0 : BN_check_prime(p, ctx, NULL);
+        for (unsigned step = 0, last = 0; step < SIEVE_STEPS; step++) {
+            if (composite[step])
+                continue;
+            if (!BN_add_word(p, (BN_ULONG)2 * (step - last)))
+                return false;
+            last = step;
+            int prime = BN_mod_word(p, RSA_EXPONENT) == 1 ? 0 : probably_prime(c, p, ctx);
             if (prime < 0)
                 return false;
             if (prime && BN_num_bits(p) == bits)
                 return true;
-            if (!BN_add_word(p, 2))
-                return false;
         }
     }
 }
