@@ -4,6 +4,8 @@
  */
 #include "helmctl/sandbox/sandbox_impl.h"
 
+enum { EVENT_ROUND_MS = 300000, EVENT_LIFE_MS = 3600000 };
+
 static const struct hc_sb_delete_options background = { .propagation = { "Background", 10 } };
 
 static void delete_ref(struct hc_sandbox *s, struct hc_arena *a, const struct hc_sb_ref *ref,
@@ -19,6 +21,8 @@ static void delete_ref(struct hc_sandbox *s, struct hc_arena *a, const struct hc
 void hc_sb_gc(struct hc_sandbox *s, hc_str uid)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    if (!a)
+        return;
     struct hc_sb_ref *owned;
     size_t n = hc_sb_store_owned(s->store, a, uid, &owned);
     if (n == 0 || hc_sb_store_uid_exists(s->store, uid))
@@ -187,10 +191,39 @@ static void node(struct hc_sandbox *s, struct hc_arena *a)
     create_quietly(s, a, "/nodes", HC_S(""), n);
 }
 
+/* Events older than an hour go, as in a real cluster. */
+static void expire_events(struct hc_sandbox *s, void *arg)
+{
+    (void)arg;
+    hc_sb_timer(s, EVENT_ROUND_MS, expire_events, NULL);
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    const struct hc_sb_kind *k = hc_sb_kind_builtin(s, "/events");
+    struct hc_sb_row *rows;
+    if (!a || !hc_sb_store_begin(s->store))
+        return;
+    size_t n = hc_sb_store_list(s->store, a, k->key, (hc_str){ NULL, 0 }, HC_S(""), HC_S(""), 0, &rows);
+    for (size_t i = 0; i < n; i++) {
+        struct hc_val *e = hc_sb_parse_body(a, k, rows[i].body), *left;
+        hc_str last = hc_get_str_at(e, "lastTimestamp");
+        int64_t ms = hc_time_parse_ms(last.n ? last : hc_get_str_at(e, "metadata.creationTimestamp"));
+        if (e && ms > 0 && hc_now_ms() - ms > EVENT_LIFE_MS)
+            (void)!hc_sb_delete(s, a, k, e, &background, &left);
+    }
+    if (hc_sb_store_commit(s->store)) {
+        hc_sb_watches_publish(s);
+    } else {
+        hc_sb_store_rollback(s->store);
+        hc_sb_watches_discard(s->watches);
+    }
+}
+
 void hc_sb_first_objects(struct hc_sandbox *s)
 {
+    hc_sb_timer(s, EVENT_ROUND_MS, expire_events, NULL);
     static const char *const names[] = { "default", "kube-system", "kube-public", "kube-node-lease" };
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    if (!a)
+        return;
     if (!hc_sb_store_begin(s->store))
         return;
     for (size_t i = 0; i < HC_LEN(names); i++) {

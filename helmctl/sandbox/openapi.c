@@ -115,11 +115,30 @@ static void index_document(struct hc_sb_req *r)
     hc_sb_answer(r, 200, out);
 }
 
+/* The old document says nothing of any kind; clients fall back to it for kinds that v3 does not have. */
+static void old_document(struct hc_sb_req *r)
+{
+    /* gnostic's openapi.v2.Document: swagger "2.0", info {title, version}, paths {} */
+    static const char proto[] = "\x0a\x03"
+                                "2.0\x12\x15\x0a\x0aKubernetes\x12\x07v1.36.3\x42\x00";
+    if (hc_str_find_str(r->accept, HC_S("protobuf")) != SIZE_MAX)
+        hc_sb_answer_text(r, 200, "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+                          hc_str_n(proto, sizeof(proto) - 1));
+    else
+        hc_sb_answer_text(r, 200, "application/json",
+                          HC_S("{\"swagger\":\"2.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\"v1.36.3\"},"
+                               "\"paths\":{},\"definitions\":{}}\n"));
+}
+
 bool hc_sb_openapi(struct hc_sb_req *r)
 {
     hc_str prefix = HC_S("/openapi/v3/"), path = r->path;
     if (!hc_str_eqz(r->method, "GET"))
         return false;
+    if (hc_str_eqz(path, "/openapi/v2")) {
+        old_document(r);
+        return true;
+    }
     if (hc_str_eqz(path, "/openapi/v3")) {
         index_document(r);
         return true;

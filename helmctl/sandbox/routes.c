@@ -390,8 +390,30 @@ static struct hc_val *delete_many(struct hc_sb_req *r)
     return bad;
 }
 
+/* serviceaccounts/x/token: a token that nobody checks. */
+static struct hc_val *token(struct hc_sb_req *r)
+{
+    struct hc_arena *a = r->a;
+    struct hc_val *body, *bad = body_of(r, &body), *out;
+    if (bad)
+        return bad;
+    if (!hc_sb_get(r->s, a, r->kind, r->ns, r->name))
+        return hc_sb_not_found(a, r->kind, r->name);
+    out = body ? hc_val_copy(a, body) : hc_map_new(a);
+    hc_map_put_strz(a, out, "apiVersion", "authentication.k8s.io/v1");
+    hc_map_put_strz(a, out, "kind", "TokenRequest");
+    struct hc_val *st = hc_map_sub(a, out, "status");
+    hc_map_put_str(a, st, "token", hc_arena_printf(a, "sandbox.%.*s.%.*s", HC_P(r->ns), HC_P(r->name)));
+    hc_map_put_str(a, st, "expirationTimestamp", hc_time_rfc3339(a, hc_now_ms() + 3600000));
+    hc_sb_answer(r, 201, out);
+    return NULL;
+}
+
 static struct hc_val *write_verb(struct hc_sb_req *r)
 {
+    if (strcmp(r->verb, "create") == 0 && hc_str_eqz(r->kind->key, "/serviceaccounts") &&
+        hc_str_eqz(r->sub, "token"))
+        return token(r);
     if (strcmp(r->verb, "create") == 0 && !r->name.n) {
         if (!r->ns.n && !(r->kind->flags & HC_SB_CLUSTER))
             return hc_sb_status(r->a, 405, "MethodNotAllowed", "create needs a namespace in the path");

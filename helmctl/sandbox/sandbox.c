@@ -33,6 +33,8 @@ static enum hc_rc open_store(struct hc_sandbox *s, const char *data, struct hc_e
 static void load_crds(struct hc_sandbox *s)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    if (!a)
+        return;
     const struct hc_sb_kind *k = hc_sb_kind_builtin(s, "apiextensions.k8s.io/customresourcedefinitions");
     struct hc_sb_row *rows;
     size_t n = hc_sb_store_list(s->store, a, k->key, (hc_str){ NULL, 0 }, HC_S(""), HC_S(""), 0, &rows);

@@ -15,6 +15,8 @@ void hc_sb_simulate(struct hc_sandbox *s, hc_str key, hc_str ns, hc_str name)
     if (!k || hc_str_eqz(key, "/events"))
         return;
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    if (!a)
+        return;
     struct hc_val *obj = hc_sb_get(s, a, k, ns, name);
     if (!obj)
         return;
@@ -44,6 +46,8 @@ void hc_sb_simulate(struct hc_sandbox *s, hc_str key, hc_str ns, hc_str name)
 void hc_sb_simulate_restart(struct hc_sandbox *s)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    if (!a)
+        return;
     struct hc_sb_ref *all;
     size_t n = hc_sb_store_all(s->store, a, (hc_str){ NULL, 0 }, &all);
     for (size_t i = 0; i < n; i++)

@@ -209,6 +209,8 @@ static void timer(struct hc_sandbox *s, void *arg)
 {
     const struct pod_timer *t = arg;
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    if (!a)
+        return;
     struct hc_val *pod = hc_sb_get(s, a, hc_sb_kind_builtin(s, "/pods"), hc_str_n(t->text, t->ns),
                                    hc_str_n(t->text + t->ns, t->name));
     if (!pod || hc_get(pod, "metadata.deletionTimestamp") ||

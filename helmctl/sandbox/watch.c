@@ -192,6 +192,10 @@ static void put_object(struct hc_sb_watch *w, struct hc_arena *a, const char *ty
 static void put_bookmark(struct hc_sb_watch *w, int64_t rv, bool initial_end)
 {
     struct hc_arena *a = hc_arena_new(0);
+    if (!a) {
+        w->ended = true; /* the client comes back */
+        return;
+    }
     struct hc_val *o = hc_map_new(a);
     bool plain = w->as == HC_SB_AS_OBJECT;
     hc_map_put_str(a, o, "kind",
@@ -215,10 +219,12 @@ static void put_bookmark(struct hc_sb_watch *w, int64_t rv, bool initial_end)
 static void put_expired(struct hc_sb_watch *w, int64_t asked, int64_t oldest)
 {
     struct hc_arena *a = hc_arena_new(0);
+    w->ended = true;
+    if (!a)
+        return;
     put_val(w, "ERROR",
             hc_sb_status(a, 410, "Expired", "too old resource version: %" PRId64 " (%" PRId64 ")", asked, oldest));
     hc_arena_free(a);
-    w->ended = true;
 }
 
 static bool raw(const struct hc_sb_watch *w)
@@ -244,6 +250,10 @@ static void put_event(struct hc_sb_watch *w, const struct event *e)
         return;
     }
     struct hc_arena *a = hc_arena_new(0);
+    if (!a) {
+        w->ended = true;
+        return;
+    }
     struct hc_val *obj = hc_sb_parse_body(a, w->kind, e->obj), *old = NULL;
     if (e->old.n && (w->labels || w->fields))
         old = hc_sb_parse_body(a, w->kind, e->old);
@@ -263,6 +273,10 @@ static void put_event(struct hc_sb_watch *w, const struct event *e)
 static void put_initial(struct hc_sandbox *s, struct hc_sb_watch *w)
 {
     struct hc_arena *a = hc_arena_new(0);
+    if (!a) {
+        w->ended = true;
+        return;
+    }
     struct hc_sb_row *rows;
     size_t n = hc_sb_store_list(s->store, a, w->kind->key, w->ns, HC_S(""), HC_S(""), 0, &rows);
     for (size_t i = 0; i < n; i++) {

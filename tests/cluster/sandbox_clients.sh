@@ -11,7 +11,12 @@ command -v curl >/dev/null || { echo "SKIP: curl is needed"; exit 77; }
 
 dir=$(mktemp -d)
 pid=
-stop() { [ -n "$pid" ] && kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; pid=; }
+stop() { # it must end by itself, with 0 and nothing to complain about
+    [ -n "$pid" ] || return 0
+    kill "$pid" 2>/dev/null
+    wait "$pid" && ! grep -qE "Sanitizer|runtime error|Error:" "$dir/log" || { echo "FAIL: the sandbox's end"; cat "$dir/log"; failed=1; }
+    pid=
+}
 trap 'stop; rm -rf "$dir"' EXIT
 export KUBECONFIG=$dir/kubeconfig HELM_CACHE_HOME=$dir/helm HELM_CONFIG_HOME=$dir/helm HELM_DATA_HOME=$dir/helm HOME=$dir
 failed=0 steps=0
@@ -92,6 +97,7 @@ want "job completes" "condition met" "$kubectl" wait --for=condition=Complete jo
 want "field selector" "Succeeded|Completed" "$kubectl" get pods --field-selector=status.phase=Succeeded
 want "delete waits" "deleted" "$kubectl" delete deploy web --timeout=20s
 want "and its pods go" "" "$kubectl" wait --for=delete pod -l app=web --timeout=20s
+want "a token" "sandbox.default.default" "$kubectl" create token default
 want "auth can-i" "yes" "$kubectl" auth can-i create deployments
 want "whoami" "sandbox-admin" "$kubectl" auth whoami
 
