@@ -16,6 +16,7 @@
 
 struct built {
     struct hc_artifact art;
+    bool tree;     /* the source's tree was there */
     bool packaged; /* made from a tree or changed by us, not as it was pulled */
     hc_str name, version;
 };
@@ -137,6 +138,7 @@ static enum hc_rc build_from_tree(struct pass *p, const struct hc_val *source, s
     enum hc_rc rc = ctl_artifact_unpack(p->c, p->a, source, &dir, &p->err);
     if (rc != HC_OK)
         return rc;
+    out->tree = true;
     hc_str path = hc_get_str_at(p->spec, "chart");
     while (hc_str_starts(path, HC_S("./")) || hc_str_starts(path, HC_S("/")))
         path = hc_str_sub(path, path.p[0] == '.' ? 2 : 1, path.n);
@@ -152,7 +154,7 @@ static enum hc_rc build_from_tree(struct pass *p, const struct hc_val *source, s
     if (rc == HC_OK && has_values_files(p))
         rc = merge_values(p, chart, dir, &values);
     if (rc == HC_OK) {
-        hc_str version = chart->version, strategy = hc_get_str_at(p->spec, "reconcileStrategy");
+        hc_str version = hc_arena_str(p->a, chart->version), strategy = hc_get_str_at(p->spec, "reconcileStrategy");
         if (hc_str_eqz(strategy, "Revision")) {
             hc_str hex = src_hex_of(hc_get_str_at(source, "status.artifact.revision"));
             version = with_build(p->a, version, hc_str_sub(hex, 0, 12));
@@ -266,6 +268,11 @@ struct ctl_result reconcile_chart(struct pass *p)
     struct built b = { 0 };
     const char *reason = "ChartPackageError";
     enum hc_rc rc = k == HC_CTL_GIT ? build_from_tree(p, source, &b) : pull(p, source, &b, &reason);
+    if (rc == HC_E_NOTFOUND && k == HC_CTL_GIT &&
+        !b.tree) { /* its store was lost: it is fetched again and wakes us */
+        pass_log(p, HC_LOG_INFO, "%s", p->err.msg);
+        return pass_after(p->c->o->requeue_dependency_ms);
+    }
     if (rc != HC_OK) {
         bool fetch = strcmp(reason, "ChartPackageError") != 0;
         return src_failed(p, (struct src_failure){ fetch ? "FetchFailed" : "BuildFailed", reason });

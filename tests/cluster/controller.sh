@@ -1,0 +1,239 @@
+#!/usr/bin/env bash
+# The controller against the sandbox: what it does with each kind, what it refuses, and what it costs when nothing is to
+# be done. Counts are exact. Git is served by nginx and git-http-backend.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+. "$root/deploy/examples/servers.sh"
+. "$here/lib/check.sh"
+command -v jq >/dev/null || { echo "SKIP: jq is not on this machine"; exit 77; }
+"$root/tests/peers/build.sh" kubectl helm4 >/dev/null || { echo "SKIP: the real kubectl and helm cannot be built here"; exit 77; }
+peers=$("$root/tests/peers/build.sh" --dir)
+kubectl=$peers/kubectl helm=$peers/helm4
+bin=${HC_BUILD:?}/bin/helmctl
+work=$(mktemp -d)
+SERVERS=$work/servers
+mkdir -p "$SERVERS"
+sandbox='' controller=''
+finish() {
+    [ "$failed" = 0 ] || tail -n 25 "$work/controller.log"
+    [ -n "$controller" ] && kill -9 "$controller" 2>/dev/null
+    [ -n "$sandbox" ] && kill -9 "$sandbox" 2>/dev/null
+    servers_stop
+    [ "${KEEP:-}" ] && echo "kept $work" || rm -rf "$work"
+}
+trap finish EXIT
+nginx_start || { echo "SKIP: nginx, fcgiwrap or git-http-backend is not on this machine"; exit 77; }
+"$bin" sandbox --kubeconfig "$work/kubeconfig" >"$work/sandbox.log" 2>&1 &
+sandbox=$!
+within 10 test -s "$work/kubeconfig" || { echo "the sandbox did not start"; exit 1; }
+export KUBECONFIG=$work/kubeconfig
+server=$("$kubectl" config view -o jsonpath='{.clusters[0].cluster.server}')
+"$bin" deploy --crds-only >/dev/null || exit 1
+
+git_repo fleet
+fleet=$SERVERS/work/fleet
+mkdir -p "$fleet/chart/templates" "$fleet/apps/sub" "$fleet/values"
+cat >"$fleet/chart/Chart.yaml" <<Y
+apiVersion: v2
+name: small
+version: 1.0.0
+appVersion: "7"
+Y
+echo 'text: default' >"$fleet/chart/values.yaml"
+cat >"$fleet/chart/templates/all.yaml" <<'Y'
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: "{{ .Release.Name }}"}
+data: {text: {{ .Values.text | quote }}, revision: "{{ .Release.Revision }}"}
+Y
+echo 'text: from-git' >"$fleet/values/prod.yaml"
+cat >"$fleet/apps/one.yaml" <<Y
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: one, namespace: apps}
+Y
+cp "$fleet/apps/one.yaml" "$fleet/apps/sub/two.yaml"
+sed -i 's/name: one/name: two/' "$fleet/apps/sub/two.yaml"
+git_commit fleet "first"
+"$kubectl" create namespace apps >/dev/null
+"$kubectl" create namespace other >/dev/null
+
+controller_start() {
+    "$bin" controller --storage-path "$work/storage" --min-retry-delay 50ms --max-retry-delay 1s --requeue-dependency 1s \
+        --log-encoding console "$@" >>"$work/controller.log" 2>&1 &
+    controller=$!
+}
+hr() { "$kubectl" get hr "$1" -n apps -o json 2>/dev/null | jq -r "$2"; }
+ready() { [ "$("$kubectl" get "$1" "$2" -n apps -o json 2>/dev/null | jq -r 'if .status.observedGeneration == .metadata.generation then (.status.conditions[]? | select(.type == "Ready").status) else "old" end')" = "${3:-True}" ]; }
+message() { "$kubectl" get "$1" "$2" -n apps -o json | jq -r '.status.conditions[] | select(.type == "Ready").message'; }
+revisions() { "$helm" history "$1" -n "${2:-apps}" -o json 2>/dev/null | jq -r 'length'; }
+text() { "$kubectl" get cm "$1" -n "${2:-apps}" -o jsonpath='{.data.text}' 2>/dev/null; }
+requests() { curl -s "$server/sandbox/stats" | jq .requests; }
+release() { # NAME, further lines of spec
+    cat <<Y
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: $1, namespace: apps}
+spec:
+  interval: ${interval:-10m}
+  chart: {spec: {chart: chart, sourceRef: {kind: GitRepository, name: fleet}}}
+$2
+Y
+}
+controller_start
+"$kubectl" apply -f - >/dev/null <<Y
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata: {name: fleet, namespace: apps}
+spec: {interval: 1h, url: "http://127.0.0.1:$HTTP_PORT/git/fleet.git", ref: {branch: main}}
+Y
+sync_git() { "$kubectl" annotate gitrepo fleet -n apps "reconcile.fluxcd.io/requestedAt=$(date +%s%N)" --overwrite >/dev/null; }
+
+# ---- sources
+within 10 ready gitrepo fleet && ok "GitRepository is Ready" || bad "GitRepository: $(message gitrepo fleet)"
+artifact=$("$kubectl" get gitrepo fleet -n apps -o json | jq -c .status.artifact)
+equal "revision" "main@sha1:$(git -C "$fleet" rev-parse HEAD)" "$(jq -r .revision <<<"$artifact")"
+equal "the artifact is served and has its digest" "$(jq -r .digest <<<"$artifact")" \
+    "sha256:$(curl -sf "$(jq -r .url <<<"$artifact")" | sha256sum | cut -d' ' -f1)"
+equal "nothing else is served" 404 "$(curl -s -o /dev/null -w '%{http_code}' "$(jq -r '.url | split("/")[0:3] | join("/")' <<<"$artifact")/blobs/sha256/")"
+
+# ---- HelmRelease
+release web '  values: {text: inline}' | "$kubectl" apply -f - >/dev/null
+within 10 ready hr web && ok "HelmRelease is Ready" || bad "HelmRelease: $(message hr web)"
+equal "values" inline "$(text web)"
+equal "revision of the chart's artifact" 1.0.0 "$("$kubectl" get hc apps-web -n apps -o jsonpath='{.status.artifact.revision}')"
+equal "HelmChart as Flux names it" apps/apps-web "$(hr web .status.helmChart)"
+equal "finalizer" finalizers.fluxcd.io "$(hr web '.metadata.finalizers[0]')"
+equal "conditions in order" "Ready Released" "$(hr web '[.status.conditions[].type] | join(" ")')"
+equal "reason" InstallSucceeded "$(hr web '.status.conditions[0].reason')"
+equal "history" "1 deployed install small 1.0.0 7" "$(hr web '.status.history[0] | "\(.version) \(.status) \(.action) \(.chartName) \(.chartVersion) \(.appVersion)"')"
+equal "inventory" "apps_web__ConfigMap v1" "$(hr web '.status.inventory.entries[0] | "\(.id) \(.v)"')"
+equal "origin labels" "web apps" "$("$kubectl" get cm web -n apps -o json | jq -r '.metadata.labels | "\(."helm.toolkit.fluxcd.io/name") \(."helm.toolkit.fluxcd.io/namespace")"')"
+
+# ---- nothing to do costs nothing
+interval=1s
+release idle '  values: {text: idle}' | "$kubectl" apply -f - >/dev/null
+within 10 ready hr idle && ok "a release with an interval of a second" || bad "idle: $(message hr idle)"
+within 2 false
+before=$(requests)
+within 3 false
+after=$(requests)
+equal "three intervals send no request" 0 $((after - before))
+interval=10m
+
+# ---- values: a file in Git, then a commit
+release web '  values: {}
+  valuesFrom: [{kind: GitRepository, name: fleet, path: values/prod.yaml}]' | "$kubectl" apply -f - >/dev/null
+within 10 test "$(text web)" = from-git; within 5 ready hr web && equal "a file in Git" from-git "$(text web)"
+echo 'text: commit' >"$fleet/values/prod.yaml"
+git_commit fleet "values"
+sync_git
+commit_there() { [ "$(text web)" = commit ]; }
+within 10 commit_there && ok "a commit changes the values" || bad "text: $(text web)"
+within 5 ready hr web
+equal "one revision a change" 3 "$(revisions web)"
+
+# ---- force, suspend
+token=$(date +%s%N)
+"$kubectl" annotate hr web -n apps "reconcile.fluxcd.io/requestedAt=$token" "reconcile.fluxcd.io/forceAt=$token" --overwrite >/dev/null
+four() { [ "$(revisions web)" = 4 ]; }
+within 10 four && ok "forceAt is one revision" || bad "revisions: $(revisions web)"
+handled() { [ "$(hr web .status.lastHandledForceAt)" = "$token" ] && [ "$(hr web .status.lastHandledReconcileAt)" = "$token" ]; }
+within 5 handled && ok "the tokens are echoed" || bad "tokens: $(hr web .status)"
+"$kubectl" patch hr web -n apps --type merge -p '{"spec":{"suspend":true,"values":{"text":"later"}}}' >/dev/null
+within 2 false
+equal "suspended: nothing happens" 4 "$(revisions web)"
+"$kubectl" patch hr web -n apps --type merge -p '{"spec":{"suspend":false}}' >/dev/null
+later() { [ "$(text web)" = later ]; }
+within 10 later && ok "resumed: it happens" || bad "text: $(text web)"
+
+# ---- dependencies
+release second '  dependsOn: [{name: first}]' | "$kubectl" apply -f - >/dev/null
+reason() { [ "$(hr "$1" '.status.conditions[] | select(.type == "Ready").reason')" = "$2" ]; }
+within 5 reason second DependencyNotReady && ok "waits for what it depends on" || bad "second: $(hr second .status.conditions)"
+release first '  values: {}' | "$kubectl" apply -f - >/dev/null
+within 10 ready hr second && ok "and goes on" || bad "second: $(message hr second)"
+
+# ---- another namespace: the old release goes first
+release first '  targetNamespace: other
+  releaseName: first' | "$kubectl" apply -f - >/dev/null
+moved() { "$kubectl" get cm first -n other >/dev/null 2>&1 && ! "$kubectl" get cm first -n apps >/dev/null 2>&1; }
+within 10 moved && ok "a new target namespace moves the release" || bad "first: $(message hr first)"
+
+# ---- wrong input: one clear message, and nothing else changes
+release wrong '  valuesFrom: [{kind: ConfigMap, name: nope}]' | "$kubectl" apply -f - >/dev/null
+within 5 reason wrong ValuesError && has "missing ConfigMap" "could not resolve ConfigMap chart values reference 'apps/nope' with key 'values.yaml': configmaps \"nope\" not found" "$(message hr wrong)"
+release wrong '  values: {}' | sed 's/chart: chart,/chart: nowhere,/' | "$kubectl" replace -f - >/dev/null
+within 5 reason wrong SourceNotReady && has "missing chart path" "nowhere" "$(message hr wrong)"
+equal "no release was made" "" "$(revisions wrong)"
+"$kubectl" delete hr wrong -n apps --wait=false >/dev/null
+gone() { ! "$kubectl" get "$1" "$2" -n apps >/dev/null 2>&1; }
+within 10 gone hr wrong && ok "it can be deleted" || bad "wrong is still there"
+
+# ---- delete
+"$kubectl" delete hr web -n apps --wait=false >/dev/null
+within 10 gone hr web && ok "deleted" || bad "web: $(hr web .status.conditions)"
+equal "its records" "" "$(revisions web)"
+within 5 gone cm web && within 5 gone hc apps-web && ok "its objects and its HelmChart are gone" || bad "something of web is left"
+
+# ---- Kustomization
+kustomization() { # NAME PATH
+    cat <<Y
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: $1, namespace: apps}
+spec:
+  interval: 10m
+  path: $2
+  prune: true
+  sourceRef: {kind: GitRepository, name: fleet}
+Y
+}
+kustomization all ./apps | "$kubectl" apply -f - >/dev/null
+within 10 ready ks all && ok "Kustomization is Ready" || bad "Kustomization: $(message ks all)"
+equal "a folder without a kustomization file takes all below it" "apps_one__ConfigMap apps_two__ConfigMap" \
+    "$("$kubectl" get ks all -n apps -o json | jq -r '[.status.inventory.entries[].id] | sort | join(" ")')"
+rm "$fleet/apps/one.yaml"
+git_commit fleet "without one"
+sync_git
+within 10 gone cm one && ok "what left the source is pruned" || bad "one is still there"
+equal "what stayed, stayed" two "$("$kubectl" get cm two -n apps -o jsonpath='{.metadata.name}')"
+printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: three, namespace: apps}\ndata: {}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: Bad_Name, namespace: apps}\n' >"$fleet/apps/bad.yaml"
+git_commit fleet "refused"
+sync_git
+within 10 ready ks all False && has "a refused object is named" "Secret/apps/Bad_Name dry-run failed" "$(message ks all)"
+within 1 false
+gone cm three && ok "and nothing of that revision was applied" || bad "three was applied"
+rm "$fleet/apps/bad.yaml"
+mkdir -p "$fleet/self"
+kustomization self ./self >"$fleet/self/self.yaml"
+git_commit fleet "self"
+sync_git
+kustomization self ./self | "$kubectl" apply -f - >/dev/null
+within 10 ready ks self && ok "a Kustomization may hold itself" || bad "self: $(message ks self)"
+rm "$fleet/self/self.yaml"
+cp "$fleet/apps/sub/two.yaml" "$fleet/self/four.yaml"
+sed -i 's/name: two/name: four/' "$fleet/self/four.yaml"
+git_commit fleet "without itself"
+sync_git
+within 10 ready ks self False && has "but never prunes itself" "would prune itself" "$(message ks self)"
+gone cm four && ok "and then applies nothing" || bad "four was applied"
+"$kubectl" delete ks all -n apps --wait=false >/dev/null
+within 10 gone cm two && within 5 gone ks all && ok "a deleted Kustomization prunes" || bad "two is still there"
+
+# ---- restart and stop
+kill -9 $controller
+wait $controller 2>/dev/null
+rm -rf "$work/storage"
+controller_start
+release late '  values: {text: late}' | "$kubectl" apply -f - >/dev/null
+within 15 ready hr late && ok "works on after kill -9 and with its store lost" || bad "late: $(message hr late)"
+equal "without new revisions" 1 "$(revisions idle)"
+kill -TERM $controller
+stopped() { ! kill -0 $controller 2>/dev/null; }
+within 10 stopped && ok "SIGTERM ends it" || bad "it runs on after SIGTERM"
+wait $controller
+equal "with status 0" 0 $?
+controller=
+done_
