@@ -151,6 +151,7 @@ enum hc_rc hc_render(struct hc_arena *a, const struct hc_render_input *in, struc
         .helm3 = in->helm3,
         .skip_schema = in->skip_schema,
         .origins = in->origins,
+        .report = &out->error,
     };
     rc = hc_overlay_process(a, in->chart, in->values, &opts, &overlay, err);
     if (rc == HC_OK)
