@@ -8,22 +8,23 @@
 #include "templating/syntax/syntax_impl.h"
 
 static const struct {
-    const char *word;
+    uint8_t len;
+    char word[9];
     enum token_kind kind;
 } keywords[] = {
-    { "block", T_BLOCK },
-    { "break", T_BREAK },
-    { "continue", T_CONTINUE },
-    { "define", T_DEFINE },
-    { "else", T_ELSE },
-    { "end", T_END },
-    { "if", T_IF },
-    { "nil", T_NIL },
-    { "range", T_RANGE },
-    { "template", T_TEMPLATE },
-    { "with", T_WITH },
-    { "true", T_BOOL },
-    { "false", T_BOOL },
+    { 5, "block", T_BLOCK },
+    { 5, "break", T_BREAK },
+    { 8, "continue", T_CONTINUE },
+    { 6, "define", T_DEFINE },
+    { 4, "else", T_ELSE },
+    { 3, "end", T_END },
+    { 2, "if", T_IF },
+    { 3, "nil", T_NIL },
+    { 5, "range", T_RANGE },
+    { 8, "template", T_TEMPLATE },
+    { 4, "with", T_WITH },
+    { 4, "true", T_BOOL },
+    { 5, "false", T_BOOL },
 };
 
 /* 1: a byte of a name; 2: white space. */
@@ -178,8 +179,9 @@ static struct token lex_word(struct lexer *l)
     if (!at_terminator(l))
         return fail_rune(l, "bad character", stop);
     hc_str word = { l->p + l->start, l->pos - l->start };
-    for (size_t i = 0; i < HC_LEN(keywords) && word.n <= 8; i++) {
-        if (word.p[0] == keywords[i].word[0] && hc_str_eqz(word, keywords[i].word))
+    for (size_t i = 0; i < HC_LEN(keywords); i++) {
+        if (word.n == keywords[i].len && word.p[0] == keywords[i].word[0] &&
+            memcmp(word.p, keywords[i].word, word.n) == 0)
             return give(l, keywords[i].kind);
     }
     return give(l, T_IDENT);
@@ -386,12 +388,24 @@ static bool skip_comment(struct lexer *l, struct token *out)
     return true;
 }
 
+/* The next "{{"; the second brace is looked at in place, since JSON in templates is full of single ones. */
+static const char *find_open(const struct lexer *l)
+{
+    const char *p = l->p + l->pos, *end = l->p + l->n;
+    while (end - p >= 2 && (p = memchr(p, '{', (size_t)(end - p - 1))) != NULL) {
+        if (p[1] == '{')
+            return p;
+        p++;
+    }
+    return NULL;
+}
+
 struct token hc_lex(struct lexer *l)
 {
     if (l->inside)
         return lex_inside(l);
     for (;;) {
-        const char *open = l->pos < l->n ? hc_find_literal(l->p + l->pos, l->n - l->pos, "{{", 2) : NULL;
+        const char *open = find_open(l);
         uint32_t from = l->pos;
         l->start = from;
         if (!open) {
