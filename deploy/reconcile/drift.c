@@ -80,6 +80,7 @@ static bool opted_out(const struct hc_val *object)
 enum hc_rc hc_rec_observe_drift(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err)
 {
     HC_AUTO(hc_buf) struct hc_buf text;
+    hc_buf_init(&text, 0);
     enum hc_rc rc = hc_rec_plan_head(r, err);
     if (rc != HC_OK)
         return rc;
@@ -87,7 +88,6 @@ enum hc_rc hc_rec_observe_drift(struct hc_reconcile *r, struct hc_seen *s, struc
     struct hc_kube_op *live = HC_NEW_N(r->step, struct hc_kube_op, n + 1);
     struct hc_kube_op *want = HC_NEW_N(r->step, struct hc_kube_op, n + 1);
     r->drifted = hc_list_new(r->step);
-    hc_buf_init(&text, 0);
     if (!live || !want)
         return hc_arena_check(r->step, err, "drift");
     for (size_t i = 0; i < n; i++) {

@@ -212,8 +212,10 @@ enum hc_rc hc_rec_check_owners(struct hc_reconcile *r, const struct object *obje
 /* ---- sending ----------------------------------------------------------------------------------------------- */
 
 /* Kinds that are done when they are stored. */
-static bool stays_settled(const struct hc_ref *ref)
+static bool stays_settled(const struct hc_ref *ref, const struct hc_val *live)
 {
+    if (hc_str_eqz(ref->kind, "Service"))
+        return !hc_str_eqz(hc_get_str_at(live, "spec.type"), "LoadBalancer");
     static const char *const kinds[] = { "ConfigMap",
                                          "Secret",
                                          "ServiceAccount",
@@ -247,7 +249,7 @@ static void seen(struct hc_reconcile *r, struct object *o, const struct hc_val *
     struct hc_readiness ready = hc_ready_of(r->step, live, wait_flags(r), hc_rec_now(r));
     bool was = o->settled;
     o->ready = ready.status;
-    o->settled = ready.status == HC_READY_CURRENT && stays_settled(&o->ref);
+    o->settled = ready.status == HC_READY_CURRENT && stays_settled(&o->ref, live);
     if (ready.status == HC_READY_CURRENT && o->message.n > 0 && !was)
         hc_rec_tell(r,
                     (struct hc_tell){ .what = HC_TOLD_READY, .action = r->mark.action, .ref = o->ref, .ok = true });
@@ -419,7 +421,7 @@ enum hc_rc hc_rec_apply(struct hc_reconcile *r, struct hc_err *err)
     if (rc == HC_OK && r->left_n > 0)
         rc = delete_objects(r, r->left, r->left_n, NULL, false, err);
     if (rc == HC_OK) {
-        r->applied = true;
+        r->applied = r->fresh = true;
         r->memo.applied_revision = r->head.revision;
     }
     return fault(r, rc, err);
@@ -464,72 +466,67 @@ enum hc_rc hc_rec_cleanup(struct hc_reconcile *r, struct hc_err *err)
 
 /* ---- waiting ----------------------------------------------------------------------------------------------- */
 
-enum hc_rc hc_rec_observe_objects(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err)
+/* One look at the objects; with `doubtful` only at those that were not ready when last seen. */
+static enum hc_rc look_at_all(struct hc_reconcile *r, struct hc_seen *s, bool away, bool doubtful, size_t *out_left,
+                              struct hc_err *err)
 {
-    bool away = r->head.status == HC_STATUS_UNINSTALLING;
-    enum hc_rc rc = hc_rec_plan_head(r, err);
-    if (rc != HC_OK)
-        return rc;
-    struct hc_kube_op *ops = ops_new(r, r->objects_n);
-    size_t *at = HC_NEW_N(r->step, size_t, r->objects_n + 1), n = 0;
-    r->awaited = HC_NEW_N(r->keep, struct hc_ref, r->objects_n + 1);
-    r->awaited_n = 0;
-    if (!ops || !at || !r->awaited)
+    struct hc_kube_op *ops = ops_new(r, r->objects_n), *ask = ops_new(r, r->objects_n);
+    size_t *at = HC_NEW_N(r->step, size_t, r->objects_n + 1), n = 0, asked = 0;
+    if (!ops || !ask || !at)
         return hc_arena_check(r->step, err, "objects");
+    *out_left = 0;
     for (size_t i = 0; i < r->objects_n; i++) {
         struct object *o = &r->objects[i];
         const struct hc_val *live = NULL;
         if (o->plan.name.n == 0 || (away && (o->gone || o->plan.keep)) || (!away && o->settled))
             continue;
-        int known = r->spec.port.look ? r->spec.port.look(r->spec.port.ctx, &o->ref, &live) : -1;
-        if (known >= 0) {
-            ops[n].rc = known == 1 ? HC_OK : HC_E_NOTFOUND;
-            ops[n].out = (struct hc_val *)live;
-        } else {
-            ops[n].rc = HC_E_BUG; /* to be asked */
+        if (!away && doubtful && o->looked && o->ready == HC_READY_CURRENT) {
+            ++*out_left;
+            continue;
         }
+        int known = r->spec.port.look ? r->spec.port.look(r->spec.port.ctx, &o->ref, &live) : -1;
+        ops[n].rc = known == 1 ? HC_OK : known == 0 ? HC_E_NOTFOUND : HC_E_BUG; /* BUG: to be asked */
+        ops[n].out = (struct hc_val *)live;
         ops[n].verb = HC_KUBE_VERB_GET;
         ops[n].ref = o->ref;
+        if (known < 0)
+            ask[asked++] = ops[n];
         at[n++] = i;
     }
-    struct hc_kube_op *ask = ops_new(r, n);
-    size_t asked = 0;
-    for (size_t i = 0; ask && i < n; i++)
-        if (ops[i].rc == HC_E_BUG)
-            ask[asked++] = ops[i];
     if (asked > 0)
         hc_kube_batch(r->spec.kube, r->step, ask, asked, r->spec.manager);
-    for (size_t i = 0, j = 0; i < n && asked > 0; i++)
+    for (size_t i = 0, j = 0; i < n && j < asked; i++)
         if (ops[i].rc == HC_E_BUG)
             ops[i] = ask[j++];
-    s->objects = HC_OBJECTS_READY;
     for (size_t i = 0; i < n; i++) {
         struct object *o = &r->objects[at[i]];
         if (ops[i].rc != HC_OK && ops[i].rc != HC_E_NOTFOUND)
             return hc_err_copy(err, &ops[i].err);
+        o->looked = true;
         if (away) {
             bool ours = ops[i].rc == HC_OK && hc_plan_owned(r->step, ops[i].out, r->spec.name, r->spec.ns, NULL);
             hc_str keep = hc_get_str(
                 hc_map_getz(hc_get(ops[i].out, "metadata.annotations"), "helm.sh/resource-policy"));
             o->gone = !ours || hc_str_eq_nocase(keep, HC_S("keep"));
-            if (o->gone)
-                continue;
-            o->message = HC_S("still there");
-        } else if (ops[i].rc == HC_E_NOTFOUND) {
-            /* A Job that its time to live removed had finished. */
-            if (hc_str_eqz(o->ref.kind, "Job") && hc_get(o->plan.object, "spec.ttlSecondsAfterFinished")) {
-                o->ready = HC_READY_CURRENT;
-                o->settled = true;
-                continue;
-            }
+            o->message = o->gone ? (hc_str){ NULL, 0 } : HC_S("still there");
+        } else if (ops[i].rc == HC_OK) {
+            seen(r, o, ops[i].out);
+        } else if (hc_str_eqz(o->ref.kind, "Job") && hc_get(o->plan.object, "spec.ttlSecondsAfterFinished")) {
+            o->ready = HC_READY_CURRENT; /* a Job that its time to live removed had finished */
+            o->settled = true;
+        } else {
             o->ready = HC_READY_PROGRESSING;
             o->message = HC_S("Resource not found");
-        } else {
-            seen(r, o, ops[i].out);
         }
-        if (!away && o->ready == HC_READY_CURRENT)
+    }
+    s->objects = HC_OBJECTS_READY;
+    r->awaited_n = 0;
+    for (size_t i = 0; i < r->objects_n; i++) {
+        const struct object *o = &r->objects[i];
+        bool over = away ? o->gone || o->plan.keep : o->settled || o->ready == HC_READY_CURRENT;
+        if (over || o->plan.name.n == 0)
             continue;
-        if (r->waiting_for.n == 0 || o->ready == HC_READY_FAILED)
+        if (r->awaited_n == 0 || o->ready == HC_READY_FAILED)
             r->waiting_for = hc_arena_printf(r->step, "%.*s: %.*s", HC_P(hc_ref_str(r->step, &o->ref)),
                                              HC_P(o->message));
         r->awaited[r->awaited_n++] = o->ref;
@@ -539,6 +536,33 @@ enum hc_rc hc_rec_observe_objects(struct hc_reconcile *r, struct hc_seen *s, str
             s->objects = HC_OBJECTS_PROGRESSING;
     }
     return HC_OK;
+}
+
+/*
+ * Those that were ready are not asked again while others are not; when the last one is, all are looked at once more, so
+ * that "ready" means all at the same time. Right behind an apply its own answers are what is known.
+ */
+enum hc_rc hc_rec_observe_objects(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err)
+{
+    bool away = r->head.status == HC_STATUS_UNINSTALLING, fresh = r->fresh && !away;
+    size_t left = 0;
+    enum hc_rc rc = hc_rec_plan_head(r, err);
+    r->awaited = rc == HC_OK ? HC_NEW_N(r->step, struct hc_ref, r->objects_n + 1) : NULL;
+    r->awaited_n = 0;
+    r->fresh = false;
+    if (!r->awaited)
+        return rc == HC_OK ? hc_arena_check(r->step, err, "objects") : rc;
+    if (fresh) {
+        for (size_t i = 0; i < r->objects_n; i++)
+            if (!r->objects[i].settled && r->objects[i].ready != HC_READY_CURRENT) {
+                s->objects = HC_OBJECTS_PROGRESSING;
+                return HC_OK;
+            }
+    }
+    rc = look_at_all(r, s, away, true, &left, err);
+    if (rc == HC_OK && left > 0 && s->objects == HC_OBJECTS_READY)
+        rc = look_at_all(r, s, away, false, &left, err);
+    return rc;
 }
 
 hc_str hc_rec_object_cause(struct hc_reconcile *r, const struct hc_val *live, const struct hc_readiness *readiness)

@@ -77,7 +77,7 @@ struct hc_reconcile_port {
     void *ctx;
     /* The desired state as revision N; called only when a revision is to be recorded. An error of code HC_E_INPUT or
      * HC_E_LIMIT stalls the release ("template error"), HC_E_AGAIN is tried again. `previous` is the newest record (NULL:
-     * none), for --reuse-values. */
+     * none), for --reuse-values; it is gone after the call, so nothing in *out may point into it. */
     enum hc_rc (*render)(void *ctx, struct hc_arena *a, int64_t revision, bool is_upgrade,
                          const struct hc_record *previous, struct hc_desired *out, struct hc_err *err);
     /* Files of crds/, parents first; called before render when the CRD policy is not skip. NULL: none. */
@@ -108,8 +108,8 @@ struct hc_action_policy {
     bool force_replace;   /* replace instead of apply */
     bool force_conflicts; /* take fields over from other managers */
     bool take_ownership;
-    bool skip_validation; /* of fields the server does not know */
-    enum hc_ssa server_side;
+    bool skip_validation;    /* of fields the server does not know */
+    enum hc_ssa server_side; /* objects are sent by server-side apply, whatever is asked for here */
     enum hc_crd_policy crds; /* install, upgrade */
     /* remediation: install, upgrade */
     enum hc_strategy strategy; /* install: rollback is read as uninstall */

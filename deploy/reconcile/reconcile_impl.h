@@ -36,6 +36,7 @@ struct object {
     struct hc_ref ref;
     enum hc_ready ready;
     bool settled; /* applied or seen ready, and of a kind that stays so */
+    bool looked;  /* since it was sent */
     bool gone;
     hc_str message;
 };
@@ -67,6 +68,7 @@ struct hc_reconcile {
     struct hc_ref *crds;
     size_t crds_n;
     bool applied, swept, drift_seen;
+    bool fresh; /* what the answers to the apply said of the objects is still news */
     bool fault, refused;
     struct hc_err fault_err, refused_err, last_failure;
     bool dry_done;

@@ -77,9 +77,22 @@ static int64_t current_of(const struct hc_brief *b, size_t n)
     return n > 0 ? b[n - 1].revision : 0;
 }
 
-static bool server_side(const struct hc_action_policy *p)
+/* All revisions, where they are needed: none exists (that was found out by a list just now), or nobody knows of more
+ * than the head and retention cannot be due yet. */
+static enum hc_rc briefs_of(struct hc_reconcile *r, struct hc_brief **out, size_t *out_n, struct hc_err *err)
 {
-    return p->server_side != HC_SSA_OFF;
+    bool few = r->spec.max_history <= 0 || r->head.revision < r->spec.max_history;
+    *out_n = 0;
+    if (!r->has)
+        return HC_OK;
+    if (r->head.status != HC_STATUS_DEPLOYED || !few)
+        return hc_storage_briefs(r->spec.storage, r->step, r->spec.name, out, out_n, err);
+    *out = HC_NEW(r->step, struct hc_brief);
+    if (!*out)
+        return hc_arena_check(r->step, err, "release history");
+    **out = (struct hc_brief){ .name = r->head.name, .revision = r->head.revision, .status = r->head.status };
+    *out_n = 1;
+    return HC_OK;
 }
 
 /* Stores a pending revision and makes it the head; takes `a`, also on failure. */
@@ -157,7 +170,7 @@ static enum hc_rc compose(struct hc_reconcile *r, struct hc_arena *a, const stru
                                .chart = want.chart,
                                .config = want.config,
                                .labels = labels_of(a, install ? NULL : r->head.labels, want.labels),
-                               .apply_method = server_side(p) ? HC_S("ssa") : HC_S("csa") };
+                               .apply_method = HC_S("ssa") };
     rc = hc_rec_plan(r, r->step, rec->manifest, &objects, &n, err);
     if (rc != HC_OK)
         return hc_wrap(err, "unable to build kubernetes objects from %s manifest",
@@ -178,7 +191,7 @@ enum hc_rc hc_rec_record(struct hc_reconcile *r, struct hc_err *err)
     struct hc_arena *a = hc_arena_new(0);
     if (!a)
         return hc_fail_nomem(err);
-    enum hc_rc rc = hc_storage_briefs(r->spec.storage, r->step, r->spec.name, &briefs, &briefs_n, err);
+    enum hc_rc rc = briefs_of(r, &briefs, &briefs_n, err);
     if (rc == HC_OK)
         rc = compose(r, a, briefs, briefs_n, &rec, &m, err);
     if (rc != HC_OK) {
@@ -249,7 +262,7 @@ enum hc_rc hc_rec_rollback(struct hc_reconcile *r, struct hc_err *err)
     rec.first_deployed = hc_arena_str(a, r->head.first_deployed);
     rec.last_deployed = hc_record_time(a, hc_now_ns());
     rec.deleted = rec.storage_name = rec.resource_version = (hc_str){ NULL, 0 };
-    rec.apply_method = server_side(&r->spec.rollback) ? HC_S("ssa") : HC_S("csa");
+    rec.apply_method = HC_S("ssa");
     return store_new(r, a, &rec, &m, briefs, briefs_n, err);
 }
 

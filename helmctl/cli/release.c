@@ -277,7 +277,7 @@ static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool i
         return rc;
     capabilities.api_versions = versions;
     if (defaults)
-        chart.values = (struct hc_val *)defaults;
+        chart.values = hc_val_clone(a, defaults); /* the record it comes from is gone soon */
     const struct hc_render_input in = { .chart = defaults ? &chart : r->chart,
                                         .values = values,
                                         .release_name = r->name,

@@ -284,9 +284,9 @@ int hc_cli_print_release(struct hc_arena *a, const struct hc_record *r, const ch
     HC_AUTO(hc_buf) struct hc_buf b;
     struct hc_val *v = NULL;
     struct hc_err err = HC_ERR_INIT;
+    hc_buf_init(&b, 0);
     if (strcmp(output, "table") == 0)
         return print_text(a, r, s);
-    hc_buf_init(&b, 0);
     if (hc_record_json(r, &b, &err) != HC_OK)
         return hc_cli_fail(&err);
     if (strcmp(output, "json") == 0) {
