@@ -110,13 +110,15 @@ equal "staging's replicas" 1 "$("$kubectl" get deploy storefront -n staging -o j
 equal "production's replicas" 3 "$("$kubectl" get deploy storefront -n production -o jsonpath='{.spec.replicas}')"
 equal "values the real helm reads" '{"image":{"tag":"2.0.0"},"ingress":{"className":"nginx","enabled":true,"hosts":[{"host":"shop.example.com","paths":[{"path":"/","pathType":"Prefix"}]}]},"replicas":3,"resources":{"limits":{"memory":"512Mi"},"requests":{"cpu":"250m","memory":"256Mi"}},"shop":{"currency":"EUR","title":"Storefront"}}' \
     "$("$helm" get values storefront -n production -o json)"
-equal "manifest the real helm reads is what it would render itself" \
-    "$("$helm" template storefront "$root/deploy/examples/charts/storefront" -n production --kube-version v1.36.3 -f "$fleet/environments/production/values.yaml" | sed '/^---$/d;/^# Source/d;/^$/d' | grep -v '^$' | sort | sha256sum)" \
-    "$( { "$helm" get manifest storefront -n production; "$helm" get hooks storefront -n production; } | sed '/^---$/d;/^# Source/d;/^$/d' | sort | sha256sum)"
+objects() { "$kubectl" create --dry-run=client -o json -f - | jq -cS 'del(.metadata.labels["helm.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/namespace"], .metadata.namespace)' | sort | sha256sum; }
+equal "the manifest is what the real helm renders itself, with labels that say where it came from" \
+    "$("$helm" template storefront "$root/deploy/examples/charts/storefront" -n production --no-hooks --kube-version v1.36.3 -f "$fleet/environments/production/values.yaml" | objects)" \
+    "$("$helm" get manifest storefront -n production | objects)"
+equal "origin labels" "storefront production" "$("$kubectl" get deploy storefront -n production -o json | jq -r '.metadata.labels | .["helm.toolkit.fluxcd.io/name"] + " " + .["helm.toolkit.fluxcd.io/namespace"]')"
 equal "hook ran once" "1" "$("$helm" get hooks storefront -n production | grep -c 'kind: Job')"
 has "helm status" 'STATUS: deployed' "$("$helm" status storefront -n production)"
 within 60 is platform podinfo "1 deployed" && ready platform podinfo 30 && ok "podinfo is installed" || bad "podinfo: $(hr platform podinfo .status.conditions)"
-within 60 is platform monitoring "1 deployed" && ready platform monitoring 30 && ok "kube-prometheus-stack is installed, after what it depends on" || bad "monitoring: $(hr platform monitoring .status.conditions)"
+within 120 is platform monitoring "1 deployed" && ready platform monitoring 60 && ok "kube-prometheus-stack is installed, after what it depends on" || bad "monitoring: $(hr platform monitoring .status.conditions)"
 equal "CRDs of the chart are there" 10 "$("$kubectl" get crd -o name | grep -c monitoring.coreos.com)"
 has "helm list" 'storefront' "$("$helm" list -A)"
 equal "helm lists four releases" 4 "$("$helm" list -A -o json | jq length)"
