@@ -106,9 +106,9 @@ enum hc_rc hc_gunzip(struct hc_arena *a, hc_str packed, size_t ceiling, hc_str *
     const uint8_t *t = (const uint8_t *)packed.p + packed.n - 4;
     size_t told = (size_t)t[0] | (size_t)t[1] << 8 | (size_t)t[2] << 16 | (size_t)t[3] << 24;
     if (told / DEFLATE_MOST > packed.n)
-        told = 0; /* cut, or a lie: it grows as it comes */
-    if (told > ceiling)
-        told = ceiling;
+        told = 0;       /* cut, or a lie: it grows as it comes */
+    if (told > ceiling) /* the trailer itself says so: nothing need be inflated to refuse it */
+        return hc_fail(err, HC_E_LIMIT, "gzip data unpacks to more than the %zu bytes allowed", ceiling);
     char *room = hc_arena_alloc(a, told + 1, 1);
     if (!room)
         return hc_arena_check(a, err, "unpacked gzip data");

@@ -231,9 +231,10 @@ static enum hc_rc add_file(struct kctx *k, struct kset *set, hc_str dir, hc_str 
 {
     hc_str body, rel;
     struct hc_val *docs;
-    if (k_read(k, dir, path, &body, &rel) != HC_OK ||
-        hc_yaml_parse_all(k->a, body, rel, HC_YAML_TRUE_FALSE, &docs, k->err) != HC_OK)
+    if (k_read(k, dir, path, &body, &rel) != HC_OK)
         return hc_wrap(k->err, "resource '%.*s'", HC_P(path));
+    if (hc_yaml_parse_all(k->a, body, rel, HC_YAML_TRUE_FALSE, &docs, k->err) != HC_OK)
+        return hc_wrap(k->err, "%.*s", HC_P(rel));
     for (size_t i = 0; i < hc_list_len(docs); i++)
         if (add_object(k, set, hc_list_at(docs, i), rel) != HC_OK)
             return k->err->code;

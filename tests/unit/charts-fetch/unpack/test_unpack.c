@@ -132,7 +132,6 @@ static void reads_names_and_bodies(void **state)
 static void links_cannot_be_written_through(void **state)
 {
     (void)state;
-    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     char tar[8192] = { 0 };
     size_t n = put_entry(tar, "c/d/up", '2', "..", "");
     n += put_entry(tar + n, "c/d/up/x", '0', "", "body");
