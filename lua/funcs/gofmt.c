@@ -251,11 +251,14 @@ static void print_obj(struct pp *p, const struct hc_val *v, uint32_t verb, int d
             print_pointer(p, v, verb);
             return;
         }
-        hc_buf_printf(p->b,
-                      p->f.sharp_v ? "&semver.Version{major:0x%" PRIx64 ", minor:0x%" PRIx64 ", patch:0x%" PRIx64
-                                     ", pre:"
-                                   : "&{%" PRIu64 " %" PRIu64 " %" PRIu64 " ",
-                      s->major, s->minor, s->patch);
+        const uint64_t numbers[] = { s->major, s->minor, s->patch };
+        const char *const fields[] = { "&semver.Version{major:", ", minor:", ", patch:" };
+        for (size_t i = 0; i < HC_LEN(numbers); i++) {
+            struct hc_val part = { .kind = HC_UINT, .u = numbers[i] };
+            hc_buf_puts(p->b, p->f.sharp_v ? fields[i] : i > 0 ? " " : "&{");
+            fmt_integer(p, &part, numbers[i], false, verb);
+        }
+        hc_buf_puts(p->b, p->f.sharp_v ? ", pre:" : " ");
         const char *const names[] = { "", ", metadata:", ", original:" };
         const hc_str parts[] = { s->pre, s->meta, s->original };
         for (size_t i = 0; i < HC_LEN(parts); i++) {

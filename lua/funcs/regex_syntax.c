@@ -16,6 +16,7 @@ enum { FOLD = 1, MULTILINE = 2, DOT_ALL = 4, UNGREEDY = 8 };
 struct group {
     unsigned flags;   /* of the text around it */
     uint64_t repeats; /* the largest product of counts inside */
+    size_t at;        /* where it begins in what is written */
 };
 
 struct parser {
@@ -29,6 +30,8 @@ struct parser {
     bool has_atom;    /* something stands there to repeat */
     uint64_t atom;    /* product of counts in the last atom */
     uint64_t repeats; /* largest product in the current group */
+    size_t atom_at;   /* where the last atom begins in what is written */
+    bool repeated;    /* it has a repeat behind it already */
 };
 
 static enum hc_rc bad(struct parser *p, const char *code, hc_str expression)
@@ -67,10 +70,12 @@ static bool is_alnum(uint32_t r)
     return (r >= '0' && r <= '9') || (r >= 'a' && r <= 'z') || (r >= 'A' && r <= 'Z');
 }
 
-static void atom_done(struct parser *p)
+static void atom_from(struct parser *p, size_t at)
 {
     p->has_atom = true;
     p->atom = 1;
+    p->atom_at = at;
+    p->repeated = false;
 }
 
 static void put_rune(struct hc_buf *b, uint32_t r)
@@ -88,7 +93,7 @@ static bool is_surrogate(uint32_t r)
 
 static void literal(struct parser *p, uint32_t r)
 {
-    atom_done(p);
+    atom_from(p, p->out->n);
     if (is_surrogate(r)) {
         hc_buf_puts(p->out, "(?!)"); /* no text holds one */
     } else if (p->flags & FOLD) {
@@ -102,8 +107,8 @@ static void literal(struct parser *p, uint32_t r)
 
 static void put_atom(struct parser *p, const char *text)
 {
+    atom_from(p, p->out->n);
     hc_buf_puts(p->out, text);
-    atom_done(p);
 }
 
 /* ---- escapes and classes ----------------------------------------------------------------------------- */
@@ -376,22 +381,28 @@ static enum hc_rc class_part(struct parser *p, hc_str *t, hc_str whole)
     return HC_OK;
 }
 
-static enum hc_rc class(struct parser *p) {
-    hc_str whole = p->rest, t = hc_str_sub(whole, 1, whole.n); bool fold = p->flags & FOLD;
+static enum hc_rc bracket(struct parser *p)
+{
+    hc_str whole = p->rest, t = hc_str_sub(whole, 1, whole.n);
+    bool fold = p->flags & FOLD;
+    size_t at = p->out->n;
     hc_buf_puts(p->out, fold ? "(?i:[" : "[");
-    if (t.n > 0 && t.p[0] == '^'){ hc_buf_putc(p->out, '^'); skip(&t, 1); }
-size_t before = p->out->n;
-for (bool first = true; t.n == 0 || t.p[0] != ']' || first; first = false) {
-    enum hc_rc rc = class_part(p, &t, whole);
-    if (rc != HC_OK)
-        return rc;
-}
-if (p->out->n == before)
-    hc_buf_puts(p->out, "\\x{0}-\\x{0}"); /* surrogates only: next to nothing */
-hc_buf_puts(p->out, fold ? "])" : "]");
-atom_done(p);
-p->rest = hc_str_sub(t, 1, t.n);
-return HC_OK;
+    if (t.n > 0 && t.p[0] == '^') {
+        hc_buf_putc(p->out, '^');
+        skip(&t, 1);
+    }
+    size_t before = p->out->n;
+    for (bool first = true; t.n == 0 || t.p[0] != ']' || first; first = false) {
+        enum hc_rc rc = class_part(p, &t, whole);
+        if (rc != HC_OK)
+            return rc;
+    }
+    if (p->out->n == before)
+        hc_buf_puts(p->out, "\\x{0}-\\x{0}"); /* surrogates only: next to nothing */
+    hc_buf_puts(p->out, fold ? "])" : "]");
+    atom_from(p, at);
+    p->rest = hc_str_sub(t, 1, t.n);
+    return HC_OK;
 }
 
 /* ---- groups and repeats ------------------------------------------------------------------------------ */
@@ -400,7 +411,7 @@ static enum hc_rc open_group(struct parser *p, bool captures)
 {
     if (p->depth == MAX_NESTING)
         return bad(p, "expression nests too deeply", p->whole);
-    p->stack[p->depth++] = (struct group){ .flags = p->flags, .repeats = p->repeats };
+    p->stack[p->depth++] = (struct group){ p->flags, p->repeats, p->out->n };
     p->repeats = 1;
     p->groups += captures;
     p->has_atom = false;
@@ -416,7 +427,7 @@ static enum hc_rc close_group(struct parser *p)
     const struct group *g = &p->stack[--p->depth];
     p->flags = g->flags;
     p->repeats = HC_MAX(g->repeats, inside);
-    p->has_atom = true;
+    atom_from(p, g->at);
     p->atom = inside;
     hc_buf_putc(p->out, ')');
     skip(&p->rest, 1);
@@ -539,6 +550,15 @@ static enum hc_rc repeat(struct parser *p, hc_str before, hc_str after, int64_t 
         p->atom = HC_MAX(m, (uint64_t)1) * p->atom;
         p->repeats = HC_MAX(p->repeats, p->atom);
     }
+    if (p->repeated) { /* "a*(?i)*": a flag stands between, so Go takes it */
+        hc_buf_puts(p->out, "(?:)");
+        if (!p->out->spent) {
+            memmove(p->out->p + p->atom_at + 3, p->out->p + p->atom_at, p->out->n - p->atom_at - 4);
+            memcpy(p->out->p + p->atom_at, "(?:", 3);
+            p->out->p[p->out->n - 1] = ')';
+        }
+    }
+    p->repeated = true;
     hc_buf_put(p->out, op);
     if (lazy)
         hc_buf_putc(p->out, '?');
@@ -577,7 +597,8 @@ static enum hc_rc backslash(struct parser *p)
     if (rc != HC_OK)
         return rc;
     if (is || perl_class(p->out, &p->rest)) {
-        put_atom(p, p->flags & FOLD ? "])" : "]");
+        hc_buf_puts(p->out, p->flags & FOLD ? "])" : "]");
+        atom_from(p, at);
         return HC_OK;
     }
     p->out->n = at;
@@ -615,7 +636,7 @@ static enum hc_rc element(struct parser *p, hc_str *last)
         put_atom(p, p->flags & DOT_ALL ? "(?s:.)" : "[^\\x{a}]");
         break;
     case '[':
-        return class(p);
+        return bracket(p);
     case '*':
     case '+':
     case '?':

@@ -66,8 +66,8 @@ static enum hc_rc bad(struct reader *r, const char *text)
     return fail_line(r, line, text, "", "");
 }
 
-/* "... but got 'x' instead", x being the rune at r->i. */
-static enum hc_rc bad_rune(struct reader *r, const char *text, const char *rest)
+/* "... but got 'x' instead", x being the rune at r->i. `behind`: the line is counted with that rune read. */
+static enum hc_rc bad_rune_at(struct reader *r, const char *text, const char *rest, bool behind)
 {
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 0);
@@ -77,7 +77,12 @@ static enum hc_rc bad_rune(struct reader *r, const char *text, const char *rest)
     struct hc_val v = { .kind = HC_INT, .type = HC_GO_INT32, .i = (int32_t)rune }, *args[] = { &v };
     hc_go_sprintf(&b, HC_S("%q"), args, 1);
     hc_buf_putc(&b, '\0');
-    return fail_line(r, line_at(r, r->i), text, b.spent ? "" : b.p, rest);
+    return fail_line(r, line_at(r, r->i + behind), text, b.spent ? "" : b.p, rest);
+}
+
+static enum hc_rc bad_rune(struct reader *r, const char *text, const char *rest)
+{
+    return bad_rune_at(r, text, rest, false);
 }
 
 static enum hc_rc bad_text(struct reader *r, const char *text, hc_str quoted, const char *rest)
@@ -727,7 +732,7 @@ static enum hc_rc header_name(struct reader *r, hc_str *parts, size_t *out_n)
             return HC_OK;
         }
         if (at(r) != '.')
-            return bad_rune(r, "expected '.' or ']' to end table name, but got ", " instead");
+            return bad_rune_at(r, "expected '.' or ']' to end table name, but got ", " instead", true);
         r->i++;
     }
 }
@@ -784,7 +789,7 @@ static enum hc_rc header(struct reader *r)
     r->i += is_array ? 2 : 1;
     enum hc_rc rc = header_name(r, parts, &n);
     if (rc == HC_OK && is_array && at(r) != ']')
-        return bad_rune(r, "expected end of table array name delimiter ']', but got ", " instead");
+        return bad_rune_at(r, "expected end of table array name delimiter ']', but got ", " instead", true);
     r->i += rc == HC_OK && is_array;
     return rc == HC_OK ? open_table(r, parts, n, is_array, start) : rc;
 }
