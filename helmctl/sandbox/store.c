@@ -34,8 +34,8 @@ enum sql {
 
 static const char *const texts[SQL_N] = {
     [SQL_GET] = "SELECT body FROM objects WHERE key=?1 AND ns=?2 AND name=?3",
-    [SQL_PUT] = "INSERT INTO objects(key,ns,name,uid,rv,body) VALUES(?1,?2,?3,?4,?5,?6)"
-                " ON CONFLICT(key,ns,name) DO UPDATE SET uid=excluded.uid, rv=excluded.rv, body=excluded.body",
+    [SQL_PUT] = ("INSERT INTO objects(key,ns,name,uid,rv,body) VALUES(?1,?2,?3,?4,?5,?6)"
+                 " ON CONFLICT(key,ns,name) DO UPDATE SET uid=excluded.uid, rv=excluded.rv, body=excluded.body"),
     [SQL_DEL] = "DELETE FROM objects WHERE key=?1 AND ns=?2 AND name=?3",
     [SQL_LIST_NS] = "SELECT ns,name,rv,body FROM objects WHERE key=?1 AND ns=?2 AND name>?4 ORDER BY name LIMIT ?5",
     [SQL_LIST_ALL] =

@@ -1,6 +1,9 @@
 /*
  * Bodies in protobuf: real ones, and cut ones, which must cost an error and no more.
  */
+#include <fcntl.h>
+
+#include "core/base/fs.h"
 #include "tests/unit/helmctl/sandbox/rig.h"
 
 /* What Helm sends for its first record, shortened: Secret {name a, labels {o: h}, type t, data {r: "x"}}. */
@@ -55,6 +58,30 @@ static void survives_what_is_cut_or_changed(void **state)
     assert_false(hc_sb_protobuf_parse(a, HC_S("{}"), &v));
 }
 
+/* A body of kubectl create deployment --replicas=3 --port=80, as it was caught. */
+static void reads_kubectls_deployment(void **state)
+{
+    struct rig *r = *state;
+    hc_str body;
+    struct hc_err err = HC_ERR_INIT;
+    assert_int_equal(hc_read_file(r->a, AT_FDCWD, HC_TEST_SOURCE_DIR "/tests/fuzz/corpus/sandbox/deployments",
+                                  65536, &body, &err),
+                     HC_OK);
+    struct hc_val *v = NULL;
+    assert_true(hc_sb_protobuf_parse(r->a, body, &v));
+    assert_string_equal(
+        text_of(r, v),
+        "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"labels\":{\"app\":\"web\"},\"name\":"
+        "\"web\"},\"spec\":{\"replicas\":3,\"selector\":{\"matchLabels\":{\"app\":"
+        "\"web\"}},"
+        "\"template\":{\"metadata\":{\"labels\":{\"app\":\"web\"}},\"spec\":{\"containers\":[{\"image\":\"nginx\","
+        "\"name\":\"nginx\",\"ports\":[{\"containerPort\":80}]}]}}}}");
+    r->content_type = "application/vnd.kubernetes.protobuf";
+    call_with(r, "POST /apis/apps/v1/namespaces/default/deployments", body);
+    assert_int_equal(r->code, 201);
+    r->content_type = NULL;
+}
+
 static void served(void **state)
 {
     struct rig *r = *state;
@@ -73,6 +100,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_a_secret),
         cmocka_unit_test(survives_what_is_cut_or_changed),
+        cmocka_unit_test_setup_teardown(reads_kubectls_deployment, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(served, rig_setup, rig_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
