@@ -345,6 +345,7 @@ static void put_command(struct emitter *e, struct hc_node *pipe, uint32_t i)
 {
     struct hc_node *cmd = pipe->pipe.cmds[i], *head = cmd->items[0];
     enum hc_emit_func kind = func_kind(e, head);
+    bool miscounted = e->port->miscounted && head->kind == HC_NODE_IDENT && e->port->miscounted(cmd);
     if ((kind == HC_EMIT_AND || kind == HC_EMIT_OR) && cmd->flags & HC_NODE_CALLS) {
         put_and_or(e, pipe, i);
         return;
@@ -364,7 +365,7 @@ static void put_command(struct emitter *e, struct hc_node *pipe, uint32_t i)
         given += (cmd->items[k]->flags & HC_NODE_GIVEN) != 0;
     bool table = given > 40;
     bool opened = false;
-    for (uint32_t k = 0; k < cmd->n; k++) {
+    for (uint32_t k = 0; k < cmd->n && !miscounted; k++) {
         struct hc_node *n = cmd->items[k];
         if (k == 0) {
             if (n->kind != HC_NODE_CHAIN || !(n->field.base->flags & HC_NODE_GIVEN))

@@ -37,6 +37,8 @@ struct hc_emit_port {
     void *ctx;
     /* What hc_node.ident.func stands for. */
     enum hc_emit_func (*kind)(const void *func);
+    /* Whether a call has a wrong number of arguments: then Lua gets none of them, as Go does not. May be NULL. */
+    bool (*miscounted)(const struct hc_node *cmd);
     /* Called once for every command, so that the run time can prepare its literals. May be NULL. */
     void (*bind)(void *ctx, struct hc_node *cmd);
 };

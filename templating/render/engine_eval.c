@@ -340,12 +340,15 @@ static hc_tv next_given(struct run *r, struct given *g)
 /* Pushes the argument on the stack of arguments. */
 static void gather(struct run *r, hc_tv dot, char type, const struct hc_node *n, struct given *g)
 {
-    struct hc_val *v;
-    if (n->flags & HC_NODE_GIVEN && g)
-        v = validate(r, next_given(r, g), type);
-    else
-        v = hc_tv_node(eval_arg(r, dot, type, n));
-    push_arg(r, v);
+    hc_tv v;
+    if (n->flags & HC_NODE_GIVEN && g) {
+        v = next_given(r, g);
+        push_arg(r, validate(r, v, type));
+    } else {
+        v = eval_arg(r, dot, type, n);
+        push_arg(r, hc_tv_node(v));
+    }
+    r->invalid = !v;
 }
 
 /* Keys and password hashes take up to a second a piece: the clock is looked at before each of them. */
@@ -532,8 +535,10 @@ static void gather_all(struct run *r, hc_tv dot, const char *params, struct hc_n
 {
     for (size_t i = 1; i < n; i++)
         gather(r, dot, param_type(params, i - 1), args[i], g);
-    if (final != MISSING)
+    if (final != MISSING) {
         push_arg(r, validate(r, final, param_type(params, n > 0 ? n - 1 : 0)));
+        r->invalid = !final;
+    }
 }
 
 /* `call`: there are no function values in chart data, so it always fails. */
@@ -618,6 +623,8 @@ static hc_tv eval_call(struct run *r, hc_tv dot, const struct hc_func *f, const 
         if (rc == HC_E_LIMIT || rc == HC_E_NOMEM)
             hc_run_fail_limit(r, r->func_err.msg);
         hc_str msg = hc_str_of(r->func_err.msg);
+        if (r->invalid && hc_str_eqz(name, "len")) /* the one function that tells the two nils apart */
+            msg = HC_S("reflect: call of reflect.Value.Type on zero Value");
         hc_run_fail_call(r, cmd, name, msg);
     }
     charge_result(r, out);

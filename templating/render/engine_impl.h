@@ -103,6 +103,7 @@ struct run {
     size_t slots_n, slots_cap;
     struct hc_val **args; /* stack of arguments being gathered */
     size_t args_n, args_cap;
+    bool invalid;             /* the last argument gathered was Go's invalid value, not a nil in an interface */
     const struct hc_node *at; /* Go's s.node: what an error is about */
     const struct env *env;
     uint32_t *active; /* per name of the program */

@@ -75,6 +75,14 @@ static enum hc_emit_func func_kind(const void *func)
     }
 }
 
+static bool miscounted(const struct hc_node *cmd)
+{
+    const struct hc_func *f = cmd->items[0]->ident.func;
+    size_t want = strlen(f->params), have = cmd->n - 1 + ((cmd->flags & HC_NODE_PIPED) != 0);
+    bool variadic = want > 0 && f->params[want - 1] == '*';
+    return variadic ? have < want - 2 : have != want;
+}
+
 /* ---- names ------------------------------------------------------------------------------------------ */
 
 static uint32_t *name_slot(const struct hc_program *p, hc_str name)
@@ -135,7 +143,9 @@ enum hc_rc program_parse(const struct hc_program *p, struct hc_arena *a, hc_str 
 static enum hc_rc prepare(struct hc_program *p, struct hc_arena *a, struct tmpl *t, struct hc_err *err)
 {
     struct bind_ctx ctx = { p, a };
-    const struct hc_emit_port port = { .ctx = &ctx, .kind = func_kind, .bind = eval_bind };
+    const struct hc_emit_port port = {
+        .ctx = &ctx, .kind = func_kind, .miscounted = miscounted, .bind = eval_bind
+    };
     enum hc_rc rc = hc_emit(a, &port, &t->tree, false, a == p->a, &t->code, err);
     if (rc == HC_OK)
         atomic_store_explicit(&t->ready, true, memory_order_release);
@@ -359,7 +369,7 @@ enum hc_rc hc_program_lua(struct hc_program *p, hc_str name, struct hc_arena *a,
     for (size_t i = 0; i < n; i++) {
         if (!hc_str_eq(trees[i].name, name))
             continue;
-        const struct hc_emit_port port = { .kind = func_kind };
+        const struct hc_emit_port port = { .kind = func_kind, .miscounted = miscounted };
         rc = hc_emit(a, &port, &trees[i], true, false, &code, err);
         if (rc == HC_OK)
             *out = code.lua;
