@@ -242,15 +242,22 @@ FN(fn_chunk)
         return rc;
     int64_t size = fn_i(argv[0]), n = (int64_t)fn_slice_len(argv[1]);
     struct hc_val *chunks = fn_typed(hc_list_new(c->a), HC_GO_LISTS);
-    /* floor((n - 1) / size) + 1 in floats, as sprig counts them */
+    /* floor((n - 1) / size) + 1 in floats, as sprig counts them, negative sizes included */
     double count = floor((double)(n - 1) / (double)size) + 1;
-    if (!(count >= 0 && count < 9223372036854775808.0))
+    if (!(count >= 0 && count <= (double)n + 1))
         return fn_panic(c, "runtime error: makeslice: len out of range");
-    if (size < 0 && count > 0)
-        return fn_panic(c, "runtime error: makeslice: len out of range");
-    for (int64_t at = 0; at < n; at += HC_MIN(size, n - at)) {
+    int64_t chunks_n = (int64_t)count;
+    for (int64_t i = 0; i < chunks_n; i++) {
+        int64_t len = size;
+        if (i == chunks_n - 1 && (len = (int64_t)floor(fmod((double)n, (double)size))) == 0)
+            len = size;
+        if (len < 0)
+            return fn_panic(c, "runtime error: makeslice: len out of range");
+        int64_t from = i * size;
+        if (from < 0 || from + len > n)
+            return fn_panic(c, "reflect: slice index out of range");
         struct hc_val *part = hc_list_new(c->a);
-        add_range(c->a, part, argv[1], (size_t)at, (size_t)(at + HC_MIN(size, n - at)));
+        add_range(c->a, part, argv[1], (size_t)from, (size_t)(from + len));
         fn_add(c->a, chunks, part);
         if (hc_arena_spent(c->a))
             break;

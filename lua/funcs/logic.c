@@ -25,7 +25,7 @@ FN(fn_coalesce)
 FN(fn_ternary)
 {
     (void)argc;
-    return fn_done(c, argv[2] && argv[2]->b ? argv[0] : argv[1], out);
+    return fn_done(c, hc_kind_of(argv[2]) == HC_BOOL && argv[2]->b ? argv[0] : argv[1], out);
 }
 
 FN(fn_all)
