@@ -50,6 +50,20 @@ static enum hc_rc send_definitions(struct hc_reconcile *r, enum hc_crd_policy po
     }
     if (rc != HC_OK)
         return rc;
+    if (policy ==
+        HC_CRDS_CREATE) { /* those that are there are not touched: a small question saves a large answer */
+        size_t missing = 0;
+        for (size_t i = 0; i < n; i++) {
+            struct hc_ref ref = { .api_version = all[i].api_version, .kind = all[i].kind, .name = all[i].name };
+            struct hc_val *live = NULL;
+            rc = hc_kube_get_metadata(r->spec.kube, r->step, &ref, &live, err);
+            if (rc == HC_E_NOTFOUND)
+                all[missing++] = all[i];
+            else if (rc != HC_OK)
+                return hc_wrap(err, "failed to install CRD %.*s", HC_P(all[i].name));
+        }
+        n = missing;
+    }
     struct hc_kube_op *ops = HC_NEW_N(r->step, struct hc_kube_op, n + 1);
     r->crds = HC_NEW_N(r->keep, struct hc_ref, n + 1);
     r->crds_n = 0;

@@ -207,7 +207,6 @@ static bool told_head(void *ctx, int64_t *revision, char rv[32])
 {
     (void)ctx;
     *revision = 1;
-    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     snprintf(rv, 32, "%s", getenv("TEST_RV"));
     return true;
 }

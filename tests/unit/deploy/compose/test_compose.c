@@ -1,0 +1,95 @@
+/*
+ * A chart as Helm keeps it in a record: compared with the record the real Helm made of the same files.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "core/base/fs.h"
+#include "core/value/json.h"
+#include "deploy/compose/compose.h"
+#include "tests/unit/unit.h"
+
+/* The files the real Helm put into tests/unit/deploy/release/records/helm4.json. */
+static const struct {
+    const char *name, *body;
+} files[] = {
+    { "Chart.yaml",
+      "apiVersion: v2\nname: mini\nversion: 1.2.3\nappVersion: \"4.5\"\ndescription: a <b> & \"c\"\n"
+      "annotations: {b: \"2\", a: \"1\"}\nkeywords: [x, y]\nmaintainers: [{name: me, email: m@e.x}]\n" },
+    { "values.yaml",
+      "n: 1\nbig: 12345678901\nf: 1.5\ns: \"a<b>&c\\u2028\xc3\xa9\"\nl: [1, \"2\", {}]\nm: {z: null, a: "
+      "{}}\n" },
+    { "templates/cm.yaml",
+      "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-cm\ndata:\n  n: {{ "
+      ".Values.n | quote }}\n  rev: {{ .Release.Revision | quote }}\n" },
+    { "templates/hook.yaml",
+      "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-hook\n  annotations:\n    "
+      "helm.sh/hook: "
+      "pre-install,post-upgrade,test\n    helm.sh/hook-weight: \"3\"\n    helm.sh/hook-delete-policy: "
+      "before-hook-creation, hook-succeeded\ndata: {a: b}\n" },
+    { "templates/NOTES.txt", "hello {{ .Release.Name }}\n" },
+    { "README.md", "readme\n" },
+    { "values.schema.json", "{\"type\":\"object\"}\n" },
+};
+
+/* Everything but times of files, which we do not keep. */
+static void drop_times(struct hc_val *v)
+{
+    for (size_t i = 0; i < hc_list_len(v); i++)
+        drop_times(hc_list_at(v, i));
+    if (!hc_is_map(v))
+        return;
+    (void)hc_map_del(v, HC_S("modtime"));
+    (void)hc_map_del(v, HC_S("schemamodtime"));
+    for (size_t i = 0; i < hc_map_len(v); i++)
+        drop_times(hc_map_at(v, i)->val);
+}
+
+static int by_name(const void *x, const void *y)
+{
+    const struct hc_val *const *a = x, *const *b = y;
+    return hc_str_cmp(hc_get_str(hc_map_getz(*a, "name")), hc_get_str(hc_map_getz(*b, "name")));
+}
+
+static hc_str text(struct hc_arena *a, struct hc_val *chart)
+{
+    struct hc_buf b;
+    struct hc_val *templates = hc_map_getz(chart, "templates");
+    drop_times(chart);
+    if (hc_is_list(templates)) /* Helm keeps the order its loader met them in */
+        qsort(templates->list->items, templates->list->n, sizeof(struct hc_val *), by_name);
+    hc_buf_init(&b, 0);
+    hc_json_write(&b, chart, HC_JSON_HTML | HC_JSON_GO_FLOAT);
+    hc_str s = hc_buf_to_arena(&b, a);
+    hc_buf_done(&b);
+    return s;
+}
+
+static void test_chart(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_arena *own = hc_arena_new(0);
+    struct hc_chart_file list[HC_LEN(files)];
+    HC_AUTO(hc_chart) struct hc_chart *chart = NULL;
+    struct hc_err err = HC_ERR_INIT;
+    struct hc_record helm;
+    hc_str json;
+    for (size_t i = 0; i < HC_LEN(files); i++)
+        list[i] = (struct hc_chart_file){ hc_str_of(files[i].name), hc_str_of(files[i].body) };
+    if (hc_chart_load_files(own, list, HC_LEN(files), NULL, &chart, &err) != HC_OK)
+        fail_msg("%s", err.msg);
+    assert_int_equal(hc_read_file(a, AT_FDCWD, HC_TEST_SOURCE_DIR "/tests/unit/deploy/release/records/helm4.json",
+                                  1 << 20, &json, &err),
+                     HC_OK);
+    assert_int_equal(hc_record_of_json(a, json, &helm, &err), HC_OK);
+    hc_str got = text(a, hc_val_clone(a, hc_compose_chart(a, chart))), want = text(a, helm.chart);
+    if (!hc_str_eq(got, want))
+        fail_msg("got:\n%.*s\nwant:\n%.*s", HC_P(got), HC_P(want));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_chart) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
