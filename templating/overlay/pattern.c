@@ -46,6 +46,8 @@ struct inst {
 struct hc_pattern {
     struct inst *code;
     uint32_t n;
+    uint32_t *work; /* for matching: two lists, two tables of steps, a stack of at most two per state */
+    uint32_t step;  /* never repeats in `work`, so that nothing has to be cleared between matches */
 };
 
 struct parser {
@@ -650,12 +652,14 @@ enum hc_rc hc_pattern_compile(struct hc_arena *a, hc_str text, struct hc_pattern
         generate(&p, n);
         emit(&p, (struct inst){ .op = OP_MATCH });
     }
+    uint32_t *work = n && !p.why ? HC_NEW_N(a, uint32_t, (size_t)p.n * 6 + 8) : NULL;
     if (hc_arena_spent(a))
         return hc_arena_check(a, err, "regular expression");
     if (p.why || !n)
         return hc_fail(err, HC_E_INPUT, "error parsing regexp: %s: `%.*s`", p.why ? p.why : "unknown", HC_P(text));
     pattern->code = p.code;
     pattern->n = p.n;
+    pattern->work = work;
     *out = pattern;
     return HC_OK;
 }
@@ -733,25 +737,26 @@ static bool in_class(const struct class *c, uint32_t rune)
     return false;
 }
 
-bool hc_pattern_matches(const struct hc_pattern *p, hc_str text)
+bool hc_pattern_matches(struct hc_pattern *p, hc_str text)
 {
-    /* two lists, two tables of steps, one stack of at most two per state */
-    uint32_t *work = hc_calloc((size_t)p->n * 6 + 8, sizeof(*work));
-    if (!work)
-        return false;
-    struct threads now = { work, 0, work + p->n }, next = { work + 2 * (size_t)p->n, 0, work + 3 * (size_t)p->n };
-    uint32_t *stack = work + 4 * (size_t)p->n, step = 1, before = UINT32_MAX;
+    size_t n = p->n;
+    struct threads now = { p->work, 0, p->work + n }, next = { p->work + 2 * n, 0, p->work + 3 * n };
+    uint32_t *stack = p->work + 4 * n, before = UINT32_MAX;
+    if (p->step > UINT32_MAX / 2 || text.n > UINT32_MAX / 4) {
+        memset(p->work, 0, 4 * n * sizeof(*p->work));
+        p->step = 0;
+    }
+    uint32_t step = p->step + 1;
     bool matched = false;
     for (;;) {
-        uint32_t rune = UINT32_MAX;
-        size_t n = hc_utf8_decode(text, &rune);
-        if (n == 0)
+        uint32_t rune = UINT32_MAX, after = UINT32_MAX;
+        size_t len = hc_utf8_decode(text, &rune);
+        if (len == 0)
             rune = UINT32_MAX;
         matched = add_thread(p, &now, stack, step, 0, before, rune);
-        if (matched || n == 0)
+        if (matched || len == 0)
             break;
-        text = hc_str_sub(text, n, text.n);
-        uint32_t after = UINT32_MAX;
+        text = hc_str_sub(text, len, text.n);
         if (hc_utf8_decode(text, &after) == 0)
             after = UINT32_MAX;
         next.n = 0;
@@ -766,6 +771,6 @@ bool hc_pattern_matches(const struct hc_pattern *p, hc_str text)
         before = rune;
         step++;
     }
-    free(work);
+    p->step = step + 1;
     return matched;
 }

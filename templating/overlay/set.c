@@ -22,6 +22,7 @@ struct parser {
     const struct hc_values_port *port;
     uint32_t origin;
     struct hc_buf word; /* the text runes_until took */
+    bool spent;         /* word was cut once */
     struct hc_err *err;
 };
 
@@ -65,6 +66,7 @@ static void keep(struct parser *p, uint32_t rune)
 {
     char utf8[4];
     hc_buf_put(&p->word, hc_str_n(utf8, hc_utf8_encode(rune, utf8)));
+    p->spent = p->spent || p->word.spent;
 }
 
 /* Text up to one of `stops` into p->word; a backslash takes the rune behind it as it is (not in --set-literal).
@@ -482,7 +484,7 @@ enum hc_rc hc_set_apply(struct hc_arena *a, struct hc_val *tree, const struct hc
     do
         s = read_key(&p, tree, 0);
     while (s == STEP_OK);
-    bool spent = p.word.spent || hc_arena_spent(a);
+    bool spent = p.spent || hc_arena_spent(a);
     hc_buf_done(&p.word);
     if (spent && s != STEP_FAILED)
         return hc_fail_nomem(err);
