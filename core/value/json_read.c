@@ -56,10 +56,11 @@ static enum hc_rc bad_end(struct reader *r)
 /* The byte at `at` is not what `where` allows. */
 static enum hc_rc bad_char(struct reader *r, const char *at, const char *where)
 {
-    if (at >= r->end)
+    /* Go tells the end by a space: where that could stand the text is cut, elsewhere it is the wrong character */
+    if (at >= r->end && strncmp(where, "in ", 3) != 0 && strncmp(where, "after decimal", 13) != 0)
         return bad_end(r);
     char quoted[16];
-    quote_char((unsigned char)*at, quoted);
+    quote_char(at < r->end ? (unsigned char)*at : ' ', quoted);
     return hc_fail_at(r->err, HC_E_INPUT, (hc_str){ NULL, 0 }, (int)r->line, column(r, at),
                       "invalid character %s %s", quoted, where);
 }
