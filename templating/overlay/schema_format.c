@@ -26,7 +26,7 @@ static bool bad_char(struct hc_buf *why, hc_str s, size_t i)
 {
     uint32_t rune;
     size_t n = hc_utf8_decode(hc_str_sub(s, i, s.n), &rune);
-    hc_buf_printf(why, "invalid character '%.*s'", (int)n, s.p + i);
+    hc_buf_printf(why, "invalid character '%s%.*s'", rune == '\'' || rune == '\\' ? "\\" : "", (int)n, s.p + i);
     return false;
 }
 
