@@ -159,9 +159,9 @@ static hc_str lines_of(hc_str block, hc_str chart, bool *out_any)
         *out_any = *out_any || key.p;
         if (!key.p || !hc_str_eq(key, chart))
             continue;
-        hc_str start = rest, end = rest;
+        hc_str start = rest;
         while (rest.p) {
-            end = rest;
+            hc_str end = rest;
             line = next_line(&rest);
             indent = indent_of(line);
             bool blank = indent == line.n || line.p[indent] == '\r' || line.p[indent] == '#';

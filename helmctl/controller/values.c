@@ -118,7 +118,7 @@ static hc_str escaped(struct hc_arena *a, hc_str s)
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 0);
     for (size_t i = 0; i < s.n; i++) {
-        if (memchr("\\,[]{}", s.p[i], 6))
+        if (s.p[i] && strchr("\\,[]{}", s.p[i]))
             hc_buf_putc(&b, '\\');
         hc_buf_putc(&b, s.p[i]);
     }

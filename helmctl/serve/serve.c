@@ -166,7 +166,7 @@ enum hc_rc hc_serve_start(const char *addr, hc_serve_handler handler, void *ctx,
         free(s);
         return hc_fail(err, HC_E_AGAIN, "listen on '%s': the HTTP server does not start", addr);
     }
-    fd = -1; /* the daemon's now */
+    fd = -1; /* the daemon's now: not closed here */
     *out = s;
     return HC_OK;
 }

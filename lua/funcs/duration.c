@@ -243,7 +243,8 @@ FN(fn_must_to_duration)
 /* d.Seconds() and the like: whole units and the rest apart, as Go adds them. */
 static double in_units(int64_t ns, int64_t unit)
 {
-    return (double)(ns / unit) + (double)(ns % unit) / (double)unit;
+    int64_t whole = ns / unit;
+    return (double)whole + (double)(ns % unit) / (double)unit;
 }
 
 #define IN_UNITS(fn, expression)                                                                                   \

@@ -28,7 +28,7 @@ static bool unquote_char(hc_str *s, char quote, uint32_t *out, bool *out_byte)
 {
     *out_byte = false;
     unsigned char c = s->n ? (unsigned char)s->p[0] : 0;
-    if (s->n == 0 || (c == quote && (quote == '\'' || quote == '"')))
+    if (s->n == 0 || (c == (unsigned char)quote && (quote == '\'' || quote == '"')))
         return false;
     if (c >= 0x80) {
         size_t len = hc_utf8_decode(*s, out);
