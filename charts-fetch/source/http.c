@@ -28,7 +28,8 @@ static enum hc_rc bad_status(const struct source_get *g, const struct hc_http_re
     case 401:
     case 403:
         rc = hc_fail(err, HC_E_INPUT, "get %s '%s': %.*s answers %d: %s", g->what, g->url, HC_P(host), r->status,
-                     has_credentials(g->auth) ? "the credentials of spec.secretRef are not accepted"
+                     has_credentials(g->auth) ? "the credentials are not accepted"
+                     : g->env->login          ? g->env->login
                                               : "it wants credentials; name a Secret with username and password in "
                                                 "spec.secretRef");
         break;
@@ -68,11 +69,12 @@ enum hc_rc source_get(const struct source_get *g, struct hc_arena *a, struct hc_
         headers[n++] = hc_arena_printf(a, "If-None-Match: %.*s", HC_P(g->etag)).p;
     if (hc_arena_spent(a))
         return hc_arena_check(a, err, g->what);
-    if (auth && (auth->ca_pem.n || (ours && auth->cert_pem.n))) {
+    if (auth && (auth->ca_pem.n || auth->insecure_skip_verify || (ours && auth->cert_pem.n))) {
         tls = hc_http_tls_new(
             &(struct hc_http_tls_options){ .ca_pem = auth->ca_pem,
                                            .cert_pem = ours ? auth->cert_pem : (hc_str){ NULL, 0 },
-                                           .key_pem = ours ? auth->key_pem : (hc_str){ NULL, 0 } });
+                                           .key_pem = ours ? auth->key_pem : (hc_str){ NULL, 0 },
+                                           .insecure_skip_verify = auth->insecure_skip_verify });
         if (!tls)
             return hc_fail_nomem(err);
     }

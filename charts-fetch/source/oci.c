@@ -420,6 +420,7 @@ enum hc_rc hc_oci_fetch(const struct hc_source_env *env, struct hc_arena *a, con
         got.unchanged = known.n && hc_str_eq(known, got.revision);
     }
     if (!got.unchanged) {
+        got.manifest = hc_arena_str(a, seen);
         if ((rc = of_platform(&o, &manifest, err)) != HC_OK)
             return rc;
         const struct hc_val *layer = pick_layer(manifest, spec->media_type, false);
@@ -492,6 +493,7 @@ enum hc_rc hc_oci_chart(const struct hc_source_env *env, struct hc_arena *a, con
     }
     if (!manifest && (rc = get(&o, tag, (hc_str){ NULL, 0 }, &manifest, &digest, err)) != HC_OK)
         return rc;
+    got.manifest = hc_arena_str(a, digest);
     if ((rc = of_platform(&o, &manifest, err)) != HC_OK)
         return rc;
     const struct hc_val *layer = pick_layer(manifest, (hc_str){ NULL, 0 }, true);

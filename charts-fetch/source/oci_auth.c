@@ -89,6 +89,11 @@ enum hc_rc oci_docker_config(struct oci *o, hc_str config, struct hc_err *err)
     return hc_arena_check(o->a, err, "registry login");
 }
 
+const char *oci_login_advice(const struct oci *o)
+{
+    return o->env->login ? o->env->login : "it wants a login; name a Secret with it in spec.secretRef";
+}
+
 hc_str oci_param(struct hc_arena *a, hc_str challenge, const char *key)
 {
     size_t i = hc_str_find(challenge, ' ');
@@ -164,8 +169,12 @@ static enum hc_rc fetch_token(struct oci *o, hc_str realm, hc_str service, hc_st
                          : hc_arena_printf(a, "%.*s%c%.*s", HC_P(realm),
                                            hc_str_find(realm, '?') == SIZE_MAX ? '?' : '&', HC_P(query));
     struct hc_http_tls *tls = NULL;
-    if (o->auth && o->auth->ca_pem.n) /* the trust goes along, the client certificate does not */
-        tls = hc_http_tls_new(&(struct hc_http_tls_options){ .ca_pem = o->auth->ca_pem, .ca_with_system = true });
+    if (o->auth && (o->auth->ca_pem.n ||
+                    o->auth->insecure_skip_verify)) /* the trust goes along, the client certificate does not */
+        tls = hc_http_tls_new(
+            &(struct hc_http_tls_options){ .ca_pem = o->auth->ca_pem,
+                                           .ca_with_system = true,
+                                           .insecure_skip_verify = o->auth->insecure_skip_verify });
     struct hc_http_request req = {
         .method = refresh ? "POST" : "GET",
         .url = hc_arena_strz(a, url),
@@ -191,12 +200,13 @@ static enum hc_rc fetch_token(struct oci *o, hc_str realm, hc_str service, hc_st
     }
     if (!token.n) {
         bool later = r.status == 429 || r.status >= 500;
-        rc = hc_fail(err, later ? HC_E_AGAIN : HC_E_INPUT, "token for %.*s/%.*s: the token server answers %d%s",
+        rc = hc_fail(err, later ? HC_E_AGAIN : HC_E_INPUT, "token for %.*s/%.*s: the token server answers %d%s%s",
                      HC_P(o->host), HC_P(o->repo), r.status,
                      later             ? ""
                      : r.status == 200 ? " without a token"
                      : headers[1]      ? ": the registry login is not accepted"
-                                       : ": it wants a login; name a Secret with it in spec.secretRef");
+                                       : ": ",
+                     later || r.status == 200 || headers[1] ? "" : oci_login_advice(o));
         if (err) {
             err->http_status = r.status;
             err->retry_after_ms = r.retry_after_ms;
@@ -227,6 +237,6 @@ enum hc_rc oci_answer(struct oci *o, hc_str challenge, struct hc_err *err)
         o->authorization = hc_arena_printf(o->a, "Authorization: Basic %.*s", HC_P(o->basic));
         return hc_arena_check(o->a, err, "registry login");
     }
-    return hc_fail(err, HC_E_INPUT, "registry %.*s wants a login for %.*s; name a Secret with it in spec.secretRef",
-                   HC_P(o->host), HC_P(o->repo));
+    return hc_fail(err, HC_E_INPUT, "registry %.*s: login for %.*s: %s", HC_P(o->host), HC_P(o->repo),
+                   o->basic.n ? "it wants another kind of login than user and password" : oci_login_advice(o));
 }

@@ -38,5 +38,7 @@ enum hc_rc oci_do(struct oci *o, const struct oci_request *q, struct hc_http_res
 enum hc_rc oci_docker_config(struct oci *o, hc_str config, struct hc_err *err);
 /* The header line that answers `challenge` (WWW-Authenticate), into o->authorization. */
 enum hc_rc oci_answer(struct oci *o, hc_str challenge, struct hc_err *err);
+/* "it wants a login: ..." */
+const char *oci_login_advice(const struct oci *o);
 /* The value of `key` in a challenge, absent when it is not there. */
 hc_str oci_param(struct hc_arena *a, hc_str challenge, const char *key);

@@ -57,9 +57,13 @@ enum hc_rc oci_open(struct oci *o, const struct hc_source_env *env, struct hc_ar
         o->may_fall_back = is_loopback(o->host);
     if (!auth)
         return HC_OK;
-    if (auth->ca_pem.n || auth->cert_pem.n) {
-        o->tls = hc_http_tls_new(&(struct hc_http_tls_options){
-            .ca_pem = auth->ca_pem, .cert_pem = auth->cert_pem, .key_pem = auth->key_pem, .ca_with_system = true });
+    if (auth->ca_pem.n || auth->cert_pem.n || auth->insecure_skip_verify) {
+        o->tls = hc_http_tls_new(
+            &(struct hc_http_tls_options){ .ca_pem = auth->ca_pem,
+                                           .cert_pem = auth->cert_pem,
+                                           .key_pem = auth->key_pem,
+                                           .ca_with_system = true,
+                                           .insecure_skip_verify = auth->insecure_skip_verify });
         if (!o->tls)
             return hc_fail_nomem(err);
     }
@@ -125,10 +129,10 @@ static enum hc_rc bad_status(const struct oci *o, const struct oci_request *q, c
     const char *advice = "";
     if (r->status == 401 || r->status == 403)
         advice = o->authorization.n ? "; the registry login may not read it"
-                                    : "; it wants a login: name a Secret with it in spec.secretRef";
+                                    : hc_arena_printf(o->a, "; %s", oci_login_advice(o)).p;
     hc_fail(err, rc, "oci://%.*s/%.*s: %s: the registry answers %d%s%.*s%s%.*s%s", HC_P(o->host), HC_P(o->repo),
             q->what, r->status, code.n ? " " : "", HC_P(code), message.n ? ": " : "",
-            HC_P(hc_str_sub(message, 0, 200)), advice);
+            HC_P(hc_str_sub(message, 0, 200)), advice ? advice : "");
     if (err) {
         err->http_status = r->status;
         err->retry_after_ms = r->retry_after_ms;

@@ -17,6 +17,7 @@ struct hc_source_env {
     int64_t timeout_ms; /* of the whole fetch; 0: 60 s */
     const char *proxy;  /* URL with credentials or NULL */
     size_t max_bytes;   /* of what is transferred; 0: the limits' */
+    const char *login;  /* what a person is told to name a login with; NULL: a Secret in spec.secretRef */
 };
 
 /* What was in the object's secrets; absent fields are not used. Borrowed for the call. */
@@ -28,6 +29,7 @@ struct hc_source_auth {
     hc_str docker_config;             /* .dockerconfigjson */
     bool pass_credentials;            /* Helm repositories: to chart URLs of other hosts too */
     bool plain_http;                  /* OCI: insecure */
+    bool insecure_skip_verify;        /* TLS: any certificate will do; HTTP repositories and OCI */
 };
 
 struct hc_artifact {
@@ -36,6 +38,7 @@ struct hc_artifact {
     hc_str digest;   /* of the file in the store: "sha256:<64>" */
     uint64_t size;
     struct hc_val *metadata; /* texts (OCI annotations), or NULL */
+    hc_str manifest;         /* OCI: digest of the manifest, or of the index, the tag stands for */
 };
 
 /* ---- Git: GitRepository ------------------------------------------------------------------------------ */

@@ -52,6 +52,10 @@ struct hc_cli_ports {
 };
 extern struct hc_cli_ports hc_cli_ports;
 
+/* The port fetch_chart (fetch_chart.c): from registries and Helm repositories over the network. The errors begin as
+ * Helm's own. "Pulled:" and "Digest:" of a registry's chart go to stderr. */
+enum hc_rc hc_cli_fetch_chart(const struct hc_chart_source *source, struct hc_chart **out, struct hc_err *err);
+
 /* The verbs on GitOps objects (cluster only). */
 int hc_cmd_get(int argc, char **argv);
 int hc_cmd_reconcile(int argc, char **argv);

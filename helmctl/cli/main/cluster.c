@@ -53,5 +53,6 @@ int main(int argc, char **argv)
 {
     hc_cli_ports.fetch_chart = hc_cli_fetch_chart;
     hc_cli_ports.get_release = hc_cmd_get_release;
+    hc_cli_ports.fetch_chart = hc_cli_fetch_chart;
     return hc_cli_dispatch(argc, argv, commands, HC_LEN(commands), usage);
 }
