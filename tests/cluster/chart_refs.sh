@@ -17,7 +17,7 @@ mkdir -p "$HOME" "$TMPDIR"
 host=127.0.0.1:$REGISTRY_PORT plain=http://127.0.0.1:$HTTP_PORT/charts
 
 # TLS: /charts/ is open, /private/ wants a login, /v2/ is the registry; on the second port a client certificate is wanted.
-TLS_PORT=$(free_port) MTLS_PORT=$(free_port) pki=$SERVERS/pki
+pki=$SERVERS/pki
 mkdir -p "$pki" "$SERVERS/tls"
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout "$pki/ca.key" -out "$pki/ca.pem" 2>/dev/null
 for who in server client; do
@@ -38,7 +38,9 @@ server() { # PORT EXTRA
     }
 CONF
 }
-cat >"$SERVERS/tls/nginx.conf" <<CONF
+tls_start() { # nginx writes its pid when it has all its ports
+    TLS_PORT=$(free_port) MTLS_PORT=$(free_port)
+    cat >"$SERVERS/tls/nginx.conf" <<CONF
 daemon off;
 pid $SERVERS/tls/pid;
 error_log $SERVERS/tls/error.log;
@@ -53,9 +55,13 @@ $(server "$TLS_PORT" '')
 $(server "$MTLS_PORT" "ssl_client_certificate $pki/ca.pem; ssl_verify_client on;")
 }
 CONF
-nginx -p "$SERVERS/tls" -c "$SERVERS/tls/nginx.conf" >"$SERVERS/tls/out.log" 2>&1 &
-echo $! >"$SERVERS/tls.pid"
-wait_port "$TLS_PORT" || { cat "$SERVERS/tls/out.log"; exit 1; }
+    nginx -p "$SERVERS/tls" -c "$SERVERS/tls/nginx.conf" >"$SERVERS/tls/out.log" 2>&1 &
+    echo $! >"$SERVERS/tls.pid"
+    within 4 test -s "$SERVERS/tls/pid" && return
+    kill "$(cat "$SERVERS/tls.pid")" 2>/dev/null
+    return 1
+}
+tls_start || tls_start || tls_start || { cat "$SERVERS/tls/out.log"; exit 1; }
 tls=https://127.0.0.1:$TLS_PORT mtls=https://127.0.0.1:$MTLS_PORT
 
 "$h4" registry login "$host" -u oci -p s3cret --plain-http >"$SERVERS/login" 2>&1 || { cat "$SERVERS/login"; exit 1; }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "helmctl/cli/cli.h"
-#include "helmctl/cli/fetch.h"
 
 static const struct hc_command commands[] = {
     { "controller", hc_cmd_controller, "serve HelmReleases, Kustomizations and their sources" },
@@ -51,7 +50,6 @@ static int usage(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    hc_cli_ports.fetch_chart = hc_cli_fetch_chart;
     hc_cli_ports.get_release = hc_cmd_get_release;
     hc_cli_ports.fetch_chart = hc_cli_fetch_chart;
     return hc_cli_dispatch(argc, argv, commands, HC_LEN(commands), usage);
