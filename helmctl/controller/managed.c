@@ -18,7 +18,10 @@
 struct release {
     struct release *next;
     uint64_t hash;
-    bool running, drift, touched; /* touched: an event came while it ran */
+    bool running, drift;
+    bool touched; /* while it ran: somebody changed an object of it */
+    bool
+        settled; /* while it ran: an object of it became ready, failed or went: what is awaited by now may be that one */
     struct hc_reconcile_memo memo;
     uint64_t records; /* hash of storage namespace and release name; 0: none */
     uint64_t *awaited;
@@ -119,7 +122,7 @@ struct hc_reconcile_memo ctl_release_begin(struct ctl_managed *m, struct hc_key 
     }
     if (r) {
         r->running = true;
-        r->touched = false;
+        r->touched = r->settled = false;
         memo = r->memo;
     }
     pthread_mutex_unlock(&m->lock);
@@ -413,6 +416,8 @@ static void on_object(void *ctx, enum hc_watch_event e, const struct hc_val *o)
         wake = true;
     else if (r && known && r->drift && !r->running && *known && content != *known)
         wake = e == HC_WATCH_DELETED || !last_change_is_ours(o);
+    if (r && r->running && settled)
+        r->settled = true;
     if (r && r->running && known && *known && content != *known && !last_change_is_ours(o))
         r->touched = true;
     if (known)
@@ -479,8 +484,8 @@ bool ctl_release_end(struct ctl_managed *m, struct hc_key k, const struct ctl_pa
             r->awaited[r->awaited_n++] = ref_hash_of(&p->awaited[i], false);
         }
         r->running = false;
-        again = record_is_news(m, r) || (r->drift && r->touched);
-        r->touched = false;
+        again = record_is_news(m, r) || (r->drift && r->touched) || (r->settled && r->awaited_n > 0);
+        r->touched = r->settled = false;
     }
     pthread_mutex_unlock(&m->lock);
     for (size_t i = 0; i < p->awaited_n; i++)

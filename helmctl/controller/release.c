@@ -7,6 +7,7 @@
 #include "core/base/clock.h"
 #include "helmctl/controller/release_impl.h"
 
+#define LOOK_MS   10000
 #define MAX_STEPS 400 /* of one pass; then others get a turn */
 
 static struct ctl_result outcome_of(enum hc_rc rc)
@@ -250,7 +251,8 @@ static struct ctl_result run_engine(struct rel *r)
             break;
         case HC_WAIT:
             rel_waiting(r, &st);
-            out = (struct ctl_result){ CTL_AT, mono_of(st.until_ms) };
+            /* Watches wake it; should one be behind or broken, a look now and then does. */
+            out = (struct ctl_result){ CTL_AT, HC_MIN(mono_of(st.until_ms), hc_mono_ms() + LOOK_MS) };
             break;
         case HC_STALLED:
         case HC_ENDED:
@@ -303,7 +305,7 @@ static enum hc_rc uninstall(struct rel *r, struct ctl_result *out)
         *out = (struct ctl_result){ CTL_AGAIN, 0 };
         rc = HC_E_AGAIN;
     } else if (st.verdict == HC_WAIT) {
-        *out = (struct ctl_result){ CTL_AT, mono_of(st.until_ms) };
+        *out = (struct ctl_result){ CTL_AT, HC_MIN(mono_of(st.until_ms), hc_mono_ms() + LOOK_MS) };
         rel_waiting(r, &st);
         rc = HC_E_AGAIN;
     } else if (st.verdict != HC_DONE) {
@@ -314,7 +316,8 @@ static enum hc_rc uninstall(struct rel *r, struct ctl_result *out)
         park.awaited = st.awaited;
         park.awaited_n = st.awaited_n;
     }
-    (void)ctl_release_end(p->c->managed, p->key, &park);
+    if (ctl_release_end(p->c->managed, p->key, &park) && rc == HC_E_AGAIN)
+        *out = (struct ctl_result){ CTL_AGAIN, 0 };
     hc_reconcile_free(r->engine);
     r->engine = NULL;
     return rc;

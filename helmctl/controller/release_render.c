@@ -3,6 +3,7 @@
  * is in order renders nothing.
  */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "core/base/clock.h"
 #include "core/value/merge.h"
@@ -174,6 +175,30 @@ static enum hc_rc post_render(struct rel *r, struct hc_arena *a, struct hc_docum
 
 /* ---- the port ---- */
 
+/* A render is all CPU and its memory comes in one piece: more of them at once than there are processors only costs
+ * memory. The other workers wait here while they would wait for a processor anyway. */
+static pthread_mutex_t render_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t render_free = PTHREAD_COND_INITIALIZER;
+static long renders;
+
+static void render_begin(void)
+{
+    long most = HC_MAX(sysconf(_SC_NPROCESSORS_ONLN), 2L);
+    pthread_mutex_lock(&render_lock);
+    while (renders >= most)
+        pthread_cond_wait(&render_free, &render_lock);
+    renders++;
+    pthread_mutex_unlock(&render_lock);
+}
+
+static void render_end(void)
+{
+    pthread_mutex_lock(&render_lock);
+    renders--;
+    pthread_cond_signal(&render_free);
+    pthread_mutex_unlock(&render_lock);
+}
+
 enum hc_rc rel_render(void *ctx, struct hc_arena *a, int64_t revision, bool is_upgrade,
                       const struct hc_record *previous, struct hc_desired *out, struct hc_err *err)
 {
@@ -204,7 +229,9 @@ enum hc_rc rel_render(void *ctx, struct hc_arena *a, int64_t revision, bool is_u
             r->spec, is_upgrade ? "upgrade.disableSchemaValidation" : "install.disableSchemaValidation", false)
     };
     struct hc_render_output o;
+    render_begin();
     rc = hc_render(a, &in, &o, err);
+    render_end();
     if (rc == HC_OK)
         rc = post_render(r, a, &o.docs, err);
     if (rc != HC_OK)
