@@ -2,23 +2,7 @@
  * The tree itself: maps with and without an index, copies, equality, paths, origins.
  */
 #include "core/value/value.h"
-#include "tests/unit/unit.h"
-
-static struct hc_arena *arena;
-
-static int setup(void **state)
-{
-    (void)state;
-    arena = hc_arena_new(0);
-    return arena ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    hc_arena_free(arena);
-    return 0;
-}
+#include "tests/unit/arena.h"
 
 static void test_map_keeps_order_and_finds(void **state)
 {

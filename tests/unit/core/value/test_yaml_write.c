@@ -3,23 +3,7 @@
  */
 #include "core/value/json.h"
 #include "core/value/yaml.h"
-#include "tests/unit/unit.h"
-
-static struct hc_arena *arena;
-
-static int setup(void **state)
-{
-    (void)state;
-    arena = hc_arena_new(0);
-    return arena ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    hc_arena_free(arena);
-    return 0;
-}
+#include "tests/unit/arena.h"
 
 static void check(const char *json, bool pretty, const char *want)
 {

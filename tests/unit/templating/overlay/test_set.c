@@ -3,23 +3,7 @@
  */
 #include "core/value/json.h"
 #include "templating/overlay/overlay.h"
-#include "tests/unit/unit.h"
-
-static struct hc_arena *arena;
-
-static int setup(void **state)
-{
-    (void)state;
-    arena = hc_arena_new(0);
-    return arena ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    hc_arena_free(arena);
-    return 0;
-}
+#include "tests/unit/arena.h"
 
 static enum hc_rc read_file(void *ctx, struct hc_arena *a, hc_str path, hc_str *out, struct hc_err *err)
 {
