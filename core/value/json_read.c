@@ -326,32 +326,47 @@ static enum hc_rc read_word(struct reader *r, const char *word)
 
 /* ---- containers ---------------------------------------------------------------------------------- */
 
+/* Past the opening bracket; false: the closing one stood behind it. */
+static bool open_container(struct reader *r, char close)
+{
+    r->p++;
+    skip_space(r);
+    if (r->p >= r->end || *r->p != close)
+        return true;
+    r->p++;
+    return false;
+}
+
+/* Keeps an entry and goes past the comma or the closing bracket behind it; *out_more: another entry follows. */
+static enum hc_rc keep_entry(struct reader *r, const struct hc_entry *e, char close, const char *where,
+                             bool *out_more)
+{
+    if (!hc_scratch_push(&r->scratch, e))
+        return spent(r);
+    skip_space(r);
+    if (r->p < r->end && *r->p == ',') {
+        r->p++;
+        skip_space(r);
+        return HC_OK;
+    }
+    if (r->p >= r->end || *r->p != close)
+        return bad_char(r, r->p, where);
+    r->p++;
+    *out_more = false;
+    return HC_OK;
+}
+
 static enum hc_rc read_list(struct reader *r, unsigned depth, struct hc_val **out)
 {
     uint32_t base = r->scratch.n;
-    r->p++;
-    skip_space(r);
-    if (r->p < r->end && *r->p == ']') {
-        r->p++;
-    } else {
-        for (;;) {
-            struct hc_entry e = { 0 };
-            enum hc_rc rc = read_value(r, depth, &e.val);
-            if (rc != HC_OK)
-                return rc;
-            if (!hc_scratch_push(&r->scratch, &e))
-                return spent(r);
-            skip_space(r);
-            if (r->p < r->end && *r->p == ',') {
-                r->p++;
-                skip_space(r);
-                continue;
-            }
-            if (r->p >= r->end || *r->p != ']')
-                return bad_char(r, r->p, "after array element");
-            r->p++;
-            break;
-        }
+    bool more = open_container(r, ']');
+    while (more) {
+        struct hc_entry e = { 0 };
+        enum hc_rc rc = read_value(r, depth, &e.val);
+        if (rc == HC_OK)
+            rc = keep_entry(r, &e, ']', "after array element", &more);
+        if (rc != HC_OK)
+            return rc;
     }
     *out = hc_list_adopt(r->a, r->scratch.p ? r->scratch.p + base : NULL, r->scratch.n - base);
     r->scratch.n = base;
@@ -361,43 +376,28 @@ static enum hc_rc read_list(struct reader *r, unsigned depth, struct hc_val **ou
 static enum hc_rc read_map(struct reader *r, unsigned depth, struct hc_val **out)
 {
     uint32_t base = r->scratch.n;
-    r->p++;
-    skip_space(r);
-    if (r->p < r->end && *r->p == '}') {
-        r->p++;
-    } else {
-        for (;;) {
-            struct hc_entry e = { 0 };
-            if (r->p >= r->end || *r->p != '"')
-                return bad_char(r, r->p, "looking for beginning of object key string");
-            if (!(r->flags & HC_JSON_NO_POSITIONS)) {
-                e.line = r->line;
-                e.col = short_col(r, r->p);
-            }
-            enum hc_rc rc = read_str(r, &e.key);
-            if (rc != HC_OK)
-                return rc;
-            skip_space(r);
-            if (r->p >= r->end || *r->p != ':')
-                return bad_char(r, r->p, "after object key");
-            r->p++;
-            skip_space(r);
-            rc = read_value(r, depth, &e.val);
-            if (rc != HC_OK)
-                return rc;
-            if (!hc_scratch_push(&r->scratch, &e))
-                return spent(r);
-            skip_space(r);
-            if (r->p < r->end && *r->p == ',') {
-                r->p++;
-                skip_space(r);
-                continue;
-            }
-            if (r->p >= r->end || *r->p != '}')
-                return bad_char(r, r->p, "after object key:value pair");
-            r->p++;
-            break;
+    bool more = open_container(r, '}');
+    while (more) {
+        struct hc_entry e = { 0 };
+        if (r->p >= r->end || *r->p != '"')
+            return bad_char(r, r->p, "looking for beginning of object key string");
+        if (!(r->flags & HC_JSON_NO_POSITIONS)) {
+            e.line = r->line;
+            e.col = short_col(r, r->p);
         }
+        enum hc_rc rc = read_str(r, &e.key);
+        if (rc != HC_OK)
+            return rc;
+        skip_space(r);
+        if (r->p >= r->end || *r->p != ':')
+            return bad_char(r, r->p, "after object key");
+        r->p++;
+        skip_space(r);
+        rc = read_value(r, depth, &e.val);
+        if (rc == HC_OK)
+            rc = keep_entry(r, &e, '}', "after object key:value pair", &more);
+        if (rc != HC_OK)
+            return rc;
     }
     *out = hc_map_adopt(r->a, r->scratch.p ? r->scratch.p + base : NULL, r->scratch.n - base, NULL);
     r->scratch.n = base;
