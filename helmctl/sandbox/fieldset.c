@@ -117,14 +117,15 @@ struct hc_sb_fs *hc_sb_fs_union(struct hc_arena *a, const struct hc_sb_fs *x, co
     return out;
 }
 
-struct hc_sb_fs *hc_sb_fs_minus(struct hc_arena *a, const struct hc_sb_fs *x, const struct hc_sb_fs *y)
+/* What of `x` is in `y`, too (`shared`), or what is not. */
+static struct hc_sb_fs *part(struct hc_arena *a, const struct hc_sb_fs *x, const struct hc_sb_fs *y, bool shared)
 {
     struct hc_sb_fs *out = hc_sb_fs_new(a);
-    if (!out || !x)
+    if (!out || !x || (shared && !y))
         return out;
-    out->member = x->member && !(y && y->member);
+    out->member = x->member && (y && y->member) == shared;
     for (const struct hc_sb_fs *c = x->child; c; c = c->next) {
-        struct hc_sb_fs *sub = hc_sb_fs_minus(a, c, hc_sb_fs_find(y, c->pe));
+        struct hc_sb_fs *sub = part(a, c, hc_sb_fs_find(y, c->pe), shared);
         if (hc_sb_fs_empty(sub))
             continue;
         struct hc_sb_fs *to = hc_sb_fs_sub(a, out, c->pe);
@@ -134,21 +135,14 @@ struct hc_sb_fs *hc_sb_fs_minus(struct hc_arena *a, const struct hc_sb_fs *x, co
     return out;
 }
 
+struct hc_sb_fs *hc_sb_fs_minus(struct hc_arena *a, const struct hc_sb_fs *x, const struct hc_sb_fs *y)
+{
+    return part(a, x, y, false);
+}
+
 struct hc_sb_fs *hc_sb_fs_both(struct hc_arena *a, const struct hc_sb_fs *x, const struct hc_sb_fs *y)
 {
-    struct hc_sb_fs *out = hc_sb_fs_new(a);
-    if (!out || !x || !y)
-        return out;
-    out->member = x->member && y->member;
-    for (const struct hc_sb_fs *c = x->child; c; c = c->next) {
-        struct hc_sb_fs *sub = hc_sb_fs_both(a, c, hc_sb_fs_find(y, c->pe));
-        if (hc_sb_fs_empty(sub))
-            continue;
-        struct hc_sb_fs *to = hc_sb_fs_sub(a, out, c->pe);
-        if (to)
-            to->member = sub->member, to->child = sub->child;
-    }
-    return out;
+    return part(a, x, y, true);
 }
 
 void hc_sb_fs_cut(struct hc_sb_fs *fs, ...)

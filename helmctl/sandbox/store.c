@@ -259,6 +259,22 @@ static sqlite3_stmt *ranged(struct hc_sb_store *s, enum sql in_ns, hc_str key, h
     return st;
 }
 
+/* Room for one row behind the first `n`: `rows` itself, or its copy twice as big (`first` rows at the start). NULL:
+ * the arena is spent, and the rows are as they were. */
+static void *room(struct hc_arena *a, void *rows, size_t n, size_t *cap, size_t first, size_t size)
+{
+    if (n < *cap)
+        return rows;
+    size_t more = *cap ? *cap * 2 : first;
+    void *grown = hc_arena_alloc_n(a, more, size, _Alignof(max_align_t));
+    if (!grown)
+        return NULL;
+    if (n)
+        memcpy(grown, rows, n * size);
+    *cap = more;
+    return grown;
+}
+
 size_t hc_sb_store_list(struct hc_sb_store *s, struct hc_arena *a, hc_str key, hc_str ns, hc_str after_ns,
                         hc_str after_name, size_t max, struct hc_sb_row **out)
 {
@@ -267,16 +283,10 @@ size_t hc_sb_store_list(struct hc_sb_store *s, struct hc_arena *a, hc_str key, h
     size_t n = 0, cap = 0;
     struct hc_sb_row *rows = NULL;
     while (sqlite3_step(st) == SQLITE_ROW) {
-        if (n == cap) {
-            size_t more = cap ? cap * 2 : 32;
-            struct hc_sb_row *grown = HC_NEW_N(a, struct hc_sb_row, more);
-            if (!grown)
-                break;
-            if (n)
-                memcpy(grown, rows, n * sizeof(*rows));
-            rows = grown;
-            cap = more;
-        }
+        struct hc_sb_row *grown = room(a, rows, n, &cap, 32, sizeof(*rows));
+        if (!grown)
+            break;
+        rows = grown;
         rows[n++] = (struct hc_sb_row){ .key = key,
                                         .ns = column(a, st, 0),
                                         .name = column(a, st, 1),
@@ -301,16 +311,10 @@ static size_t refs(sqlite3_stmt *st, struct hc_arena *a, struct hc_sb_ref **out)
     size_t n = 0, cap = 0;
     struct hc_sb_ref *rows = NULL;
     while (sqlite3_step(st) == SQLITE_ROW) {
-        if (n == cap) {
-            size_t more = cap ? cap * 2 : 16;
-            struct hc_sb_ref *grown = HC_NEW_N(a, struct hc_sb_ref, more);
-            if (!grown)
-                break;
-            if (n)
-                memcpy(grown, rows, n * sizeof(*rows));
-            rows = grown;
-            cap = more;
-        }
+        struct hc_sb_ref *grown = room(a, rows, n, &cap, 16, sizeof(*rows));
+        if (!grown)
+            break;
+        rows = grown;
         rows[n++] = (struct hc_sb_ref){ column(a, st, 0), column(a, st, 1), column(a, st, 2) };
     }
     sqlite3_reset(st);
