@@ -383,7 +383,8 @@ FN(fn_nindent)
 }
 
 /* The arguments that are not nil, each written by `put`, a space between. */
-static enum hc_rc each(struct hc_fcall *c, struct hc_val *const *argv, size_t argc, bool dquote,
+static enum hc_rc each(struct hc_fcall *c, struct hc_val *const *argv, size_t argc,
+                       void (*put)(struct hc_arena *a, struct hc_buf *b, const struct hc_val *v),
                        struct hc_val **out)
 {
     HC_AUTO(hc_buf) struct hc_buf b;
@@ -395,41 +396,43 @@ static enum hc_rc each(struct hc_fcall *c, struct hc_val *const *argv, size_t ar
         if (some)
             hc_buf_putc(&b, ' ');
         some = true;
-        if (dquote) {
-            hc_go_quote(&b, hc_go_strval(c->a, argv[i]));
-        } else {
-            hc_buf_putc(&b, '\'');
-            hc_go_print(&b, argv[i]);
-            hc_buf_putc(&b, '\'');
-        }
+        put(c->a, &b, argv[i]);
     }
     return fn_buf(c, &b, out);
+}
+
+static void put_quoted(struct hc_arena *a, struct hc_buf *b, const struct hc_val *v)
+{
+    hc_go_quote(b, hc_go_strval(a, v));
+}
+
+static void put_squoted(struct hc_arena *a, struct hc_buf *b, const struct hc_val *v)
+{
+    (void)a;
+    hc_buf_putc(b, '\'');
+    hc_go_print(b, v);
+    hc_buf_putc(b, '\'');
+}
+
+static void put_plain(struct hc_arena *a, struct hc_buf *b, const struct hc_val *v)
+{
+    (void)a;
+    hc_go_print(b, v);
 }
 
 FN(fn_quote)
 {
-    return each(c, argv, argc, true, out);
+    return each(c, argv, argc, put_quoted, out);
 }
 
 FN(fn_squote)
 {
-    return each(c, argv, argc, false, out);
+    return each(c, argv, argc, put_squoted, out);
 }
 
 FN(fn_cat)
 {
-    HC_AUTO(hc_buf) struct hc_buf b;
-    hc_buf_init(&b, HC_MAX_OUTPUT_BYTES);
-    bool some = false;
-    for (size_t i = 0; i < argc; i++) {
-        if (fn_nil(argv[i]))
-            continue;
-        if (some)
-            hc_buf_putc(&b, ' ');
-        some = true;
-        hc_go_print(&b, argv[i]);
-    }
-    return fn_buf(c, &b, out);
+    return each(c, argv, argc, put_plain, out);
 }
 
 FN(fn_plural)
