@@ -11,22 +11,6 @@
 #define MAX_REFS 1000000u
 #define PKT_MAX  65520
 
-static int hex4(const char *p)
-{
-    int v = 0;
-    for (int i = 0; i < 4; i++) {
-        char c = p[i];
-        int d = c >= '0' && c <= '9'   ? c - '0'
-                : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                       : -1;
-        if (d < 0)
-            return -1;
-        v = v << 4 | d;
-    }
-    return v;
-}
-
 static enum hc_rc not_git(struct git_peer *p, const char *what)
 {
     return hc_fail(p->err, HC_E_AGAIN, "%.*s did not answer as a Git server: %s", HC_P(p->host), what);
@@ -35,7 +19,7 @@ static enum hc_rc not_git(struct git_peer *p, const char *what)
 /* One line; `out` absent (p NULL) for a flush. */
 static enum hc_rc next_pkt(struct git_peer *p, hc_str *rest, hc_str *out)
 {
-    int n = rest->n >= 4 ? hex4(rest->p) : -1;
+    int n = rest->n >= 4 ? hc_hex4(rest->p) : -1;
     if (n < 0 || (n > 0 && n < 4) || (size_t)n > rest->n)
         return not_git(p, "its list of refs is cut or is something else");
     *out = n ? hc_str_sub(*rest, 4, (size_t)n) : (hc_str){ NULL, 0 };
@@ -179,7 +163,7 @@ enum hc_rc git_read_pack(struct git_peer *p, int fd, bool sideband,
         char len[4];
         if (!take(&r, len, 4))
             return cut_off(p);
-        int n = hex4(len);
+        int n = hc_hex4(len);
         if (n == 0)
             continue;
         if (n < 4 || !take(&r, line, (size_t)n - 4))
@@ -206,7 +190,7 @@ enum hc_rc git_read_pack(struct git_peer *p, int fd, bool sideband,
         char len[4];
         if (!take(&r, len, 4))
             return cut_off(p);
-        int n = hex4(len);
+        int n = hc_hex4(len);
         if (n == 0)
             return HC_OK;
         if (n < 5 || !take(&r, line, (size_t)n - 4))

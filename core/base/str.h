@@ -72,6 +72,8 @@ uint64_t hc_str_hash(hc_str s);
 /* Whole decimal text to a number; false on anything else and on overflow. */
 bool hc_str_to_i64(hc_str s, int64_t *out);
 bool hc_str_to_u64(hc_str s, uint64_t *out);
+/* The number that four hex digits at `p` give, or -1. */
+int hc_hex4(const char *p);
 
 /* Decodes one code point at s.p; gives its length in bytes and the rune, 1 and U+FFFD when it is not
  * valid UTF-8, 0 at the end. Follows Go's unicode/utf8: surrogates and overlong forms are invalid. */

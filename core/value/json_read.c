@@ -93,22 +93,6 @@ static inline uint16_t short_col(const struct reader *r, const char *at)
     return (uint16_t)HC_MIN(at - r->line_start + 1, (ptrdiff_t)UINT16_MAX);
 }
 
-static int hex4(const char *p)
-{
-    int v = 0;
-    for (int i = 0; i < 4; i++) {
-        char c = p[i];
-        int d = c >= '0' && c <= '9'   ? c - '0'
-                : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                       : -1;
-        if (d < 0)
-            return -1;
-        v = v * 16 + d;
-    }
-    return v;
-}
-
 /* Decodes a checked string body with escapes or bad UTF-8 in it. */
 static hc_str unescape(struct reader *r, const char *p, const char *end)
 {
@@ -136,10 +120,10 @@ static hc_str unescape(struct reader *r, const char *p, const char *end)
                 *to++ = '\t';
                 break;
             case 'u': {
-                uint32_t rune = (uint32_t)hex4(p);
+                uint32_t rune = (uint32_t)hc_hex4(p);
                 p += 4;
                 if (rune >= 0xd800 && rune < 0xdc00 && end - p >= 6 && p[0] == '\\' && p[1] == 'u') {
-                    int low = hex4(p + 2);
+                    int low = hc_hex4(p + 2);
                     if (low >= 0xdc00 && low < 0xe000) {
                         rune = 0x10000 + ((rune - 0xd800) << 10) + ((uint32_t)low - 0xdc00);
                         p += 6;
