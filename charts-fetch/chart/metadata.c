@@ -64,44 +64,11 @@ struct reader {
 static enum hc_rc mismatch(struct reader *r, const struct hc_val *v, const char *owner, const char *path,
                            const char *type)
 {
-    static const char *const words[] = { "null",   "bool",  "number", "number", "number",
-                                         "string", "array", "object", "object" };
     return hc_fail_at(
         r->err, HC_E_INPUT, r->file, (int)v->line, v->col,
         "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal %s into Go struct field "
         "%s.%s of type %s",
-        words[v->kind], owner, path, type);
-}
-
-/* Go's rules for a scalar whose target is text; absent for null. False: no scalar. */
-static bool scalar_text(struct reader *r, const struct hc_val *v, hc_str *out)
-{
-    HC_AUTO(hc_buf) struct hc_buf b;
-    hc_buf_init(&b, 0);
-    switch (hc_kind_of(v)) {
-    case HC_NULL:
-        *out = HC_S("");
-        return true;
-    case HC_STR:
-        *out = hc_get_str(v);
-        return true;
-    case HC_BOOL:
-        *out = v->b ? HC_S("true") : HC_S("false");
-        return true;
-    case HC_INT:
-        hc_buf_printf(&b, "%" PRId64, v->i);
-        break;
-    case HC_UINT:
-        hc_buf_printf(&b, "%" PRIu64, v->u);
-        break;
-    case HC_FLOAT:
-        hc_float_shortest(&b, v->f, 32, 6); /* strconv 'g' with -1 digits of a float32 */
-        break;
-    default:
-        return false;
-    }
-    *out = hc_buf_to_arena(&b, r->a);
-    return true;
+        hc_json_kind_name(v), owner, path, type);
 }
 
 static bool is_space(uint32_t c)
@@ -180,7 +147,7 @@ static enum hc_rc read_texts(struct reader *r, const struct hc_val *v, const str
 {
     for (size_t i = 0; i < hc_list_len(v); i++) {
         hc_str text;
-        if (!scalar_text(r, hc_list_at(v, i), &text))
+        if (!hc_scalar_text(r->a, hc_list_at(v, i), &text))
             return mismatch(r, hc_list_at(v, i), owner, path, "string");
         if (f->clean)
             text = clean_text(r->a, text);
@@ -203,7 +170,7 @@ static enum hc_rc read_field(struct reader *r, const struct hc_val *v, const str
     }
     switch (f->type) {
     case TEXT:
-        if (!scalar_text(r, v, &text))
+        if (!hc_scalar_text(r->a, v, &text))
             return mismatch(r, v, owner, path, "string");
         if (f->clean)
             text = clean_text(r->a, text);
@@ -226,7 +193,7 @@ static enum hc_rc read_field(struct reader *r, const struct hc_val *v, const str
         list = hc_map_new(r->a);
         for (size_t i = 0; i < hc_map_len(v); i++) {
             const struct hc_entry *e = hc_map_at(v, i);
-            if (!scalar_text(r, e->val, &text))
+            if (!hc_scalar_text(r->a, e->val, &text))
                 return mismatch(r, e->val, owner, path, "string");
             hc_map_put(r->a, list, e->key, hc_str_val(r->a, text));
         }
@@ -292,9 +259,7 @@ enum hc_rc hc_metadata_read(struct hc_arena *a, hc_str text, hc_str name, struct
             err, HC_E_INPUT, name, (int)doc->line, doc->col,
             "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal %s into Go value of "
             "type v2.Metadata",
-            hc_is_list(doc)  ? "array"
-            : hc_is_str(doc) ? "string"
-                             : hc_kind_name(doc));
+            hc_json_kind_name(doc));
     struct reader r = { a, err, name };
     rc = read_struct(&r, doc, metadata_fields, HC_LEN(metadata_fields), "Metadata", "", *meta);
     return rc != HC_OK ? rc : hc_arena_check(a, err, "Chart.yaml");

@@ -33,6 +33,12 @@ void hc_json_write_float(struct hc_buf *b, double f);
 /* The shortest digits that read back, in Go's %g / %v form ('e' with at least two exponent digits when
  * exp < -4 || exp >= shortest_limit). `bits` 32 or 64. */
 void hc_float_shortest(struct hc_buf *b, double f, int bits, int exp_limit);
+/* Go's rules for a scalar whose target is text: its JSON text, a float in the digits of a float32, empty for null. False
+ * (*out stays): no scalar. Lives in `a`, or where the text of `v` does. */
+bool hc_scalar_text(struct hc_arena *a, const struct hc_val *v, hc_str *out);
+/* What encoding/json calls the kind of `v` in its type errors: "array" and "object" where hc_kind_name says "list" and
+ * "map". */
+const char *hc_json_kind_name(const struct hc_val *v);
 /* Decimal digits of a finite double: `digits` holds *out_nd of them without trailing zeros, the point stands
  * before the digit at *out_dp (0.d1d2... * 10^dp). Zero gives nd 0. The sign is not looked at. */
 void hc_float_digits(double f, int bits, char digits[32], int *out_nd, int *out_dp);

@@ -17,13 +17,6 @@ struct walk {
     hc_str bad; /* the first value of a wrong type: a whole message */
 };
 
-static const char *go_word(const struct hc_val *v)
-{
-    static const char *const words[] = { "null",   "bool",  "number", "number", "number",
-                                         "string", "array", "object", "object" };
-    return words[hc_kind_of(v)];
-}
-
 static const char *go_type(hc_str type)
 {
     switch (type.p[0]) {
@@ -119,7 +112,7 @@ static void wrong(struct walk *w, hc_str type, const struct hc_val *v, const str
                                  HC_P(at->path), smd_type(type), HC_P(text));
     } else {
         w->bad = hc_arena_printf(w->a, "json: cannot unmarshal %s into Go struct field %.*s.%.*s of type %s",
-                                 go_word(v), HC_P(at->owner), HC_P(at->go), go_type(type));
+                                 hc_json_kind_name(v), HC_P(at->owner), HC_P(at->go), go_type(type));
     }
 }
 

@@ -60,7 +60,7 @@ enum hc_rc hc_values_read(struct hc_arena *a, hc_str text, hc_str name, bool hel
             err, HC_E_INPUT, name, (int)v->line, v->col,
             "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal %s into Go value of "
             "type map[string]interface {}",
-            hc_is_list(v) ? "array" : hc_kind_name(v));
+            hc_json_kind_name(v));
     *out = v;
     return HC_OK;
 }

@@ -9,42 +9,10 @@
 
 static enum hc_rc mismatch(struct hc_err *err, const struct hc_val *v, const char *where, const char *type)
 {
-    static const char *const words[] = { "null",   "bool",  "number", "number", "number",
-                                         "string", "array", "object", "object" };
     return hc_fail_at(
         err, HC_E_INPUT, HC_S(""), (int)v->line, v->col,
         "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal %s into Go %s%s of type %s",
-        words[v->kind], *where ? "struct field " : "value", where, type);
-}
-
-static bool scalar_text(struct hc_arena *a, const struct hc_val *v, hc_str *out)
-{
-    HC_AUTO(hc_buf) struct hc_buf b;
-    hc_buf_init(&b, 0);
-    switch (hc_kind_of(v)) {
-    case HC_NULL:
-        *out = HC_S("");
-        return true;
-    case HC_STR:
-        *out = hc_get_str(v);
-        return true;
-    case HC_BOOL:
-        *out = v->b ? HC_S("true") : HC_S("false");
-        return true;
-    case HC_INT:
-        hc_buf_printf(&b, "%" PRId64, v->i);
-        break;
-    case HC_UINT:
-        hc_buf_printf(&b, "%" PRIu64, v->u);
-        break;
-    case HC_FLOAT:
-        hc_float_shortest(&b, v->f, 32, 6);
-        break;
-    default:
-        return false;
-    }
-    *out = hc_buf_to_arena(&b, a);
-    return true;
+        hc_json_kind_name(v), *where ? "struct field " : "value", where, type);
 }
 
 /* The exact name wins over another spelling. */
@@ -62,7 +30,7 @@ static enum hc_rc text_field(struct hc_arena *a, const struct hc_val *map, const
 {
     const struct hc_val *v = field(map, name);
     *out = HC_S("");
-    if (v && !scalar_text(a, v, out))
+    if (v && !hc_scalar_text(a, v, out))
         return mismatch(err, v, where, "string");
     return HC_OK;
 }
@@ -78,7 +46,7 @@ static enum hc_rc read_annotations(struct hc_arena *a, const struct hc_val *v, c
     for (size_t i = 0; i < hc_map_len(v); i++) {
         const struct hc_entry *e = hc_map_at(v, i);
         hc_str text;
-        if (!scalar_text(a, e->val, &text))
+        if (!hc_scalar_text(a, e->val, &text))
             return mismatch(err, e->val, ".metadata.annotations", "string");
         hc_map_put_ref(a, texts, e->key, hc_str_val_ref(a, text));
     }
@@ -105,7 +73,7 @@ static enum hc_rc from_tree(struct hc_arena *a, const struct hc_val *doc, struct
     rc = text_field(a, meta, "name", ".metadata.name", &out->name, err);
     if (rc == HC_OK)
         rc = read_annotations(a, field(meta, "annotations"), &out->annotations, err);
-    if (rc == HC_OK && !scalar_text(a, hc_map_getz(meta, "namespace"), &out->ns))
+    if (rc == HC_OK && !hc_scalar_text(a, hc_map_getz(meta, "namespace"), &out->ns))
         out->ns = HC_S("");
     return rc;
 }
