@@ -169,6 +169,60 @@ static void show_progress(struct pass *p)
     (void)pass_flush(p);
 }
 
+/* Cloud providers need their own way to sign in. True: refused. */
+static bool refuses_provider(struct pass *p, struct ctl_result *out)
+{
+    hc_str provider = hc_get_str_at(p->spec, "provider");
+    if (!provider.n || hc_str_eqz(provider, "generic"))
+        return false;
+    *out = src_stalled(p, "InvalidProviderConfiguration",
+                       "provider '%.*s' is not supported: use generic with a secret", HC_P(provider));
+    return true;
+}
+
+/* One fetch: what it goes with, what is known already, what came. */
+struct fetch {
+    struct hc_source_auth auth;
+    struct hc_source_env env;
+    hc_str known; /* absent: the artifact is not good for the spec */
+    struct hc_artifact art;
+};
+
+/* `known_at`: the field of the status. True: *out is the result of the whole pass. */
+static bool fetch_fails_early(struct pass *p, const char *known_at, struct fetch *f, struct ctl_result *out)
+{
+    const char *reason = "AuthenticationFailed";
+    *f = (struct fetch){ 0 };
+    show_progress(p);
+    if (src_auth(p, &f->auth, &reason) != HC_OK || src_env(p, p->spec, p->key.ns, &f->env) != HC_OK) {
+        *out = src_failed(p, (struct src_failure){ "FetchFailed", reason });
+        return true;
+    }
+    if (src_artifact_current(p))
+        f->known = hc_get_str_at(p->status, known_at);
+    return false;
+}
+
+static hc_str fetched_revision(const struct fetch *f)
+{
+    return f->art.unchanged ? f->known : f->art.revision;
+}
+
+/* The end of a pass whose artifact is a folder packed up. */
+static struct ctl_result keep_folder(struct pass *p, const struct fetch *f, hc_str message, const char *event_fmt)
+{
+    hc_str ignore = hc_get_str_at(p->spec, "ignore"), revision = fetched_revision(f);
+    if (ignore.p)
+        hc_map_put_str(p->a, p->status, "observedIgnore", ignore);
+    else
+        hc_map_del(p->status, HC_S("observedIgnore"));
+    if (f->art.unchanged)
+        return src_unchanged(p, "Succeeded", message);
+    char file[128];
+    snprintf(file, sizeof(file), "%.*s.tar.gz", HC_P(src_hex_of(revision)));
+    return src_stored(p, &f->art, file, "Succeeded", message, event_fmt, revision);
+}
+
 /* ---- GitRepository ---- */
 
 struct ctl_result reconcile_git(struct pass *p)
@@ -177,19 +231,13 @@ struct ctl_result reconcile_git(struct pass *p)
     static const char *const later[] = { "include", "recurseSubmodules", "sparseCheckout", "verify" };
     if (src_prologue(p, &r) || refuses(p, later, HC_LEN(later), &r))
         return r;
-    hc_str url = hc_get_str_at(p->spec, "url"), provider = hc_get_str_at(p->spec, "provider");
+    hc_str url = hc_get_str_at(p->spec, "url");
     if (!hc_str_starts(url, HC_S("http://")) && !hc_str_starts(url, HC_S("https://")) &&
         !hc_str_starts(url, HC_S("ssh://")))
         return src_stalled(p, "URLInvalid", "url '%.*s' is neither http, https nor ssh", HC_P(url));
-    if (provider.n && !hc_str_eqz(provider, "generic"))
-        return src_stalled(p, "InvalidProviderConfiguration",
-                           "provider '%.*s' is not supported: use generic with a secret", HC_P(provider));
-    show_progress(p);
-    struct hc_source_auth auth;
-    struct hc_source_env env;
-    const char *reason = "AuthenticationFailed";
-    if (src_auth(p, &auth, &reason) != HC_OK || src_env(p, p->spec, p->key.ns, &env) != HC_OK)
-        return src_failed(p, (struct src_failure){ "FetchFailed", reason });
+    struct fetch f;
+    if (refuses_provider(p, &r) || fetch_fails_early(p, "artifact.revision", &f, &r))
+        return r;
     struct hc_git_spec git = { .url = hc_arena_strz(p->a, url),
                                .branch = hc_get_str_at(p->spec, "ref.branch"),
                                .tag = hc_get_str_at(p->spec, "ref.tag"),
@@ -197,23 +245,12 @@ struct ctl_result reconcile_git(struct pass *p)
                                .name = hc_get_str_at(p->spec, "ref.name"),
                                .commit = hc_get_str_at(p->spec, "ref.commit"),
                                .ignore = hc_get_str_at(p->spec, "ignore") };
-    struct hc_artifact art = { 0 };
-    hc_str known = src_artifact_current(p) ? hc_get_str_at(p->status, "artifact.revision") : (hc_str){ NULL, 0 };
-    if (hc_git_fetch(&env, p->a, &git, &auth, known, &art, &p->err) != HC_OK) {
+    if (hc_git_fetch(&f.env, p->a, &git, &f.auth, f.known, &f.art, &p->err) != HC_OK) {
         hc_wrap(&p->err, "failed to checkout and determine revision");
         return src_failed(p, (struct src_failure){ "FetchFailed", "GitOperationFailed" });
     }
-    hc_str revision = art.unchanged ? known : art.revision;
-    hc_str message = hc_arena_printf(p->a, "stored artifact for revision '%.*s'", HC_P(revision));
-    if (hc_str_eq(git.ignore, (hc_str){ NULL, 0 }) && !git.ignore.p)
-        hc_map_del(p->status, HC_S("observedIgnore"));
-    else
-        hc_map_put_str(p->a, p->status, "observedIgnore", git.ignore);
-    if (art.unchanged)
-        return src_unchanged(p, "Succeeded", message);
-    char file[128];
-    snprintf(file, sizeof(file), "%.*s.tar.gz", HC_P(src_hex_of(revision)));
-    return src_stored(p, &art, file, "Succeeded", message, "stored artifact for revision '%.*s'", revision);
+    hc_str message = hc_arena_printf(p->a, "stored artifact for revision '%.*s'", HC_P(fetched_revision(&f)));
+    return keep_folder(p, &f, message, "stored artifact for revision '%.*s'");
 }
 
 /* ---- OCIRepository ---- */
@@ -224,18 +261,12 @@ struct ctl_result reconcile_oci(struct pass *p)
     static const char *const later[] = { "verify" };
     if (src_prologue(p, &r) || refuses(p, later, HC_LEN(later), &r))
         return r;
-    hc_str url = hc_get_str_at(p->spec, "url"), provider = hc_get_str_at(p->spec, "provider");
+    hc_str url = hc_get_str_at(p->spec, "url");
     if (!hc_str_starts(url, HC_S("oci://")))
         return src_stalled(p, "URLInvalid", "url '%.*s' does not begin with oci://", HC_P(url));
-    if (provider.n && !hc_str_eqz(provider, "generic"))
-        return src_stalled(p, "InvalidProviderConfiguration",
-                           "provider '%.*s' is not supported: use generic with a secret", HC_P(provider));
-    show_progress(p);
-    struct hc_source_auth auth;
-    struct hc_source_env env;
-    const char *reason = "AuthenticationFailed";
-    if (src_auth(p, &auth, &reason) != HC_OK || src_env(p, p->spec, p->key.ns, &env) != HC_OK)
-        return src_failed(p, (struct src_failure){ "FetchFailed", reason });
+    struct fetch f;
+    if (refuses_provider(p, &r) || fetch_fails_early(p, "artifact.revision", &f, &r))
+        return r;
     struct hc_oci_spec oci = { .url = hc_arena_strz(p->a, url),
                                .tag = hc_get_str_at(p->spec, "ref.tag"),
                                .semver = hc_get_str_at(p->spec, "ref.semver"),
@@ -244,28 +275,17 @@ struct ctl_result reconcile_oci(struct pass *p)
                                .media_type = hc_get_str_at(p->spec, "layerSelector.mediaType"),
                                .copy = hc_str_eqz(hc_get_str_at(p->spec, "layerSelector.operation"), "copy"),
                                .ignore = hc_get_str_at(p->spec, "ignore") };
-    struct hc_artifact art = { 0 };
-    hc_str known = src_artifact_current(p) ? hc_get_str_at(p->status, "artifact.revision") : (hc_str){ NULL, 0 };
-    if (hc_oci_fetch(&env, p->a, &oci, &auth, known, &art, &p->err) != HC_OK) {
+    if (hc_oci_fetch(&f.env, p->a, &oci, &f.auth, f.known, &f.art, &p->err) != HC_OK) {
         hc_wrap(&p->err, "failed to pull artifact from '%.*s'", HC_P(url));
         return src_failed(p, (struct src_failure){ "FetchFailed", "OCIArtifactPullFailed" });
     }
-    hc_str revision = art.unchanged ? known : art.revision;
-    hc_str message = hc_arena_printf(p->a, "stored artifact for digest '%.*s'", HC_P(revision));
+    hc_str message = hc_arena_printf(p->a, "stored artifact for digest '%.*s'", HC_P(fetched_revision(&f)));
     const struct hc_val *selector = hc_map_getz(p->spec, "layerSelector");
     if (selector)
         hc_map_put(p->a, p->status, HC_S("observedLayerSelector"), hc_val_copy(p->a, selector));
     else
         hc_map_del(p->status, HC_S("observedLayerSelector"));
-    if (oci.ignore.p)
-        hc_map_put_str(p->a, p->status, "observedIgnore", oci.ignore);
-    else
-        hc_map_del(p->status, HC_S("observedIgnore"));
-    if (art.unchanged)
-        return src_unchanged(p, "Succeeded", message);
-    char file[128];
-    snprintf(file, sizeof(file), "%.*s.tar.gz", HC_P(src_hex_of(revision)));
-    return src_stored(p, &art, file, "Succeeded", message, "stored artifact with revision '%.*s'", revision);
+    return keep_folder(p, &f, message, "stored artifact with revision '%.*s'");
 }
 
 /* ---- HelmRepository ---- */
@@ -291,23 +311,19 @@ struct ctl_result reconcile_repo(struct pass *p)
         return src_stalled(p, "URLInvalid",
                            "invalid Helm repository URL '%.*s': neither http, https nor (with type oci) oci",
                            HC_P(url));
-    show_progress(p);
-    struct hc_source_auth auth;
-    struct hc_source_env env;
-    const char *reason = "AuthenticationFailed";
-    if (src_auth(p, &auth, &reason) != HC_OK || src_env(p, p->spec, p->key.ns, &env) != HC_OK)
-        return src_failed(p, (struct src_failure){ "FetchFailed", reason });
-    struct hc_artifact art = { 0 };
-    hc_str known = src_artifact_current(p) ? hc_get_str_at(p->status, "artifact.digest") : (hc_str){ NULL, 0 };
-    if (hc_helmrepo_index(&env, p->a, hc_arena_strz(p->a, url), &auth, known, NULL, &art, &p->err) != HC_OK) {
+    struct fetch f;
+    if (fetch_fails_early(p, "artifact.digest", &f, &r))
+        return r;
+    if (hc_helmrepo_index(&f.env, p->a, hc_arena_strz(p->a, url), &f.auth, f.known, NULL, &f.art, &p->err) !=
+        HC_OK) {
         hc_wrap(&p->err, "failed to fetch Helm repository index");
         return src_failed(p, (struct src_failure){ "FetchFailed", "IndexationFailed" });
     }
-    hc_str revision = art.unchanged ? known : art.revision;
+    hc_str revision = fetched_revision(&f);
     hc_str message = hc_arena_printf(p->a, "stored artifact: revision '%.*s'", HC_P(revision));
-    if (art.unchanged)
+    if (f.art.unchanged)
         return src_unchanged(p, "Succeeded", message);
     char file[128];
     snprintf(file, sizeof(file), "index-%.*s.yaml", HC_P(src_hex_of(revision)));
-    return src_stored(p, &art, file, "Succeeded", message, "stored fetched index from '%.*s'", url);
+    return src_stored(p, &f.art, file, "Succeeded", message, "stored fetched index from '%.*s'", url);
 }
