@@ -16,9 +16,22 @@ struct options {
     const char *name_template;
 };
 
+/* Of both verbs; those of the chart's source come last. */
+#define SHARED_FLAGS(o)                                                                                            \
+    HC_VALUES_FLAGS((o).values), HC_ACTION_FLAGS((o).action), HC_APPLY_FLAGS((o).action),                          \
+        HC_RENDERED_FLAGS((o).action)
+
 static int fail_as(const char *what, const struct hc_err *err)
 {
     return hc_cli_error("%s FAILED: %s", what, err->msg);
+}
+
+static int print(const struct hc_cli_release *r, const struct options *o, const struct hc_record *record)
+{
+    const struct hc_cli_status status = { .debug = r->globals->debug,
+                                          .hide_notes = o->action.hide_notes,
+                                          .hide_secret = o->action.hide_secret };
+    return hc_cli_print_release(r->a, record, o->action.output, &status);
 }
 
 static int run_install(struct hc_cli_release *r, const struct options *o, bool or_upgrade)
@@ -41,10 +54,7 @@ static int run_install(struct hc_cli_release *r, const struct options *o, bool o
             or_upgrade ? "" : "INSTALLATION FAILED: ", HC_P(r->name), err.msg);
     if (rc != HC_OK)
         return or_upgrade ? hc_cli_fail(&err) : fail_as("INSTALLATION", &err);
-    const struct hc_cli_status status = { .debug = r->globals->debug,
-                                          .hide_notes = o->action.hide_notes,
-                                          .hide_secret = o->action.hide_secret };
-    return hc_cli_print_release(r->a, &record, o->action.output, &status);
+    return print(r, o, &record);
 }
 
 static int run_upgrade(struct hc_cli_release *r, const struct options *o)
@@ -69,10 +79,7 @@ static int run_upgrade(struct hc_cli_release *r, const struct options *o)
         return fail_as("UPGRADE", &err);
     if (strcmp(o->action.output, "table") == 0 && !spec.dry_run)
         printf("Release \"%.*s\" has been upgraded. Happy Helming!\n", HC_P(r->name));
-    const struct hc_cli_status status = { .debug = r->globals->debug,
-                                          .hide_notes = o->action.hide_notes,
-                                          .hide_secret = o->action.hide_secret };
-    return hc_cli_print_release(r->a, &record, o->action.output, &status);
+    return print(r, o, &record);
 }
 
 static enum hc_rc open_all(struct hc_cli_release *r, struct hc_arena *a, const struct hc_cli *cli,
@@ -80,9 +87,7 @@ static enum hc_rc open_all(struct hc_cli_release *r, struct hc_arena *a, const s
 {
     o->source.ref = chart;
     o->source.globals = &cli->globals;
-    enum hc_rc rc = hc_action_flags_check(a, &o->action, &r->labels, err);
-    if (rc == HC_OK)
-        rc = hc_cli_release_open(r, a, &cli->globals, err);
+    enum hc_rc rc = hc_cli_release_begin(r, a, &cli->globals, &o->action, err);
     return rc == HC_OK ? hc_cli_release_load(r, &o->source, &o->values, err) : rc;
 }
 
@@ -92,10 +97,7 @@ int hc_cmd_install(int argc, char **argv)
     struct options o = { 0 };
     hc_action_flags_init(&o.action);
     const struct hc_flag flags[] = {
-        HC_VALUES_FLAGS(o.values),
-        HC_ACTION_FLAGS(o.action),
-        HC_APPLY_FLAGS(o.action),
-        HC_RENDERED_FLAGS(o.action),
+        SHARED_FLAGS(o),
         { "replace", 0, HC_FLAG_BOOL, &o.action.replace, "use the name of an uninstalled or failed release again" },
         { "generate-name", 'g', HC_FLAG_BOOL, &o.generate_name, "make up a name from the chart's" },
         { "name-template", 0, HC_FLAG_STR, &o.name_template, NULL },
@@ -133,10 +135,7 @@ int hc_cmd_upgrade(int argc, char **argv)
     struct options o = { 0 };
     hc_action_flags_init(&o.action);
     const struct hc_flag flags[] = {
-        HC_VALUES_FLAGS(o.values),
-        HC_ACTION_FLAGS(o.action),
-        HC_APPLY_FLAGS(o.action),
-        HC_RENDERED_FLAGS(o.action),
+        SHARED_FLAGS(o),
         { "install", 'i', HC_FLAG_BOOL, &o.install, "install when there is no such release" },
         { "reset-values", 0, HC_FLAG_BOOL, &o.reset_values, "only the chart's values and those given now" },
         { "reuse-values", 0, HC_FLAG_BOOL, &o.reuse_values, "the last revision's values, those given now on top" },

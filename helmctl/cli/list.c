@@ -142,7 +142,7 @@ int hc_cmd_list(int argc, char **argv)
     struct hc_record *all = NULL;
     size_t n = 0, kept = 0;
     regex_t re;
-    if (hc_cli_check_output(l.output, &err) != HC_OK || hc_cli_release_open(&r, a, &cli.globals, &err) != HC_OK ||
+    if (hc_cli_release_begin_print(&r, a, &cli.globals, l.output, &err) != HC_OK ||
         hc_storage_list(r.storage, a, (hc_str){ NULL, 0 }, hc_str_of(l.selector), l.all_namespaces, &all, &n,
                         &err) != HC_OK)
         return hc_cli_fail(&err);
@@ -195,7 +195,7 @@ int hc_cmd_history(int argc, char **argv)
     struct hc_err err = HC_ERR_INIT;
     struct hc_record *all = NULL;
     size_t n = 0, row = 1;
-    if (hc_cli_check_output(output, &err) != HC_OK || hc_cli_release_open(&r, a, &cli.globals, &err) != HC_OK ||
+    if (hc_cli_release_begin_print(&r, a, &cli.globals, output, &err) != HC_OK ||
         hc_storage_list(r.storage, a, hc_str_of(cli.args[0]), (hc_str){ NULL, 0 }, false, &all, &n, &err) != HC_OK)
         return hc_cli_fail(&err);
     if (n == 0)
@@ -242,10 +242,11 @@ int hc_cmd_history(int argc, char **argv)
 /* ---- one release ------------------------------------------------------------------------------------------- */
 
 static enum hc_rc read_one(struct hc_cli_release *r, struct hc_arena *a, const struct hc_globals *g,
-                           const char *name, int64_t revision, struct hc_record *out, struct hc_err *err)
+                           const char *output, const char *name, int64_t revision, struct hc_record *out,
+                           struct hc_err *err)
 {
     r->name = hc_str_of(name);
-    enum hc_rc rc = hc_cli_release_open(r, a, g, err);
+    enum hc_rc rc = hc_cli_release_begin_print(r, a, g, output, err);
     if (rc != HC_OK)
         return rc;
     rc = revision > 0 ? hc_storage_get(r->storage, a, r->name, revision, out, err)
@@ -328,8 +329,7 @@ int hc_cmd_status(int argc, char **argv)
     struct hc_err err = HC_ERR_INIT;
     struct hc_record rec = { 0 };
     const struct hc_cli_status how = { 0 };
-    if (hc_cli_check_output(output, &err) != HC_OK ||
-        read_one(&r, a, &cli.globals, cli.args[0], revision, &rec, &err) != HC_OK)
+    if (read_one(&r, a, &cli.globals, output, cli.args[0], revision, &rec, &err) != HC_OK)
         return hc_cli_fail(&err);
     rec.chart = NULL;
     rec.resources = resources(&r, a, &rec);
@@ -438,8 +438,7 @@ int hc_cmd_get_release(int argc, char **argv)
     struct hc_err err = HC_ERR_INIT;
     struct hc_record rec = { 0 };
     what = cli.args[0];
-    if (hc_cli_check_output(output, &err) != HC_OK ||
-        read_one(&r, a, &cli.globals, cli.args[1], revision, &rec, &err) != HC_OK)
+    if (read_one(&r, a, &cli.globals, output, cli.args[1], revision, &rec, &err) != HC_OK)
         return hc_cli_fail(&err);
     if (strcmp(what, "manifest") == 0) {
         printf("%.*s\n", HC_P(rec.manifest));

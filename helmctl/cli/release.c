@@ -121,8 +121,9 @@ enum hc_rc hc_cli_check_output(const char *output, struct hc_err *err)
     return one_of(output, "table json yaml") ? HC_OK : hc_fail(err, HC_E_INPUT, "invalid format type");
 }
 
-enum hc_rc hc_action_flags_check(struct hc_arena *a, const struct hc_action_flags *f, struct hc_val **out_labels,
-                                 struct hc_err *err)
+/* HC_E_INPUT with Helm's words for values a flag may not have. */
+static enum hc_rc check_flags(struct hc_arena *a, const struct hc_action_flags *f, struct hc_val **out_labels,
+                              struct hc_err *err)
 {
     if (!one_of(f->wait, "watcher legacy hookOnly true false"))
         return hc_fail(err, HC_E_INPUT, "invalid wait input \"%s\". Valid inputs are watcher, hookOnly, and legacy",
@@ -154,9 +155,22 @@ enum hc_rc hc_action_flags_check(struct hc_arena *a, const struct hc_action_flag
             return hc_fail(err, HC_E_INPUT, "%s must be formatted as key=value", f->labels.items[i]);
         hc_map_put(a, labels, hc_str_sub(pair, 0, eq), hc_str_val(a, hc_str_sub(pair, eq + 1, pair.n)));
     }
-    if (out_labels)
-        *out_labels = labels;
+    *out_labels = labels;
     return hc_cli_check_output(f->output, err);
+}
+
+enum hc_rc hc_cli_release_begin(struct hc_cli_release *r, struct hc_arena *a, const struct hc_globals *g,
+                                const struct hc_action_flags *f, struct hc_err *err)
+{
+    enum hc_rc rc = check_flags(a, f, &r->labels, err);
+    return rc == HC_OK ? hc_cli_release_open(r, a, g, err) : rc;
+}
+
+enum hc_rc hc_cli_release_begin_print(struct hc_cli_release *r, struct hc_arena *a, const struct hc_globals *g,
+                                      const char *output, struct hc_err *err)
+{
+    enum hc_rc rc = hc_cli_check_output(output, err);
+    return rc == HC_OK ? hc_cli_release_open(r, a, g, err) : rc;
 }
 
 void hc_cli_release_spec(struct hc_cli_release *r, const struct hc_action_flags *f, struct hc_reconcile_spec *out)

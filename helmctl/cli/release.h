@@ -37,9 +37,13 @@ struct hc_action_flags {
     struct hc_strings labels;
 };
 void hc_action_flags_init(struct hc_action_flags *f);
-/* HC_E_INPUT with Helm's words for values a flag may not have. */
-enum hc_rc hc_action_flags_check(struct hc_arena *a, const struct hc_action_flags *f, struct hc_val **out_labels,
-                                 struct hc_err *err);
+/* How a verb that changes something begins: checks the flags (HC_E_INPUT with Helm's words for values a flag may not
+ * have), keeps the labels, opens. */
+enum hc_rc hc_cli_release_begin(struct hc_cli_release *r, struct hc_arena *a, const struct hc_globals *g,
+                                const struct hc_action_flags *f, struct hc_err *err);
+/* How a verb that only shows something begins: checks --output, opens. */
+enum hc_rc hc_cli_release_begin_print(struct hc_cli_release *r, struct hc_arena *a, const struct hc_globals *g,
+                                      const char *output, struct hc_err *err);
 
 #define HC_ACTION_FLAGS(f)                                                                                           \
     { "timeout", 0, HC_FLAG_DURATION, &(f).timeout_ms, "how long to wait for each hook and for the objects" },       \

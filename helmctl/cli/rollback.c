@@ -40,8 +40,7 @@ int hc_cmd_rollback(int argc, char **argv)
         return hc_cli_error("description must be 256 characters or less, got %zu",
                             hc_utf8_count(hc_str_of(f.description)));
     r.name = hc_str_of(cli.args[0]);
-    if (hc_action_flags_check(a, &f, NULL, &err) != HC_OK ||
-        hc_cli_release_open(&r, a, &cli.globals, &err) != HC_OK)
+    if (hc_cli_release_begin(&r, a, &cli.globals, &f, &err) != HC_OK)
         return hc_cli_fail(&err);
     hc_cli_release_spec(&r, &f, &spec);
     spec.goal = HC_GOAL_ROLLBACK;
@@ -111,8 +110,7 @@ int hc_cmd_uninstall(int argc, char **argv)
     HC_AUTO(hc_cli_release) struct hc_cli_release r = { 0 };
     struct hc_err err = HC_ERR_INIT;
     f.dry_run = dry_run ? "server" : "none";
-    if (hc_action_flags_check(a, &f, NULL, &err) != HC_OK ||
-        hc_cli_release_open(&r, a, &cli.globals, &err) != HC_OK)
+    if (hc_cli_release_begin(&r, a, &cli.globals, &f, &err) != HC_OK)
         return hc_cli_fail(&err);
     code = 0;
     for (size_t i = 0; i < cli.args_n && code == 0; i++) {
@@ -163,8 +161,7 @@ int hc_cmd_test(int argc, char **argv)
         names[i] = exclude ? hc_arena_printf(a, "!%.*s", HC_P(name)) : name;
     }
     r.name = hc_str_of(cli.args[0]);
-    if (hc_action_flags_check(a, &f, NULL, &err) != HC_OK ||
-        hc_cli_release_open(&r, a, &cli.globals, &err) != HC_OK)
+    if (hc_cli_release_begin(&r, a, &cli.globals, &f, &err) != HC_OK)
         return hc_cli_fail(&err);
     hc_cli_release_spec(&r, &f, &spec);
     spec.goal = HC_GOAL_TEST;
