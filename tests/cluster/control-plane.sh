@@ -153,10 +153,11 @@ until [ "$(api GET /readyz 2>/dev/null)" = 200 ]; do
 done
 
 if [ "${HC_CLUSTER_ONLY:-}" != apiserver ]; then
-    run kube-controller-manager --kubeconfig "$dir/kubeconfig" --leader-elect=false --secure-port 0 \
+    # With their default of 20 requests a second the cluster's own controllers would be all a benchmark measures.
+    run kube-controller-manager --kubeconfig "$dir/kubeconfig" --leader-elect=false --kube-api-qps=2000 --kube-api-burst=4000 --secure-port 0 \
         --service-account-private-key-file "$dir/pki/sa.key" --root-ca-file "$dir/pki/ca.crt" \
-        --controllers '*,-node-lifecycle-controller,-node-ipam-controller' --concurrent-deployment-syncs 10
-    run kube-scheduler --kubeconfig "$dir/kubeconfig" --leader-elect=false --secure-port 0
+        --controllers '*,-node-lifecycle-controller,-node-ipam-controller' --concurrent-deployment-syncs 20 --concurrent-replicaset-syncs 20
+    run kube-scheduler --kubeconfig "$dir/kubeconfig" --leader-elect=false --kube-api-qps=2000 --kube-api-burst=4000 --secure-port 0
     port
     run kwok --kubeconfig "$dir/kubeconfig" --config "$here/stages/nodes.yaml" --config "$here/stages/pods.yaml" \
         --manage-all-nodes --server-address "127.0.0.1:$free" --node-ip 127.0.0.1 --node-lease-duration-seconds 0
