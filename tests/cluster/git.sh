@@ -3,30 +3,11 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib/servers.sh"
+. "$here/lib/fetched.sh"
 SERVERS=$(mktemp -d)
 trap 'servers_stop; rm -rf "$SERVERS"' EXIT
 tool=${HC_BUILD:?}/tests/source_tool
 nginx_start || { echo "SKIP: nginx, fcgiwrap or git-http-backend is not on this machine"; exit 77; }
-
-failed=0 n=0
-get() { timeout 30 "$tool" "$SERVERS/store" "$@" >"$SERVERS/out" 2>"$SERVERS/err"; }
-check() { # WHAT PATTERN...: every pattern is in the output
-    local what=$1 p
-    shift
-    n=$((n + 1))
-    for p in "$@"; do
-        grep -qE -- "$p" "$SERVERS/out" && continue
-        echo "FAIL $what: no /$p/ in:"
-        cat "$SERVERS/out" "$SERVERS/err"
-        failed=1
-        return
-    done
-    echo "ok   $what"
-}
-check_not() { # WHAT PATTERN
-    n=$((n + 1))
-    if grep -qE -- "$2" "$SERVERS/out"; then echo "FAIL $1: /$2/ is in:"; cat "$SERVERS/out"; failed=1; else echo "ok   $1"; fi
-}
 
 git_repo fleet
 w=$SERVERS/work/fleet

@@ -3,6 +3,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib/servers.sh"
+. "$here/lib/fetched.sh"
 "$here/../peers/build.sh" helm4 || exit $?
 helm=$("$here/../peers/build.sh" --dir)/helm4
 SERVERS=$(mktemp -d)
@@ -11,21 +12,6 @@ tool=${HC_BUILD:?}/tests/source_tool
 export HELM_CONFIG_HOME=$SERVERS/helm HELM_CACHE_HOME=$SERVERS/helm HELM_DATA_HOME=$SERVERS/helm
 registry_start private || { echo "SKIP: docker-registry is not on this machine"; exit 77; }
 host=127.0.0.1:$REGISTRY_PORT
-
-failed=0
-get() { timeout 30 "$tool" "$SERVERS/store" "$@" >"$SERVERS/out" 2>"$SERVERS/err"; }
-check() { # WHAT PATTERN...
-    local what=$1 p
-    shift
-    for p in "$@"; do
-        grep -qE -- "$p" "$SERVERS/out" && continue
-        echo "FAIL $what: no /$p/ in:"
-        cat "$SERVERS/out" "$SERVERS/err"
-        failed=1
-        return
-    done
-    echo "ok   $what"
-}
 
 "$helm" registry login "$host" -u oci -p s3cret --plain-http >"$SERVERS/login" 2>&1 || { cat "$SERVERS/login"; exit 1; }
 "$helm" create "$SERVERS/web" >/dev/null
