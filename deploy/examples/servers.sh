@@ -27,7 +27,8 @@ nginx_start() {
     HTTP_PORT=$(free_port)
     mkdir -p "$SERVERS/git" "$SERVERS/www/charts" "$SERVERS/nginx"
     printf 'git:%s\n' "$(openssl passwd -apr1 s3cret)" >"$SERVERS/nginx/htpasswd"
-    fcgiwrap -c 2 -s "unix:$SERVERS/nginx/fcgi.sock" >"$SERVERS/nginx/fcgi.log" 2>&1 &
+    # one process: its children would outlive a kill
+    fcgiwrap -c 1 -s "unix:$SERVERS/nginx/fcgi.sock" >"$SERVERS/nginx/fcgi.log" 2>&1 &
     echo $! >"$SERVERS/fcgiwrap.pid"
     cat >"$SERVERS/nginx/nginx.conf" <<CONF
 daemon off;
