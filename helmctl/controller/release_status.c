@@ -324,10 +324,38 @@ static void on_taken_over(struct rel *r, const struct hc_tell *t)
     pass_event(p, "Warning", "PendingRelease", NULL, "%.*s", HC_P(msg));
 }
 
+static bool noted(const struct rel *r, int64_t revision)
+{
+    const struct hc_val *list = hc_map_getz(r->p->status, "history");
+    for (size_t i = 0; i < hc_list_len(list); i++)
+        if (hc_get_int_at(hc_list_at(list, i), "version", 0) == revision)
+            return true;
+    return false;
+}
+
+/* The failed upgrade that this rollback mends, when the process that saw it fail did not live to note it. */
+static void note_missed_failure(struct rel *r, const struct hc_record *rollback)
+{
+    struct hc_record failed;
+    struct hc_err err = HC_ERR_INIT;
+    if (!rollback || noted(r, rollback->revision - 1) ||
+        hc_storage_get(r->storage, r->p->a, r->name, rollback->revision - 1, &failed, &err) != HC_OK ||
+        failed.status == HC_STATUS_DEPLOYED || failed.status == HC_STATUS_SUPERSEDED)
+        return;
+    hc_str why = failed.description; /* Upgrade "NAME" failed: WHY */
+    size_t at = hc_str_find_str(why, HC_S(" failed: "));
+    if (at != SIZE_MAX)
+        why = hc_str_sub(why, at + 9, why.n);
+    on_failed(r, &(struct hc_tell){
+                     .what = HC_TOLD_FAILED, .action = HC_ACTION_UPGRADE, .record = &failed, .message = why });
+}
+
 void rel_tell(void *ctx, const struct hc_tell *t)
 {
     struct rel *r = ctx;
     hc_str kind = t->ref.kind, name = t->ref.name;
+    if (t->action == HC_ACTION_ROLLBACK && t->remediation)
+        note_missed_failure(r, t->record);
     switch (t->what) {
     case HC_TOLD_RECORDED:
         on_recorded(r, t);
@@ -382,9 +410,14 @@ void rel_in_sync(struct rel *r)
     struct hc_arena *a = p->a;
     const struct hc_record *head = hc_reconcile_head(r->engine);
     const struct hc_val *latest = hc_history_latest(p->status);
+    int64_t known = hc_get_int_at(latest, "version", 0);
+    bool missed = head && known != head->revision;
     /* Taken over, or told by an earlier process that did not live to note it. */
-    if (head && (!latest || hc_get_int_at(latest, "version", 0) != head->revision ||
-                 !hc_str_eqz(hc_get_str(hc_map_getz(latest, "status")), hc_status_name(head->status)))) {
+    if (head && (missed || !hc_str_eqz(hc_get_str(hc_map_getz(latest, "status")), hc_status_name(head->status)))) {
+        if (latest && missed) { /* made after what is noted */
+            hc_map_put_strz(a, p->status, "lastAttemptedReleaseAction", "upgrade");
+            refresh_previous(r, head->revision);
+        }
         hc_str action = hc_get_str(hc_map_getz(p->status, "lastAttemptedReleaseAction"));
         hc_history_put(a, p->status,
                        hc_snapshot_of(a, head, action.n ? hc_arena_strz(a, action) : "install", r->oci_digest));
@@ -398,7 +431,7 @@ void rel_in_sync(struct rel *r)
         hc_cond_setf(&p->cond, "Released", HC_TRUE, "UpgradeSucceeded",
                      "Helm upgrade succeeded for release %.*s with chart %.*s", HC_P(full), HC_P(chart));
     }
-    if (!hc_cond_is(p->status, "Released", HC_TRUE) && latest) {
+    if ((missed || !hc_cond_is(p->status, "Released", HC_TRUE)) && latest) {
         bool install = hc_get_int_at(latest, "version", 0) == 1;
         hc_cond_setf(&p->cond, "Released", HC_TRUE, install ? "InstallSucceeded" : "UpgradeSucceeded",
                      "Helm %s succeeded for release %.*s with chart %.*s", install ? "install" : "upgrade",
@@ -432,6 +465,12 @@ void rel_waiting(struct rel *r, const struct hc_step *st)
 void rel_stalled(struct rel *r, const struct hc_step *st)
 {
     struct pass *p = r->p;
+    const struct hc_record *head = hc_reconcile_head(r->engine);
+    /* Rolled back by an earlier process that did not live to note it. */
+    if (head && head->status == HC_STATUS_DEPLOYED && head->rollback_revision > 0 && !noted(r, head->revision))
+        rel_tell(r,
+                 &(struct hc_tell){
+                     .what = HC_TOLD_DEPLOYED, .action = HC_ACTION_ROLLBACK, .remediation = true, .record = head });
     hc_str action = hc_get_str(hc_map_getz(p->status, "lastAttemptedReleaseAction"));
     bool install = hc_str_eqz(action, "install") || (!action.n && st->action != HC_ACTION_UPGRADE);
     int64_t failures = hc_get_int_at(p->status, install ? "installFailures" : "upgradeFailures", 0);

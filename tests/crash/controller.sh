@@ -172,7 +172,7 @@ spec:
   postBuild: {substitute: {charts_url: "http://127.0.0.1:$HTTP_PORT/charts"}}
 FLEET
     "$h" deploy --crds-only -f "$run/fleet.yaml" >"$run/deploy.log" 2>&1 || { tail -n 3 "$run/deploy.log"; return 1; }
-    supervise &
+    supervise 2>/dev/null &
     local i
     for i in $(seq 200); do
         [ -f "$run/controller.pid" ] && grep -q '^State:.T' "/proc/$(cat "$run/controller.pid")/status" 2>/dev/null && break
