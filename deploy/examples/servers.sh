@@ -2,10 +2,10 @@
 # To be sourced. Each keeps all it has below $SERVERS; servers_stop stops them.
 
 free_port() {
-    # A port nobody listens on now; the kernel hands them out far apart, so a clash is unlikely and would be seen.
+    # A port nobody listens on now, below the range the kernel takes for outgoing connections (32768 on).
     local p
     for _ in $(seq 50); do
-        p=$((20000 + RANDOM % 20000))
+        p=$((20000 + RANDOM % 12700))
         (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || { echo "$p"; return; }
     done
     return 1
