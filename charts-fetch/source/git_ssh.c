@@ -212,20 +212,16 @@ static enum hc_rc read_refs(struct git_peer *p, hc_str *out)
     for (;;) {
         /* Whole pkt-lines up to the first flush. */
         while (b.n - at >= 4) {
-            uint32_t n = 0;
-            for (int i = 0; i < 4; i++) {
-                char c = b.p[at + (size_t)i];
-                n = n << 4 | (uint32_t)(c >= 'a' ? c - 'a' + 10 : c - '0');
-            }
+            int n = hc_hex4(b.p + at);
             if (n == 0) {
                 *out = hc_buf_to_arena(&b, p->a);
                 return hc_arena_check(p->a, p->err, "git fetch");
             }
             if (n < 4 || n > 65520)
                 return hc_fail(p->err, HC_E_AGAIN, "%.*s did not answer as a Git server", HC_P(p->host));
-            if (b.n - at < n)
+            if (b.n - at < (size_t)n)
                 break;
-            at += n;
+            at += (size_t)n;
         }
         char *room = hc_buf_room(&b, 32768);
         if (!room)

@@ -4,7 +4,6 @@
  */
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <stdio.h>
 
 #include "charts-fetch/source/git_impl.h"
 #include "core/base/digest.h"
@@ -75,18 +74,11 @@ static hc_str word(hc_str *line)
 /* "SHA256:..." as ssh-keygen -l prints it. */
 static hc_str fingerprint(struct hc_arena *a, hc_str key)
 {
-    struct hc_sha256 h;
-    char hex[HC_SHA256_HEX + 1];
-    unsigned char md[32];
-    hc_sha256_init(&h);
-    hc_sha256_add(&h, key);
-    hc_sha256_hex(&h, hex);
-    for (int i = 0; i < 32; i++) {
-        unsigned v = 0;
-        sscanf(hex + 2 * i, "%2x", &v);
-        md[i] = (unsigned char)v;
-    }
-    hc_str b64 = hc_base64(a, hc_str_n((char *)md, 32));
+    unsigned char md[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    if (!EVP_Digest(key.p, key.n, md, &n, EVP_sha256(), NULL))
+        n = 0;
+    hc_str b64 = hc_base64(a, hc_str_n((char *)md, n));
     while (b64.n && b64.p[b64.n - 1] == '=')
         b64.n--;
     return hc_arena_printf(a, "SHA256:%.*s", HC_P(b64));
