@@ -5,10 +5,10 @@
  *
  *   crash.release [SCENARIO]
  *
- * One sandbox (a process of its own); a namespace a run; the engine in a child process that is killed by the
+ * Sandboxes are processes of their own; a namespace a run; the engine in a child process that is killed by its
  * sandbox before the answer to its nth write leaves.
  */
-#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -184,10 +184,6 @@ static void make_namespace(struct ctl *c, const char *ns)
         hc_arena_printf(a, "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"%s\"}}", ns));
 }
 
-struct counts {
-    int64_t hooks_made, hooks_deleted, writes;
-};
-
 static int64_t count(const struct hc_val *by, const char *what)
 {
     int64_t n = 0;
@@ -197,12 +193,10 @@ static int64_t count(const struct hc_val *by, const char *what)
     return 0;
 }
 
-static struct counts counts(struct ctl *c)
+static int64_t hooks_made(struct ctl *c)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
-    const struct hc_val *v = ask(c, a, "GET", "/sandbox/stats", (hc_str){ NULL, 0 }),
-                        *by = hc_map_getz(v, "byVerb");
-    return (struct counts){ count(by, "patch jobs"), count(by, "delete jobs"), hc_get_int_at(v, "writes", 0) };
+    return count(hc_map_getz(ask(c, a, "GET", "/sandbox/stats", (hc_str){ NULL, 0 }), "byVerb"), "patch jobs");
 }
 
 /* ---- runs -------------------------------------------------------------------------------------------------- */
@@ -214,15 +208,13 @@ static int run_once(struct ctl *c, const char *ns, const struct act *w, int kill
     pid_t pid = fork();
     if (pid == 0) {
         raise(SIGSTOP);
-        char self[512], args[10][24];
-        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-        self[n > 0 ? n : 0] = '\0';
+        char args[10][24];
         const int64_t fields[] = { w->goal,           w->variant,      w->rollback_to, w->retries,
                                    w->remediate_last, w->keep_history, w->one_shot,    w->tests };
         for (size_t i = 0; i < HC_LEN(fields); i++)
             snprintf(args[i], sizeof(args[i]), "%" PRId64, fields[i]);
-        execl(self, self, "--child", kubeconfig, ns, args[0], args[1], args[2], args[3], args[4], args[5], args[6],
-              args[7], (char *)NULL);
+        execl("/proc/self/exe", "crash.release", "--child", kubeconfig, ns, args[0], args[1], args[2], args[3],
+              args[4], args[5], args[6], args[7], (char *)NULL);
         _exit(127);
     }
     int status = 0;
@@ -330,22 +322,27 @@ static const struct scenario scenarios[] = {
       "revision 2 uninstalled Uninstallation complete" },
 };
 
-static int runs, failed;
-
 static bool reached(struct ctl *c, const char *ns, hc_str want)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     return hc_str_eq(dump(c, a, ns), want);
 }
 
-static bool final_run(struct ctl *c, const char *ns, const struct scenario *s, int kill_after, hc_str want,
-                      int want_code, int *out_code)
+struct outcome { /* what a run came to */
+    hc_str text;
+    int64_t hooks_made;
+    int code;
+    bool killed;
+};
+
+static bool final_run(struct ctl *c, const char *ns, const struct scenario *s, int kill_after,
+                      const struct outcome *want, int *out_code)
 {
     const struct act *w = &s->acts[s->before];
     int tries = 0, code = run_once(c, ns, w, kill_after);
     bool killed = code == -1;
-    if (killed && w->one_shot && reached(c, ns, want)) {
-        *out_code = want_code; /* asking again would be another wish, not the rest of this one */
+    if (killed && w->one_shot && reached(c, ns, want->text)) {
+        *out_code = want->code; /* asking again would be another wish, not the rest of this one */
         return true;
     }
     while (code == -1 && tries++ < 3)
@@ -354,53 +351,129 @@ static bool final_run(struct ctl *c, const char *ns, const struct scenario *s, i
     return killed;
 }
 
-static void scenario(struct ctl *c, const struct scenario *s)
+static struct outcome tell(struct ctl *c, struct hc_arena *a, const struct scenario *s, int kill_after,
+                           const struct outcome *want)
+{
+    struct outcome o = { .hooks_made = 0 };
+    char ns[64];
+    snprintf(ns, sizeof(ns), "%s-%d", s->name, kill_after);
+    make_namespace(c, ns);
+    for (size_t i = 0; i < s->before; i++)
+        (void)run_once(c, ns, &s->acts[i], 0);
+    int64_t before = hooks_made(c);
+    o.killed = final_run(c, ns, s, kill_after, want, &o.code);
+    o.hooks_made = hooks_made(c) - before;
+    o.text = dump(c, a, ns);
+    return o;
+}
+
+/* The runs first, first + step, ... with a kill behind that write, until one has fewer writes than that. Gives how many
+ * were killed; counts in *failed those that came to another end. */
+static int killed_runs(struct ctl *c, const struct scenario *s, int first, int step, const struct outcome *want,
+                       int *failed)
+{
+    for (int n = first, done = 0;; n += step, done++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct outcome got = tell(c, a, s, n, want);
+        if (!got.killed)
+            return done;
+        if (hc_str_eq(got.text, want->text) && got.code == want->code && got.hooks_made == want->hooks_made)
+            continue;
+        printf("FAILED %s, killed after write %d: exit %d instead of %d, %d hooks made instead of %d\n-- got\n%.*s"
+               "-- want\n%.*s",
+               s->name, n, got.code, want->code, (int)got.hooks_made, (int)want->hooks_made, HC_P(got.text),
+               HC_P(want->text));
+        (*failed)++;
+    }
+}
+
+/* A sandbox of its own, and a client for it. */
+struct place {
+    char dir[32];
+    pid_t server;
+    struct ctl c;
+};
+
+static void leave(struct place *p)
+{
+    hc_kube_free(p->c.kube);
+    hc_http_free(p->c.http);
+    kill(p->server, SIGKILL);
+    waitpid(p->server, NULL, 0);
+    unlink(kubeconfig);
+    rmdir(p->dir);
+}
+
+static bool enter(struct place *p)
+{
+    struct hc_err err = HC_ERR_INIT;
+    *p = (struct place){ .dir = "/tmp/crash-release.XXXXXX" };
+    if (!mkdtemp(p->dir))
+        return false;
+    p->server = sandbox(p->dir);
+    p->c.http = hc_http_new(&err);
+    const struct hc_kube_options o = { .kubeconfig = kubeconfig, .user_agent = "crash-test" };
+    if (p->c.http && hc_kube_new(p->c.http, &o, &p->c.kube, &err) == HC_OK)
+        return true;
+    fprintf(stderr, "%s\n", err.msg);
+    leave(p);
+    return false;
+}
+
+/* A run is mostly waiting for time-outs, so JOBS of them are under way at once, each beside a sandbox of its own. */
+#define JOBS 8
+
+struct tally {
+    int runs, failed;
+};
+
+static struct tally scenario(const struct scenario *s)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
-    hc_str want = { NULL, 0 };
-    struct counts want_counts = { 0 };
-    int want_code = 0, writes = 0, n;
-    for (n = 0;; n++) {
-        char ns[64];
-        int code;
-        snprintf(ns, sizeof(ns), "%s-%d", s->name, n);
-        make_namespace(c, ns);
-        for (size_t i = 0; i < s->before; i++)
-            (void)run_once(c, ns, &s->acts[i], 0);
-        struct counts before = counts(c);
-        bool killed = final_run(c, ns, s, n, want, want_code, &code);
-        struct counts after = counts(c);
-        struct counts did = { after.hooks_made - before.hooks_made, after.hooks_deleted - before.hooks_deleted, 0 };
-        hc_str got = dump(c, a, ns);
-        runs++;
-        if (n == 0) {
-            want = got;
-            want_counts = did;
-            want_code = code;
-            writes = (int)(after.writes - before.writes);
-            if (hc_str_find_str(want, hc_str_of(s->must_say)) == SIZE_MAX) {
-                printf("FAILED %s: the undisturbed run (exit %d) does not say '%s':\n%.*s", s->name, code,
-                       s->must_say, HC_P(want));
-                failed++;
-                return;
-            }
-            continue;
-        }
-        if (!killed)
-            break; /* fewer writes than that */
-        if (!hc_str_eq(got, want) || code != want_code || did.hooks_made != want_counts.hooks_made) {
-            printf(
-                "FAILED %s, killed after write %d: exit %d instead of %d, %d hooks made instead of %d\n-- got\n%.*s"
-                "-- want\n%.*s",
-                s->name, n, code, want_code, (int)did.hooks_made, (int)want_counts.hooks_made, HC_P(got),
-                HC_P(want));
-            failed++;
-        }
+    struct place here;
+    struct tally all = { 1, 1 };
+    int back[JOBS][2];
+    if (!enter(&here))
+        return all;
+    const struct outcome want = tell(&here.c, a, s, 0, NULL);
+    leave(&here);
+    if (hc_str_find_str(want.text, hc_str_of(s->must_say)) == SIZE_MAX) {
+        printf("FAILED %s: the undisturbed run (exit %d) does not say '%s':\n%.*s", s->name, want.code, s->must_say,
+               HC_P(want.text));
+        return all;
     }
-    printf("%-36s %2d writes, each with a kill behind it; %d hooks made, %d in all runs alike\n", s->name, n - 1,
-           (int)want_counts.hooks_made, n - 1);
-    (void)writes;
+    all.failed = 0;
+    fflush(NULL);
+    for (int j = 0; j < JOBS; j++) {
+        if (pipe2(back[j], O_CLOEXEC) != 0)
+            exit(1);
+        if (fork() == 0) {
+            struct tally mine = { 0, 0 };
+            if (enter(&here)) {
+                mine.runs = killed_runs(&here.c, s, 1 + j, JOBS, &want, &mine.failed);
+                leave(&here);
+            } else {
+                mine.failed = 1;
+            }
+            fflush(NULL);
+            _exit(write(back[j][1], &mine, sizeof(mine)) != sizeof(mine));
+        }
+        close(back[j][1]);
+    }
+    for (int j = 0; j < JOBS; j++) {
+        struct tally theirs = { 0, 1 }; /* of one that died */
+        if (read(back[j][0], &theirs, sizeof(theirs)) != sizeof(theirs))
+            printf("FAILED %s: one of its processes died\n", s->name);
+        close(back[j][0]);
+        all.runs += theirs.runs;
+        all.failed += theirs.failed;
+    }
+    while (wait(NULL) > 0)
+        ;
+    printf("%-36s %2d writes, each with a kill behind it; %d hooks made, in all runs alike\n", s->name,
+           all.runs - 1, (int)want.hooks_made);
     fflush(stdout);
+    return all;
 }
 
 int main(int argc, char **argv)
@@ -414,26 +487,14 @@ int main(int argc, char **argv)
                                f[4] != 0,          f[5] != 0,          f[6] != 0, f[7] != 0 };
         return child(argv[3], &w);
     }
-    char dir[] = "/tmp/crash-release.XXXXXX";
-    if (!mkdtemp(dir))
-        return 1;
-    pid_t server = sandbox(dir);
-    struct hc_err err = HC_ERR_INIT;
-    struct ctl c = { .http = hc_http_new(&err) };
-    const struct hc_kube_options o = { .kubeconfig = kubeconfig, .user_agent = "crash-test" };
-    if (!c.http || hc_kube_new(c.http, &o, &c.kube, &err) != HC_OK) {
-        fprintf(stderr, "%s\n", err.msg);
-        failed++;
+    struct tally all = { 0, 0 };
+    for (size_t i = 0; i < HC_LEN(scenarios); i++) {
+        if (argc > 1 && strcmp(argv[1], scenarios[i].name) != 0)
+            continue;
+        struct tally t = scenario(&scenarios[i]);
+        all.runs += t.runs;
+        all.failed += t.failed;
     }
-    for (size_t i = 0; c.kube && i < HC_LEN(scenarios); i++)
-        if (argc < 2 || strcmp(argv[1], scenarios[i].name) == 0)
-            scenario(&c, &scenarios[i]);
-    printf("%d runs, %d failed\n", runs, failed);
-    hc_kube_free(c.kube);
-    hc_http_free(c.http);
-    kill(server, SIGKILL);
-    waitpid(server, NULL, 0);
-    unlink(kubeconfig);
-    rmdir(dir);
-    return failed > 0;
+    printf("%d runs, %d failed\n", all.runs, all.failed);
+    return all.failed > 0 || all.runs == 0;
 }

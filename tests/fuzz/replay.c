@@ -7,12 +7,11 @@
 #include <stdlib.h>
 
 #include "core/base/defs.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/replay.h"
 
 static size_t runs;
 
-static void once(const uint8_t *data, size_t size)
+static void once(hc_harness_fn *harness, const uint8_t *data, size_t size)
 {
     /* A copy of exactly this size, so that the address sanitizer sees each byte read past it. */
     uint8_t *copy = malloc(size ? size : 1);
@@ -20,26 +19,26 @@ static void once(const uint8_t *data, size_t size)
         abort();
     if (size)
         memcpy(copy, data, size);
-    LLVMFuzzerTestOneInput(copy, size);
+    harness(copy, size);
     free(copy);
     runs++;
 }
 
-static void variants(uint8_t *data, size_t size)
+static void variants(hc_harness_fn *harness, uint8_t *data, size_t size)
 {
     static const uint8_t bytes[] = { 0, '\n', '"', '{', ':', '-', 0xff, '\\' };
-    once(data, size);
+    once(harness, data, size);
     size_t step = size / 64 + 1;
     for (size_t i = 0; i < size; i += step) {
         uint8_t kept = data[i];
-        once(data, i);
+        once(harness, data, i);
         data[i] = bytes[(i / step) % HC_LEN(bytes)];
-        once(data, size);
+        once(harness, data, size);
         data[i] = kept;
     }
 }
 
-int main(int argc, char **argv)
+int hc_replay(hc_harness_fn *harness, int argc, char **argv)
 {
     DIR *d = argc > 1 ? opendir(argv[1]) : NULL;
     if (!d) {
@@ -60,7 +59,7 @@ int main(int argc, char **argv)
         }
         size_t n = fread(data, 1, sizeof(data), f);
         fclose(f);
-        variants(data, n);
+        variants(harness, data, n);
         files++;
     }
     closedir(d);
