@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "deploy/reconcile/reconcile_impl.h"
 
@@ -58,13 +57,13 @@ static void watch_for(struct waker *w, struct hc_kube *kube, const struct hc_ref
         w->blind = true;
 }
 
-static void pause_until(struct waker *w, int64_t until_ms, const volatile int *cancel)
+static void pause_until(struct waker *w, struct hc_reconcile *r, int64_t until_ms, const volatile int *cancel)
 {
-    int64_t now = hc_now_ms();
+    int64_t now = hc_rec_now(r);
     if (w->blind && (until_ms == 0 || until_ms > now + 1000))
         until_ms = now + 1000;
     pthread_mutex_lock(&w->lock);
-    while (!w->rang && !(cancel && *cancel) && (until_ms == 0 || (now = hc_now_ms()) < until_ms)) {
+    while (!w->rang && !(cancel && *cancel) && (until_ms == 0 || (now = hc_rec_now(r)) < until_ms)) {
         struct timespec ts;
         int64_t slice = until_ms == 0 ? 250 : HC_MIN(250, until_ms - now);
         clock_gettime(CLOCK_REALTIME, &ts);
@@ -91,7 +90,7 @@ void hc_reconcile_drive(struct hc_reconcile *r, const volatile int *cancel, stru
             break;
         for (size_t i = 0; w.arena && i < out->awaited_n; i++)
             watch_for(&w, r->spec.kube, &out->awaited[i]);
-        pause_until(&w, out->until_ms, cancel);
+        pause_until(&w, r, out->until_ms, cancel);
         if (cancel && *cancel)
             break;
     }
