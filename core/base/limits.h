@@ -37,6 +37,8 @@
 #define HC_MAX_RENDER_BYTES     (512 * HC_MIB) /* arena and Lua memory of one render                        */
 #define HC_MAX_OUTPUT_BYTES     (128 * HC_MIB) /* text of one render                                        */
 #define HC_MAX_CALL_ENTRIES     1000000u       /* entries of a list that one function call makes            */
+#define HC_MAX_TRACE_LIST_BYTES (512 * HC_MIB) /* one list of a trace; the largest public chart needs 20 MiB   */
+#define HC_MAX_TRACE_SOURCES    10000u         /* values that one answer names                                */
 
 /* Network */
 #define HC_MAX_RESPONSE_BYTES (64 * HC_MIB) /* an API answer that is held whole                          */

@@ -501,15 +501,19 @@ static hc_tv eval_field(struct run *r, hc_tv dot, hc_str name, const struct hc_n
 static hc_tv eval_chain(struct run *r, hc_tv dot, hc_tv recv, const struct hc_node *node, const hc_str *names,
                         size_t names_n, struct hc_node *const *args, size_t n, hc_tv final, struct given *g)
 {
+    hc_tv from = recv;
     for (size_t i = 0; i + 1 < names_n; i++)
         recv = eval_field(r, dot, names[i], node, NULL, 0, MISSING, recv, NULL);
-    return eval_field(r, dot, names[names_n - 1], node, args, n, final, recv, g);
+    recv = eval_field(r, dot, names[names_n - 1], node, args, n, final, recv, g);
+    return TRACED(r) ? trace_read(r, from, names, names_n, recv) : recv;
 }
 
 static hc_tv variable(struct run *r, const struct hc_node *n)
 {
     if (n->slot != HC_NO_SLOT) {
         hc_tv v = r->slots[r->f->slots + n->slot];
+        if (TRACED(r))
+            trace_empty(r, n);
         if (v != &eval_unset)
             return v;
     }
@@ -573,12 +577,17 @@ static hc_tv eval_own(struct run *r, hc_tv dot, enum own_func own, const struct 
     size_t base = r->args_n;
     if (own == OWN_AND || own == OWN_OR) {
         hc_tv v = NULL;
+        uint32_t seen = 0;
         for (size_t i = 1; i < n; i++) {
             v = eval_arg(r, dot, 'r', args[i]);
+            if (TRACED(r))
+                seen = trace_also(r, seen, v);
             if (eval_truth(v) == (own == OWN_OR))
-                return v;
+                return TRACED(r) ? trace_chosen(r, seen, v) : v;
         }
-        return final != MISSING ? final : v;
+        if (final != MISSING)
+            v = final;
+        return TRACED(r) ? trace_chosen(r, seen, v) : v;
     }
     gather_all(r, dot, f->params, args, n, final, g);
     struct hc_val *first = r->args_n > base ? r->args[base] : NULL;
@@ -616,7 +625,8 @@ static hc_tv eval_call(struct run *r, hc_tv dot, const struct hc_func *f, const 
     charge_call(r, name);
     charge_args(r, base);
     struct hc_val *out = NULL;
-    enum hc_rc rc = f->fn(&r->fc, r->args + base, r->args_n - base, &out);
+    size_t n_args = r->args_n - base;
+    enum hc_rc rc = f->fn(&r->fc, r->args + base, n_args, &out);
     r->args_n = base;
     check_arena(r);
     if (rc != HC_OK) {
@@ -628,6 +638,8 @@ static hc_tv eval_call(struct run *r, hc_tv dot, const struct hc_func *f, const 
         hc_run_fail_call(r, cmd, name, msg);
     }
     charge_result(r, out);
+    if (TRACED(r))
+        out = trace_call(r, f, base, n_args, out);
     return out && out->kind != HC_NULL ? out : HC_TV_NIL;
 }
 
@@ -759,6 +771,8 @@ void eval_store(struct run *r, const struct hc_node *var, hc_tv v)
 
 void eval_declare(struct run *r, const struct hc_node *pipe, hc_tv v)
 {
+    if (TRACED(r))
+        v = trace_declare(r, pipe, v);
     for (uint32_t i = 0; i < pipe->decl_n; i++)
         eval_store(r, pipe->pipe.decl[i], v);
 }
@@ -805,6 +819,8 @@ void eval_two_args(struct run *r, lua_State *l, hc_tv dot, const struct hc_node 
 void eval_print(struct run *r, hc_tv value)
 {
     struct hc_val *v = hc_tv_node(value);
+    if (TRACED(r))
+        trace_print(r, v);
     if (!v || v->kind == HC_NULL) {
         hc_buf_put(&r->out, HC_S("<no value>"));
         return;

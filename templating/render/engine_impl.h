@@ -6,6 +6,7 @@
  * engine_run.c      one run: frames, calls of templates, what the emitted Lua calls
  * engine_eval.c     pipelines: fields, methods, functions, literals
  * engine_error.c    Helm's error texts
+ * trace_*.c         a traced run: where each byte of the output came from
  *
  * Functions that may leave by a Lua error end in _raises or are hc_run_fail*; nothing in a run owns memory but the
  * run itself, so leaving is free.
@@ -93,6 +94,7 @@ struct run {
     struct hc_arena *a;
     struct machine *m;
     const struct hc_run *in;
+    struct hc_trace *trace; /* NULL: nobody asks where things come from */
     hc_str *out_texts;
     struct hc_fcall fc;
     struct hc_err func_err;
@@ -200,3 +202,41 @@ hc_str quoted(struct run *r, hc_str s);
 enum hc_rc run_error(struct run *r);
 /* Helm's cleanupParseError. */
 enum hc_rc clean_parse_error(hc_str file, struct hc_err *err);
+
+/* ---- trace_*.c --------------------------------------------------------------------------------------- */
+
+/*
+ * A traced run is told what happens. Everybody else pays one test for it: `if (TRACED(r)) trace_...`. Whoever gives
+ * the engine a shorter way past one of these calls takes it only when the run is not traced.
+ */
+#define TRACED(r) (__builtin_expect((r)->trace != NULL, 0))
+
+/* Before and after all files. */
+void trace_start(struct run *r);
+void trace_file(struct run *r, uint32_t file, hc_str printed, hc_str clean);
+/* A frame was pushed; `text` is what tpl got. Before it is popped. */
+void trace_enter(struct run *r, const struct hc_val *text);
+void trace_leave(struct run *r);
+/* A statement that C runs begins; text it is about to print. */
+void trace_statement(struct run *r, const struct hc_node *n);
+/* The action at r->at is about to print the value. */
+void trace_print(struct run *r, hc_tv v);
+/* The output since `mark` was cut off as `printed` and became the text of `v`, a new node. */
+void trace_cut(struct run *r, size_t mark, hc_str printed, struct hc_val *v);
+/* tpl gives back its text. */
+void trace_same(struct run *r, const struct hc_val *text, struct hc_val *v);
+/* The pipeline of an if, with or range has its value. */
+void trace_condition(struct run *r, const struct hc_node *pipe, hc_tv v);
+/* The next turn of a range; what the variable of the key will hold (NULL: it has none). */
+hc_tv trace_turn(struct run *r, const struct hc_node *range, hc_tv elem, hc_tv key);
+/* What a pipeline declares or assigns; gives what to store. */
+hc_tv trace_declare(struct run *r, const struct hc_node *pipe, hc_tv v);
+/* A variable that holds no value was read. */
+void trace_empty(struct run *r, const struct hc_node *var);
+/* A chain of names was followed from `from` and gave `v`; gives what to go on with. */
+hc_tv trace_read(struct run *r, hc_tv from, const hc_str *names, size_t names_n, hc_tv v);
+/* A function was called with r->args[base] to [base + n - 1] (the stack is popped already). */
+struct hc_val *trace_call(struct run *r, const struct hc_func *f, size_t base, size_t n, struct hc_val *v);
+/* and, or: one more argument was looked at; `seen` is what the call before gave, 0 at first. The result. */
+uint32_t trace_also(struct run *r, uint32_t seen, hc_tv v);
+hc_tv trace_chosen(struct run *r, uint32_t seen, hc_tv v);

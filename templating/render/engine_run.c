@@ -72,9 +72,9 @@ static void *grow(struct run *r, void *p, size_t *cap, size_t need, size_t size)
     return p;
 }
 
-/* Enters a template and pushes its function and its data: the two results of an *_enter. */
+/* Enters a template and pushes its function and its data: the two results of an *_enter. `text`: of tpl. */
 static struct frame *enter(struct run *r, lua_State *l, enum frame_kind kind, struct tmpl *t,
-                           const struct hc_node *call, hc_tv dot)
+                           const struct hc_node *call, hc_tv dot, const struct hc_val *text)
 {
     luaL_checkstack(l, 10, "templates call each other too deeply");
     push_function(r, l, t, 0);
@@ -101,12 +101,16 @@ static struct frame *enter(struct run *r, lua_State *l, enum frame_kind kind, st
     r->frames_n++;
     r->f = f;
     r->at = NULL;
+    if (TRACED(r))
+        trace_enter(r, text);
     return f;
 }
 
 static void leave(struct run *r)
 {
     const struct frame *f = r->f;
+    if (TRACED(r))
+        trace_leave(r);
     if (f->active)
         --*f->active;
     r->at = f->saved_at;
@@ -187,6 +191,8 @@ static void run_branch(struct run *r, hc_tv dot, const struct hc_node *n)
     for (;;) {
         hc_tv v = eval_pipe(r, dot, n->branch.pipe);
         const struct hc_node *orelse = n->branch.orelse;
+        if (TRACED(r))
+            trace_condition(r, n->branch.pipe, v);
         if (eval_truth(v)) {
             run_list(r, n->kind == HC_NODE_WITH ? v : dot, n->branch.list->items, n->branch.list->n);
             return;
@@ -207,6 +213,8 @@ static void run_list(struct run *r, hc_tv dot, struct hc_node *const *items, siz
     for (size_t i = 0; i < count; i++) {
         const struct hc_node *n = items[i];
         r->at = n;
+        if (TRACED(r))
+            trace_statement(r, n);
         if (n->kind == HC_NODE_TEXT) {
             hc_buf_put(&r->out, n->text);
         } else if (n->kind == HC_NODE_ACTION) {
@@ -251,7 +259,11 @@ static int op_is(lua_State *l)
 {
     struct run *r = run_of(l);
     hc_luabox_charge_raises(r->m->sandbox, STEPS_NODE);
-    lua_pushboolean(l, eval_truth(pipe_value(r, l, lua_touserdata(l, 2), node_arg(r, l, 1))));
+    const struct hc_node *pipe = node_arg(r, l, 1);
+    hc_tv v = pipe_value(r, l, lua_touserdata(l, 2), pipe);
+    if (TRACED(r))
+        trace_condition(r, pipe, v);
+    lua_pushboolean(l, eval_truth(v));
     return 1;
 }
 
@@ -259,7 +271,10 @@ static int op_with(lua_State *l)
 {
     struct run *r = run_of(l);
     hc_luabox_charge_raises(r->m->sandbox, STEPS_NODE);
-    hc_tv v = pipe_value(r, l, lua_touserdata(l, 2), node_arg(r, l, 1));
+    const struct hc_node *pipe = node_arg(r, l, 1);
+    hc_tv v = pipe_value(r, l, lua_touserdata(l, 2), pipe);
+    if (TRACED(r))
+        trace_condition(r, pipe, v);
     if (eval_truth(v))
         return push_value(l, v);
     lua_pushboolean(l, false);
@@ -349,6 +364,8 @@ static int op_step(lua_State *l)
         elem = int_node(r, i, w->type);
     }
     check_arena(r);
+    if (TRACED(r))
+        key = trace_turn(r, w->node, elem, key);
     if (pipe->decl_n > 0) {
         if (keyed)
             eval_store(r, pipe->pipe.decl[0], key);
@@ -365,6 +382,8 @@ static int op_range(lua_State *l)
     const struct hc_node *n = node_arg(r, l, 1);
     hc_luabox_charge_raises(r->m->sandbox, STEPS_NODE);
     struct hc_val *v = hc_tv_node(pipe_value(r, l, lua_touserdata(l, 2), n->branch.pipe));
+    if (TRACED(r))
+        trace_condition(r, n->branch.pipe, v);
     lua_pushcfunction(l, op_step);
     if (!v || v->kind == HC_NULL)
         return 1;
@@ -487,7 +506,7 @@ static int op_include_enter(lua_State *l)
                                          "rendering template has a nested reference name: %.*s: unable to execute "
                                          "template",
                                          HC_P(s)));
-    struct frame *f = enter(r, l, FRAME_INCLUDE, t, cmd, data);
+    struct frame *f = enter(r, l, FRAME_INCLUDE, t, cmd, data, NULL);
     f->active = active;
     ++*active;
     return 2;
@@ -500,6 +519,8 @@ static int op_include_leave(lua_State *l)
     leave(r);
     struct hc_val *v = hc_str_val_ref(r->a, cut_output(r, mark));
     check_arena(r);
+    if (TRACED(r))
+        trace_cut(r, mark, hc_get_str(v), v);
     return push_value(l, v);
 }
 
@@ -566,13 +587,15 @@ static int op_tpl_enter(lua_State *l)
         /* Nothing to run: the text stands for itself. */
         struct hc_val *v = hc_str_val_ref(r->a, without_no_value(r, s));
         check_arena(r);
+        if (TRACED(r))
+            trace_same(r, text, v);
         lua_settop(l, 0);
         lua_pushnil(l);
         lua_pushlightuserdata(l, v);
         return 2;
     }
     struct text *t = text_of(r, cmd, s);
-    struct frame *f = enter(r, l, FRAME_TPL, &t->tmpls[t->n - 1], cmd, data);
+    struct frame *f = enter(r, l, FRAME_TPL, &t->tmpls[t->n - 1], cmd, data, text);
     f->text = s;
     if (t->n > 1) {
         struct env *e = HC_NEW(r->a, struct env);
@@ -589,8 +612,11 @@ static int op_tpl_leave(lua_State *l)
     struct run *r = run_of(l);
     size_t mark = r->f->mark;
     leave(r);
-    struct hc_val *v = hc_str_val_ref(r->a, without_no_value(r, cut_output(r, mark)));
+    hc_str printed = cut_output(r, mark);
+    struct hc_val *v = hc_str_val_ref(r->a, without_no_value(r, printed));
     check_arena(r);
+    if (TRACED(r))
+        trace_cut(r, mark, printed, v);
     return push_value(l, v);
 }
 
@@ -611,7 +637,7 @@ static int op_template_enter(lua_State *l)
         hc_run_fail(r, "exceeded maximum template depth (%d)", HC_MAX_TEMPLATE_DEPTH);
     hc_tv data = n->call.pipe ? pipe_value(r, l, dot, n->call.pipe) : NULL;
     r->at = n;
-    enter(r, l, FRAME_TEMPLATE, t, n, data);
+    enter(r, l, FRAME_TEMPLATE, t, n, data, NULL);
     return 2;
 }
 
@@ -675,6 +701,8 @@ static int render_files(lua_State *l)
 {
     struct run *r = run_of(l);
     const struct hc_program *p = r->p;
+    if (TRACED(r))
+        trace_start(r);
     for (size_t k = 0; k < p->files_n; k++) {
         uint32_t i = p->order[k], entry;
         r->out_texts[i] = (hc_str){ NULL, 0 };
@@ -687,12 +715,14 @@ static int render_files(lua_State *l)
         r->frames_n = 0;
         r->slots_n = 0;
         lua_settop(l, 0);
-        enter(r, l, FRAME_FILE, t, NULL, file_context(r, i));
+        enter(r, l, FRAME_FILE, t, NULL, file_context(r, i), NULL);
         lua_call(l, 1, 0);
         leave(r);
         hc_str all = hc_buf_str(&r->out), clean = without_no_value(r, all);
         r->out_texts[i] = clean.p == all.p ? hc_arena_str(r->a, all) : clean;
         check_arena(r);
+        if (TRACED(r))
+            trace_file(r, i, all, r->out_texts[i]);
     }
     /* What tpl texts compiled to is not for the next run. */
     lua_getfield(l, LUA_REGISTRYINDEX, FUNCS_KEY);
@@ -710,6 +740,7 @@ enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct
     struct hc_err unused;
     struct run r = { .p = p, .a = a, .in = in, .out_texts = out_texts, .tmpls_n = p->tmpls_n, .rc = HC_OK };
     r.err = err ? err : &unused;
+    r.trace = in->trace;
     r.func_err = (struct hc_err)HC_ERR_INIT;
     r.fc = (struct hc_fcall){
         .a = a, .err = &r.func_err, .door = in->door ? in->door : &no_door, .helm3 = in->helm3

@@ -100,6 +100,7 @@ static enum hc_rc run_templates(struct hc_arena *a, const struct hc_render_input
     const struct hc_run run = {
         .contexts = input->contexts,
         .door = in->door,
+        .trace = in->trace,
         .helm3 = in->helm3,
         .strict = in->strict,
         .lint = in->lint,
@@ -159,6 +160,9 @@ enum hc_rc hc_render(struct hc_arena *a, const struct hc_render_input *in, struc
     if (rc != HC_OK)
         return rc;
     out->values = overlay.root->values;
+    out->charts = overlay.root;
+    if (in->trace)
+        hc_trace_values(in->trace, overlay.root->values);
 
     out->stage = HC_RENDER_TEMPLATES;
     rc = check_kube_version(a, in->chart->kube_version, &kube, err);

@@ -10,6 +10,8 @@
 #include "templating/render/documents.h"
 #include "templating/render/engine.h"
 
+struct hc_overlay_chart;
+
 struct hc_capabilities {
     hc_str kube_version; /* "v1.37.0"; absent: the default without a cluster (B14.4) */
     /* "apps/v1", "apps/v1/Deployment", ...; NULL: the client library's list (B14.5) */
@@ -29,7 +31,8 @@ struct hc_render_input {
     const struct hc_capabilities *capabilities; /* NULL: the defaults */
     const struct hc_door *door;
     bool helm3, skip_schema, skip_crds, sub_notes;
-    bool strict, lint; /* missing keys are errors; fail and required are none (struct hc_run) */
+    struct hc_trace *trace; /* NULL, or learns where the output came from (trace.h); `origins` is then set too */
+    bool strict, lint;      /* missing keys are errors; fail and required are none (struct hc_run) */
 };
 
 /* How far a render came. Helm has a release to show (--debug) from HC_RENDER_TEMPLATES on. */
@@ -43,6 +46,7 @@ struct hc_render_output {
     /* Written on failure too. When it is HC_RENDER_DOCUMENTS then, docs.manifests holds the rendered files whole (path
      * and text only), as Helm shows them with --debug. */
     enum hc_render_stage stage;
+    const struct hc_overlay_chart *charts; /* the enabled charts with their values (templating/overlay/overlay.h) */
     hc_str error; /* on failure: the whole text where it is longer than err->msg holds, else absent */
 };
 
