@@ -40,6 +40,11 @@
 #define HC_MAX_TRACE_LIST_BYTES (512 * HC_MIB) /* one list of a trace; the largest public chart needs 20 MiB   */
 #define HC_MAX_TRACE_SOURCES    10000u         /* values that one answer names                                */
 
+/* Recordings of renders: what a Secret holds many times over once gzip has seen it */
+#define HC_MAX_RECORDING_BYTES   (8 * HC_MIB)
+#define HC_MAX_RECORDING_ANSWERS 10000u /* generated values of one render; charts ask for a handful          */
+#define HC_MAX_RECORDING_UNASKED 10u    /* renders that a kept value may go unasked for before it is dropped  */
+
 /* Network */
 #define HC_MAX_RESPONSE_BYTES (64 * HC_MIB) /* an API answer that is held whole                          */
 #define HC_MAX_INDEX_BYTES    (50 * HC_MIB) /* Flux --helm-index-max-size                                */

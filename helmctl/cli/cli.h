@@ -35,6 +35,7 @@ int hc_cmd_controller(int argc, char **argv);
 int hc_cmd_version(int argc, char **argv);
 int hc_cmd_show(int argc, char **argv);
 int hc_cmd_template(int argc, char **argv);
+int hc_cmd_recording(int argc, char **argv);
 
 /*
  * What the two executables do differently. `hand_over` (front only, else NULL) starts helmctl-cluster with the same

@@ -213,6 +213,8 @@ void hc_cli_release_spec(struct hc_cli_release *r, const struct hc_action_flags 
     r->description = f->description;
     r->sub_notes = f->sub_notes;
     r->skip_schema = f->skip_schema;
+    r->enable_dns = f->enable_dns;
+    r->replay = &f->replay;
 }
 
 enum hc_rc hc_cli_release_load(struct hc_cli_release *r, const struct hc_chart_source *source,
@@ -279,32 +281,40 @@ static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool i
 {
     struct hc_cli_release *r = ctx;
     struct hc_capabilities capabilities = { 0 };
-    const struct hc_door door = { .ctx = r, .lookup = lookup };
+    const struct hc_door door = { .ctx = r, .lookup = lookup, .resolve = r->enable_dns ? hc_cli_resolve : NULL };
+    static const struct hc_replay_flags no_replay;
+    struct hc_cli_replay replay;
     const struct hc_val *defaults = NULL, *values = values_of(r, a, previous, &defaults);
     struct hc_chart chart = *r->chart;
     struct hc_render_output rendered = { 0 };
     hc_str *versions = NULL;
-    enum hc_rc rc = hc_kube_version(r->cluster.kube, a, &capabilities.kube_version, err);
-    if (rc == HC_OK)
+    enum hc_rc rc = hc_cli_replay_open(&replay, a, r->replay ? r->replay : &no_replay, &door, true, err);
+    if (rc == HC_OK && !replay.strict)
+        rc = hc_kube_version(r->cluster.kube, a, &capabilities.kube_version, err);
+    if (rc == HC_OK && !replay.strict)
         rc = hc_kube_api_versions(r->cluster.kube, a, &versions, &capabilities.api_versions_n, err);
     if (rc != HC_OK)
         return rc;
     capabilities.api_versions = versions;
     if (defaults)
         chart.values = hc_val_clone(a, defaults); /* the record it comes from is gone soon */
-    const struct hc_render_input in = { .chart = defaults ? &chart : r->chart,
-                                        .values = values,
-                                        .release_name = r->name,
-                                        .release_namespace = r->ns,
-                                        .revision = (int)revision,
-                                        .is_upgrade = is_upgrade,
-                                        .capabilities = &capabilities,
-                                        .door = &door,
-                                        .skip_schema = r->skip_schema,
-                                        .sub_notes = r->sub_notes };
-    rc = hc_render(a, &in, &rendered, err);
+    struct hc_render_input in = { .chart = defaults ? &chart : r->chart,
+                                  .values = values,
+                                  .release_name = r->name,
+                                  .release_namespace = r->ns,
+                                  .revision = (int)revision,
+                                  .is_upgrade = is_upgrade,
+                                  .capabilities = &capabilities,
+                                  .door = &door,
+                                  .skip_schema = r->skip_schema,
+                                  .sub_notes = r->sub_notes };
+    rc = hc_cli_replay_begin(&replay, &in, err);
+    if (rc == HC_OK)
+        rc = hc_render(a, &in, &rendered, err);
     for (size_t i = 0; i < rendered.warnings_n; i++)
         fprintf(stderr, "%.*s\n", HC_P(rendered.warnings[i]));
+    if (rc == HC_OK)
+        rc = hc_cli_replay_end(&replay, a, err);
     if (rc != HC_OK)
         return rc;
     out->chart = hc_compose_chart(a, in.chart);

@@ -5,6 +5,7 @@
 #include "deploy/reconcile/reconcile.h"
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/connect.h"
+#include "helmctl/cli/replay.h"
 
 /* One command at work. Zeroed, then hc_cli_release_open. */
 struct hc_cli_release {
@@ -21,6 +22,8 @@ struct hc_cli_release {
     struct hc_val *values, *labels;
     const char *description;
     bool reset_values, reuse_values, reset_then_reuse_values, sub_notes, skip_schema;
+    bool enable_dns;
+    const struct hc_replay_flags *replay; /* NULL: none */
 };
 /* Connects and opens the storage that HELM_DRIVER names (secret, configmap, memory). */
 enum hc_rc hc_cli_release_open(struct hc_cli_release *r, struct hc_arena *a, const struct hc_globals *g,
@@ -34,7 +37,9 @@ struct hc_action_flags {
     const char *wait, *server_side, *dry_run, *description, *output, *cascade;
     bool wait_for_jobs, no_hooks, force_replace, force_conflicts, take_ownership, cleanup_on_fail, on_failure;
     bool skip_crds, no_validation, create_namespace, hide_notes, hide_secret, sub_notes, skip_schema, replace;
+    bool enable_dns;
     struct hc_strings labels;
+    struct hc_replay_flags replay;
 };
 void hc_action_flags_init(struct hc_action_flags *f);
 /* How a verb that changes something begins: checks the flags (HC_E_INPUT with Helm's words for values a flag may not
@@ -73,7 +78,8 @@ enum hc_rc hc_cli_release_begin_print(struct hc_cli_release *r, struct hc_arena 
         { "hide-notes", 0, HC_FLAG_BOOL, &(f).hide_notes, "do not print the notes" },                              \
         { "render-subchart-notes", 0, HC_FLAG_BOOL, &(f).sub_notes, "notes of sub-charts, too" },                  \
         { "skip-schema-validation", 0, HC_FLAG_BOOL, &(f).skip_schema, "do not check values against the schema" }, \
-        { "enable-dns", 0, HC_FLAG_BOOL, NULL, NULL }, { "dependency-update", 0, HC_FLAG_BOOL, NULL, NULL },       \
+        { "enable-dns", 0, HC_FLAG_BOOL, &(f).enable_dns, "let getHostByName ask the name servers" },              \
+        HC_REPLAY_FLAGS((f).replay), { "dependency-update", 0, HC_FLAG_BOOL, NULL, NULL },                         \
         { "labels", 'l', HC_FLAG_CSV, &(f).labels, "labels of the release record: key=value", NULL, "key=value" }, \
     {                                                                                                              \
         "output", 'o', HC_FLAG_STR, &(f).output, "print as table, json or yaml"                                    \

@@ -15,6 +15,7 @@
 #include "core/base/limits.h"
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/replay.h"
 #include "templating/overlay/overlay.h"
 #include "templating/render/render.h"
 
@@ -23,6 +24,8 @@ struct options {
     struct hc_values_flags values;
     struct hc_strings show_only, api_versions;
     const char *kube_version, *output_dir, *name_template, *dry_run, *post_renderer;
+    struct hc_replay_flags replay;
+    bool enable_dns;
     bool include_crds, no_hooks, skip_tests, is_upgrade, use_release_name, skip_schema, dependency_update,
         generate_name, validate, helm3;
 };
@@ -35,18 +38,21 @@ static const char about[] =
     "  helmctl template web ./chart-1.2.3.tgz -n shop -f production.yaml --set image.tag=1.4\n"
     "  helmctl template web oci://registry.example/charts/web --version 1.2.3\n"
     "  helmctl template web ./chart -s templates/deployment.yaml\n"
+    "  helmctl template web ./chart --record web.json        --replay web.json gives the same bytes again\n"
     "\n"
     "Output and exit code are those of `helm template` (Helm 4.3): 0, or 1 and \"Error: ...\" on stderr.";
 
 /* ---- names ------------------------------------------------------------------------------------------- */
 
-static enum hc_rc name_from_template(struct hc_arena *a, const char *text, hc_str *out, struct hc_err *err)
+static enum hc_rc name_from_template(struct hc_arena *a, const char *text, const struct hc_cli_replay *replay,
+                                     hc_str *out, struct hc_err *err)
 {
     const struct hc_template_file file = { HC_S("name-template"), HC_S(""), hc_str_of(text), false };
     struct hc_program *p = NULL;
     struct hc_val *nothing = hc_map_new(a), *contexts[] = { nothing };
     hc_str texts[1] = { { NULL, 0 } };
-    const struct hc_run run = { .contexts = contexts };
+    const struct hc_run run = { .contexts = contexts,
+                                .door = replay->recorder ? hc_recorder_door(replay->recorder) : NULL };
     enum hc_rc rc = hc_program_compile(&file, 1, false, &p, err);
     if (rc == HC_OK)
         rc = hc_program_run(p, a, &run, texts, err);
@@ -85,7 +91,8 @@ static enum hc_rc check_name(hc_str name, struct hc_err *err)
 
 /* Helm's NameAndChart for template, where a name is always there. */
 static enum hc_rc name_and_chart(struct hc_arena *a, const struct hc_cli *cli, const struct options *o,
-                                 hc_str *name, const char **chart, struct hc_err *err)
+                                 const struct hc_cli_replay *replay, hc_str *name, const char **chart,
+                                 struct hc_err *err)
 {
     if (cli->args_n == 2) {
         *name = hc_str_of(cli->args[0]);
@@ -97,8 +104,8 @@ static enum hc_rc name_and_chart(struct hc_arena *a, const struct hc_cli *cli, c
         return HC_OK;
     }
     *chart = cli->args[0];
-    *name = HC_S("release-name");
-    return o->name_template ? name_from_template(a, o->name_template, name, err) : HC_OK;
+    *name = replay->known ? hc_recording_release(replay->known) : HC_S("release-name");
+    return o->name_template ? name_from_template(a, o->name_template, replay, name, err) : HC_OK;
 }
 
 /* ---- printing ---------------------------------------------------------------------------------------- */
@@ -363,8 +370,10 @@ static int print(struct hc_arena *a, const struct options *o, const struct hc_do
     return hc_write_fd(STDOUT_FILENO, hc_buf_str(out), err) == HC_OK ? 0 : hc_cli_fail(err);
 }
 
-static int render(struct hc_arena *a, const struct hc_cli *cli, const struct options *o, hc_str name,
-                  struct hc_chart *chart, const struct hc_val *values)
+static const struct hc_door dns_door = { .resolve = hc_cli_resolve };
+
+static int render(struct hc_arena *a, const struct hc_cli *cli, const struct options *o,
+                  struct hc_cli_replay *replay, hc_str name, struct hc_chart *chart, const struct hc_val *values)
 {
     struct hc_err err = HC_ERR_INIT;
     hc_str *apis = HC_NEW_N(a, hc_str, o->api_versions.n + 1);
@@ -375,22 +384,28 @@ static int render(struct hc_arena *a, const struct hc_cli *cli, const struct opt
         .extra_api_versions = apis,
         .extra_api_versions_n = apis ? o->api_versions.n : 0,
     };
-    const struct hc_render_input in = {
+    bool no_namespace = replay->known && !(cli->globals.ns && *cli->globals.ns);
+    struct hc_render_input in = {
         .chart = chart,
         .values = values,
         .release_name = name,
-        .release_namespace = hc_cli_namespace(&cli->globals),
+        .release_namespace = no_namespace ? hc_recording_namespace(replay->known) : hc_cli_namespace(&cli->globals),
         .revision = 1,
         .is_upgrade = o->is_upgrade,
         .capabilities = &capabilities,
         .helm3 = o->helm3,
         .skip_schema = o->skip_schema,
         .skip_crds = !o->include_crds,
+        .door = o->enable_dns ? &dns_door : NULL,
     };
     struct hc_render_output out;
+    if (hc_cli_replay_begin(replay, &in, &err) != HC_OK)
+        return hc_cli_fail(&err);
     enum hc_rc rc = hc_render(a, &in, &out, &err);
     for (size_t i = 0; i < out.warnings_n; i++)
         fprintf(stderr, "%.*s\n", HC_P(out.warnings[i]));
+    if (rc == HC_OK && hc_cli_replay_end(replay, a, &err) != HC_OK)
+        return hc_cli_fail(&err);
     if (rc == HC_OK)
         return print(a, o, &out.docs, name, &err);
     hc_str text = out.error.n ? out.error : hc_str_of(err.msg);
@@ -457,6 +472,7 @@ int hc_cmd_template(int argc, char **argv)
         { "name-template", 0, HC_FLAG_STR, &o.name_template, "template of the release's name", NULL, "template" },
         { "generate-name", 'g', HC_FLAG_BOOL, &o.generate_name, "make up a name (template uses release-name)" },
         { "dry-run", 0, HC_FLAG_STR, &o.dry_run, "only \"client\" here: no cluster is asked", "unset" },
+        HC_REPLAY_FLAGS(o.replay),
         { "dependency-update", 0, HC_FLAG_BOOL, &o.dependency_update, NULL },
         { "post-renderer", 0, HC_FLAG_STR, &o.post_renderer, NULL },
         { "post-renderer-args", 0, HC_FLAG_LIST, NULL, NULL },
@@ -465,7 +481,7 @@ int hc_cmd_template(int argc, char **argv)
         { "create-namespace", 0, HC_FLAG_BOOL, NULL, NULL },
         { "description", 0, HC_FLAG_STR, NULL, NULL },
         { "disable-openapi-validation", 0, HC_FLAG_BOOL, NULL, NULL },
-        { "enable-dns", 0, HC_FLAG_BOOL, NULL, NULL },
+        { "enable-dns", 0, HC_FLAG_BOOL, &o.enable_dns, "let getHostByName ask the name servers" },
         { "force", 0, HC_FLAG_BOOL, NULL, NULL },
         { "force-conflicts", 0, HC_FLAG_BOOL, NULL, NULL },
         { "force-replace", 0, HC_FLAG_BOOL, NULL, NULL },
@@ -498,7 +514,9 @@ int hc_cmd_template(int argc, char **argv)
         return code;
     struct hc_err err = HC_ERR_INIT;
     hc_str name;
-    if (name_and_chart(a, &cli, &o, &name, &o.source.ref, &err) != HC_OK)
+    struct hc_cli_replay replay;
+    if (hc_cli_replay_open(&replay, a, &o.replay, o.enable_dns ? &dns_door : NULL, false, &err) != HC_OK ||
+        name_and_chart(a, &cli, &o, &replay, &name, &o.source.ref, &err) != HC_OK)
         return hc_cli_fail(&err);
     o.source.globals = &cli.globals;
     if (hc_cli_ports.hand_over && !(hc_cli_chart_is_local(&o.source) && hc_cli_values_are_local(&o.values)))
@@ -507,5 +525,5 @@ int hc_cmd_template(int argc, char **argv)
     HC_AUTO(hc_chart) struct hc_chart *chart = NULL;
     if (load(a, &o, &values, &chart, &err) != HC_OK || check_name(name, &err) != HC_OK)
         return hc_cli_fail(&err);
-    return render(a, &cli, &o, name, chart, values);
+    return render(a, &cli, &o, &replay, name, chart, values);
 }

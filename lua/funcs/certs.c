@@ -11,6 +11,7 @@
 #include <openssl/x509v3.h>
 
 #include "core/base/digest.h"
+#include "lua/funcs/certs.h"
 #include "lua/funcs/funcs_impl.h"
 #include "lua/funcs/keys.h"
 
@@ -334,4 +335,27 @@ FN(fn_build_custom_cert)
     if (hc_key_read(c, pem, &key) != HC_OK)
         return hc_wrap(c->err, "error parsing private key");
     return cert_val(c, cert, pem, out);
+}
+
+/* ---- their life ---------------------------------------------------------------------------------------- */
+
+static bool seconds_of(const ASN1_TIME *t, int64_t *out)
+{
+    int days = 0, seconds = 0;
+    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+    bool ok = epoch && ASN1_TIME_diff(&days, &seconds, epoch, t);
+    ASN1_TIME_free(epoch);
+    *out = (int64_t)days * 86400 + seconds;
+    return ok;
+}
+
+bool hc_cert_life(hc_str pem, int64_t *out_from, int64_t *out_to)
+{
+    BIO *bio = pem.n <= INT32_MAX ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
+    X509 *x = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+    bool ok = x && seconds_of(X509_get0_notBefore(x), out_from) && seconds_of(X509_get0_notAfter(x), out_to);
+    X509_free(x);
+    BIO_free(bio);
+    ERR_clear_error();
+    return ok;
 }

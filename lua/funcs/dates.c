@@ -17,10 +17,10 @@ static struct hc_time now(struct hc_fcall *c)
     return t;
 }
 
-static const struct hc_zone *zone_named(struct hc_arena *a, hc_str name)
+static const struct hc_zone *zone_named(struct hc_fcall *c, hc_str name)
 {
     const struct hc_zone *z;
-    return hc_zone_load(a, name, &z) ? z : NULL; /* an unknown zone is UTC */
+    return hc_zone_load(c->door, c->a, name, &z) ? z : NULL; /* an unknown zone is UTC */
 }
 
 /* A time, or epoch seconds in an int, int64 or int32; anything else silently means now. */
@@ -67,7 +67,7 @@ FN(fn_now)
 {
     (void)argv, (void)argc;
     struct hc_time t = now(c);
-    t.zone = zone_named(c->a, HC_S("Local"));
+    t.zone = zone_named(c, HC_S("Local"));
     return fn_done(c, hc_time_val(c->a, &t), out);
 }
 
@@ -77,7 +77,7 @@ static enum hc_rc formatted(struct hc_fcall *c, hc_str layout, const struct hc_v
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, HC_MAX_OUTPUT_BYTES);
     struct hc_time t = time_or_now(c, date);
-    t.zone = zone_named(c->a, zone);
+    t.zone = zone_named(c, zone);
     hc_time_format(&b, &t, layout);
     return fn_buf(c, &b, out);
 }
@@ -131,7 +131,7 @@ FN(fn_must_date_modify)
 static enum hc_rc parsed(struct hc_fcall *c, struct hc_val *const *argv, bool must, struct hc_val **out)
 {
     struct hc_time t;
-    enum hc_rc rc = hc_time_parse(c->a, fn_s(argv[0]), fn_s(argv[1]), zone_named(c->a, HC_S("Local")), &t, c->err);
+    enum hc_rc rc = hc_time_parse(c->a, fn_s(argv[0]), fn_s(argv[1]), zone_named(c, HC_S("Local")), &t, c->err);
     if (rc != HC_OK) {
         if (must || rc != HC_E_INPUT)
             return rc;
@@ -362,7 +362,7 @@ enum hc_rc fn_time_method(struct hc_fcall *c, struct hc_val *recv, hc_str name, 
         return fn_bool(c, t->sec == HC_TIME_ZERO_SEC && t->nsec == 0, out);
     case 5:
     case 6:
-        u.zone = k == 5 ? NULL : zone_named(c->a, HC_S("Local"));
+        u.zone = k == 5 ? NULL : zone_named(c, HC_S("Local"));
         return give(c, &u, out);
     default:
         u = to_multiple(u, fn_i(argv[0]), k == 7);

@@ -8,8 +8,28 @@
  */
 #include "lua/bridge/gotype.h"
 
-/* What is not the same on every run goes through here (architecture D10). All may be NULL: then the clock and
- * random numbers are the real ones, lookup finds nothing, DNS answers "". */
+struct hc_fcall;
+struct hc_func;
+
+/* Where in the chart a question is asked. Texts live in the render's arena or longer. */
+struct hc_place {
+    hc_str file; /* the template file at hand, "<chart>/templates/x.yaml" */
+    int line, col;
+    hc_str in;    /* the file being rendered */
+    hc_str via;   /* the named templates in between, outermost first, joined by " > "; may be empty */
+    hc_str label; /* the variable that gets the answer ("$pw") or the YAML key it is written behind; may be empty */
+};
+
+/* One call of a template function whose answer is not the same on every run. */
+struct hc_asked {
+    const struct hc_func *func;
+    /* Tells the place; costs something, so only who needs it asks. */
+    void (*place)(void *at, struct hc_place *out);
+    void *at;
+};
+
+/* What is not the same on every run goes through here (architecture D10). All may be NULL: then the clock, random
+ * numbers and zone files are the real ones, lookup finds nothing, DNS answers "". */
 struct hc_door {
     void *ctx;
     int64_t (*now_ns)(void *ctx);
@@ -18,6 +38,12 @@ struct hc_door {
     enum hc_rc (*lookup)(void *ctx, struct hc_arena *a, hc_str api_version, hc_str kind, hc_str ns, hc_str name,
                          struct hc_val **out, struct hc_err *err);
     hc_str (*resolve)(void *ctx, struct hc_arena *a, hc_str host);
+    /* The zone file of that name, "Local" is the process's own zone. Absent: there is none. */
+    hc_str (*zone)(void *ctx, struct hc_arena *a, hc_str name);
+    /* When there: stands between the engine and every function, and calls it or answers itself. Gives what the function
+     * gives. For recording and replay (templating/render/recording.h). */
+    enum hc_rc (*ask)(void *ctx, const struct hc_asked *what, struct hc_fcall *c, struct hc_val *const *argv,
+                      size_t argc, struct hc_val **out);
 };
 
 struct hc_fcall {

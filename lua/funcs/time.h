@@ -29,7 +29,10 @@ struct hc_civil {
 };
 
 /* time.LoadLocation: "" and "UTC" give NULL, "Local" the process's zone. False: no such zone. */
-bool hc_zone_load(struct hc_arena *a, hc_str name, const struct hc_zone **out);
+struct hc_door;
+bool hc_zone_load(const struct hc_door *door, struct hc_arena *a, hc_str name, const struct hc_zone **out);
+/* The bytes of the system's zone file of that name ("Local": the one TZ or /etc/localtime names); absent: none. */
+hc_str hc_zone_read(struct hc_arena *a, hc_str name);
 const struct hc_zone *hc_zone_fixed(struct hc_arena *a, hc_str name, int offset);
 void hc_time_civil(const struct hc_time *t, struct hc_civil *out);
 /* Days since 1970 of a date of the Gregorian calendar; month and day may run over. */

@@ -371,7 +371,7 @@ static const struct hc_zone *local_zone(struct reader *r, const char *name)
     const struct hc_zone *local;
     struct hc_civil now;
     struct hc_time t = { .sec = fn_now_ns(r->c) / 1000000000 };
-    hc_zone_load(r->c->a, HC_S("Local"), &local);
+    hc_zone_load(r->c->door, r->c->a, HC_S("Local"), &local);
     t.zone = local;
     hc_time_civil(&t, &now);
     return name ? hc_zone_fixed(r->c->a, hc_str_of(name), now.offset) : local;

@@ -3,6 +3,7 @@
  * looked up where Go looks; what climbs out of the folder is no name.
  */
 #include "lua/funcs/zone.h"
+#include "lua/funcs/funcs.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -118,38 +119,39 @@ static const struct hc_zone *parse(struct hc_arena *a, hc_str s)
     return hc_arena_spent(a) ? NULL : z;
 }
 
-static const struct hc_zone *read_zone(struct hc_arena *a, const char *path)
+static hc_str read_file(struct hc_arena *a, const char *path)
 {
-    hc_str body;
-    if (hc_read_file(a, AT_FDCWD, path, MAX_ZONE_BYTES, &body, NULL) != HC_OK)
-        return NULL;
-    return parse(a, body);
+    hc_str body = { NULL, 0 };
+    (void)hc_read_file(a, AT_FDCWD, path, MAX_ZONE_BYTES, &body, NULL);
+    return body;
 }
 
-static const struct hc_zone *by_name(struct hc_arena *a, hc_str name)
+static hc_str by_name(struct hc_arena *a, hc_str name)
 {
     static const char *const dirs[] = { "/usr/share/zoneinfo/", "/usr/share/lib/zoneinfo/", "/etc/zoneinfo/" };
     char path[256];
+    hc_str body = { NULL, 0 };
     if (name.n > 100 || memchr(name.p, '\0', name.n))
-        return NULL;
-    const struct hc_zone *z = NULL;
-    for (size_t i = 0; i < HC_LEN(dirs) && !z; i++) {
+        return body;
+    for (size_t i = 0; i < HC_LEN(dirs) && !body.p; i++) {
         snprintf(path, sizeof(path), "%s%.*s", dirs[i], HC_P(name));
-        z = read_zone(a, path);
+        body = read_file(a, path);
     }
-    return z;
+    return body;
 }
 
-static const struct hc_zone *local_zone(struct hc_arena *a)
+hc_str hc_zone_read(struct hc_arena *a, hc_str name)
 {
+    if (!hc_str_eqz(name, "Local"))
+        return by_name(a, name);
     const char *tz = getenv("TZ");
     if (!tz)
-        return read_zone(a, "/etc/localtime");
+        return read_file(a, "/etc/localtime");
     if (*tz == ':')
         tz++;
     if (*tz == '\0')
-        return NULL;
-    return *tz == '/' ? read_zone(a, tz) : by_name(a, hc_str_of(tz));
+        return (hc_str){ NULL, 0 };
+    return *tz == '/' ? read_file(a, tz) : by_name(a, hc_str_of(tz));
 }
 
 /* Go refuses names that would leave the folder of zones. */
@@ -159,19 +161,16 @@ static bool bad_name(hc_str name)
            hc_str_find(name, '\\') != SIZE_MAX;
 }
 
-bool hc_zone_load(struct hc_arena *a, hc_str name, const struct hc_zone **out)
+bool hc_zone_load(const struct hc_door *door, struct hc_arena *a, hc_str name, const struct hc_zone **out)
 {
     *out = NULL;
     if (name.n == 0 || hc_str_eqz(name, "UTC"))
         return true;
-    if (hc_str_eqz(name, "Local")) {
-        *out = local_zone(a);
-        return true;
-    }
     if (bad_name(name))
         return false;
-    *out = by_name(a, name);
-    return *out != NULL;
+    hc_str body = door && door->zone ? door->zone(door->ctx, a, name) : hc_zone_read(a, name);
+    *out = body.n ? parse(a, body) : NULL;
+    return *out != NULL || hc_str_eqz(name, "Local");
 }
 
 /* ---- POSIX rules ------------------------------------------------------------------------------------ */

@@ -626,7 +626,8 @@ static hc_tv eval_call(struct run *r, hc_tv dot, const struct hc_func *f, const 
     charge_args(r, base);
     struct hc_val *out = NULL;
     size_t n_args = r->args_n - base;
-    enum hc_rc rc = f->fn(&r->fc, r->args + base, n_args, &out);
+    enum hc_rc rc = r->fc.door->ask ? engine_ask(r, f, cmd, r->args + base, n_args, &out)
+                                    : f->fn(&r->fc, r->args + base, n_args, &out);
     r->args_n = base;
     check_arena(r);
     if (rc != HC_OK) {

@@ -6,6 +6,7 @@
  * engine_run.c      one run: frames, calls of templates, what the emitted Lua calls
  * engine_eval.c     pipelines: fields, methods, functions, literals
  * engine_error.c    Helm's error texts
+ * engine_door.c     where a question to the outside world is asked
  * trace_*.c         a traced run: where each byte of the output came from
  *
  * Functions that may leave by a Lua error end in _raises or are hc_run_fail*; nothing in a run owns memory but the
@@ -180,6 +181,12 @@ struct bind_ctx {
 void eval_bind(void *ctx, struct hc_node *cmd);
 /* A slot that was not declared yet. */
 extern struct hc_val eval_unset;
+
+/* ---- engine_door.c --------------------------------------------------------------------------------- */
+
+/* Calls the function through a door that has `ask`. */
+enum hc_rc engine_ask(struct run *r, const struct hc_func *f, const struct hc_node *node,
+                      struct hc_val *const *argv, size_t argc, struct hc_val **out);
 
 /* ---- engine_error.c -------------------------------------------------------------------------------- */
 

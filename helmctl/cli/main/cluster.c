@@ -16,6 +16,7 @@ static const struct hc_command commands[] = {
     { "list", hc_cmd_list, "list releases" },
     { "ls", hc_cmd_list, NULL },
     { "reconcile", hc_cmd_reconcile, "ask the controller to look at an object now" },
+    { "recording", hc_cmd_recording, "show and compare recordings of renders" },
     { "resume", hc_cmd_resume, "take up a suspended object again" },
     { "rollback", hc_cmd_rollback, "go back to a revision" },
     { "sandbox", hc_cmd_sandbox, "serve a simulated Kubernetes API to try things on" },

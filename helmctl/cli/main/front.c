@@ -38,6 +38,7 @@ static int hand_over_command(int argc, char **argv)
 int main(int argc, char **argv)
 {
     static const struct hc_command commands[] = {
+        { "recording", hc_cmd_recording, "show and compare recordings of renders" },
         { "show", hc_cmd_show, "show metadata, values, README or CRDs of a chart" },
         { "template", hc_cmd_template, "render a chart and print the manifests" },
         { "version", hc_cmd_version, "print the version" },

@@ -1,0 +1,1 @@
+{{- define "web.pw" -}}{{ randAlphaNum 16 }}{{- end -}}
