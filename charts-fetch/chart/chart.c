@@ -53,12 +53,51 @@ static hc_str first_part(hc_str path)
     return slash == SIZE_MAX ? path : hc_str_sub(path, 0, slash);
 }
 
-static enum hc_rc read_lock(struct hc_arena *a, const struct hc_chart_file *f, struct hc_chart *c,
-                            struct hc_err *err)
+static enum hc_metadata_words words_of(const struct hc_chart_port *port, int depth)
 {
-    struct hc_val *doc = NULL;
-    if (hc_yaml_parse(a, f->body, f->name, HC_YAML_PLAIN, &doc, err) != HC_OK)
-        return hc_wrap(err, "cannot load %.*s: error converting YAML to JSON", HC_P(f->name));
+    if (port && port->helm3)
+        return HC_METADATA_V3;
+    return port && port->detect && depth == 0 ? HC_METADATA_V4_DETECT : HC_METADATA_V4;
+}
+
+/* Text as Go's log handler writes it behind "key=". */
+static hc_str log_value(struct hc_arena *a, hc_str s)
+{
+    bool plain = s.n > 0;
+    for (size_t i = 0; i < s.n && plain; i++)
+        plain = s.p[i] > ' ' && s.p[i] != '"' && s.p[i] != '=' && (unsigned char)s.p[i] < 0x7f;
+    if (plain)
+        return s;
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    hc_buf_putc(&b, '"');
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '"' || s.p[i] == '\\')
+            hc_buf_putc(&b, '\\');
+        hc_buf_putc(&b, s.p[i]);
+    }
+    hc_buf_putc(&b, '"');
+    return hc_buf_to_arena(&b, a);
+}
+
+static void note(struct hc_arena *a, struct hc_chart *c, hc_str text)
+{
+    hc_str *more = HC_NEW_N(a, hc_str, c->notes_n + 1);
+    if (!more)
+        return;
+    if (c->notes_n)
+        memcpy(more, c->notes, c->notes_n * sizeof(*more));
+    more[c->notes_n++] = text;
+    c->notes = more;
+}
+
+static enum hc_rc read_lock(struct hc_arena *a, const struct hc_chart_file *f, const struct hc_chart_port *port,
+                            struct hc_chart *c, struct hc_err *err)
+{
+    struct hc_val *lock = NULL;
+    if (hc_lock_read(a, f->body, f->name, words_of(port, 1), &lock, err) != HC_OK)
+        return hc_wrap(err, "cannot load %.*s", HC_P(f->name));
+    c->lock_meta = lock;
     c->lock_name = f->name;
     c->lock = f->body;
     return HC_OK;
@@ -145,32 +184,48 @@ static enum hc_rc load_subs(struct hc_arena *a, struct hc_chart_file *files, siz
 
 /* ---- one chart --------------------------------------------------------------------------------------- */
 
-static enum hc_rc place(struct hc_arena *a, const struct hc_chart_file *f, struct hc_val *meta, bool v1,
-                        struct hc_chart *c, struct file_list *templates, struct file_list *others,
-                        struct file_list *subs, struct hc_err *err)
+static enum hc_rc place(struct hc_arena *a, const struct hc_chart_file *f, const struct hc_chart_port *port,
+                        struct hc_val *meta, bool v1, struct hc_chart *c, struct file_list *templates,
+                        struct file_list *others, struct file_list *subs, struct hc_err *err)
 {
+    bool helm3 = port && port->helm3;
     hc_str name = f->name;
     enum hc_rc rc = HC_OK;
     if (hc_str_eqz(name, "Chart.yaml"))
         return HC_OK;
     if (hc_str_eqz(name, "Chart.lock"))
-        return read_lock(a, f, c, err);
+        return read_lock(a, f, port, c, err);
     if (hc_str_eqz(name, "values.yaml")) {
         c->values_text = f->body;
-        rc = hc_values_parse(a, f->body, name, &c->values, err);
+        rc = hc_values_read(a, f->body, name, helm3, &c->values, err);
         return rc == HC_OK ? rc : hc_wrap(err, "cannot load values.yaml");
     }
     if (hc_str_eqz(name, "values.schema.json")) {
         c->schema = f->body;
     } else if (hc_str_eqz(name, "requirements.yaml")) {
-        if (hc_metadata_read(a, f->body, name, &meta, err) != HC_OK)
+        if (hc_metadata_read(a, f->body, name, words_of(port, 1), &meta, err) != HC_OK)
             return hc_wrap(err, "cannot load requirements.yaml");
         if (v1)
             add(others, f);
+        else
+            note(a, c,
+                 helm3
+                     ? HC_S("load.go:120: Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\". "
+                            "We recommend migrating dependencies to Chart.yaml.")
+                     : HC_S("level=INFO msg=\"Warning: Dependencies are handled in Chart.yaml since apiVersion "
+                            "\\\"v2\\\". We recommend migrating dependencies to Chart.yaml.\""));
     } else if (hc_str_eqz(name, "requirements.lock")) {
-        rc = read_lock(a, f, c, err);
+        rc = read_lock(a, f, port, c, err);
         if (v1)
             add(others, f);
+        else
+            note(
+                a, c,
+                helm3
+                    ? HC_S("load.go:138: Warning: Dependency locking is handled in Chart.lock since apiVersion "
+                           "\"v2\". We recommend migrating to Chart.lock.")
+                    : HC_S("level=INFO msg=\"Warning: Dependency locking is handled in Chart.lock since apiVersion "
+                           "\\\"v2\\\". We recommend migrating to Chart.lock.\""));
     } else if (hc_str_starts(name, HC_S("templates/"))) {
         add(templates, f);
     } else if (hc_str_starts(name, HC_S("charts/")) && !hc_str_ends(name, HC_S(".prov"))) {
@@ -200,16 +255,20 @@ static enum hc_rc load(struct hc_arena *a, struct hc_chart_file *files, size_t n
         if (hc_str_starts(files[i].body, HC_S("\xef\xbb\xbf")))
             files[i].body = hc_str_sub(files[i].body, 3, files[i].body.n);
         if (hc_str_eqz(files[i].name, "Chart.yaml") &&
-            hc_metadata_read(a, files[i].body, files[i].name, &meta, err) != HC_OK)
+            hc_metadata_read(a, files[i].body, files[i].name, words_of(port, depth), &meta, err) != HC_OK)
             return hc_wrap(err, "cannot load Chart.yaml");
     }
+    hc_str api = hc_get_str(hc_map_getz(meta, "apiVersion"));
+    if (words_of(port, depth) == HC_METADATA_V4_DETECT && api.n && !hc_str_eqz(api, "v1") &&
+        !hc_str_eqz(api, "v2") && !hc_str_eqz(api, "v3"))
+        return hc_fail_at(err, HC_E_INPUT, HC_S("Chart.yaml"), 0, -1, "unsupported chart version");
     if (!meta)
         return hc_fail(err, HC_E_INPUT, "Chart.yaml file is missing");
     if (!hc_get_str(hc_map_getz(meta, "apiVersion")).n)
         hc_map_put_strz(a, meta, "apiVersion", "v1");
     bool v1 = hc_str_eqz(hc_get_str(hc_map_getz(meta, "apiVersion")), "v1");
     for (size_t i = 0; i < n; i++) {
-        enum hc_rc rc = place(a, &files[i], meta, v1, c, &templates, &others, &subs, err);
+        enum hc_rc rc = place(a, &files[i], port, meta, v1, c, &templates, &others, &subs, err);
         if (rc != HC_OK)
             return rc;
     }
@@ -299,6 +358,9 @@ struct walk {
     struct hc_arena *a;
     struct hc_err *err;
     const struct hc_ignore *rules;
+    hc_str top; /* the chart's folder, absolute */
+    bool helm3;
+    struct hc_chart notes; /* only those of it */
     struct hc_chart_file *files;
     size_t n, cap, bytes;
 };
@@ -306,8 +368,11 @@ struct walk {
 static enum hc_rc walk_file(struct walk *w, int dir, const char *entry, hc_str path, const struct stat *st)
 {
     if (!S_ISREG(st->st_mode))
-        return hc_fail(w->err, HC_E_INPUT, "cannot load irregular file %.*s as it has file mode type bits set",
-                       HC_P(path));
+        return hc_fail(w->err, HC_E_INPUT, "cannot load irregular file %.*s/%.*s as it has file mode type bits set",
+                       HC_P(w->top), HC_P(path));
+    if (w->helm3 && st->st_size > 5242880) /* Helm 3: a chart file of 5 MiB */
+        return hc_fail(w->err, HC_E_LIMIT, "chart file \"%.*s\" is larger than the maximum file size 5242880",
+                       HC_P(hc_str_of(entry)));
     if (w->n >= HC_MAX_CHART_FILES)
         return hc_fail(w->err, HC_E_LIMIT, "chart holds more than the %u files allowed", HC_MAX_CHART_FILES);
     if (w->n == w->cap) {
@@ -373,6 +438,45 @@ static enum hc_rc names_of(struct walk *w, int fd, hc_str path, char ***out, siz
     return hc_arena_check(w->a, w->err, "chart");
 }
 
+/* A link is followed, and told. */
+static enum hc_rc follow(struct walk *w, hc_str path)
+{
+    hc_str parts[] = { w->top, HC_S("/"), path };
+    hc_str whole = hc_arena_cat(w->a, HC_LEN(parts), parts);
+    char target[PATH_MAX + 16], link[PATH_MAX + 1];
+    if (hc_arena_spent(w->a))
+        return hc_arena_check(w->a, w->err, "chart");
+    if (!realpath(whole.p, target)) {
+        if (errno == ELOOP)
+            return hc_fail(w->err, HC_E_INPUT, "error evaluating symlink %.*s: EvalSymlinks: too many links",
+                           HC_P(whole));
+        int no = errno;
+        ssize_t n = readlink(whole.p, link, sizeof(link));
+        hc_str to = n > 0 ? hc_str_n(link, (size_t)n) : HC_S("");
+        hc_str folder = hc_str_sub(whole, 0, hc_str_rfind(whole, '/'));
+        bool absolute = to.n && *to.p == '/';
+        errno = no;
+        return hc_fail(w->err, HC_E_INPUT, "error evaluating symlink %.*s: lstat %.*s%s%.*s: %s", HC_P(whole),
+                       HC_P(absolute ? HC_S("") : folder), absolute ? "" : "/", HC_P(to),
+                       no == ENOENT ? "no such file or directory" : strerror(no));
+    }
+    hc_str real = hc_str_of(target);
+    if (w->helm3)
+        note(w->a, &w->notes,
+             hc_arena_printf(
+                 w->a,
+                 "walk.go:75: found symbolic link in path: %.*s resolves to %.*s. Contents of linked file "
+                 "included and used",
+                 HC_P(whole), HC_P(real)));
+    else
+        note(w->a, &w->notes,
+             hc_arena_printf(w->a,
+                             "level=INFO msg=\"found symbolic link in path. Contents of linked file included and "
+                             "used\" path=%.*s resolved=%.*s",
+                             HC_P(log_value(w->a, whole)), HC_P(log_value(w->a, real))));
+    return HC_OK;
+}
+
 /* Lexical order of whole paths as Go walks: a folder's entries sorted, each folder entered where it stands. */
 static enum hc_rc walk_dir(struct walk *w, int dir, hc_str prefix, int depth)
 {
@@ -386,7 +490,14 @@ static enum hc_rc walk_dir(struct walk *w, int dir, hc_str prefix, int depth)
         hc_str parts[] = { prefix, prefix.n ? HC_S("/") : HC_S(""), hc_str_of(names[i]) };
         hc_str path = hc_arena_cat(w->a, HC_LEN(parts), parts);
         struct stat st;
-        if (fstatat(dir, names[i], &st, 0) < 0)
+        int bad = fstatat(dir, names[i], &st, AT_SYMLINK_NOFOLLOW);
+        if (bad == 0 && S_ISLNK(st.st_mode)) {
+            rc = follow(w, path);
+            if (rc != HC_OK)
+                return rc;
+            bad = fstatat(dir, names[i], &st, 0);
+        }
+        if (bad < 0)
             return hc_fail_errno(w->err, "read", path.p);
         if (hc_ignored(w->rules, path, S_ISDIR(st.st_mode)))
             continue;
@@ -417,6 +528,19 @@ static enum hc_rc collect(struct walk *w, const char *path)
     return walk_dir(w, dir, hc_str_of(NULL), 0);
 }
 
+/* Helm 4 opens Chart.yaml by itself first, before .helmignore could hide it. */
+static enum hc_rc detect(const char *top, struct hc_err *err)
+{
+    char path[PATH_MAX + 32];
+    struct stat st;
+    snprintf(path, sizeof(path), "%s/Chart.yaml", top);
+    if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+        return HC_OK;
+    bool is_dir = errno == 0 || S_ISDIR(st.st_mode);
+    return hc_fail(err, HC_E_INPUT, "unable to detect chart at %s: %s %s: %s", path, is_dir ? "read" : "open", path,
+                   is_dir ? "is a directory" : "no such file or directory");
+}
+
 enum hc_rc hc_chart_load_dir(const char *path, const struct hc_chart_port *port, struct hc_chart **out,
                              struct hc_err *err)
 {
@@ -426,20 +550,17 @@ enum hc_rc hc_chart_load_dir(const char *path, const struct hc_chart_port *port,
     struct hc_arena *a = hc_arena_new(0);
     if (!a)
         return hc_fail_nomem(err);
-    struct walk w = { .a = a, .err = err };
-    enum hc_rc rc = collect(&w, path);
-    if (rc == HC_OK) {
-        bool found = false;
-        for (size_t i = 0; i < w.n && !found; i++)
-            found = hc_str_eqz(w.files[i].name, "Chart.yaml");
-        if (!found)
-            rc = hc_fail(err, HC_E_INPUT,
-                         "unable to detect chart at %s/Chart.yaml: open %s/Chart.yaml: no such file or directory",
-                         whole, whole);
-    }
+    struct walk w = { .a = a, .err = err, .helm3 = port && port->helm3 };
+    w.top = hc_arena_str(a, hc_str_of(whole));
+    enum hc_rc rc = port && port->detect && !w.helm3 ? detect(whole, err) : HC_OK;
+    if (rc == HC_OK)
+        rc = collect(&w, path);
     if (rc != HC_OK) {
         hc_arena_free(a);
         return rc;
     }
-    return hc_chart_load_files(a, w.files, w.n, port, out, err);
+    rc = hc_chart_load_files(a, w.files, w.n, port, out, err);
+    for (size_t i = 0; rc == HC_OK && i < w.notes.notes_n; i++)
+        note(a, *out, w.notes.notes[i]);
+    return rc;
 }

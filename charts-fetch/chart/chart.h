@@ -37,12 +37,15 @@ struct hc_chart {
     size_t crds_n;
     const struct hc_chart_dep *deps;
     size_t deps_n;
-    hc_str lock_name, lock; /* "Chart.lock" or "requirements.lock" */
-    struct hc_chart **subs; /* charts/... loaded, in path order */
+    hc_str lock_name, lock;         /* "Chart.lock" or "requirements.lock" */
+    const struct hc_val *lock_meta; /* it as Helm's own type writes it to JSON; NULL: none */
+    struct hc_chart **subs;         /* charts/... loaded, in path order */
     size_t subs_n;
     struct hc_chart *parent; /* NULL: top */
     hc_str digest;           /* "sha256:..." over the archive's bytes or the folder's content; top chart only */
     struct hc_arena *arena;  /* top chart only: owns all of this */
+    const hc_str *notes;     /* what Helm logs while it loads (links, old file names), in its words, for stderr */
+    size_t notes_n;
 };
 
 struct hc_chart_port {
@@ -51,6 +54,8 @@ struct hc_chart_port {
                          struct hc_err *err);
     /* The caller renders once and has no use for a digest, which costs as much as inflating the archive. */
     bool no_digest;
+    bool helm3;  /* one document in values.yaml; Helm 3's words in errors */
+    bool detect; /* Helm 4 looks at the apiVersion of the top chart first, except in lint and dependency list */
 };
 
 /*
@@ -72,6 +77,12 @@ void hc_chart_unref_auto(struct hc_chart **c);
 /* A values file of one or more documents (C2.15, D2.1), merged in order: always a map. Numbers are floats. Error
  * texts are Helm's, to be put behind "cannot load values.yaml: " or "failed to parse FILE: ". */
 enum hc_rc hc_values_parse(struct hc_arena *a, hc_str text, hc_str name, struct hc_val **out, struct hc_err *err);
+
+/* The values of one text (values.yaml, -f, a ConfigMap's key): a map; empty text and null give an empty one. In
+ * Helm 4 all documents of it are merged, in Helm 3 the first counts (C2.15). Numbers are HC_FLOAT. The error
+ * text is Helm's without the part that names the file. */
+enum hc_rc hc_values_read(struct hc_arena *a, hc_str text, hc_str name, bool helm3, struct hc_val **out,
+                          struct hc_err *err);
 
 /* Path in templates and "# Source:": "top/charts/sub" (E4.8). */
 hc_str hc_chart_path(struct hc_arena *a, const struct hc_chart *c);

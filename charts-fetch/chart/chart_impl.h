@@ -4,7 +4,13 @@
  */
 #include "charts-fetch/chart/chart.h"
 
+/* Whose Go types the errors of a decoder name. */
+enum hc_metadata_words { HC_METADATA_V4, HC_METADATA_V4_DETECT, HC_METADATA_V3 };
 /* Reads Chart.yaml or requirements.yaml over *meta (NULL at first) as Go's decoder reads it into chart.Metadata. */
-enum hc_rc hc_metadata_read(struct hc_arena *a, hc_str text, hc_str name, struct hc_val **meta, struct hc_err *err);
+enum hc_rc hc_metadata_read(struct hc_arena *a, hc_str text, hc_str name, enum hc_metadata_words words,
+                            struct hc_val **meta, struct hc_err *err);
+/* The same for Chart.lock. */
+enum hc_rc hc_lock_read(struct hc_arena *a, hc_str text, hc_str name, enum hc_metadata_words words,
+                        struct hc_val **lock, struct hc_err *err);
 /* Checks and cleans it (D7.1) and fills the plain fields and dependencies of `c`. */
 enum hc_rc hc_metadata_check(struct hc_arena *a, struct hc_val *meta, struct hc_chart *c, struct hc_err *err);

@@ -11,7 +11,7 @@
 #include "core/value/json.h"
 #include "core/value/yaml.h"
 
-enum type { TEXT, BOOL, TEXTS, TEXT_MAP, MAINTAINERS, DEPENDENCIES, ANY_LIST };
+enum type { TEXT, BOOL, TEXTS, TEXT_MAP, MAINTAINERS, DEPENDENCIES, ANY_LIST, TIME };
 
 struct field {
     const char *name;
@@ -54,11 +54,17 @@ static const struct field dependency_fields[] = {
     { "import-values", ANY_LIST, false, false },
     { "alias", TEXT, false, false },
 };
+static const struct field lock_fields[] = {
+    { "generated", TIME, false, true },
+    { "digest", TEXT, false, true },
+    { "dependencies", DEPENDENCIES, false, false },
+};
 
 struct reader {
     struct hc_arena *a;
     struct hc_err *err;
     hc_str file;
+    const char *package; /* of Go's types: "v2" or "chart" */
 };
 
 static enum hc_rc mismatch(struct reader *r, const struct hc_val *v, const char *owner, const char *path,
@@ -120,11 +126,11 @@ static enum hc_rc read_struct(struct reader *r, const struct hc_val *v, const st
                               const char *owner, const char *prefix, struct hc_val *out);
 
 static enum hc_rc read_structs(struct reader *r, const struct hc_val *v, const struct field *fields, size_t n,
-                               const char *owner, const char *outer, const char *name, const char *type,
-                               struct hc_val *list)
+                               const char *owner, const char *outer, const char *name, struct hc_val *list)
 {
-    char prefix[64];
+    char prefix[64], type[64];
     snprintf(prefix, sizeof(prefix), "%s.", name);
+    snprintf(type, sizeof(type), "%s.%s", r->package, owner);
     for (size_t i = 0; i < hc_list_len(v); i++) {
         const struct hc_val *item = hc_list_at(v, i);
         if (hc_is_null(item)) {
@@ -156,10 +162,67 @@ static enum hc_rc read_texts(struct reader *r, const struct hc_val *v, const str
     return HC_OK;
 }
 
+static bool two_digits(hc_str s, size_t at, int most, int *out)
+{
+    if (at + 2 > s.n || s.p[at] < '0' || s.p[at] > '9' || s.p[at + 1] < '0' || s.p[at + 1] > '9')
+        return false;
+    *out = (s.p[at] - '0') * 10 + s.p[at + 1] - '0';
+    return *out <= most;
+}
+
+/* RFC 3339 as Go's time reads it; where it stops, and what it wants there, by the reference time's parts. */
+static bool is_time(hc_str s, size_t *at, const char **want)
+{
+    static const struct {
+        const char *part;
+        int most;
+    } parts[] = { { "2006", 99 }, { "", 99 },   { "-", 0 }, { "01", 12 }, { "-", 0 }, { "02", 31 },
+                  { "T", 0 },     { "15", 23 }, { ":", 0 }, { "04", 59 }, { ":", 0 }, { "05", 59 } };
+    int number;
+    *at = 0;
+    for (size_t i = 0; i < HC_LEN(parts); i++) {
+        const char *part = parts[i].part;
+        *want = i == 1 ? "2006" : part;
+        bool sign = part[0] && !part[1];
+        if (sign ? *at >= s.n || s.p[*at] != *part : !two_digits(s, *at, parts[i].most, &number)) {
+            if (i == 1)
+                *at -= 2;
+            return false;
+        }
+        *at += sign ? 1 : 2;
+    }
+    if (*at < s.n && (s.p[*at] == '.' || s.p[*at] == ','))
+        for (++*at; *at < s.n && s.p[*at] >= '0' && s.p[*at] <= '9';)
+            ++*at;
+    *want = "Z07:00";
+    if (*at < s.n && s.p[*at] == 'Z')
+        return *at + 1 == s.n;
+    return *at + 6 == s.n && (s.p[*at] == '+' || s.p[*at] == '-') && two_digits(s, *at + 1, 24, &number) &&
+           s.p[*at + 3] == ':' && two_digits(s, *at + 4, 60, &number);
+}
+
+static enum hc_rc read_time(struct reader *r, const struct hc_val *v, hc_str key, struct hc_val *out)
+{
+    size_t at;
+    const char *want;
+    hc_str text = hc_get_str(v);
+    if (!hc_is_str(v))
+        return hc_fail_at(r->err, HC_E_INPUT, r->file, (int)v->line, v->col,
+                          "error unmarshaling JSON: while decoding JSON: Time.UnmarshalJSON: input is not a JSON "
+                          "string");
+    if (!is_time(text, &at, &want))
+        return hc_fail_at(r->err, HC_E_INPUT, r->file, (int)v->line, v->col,
+                          "error unmarshaling JSON: while decoding JSON: parsing time \"%.*s\" as "
+                          "\"2006-01-02T15:04:05Z07:00\": cannot parse \"%.*s\" as \"%s\"",
+                          HC_P(text), HC_P(hc_str_sub(text, at, text.n)), want);
+    hc_map_put_ref(r->a, out, key, hc_str_val(r->a, text));
+    return HC_OK;
+}
+
 static enum hc_rc read_field(struct reader *r, const struct hc_val *v, const struct field *f, const char *owner,
                              const char *prefix, struct hc_val *out)
 {
-    char path[96];
+    char path[96], type[64];
     snprintf(path, sizeof(path), "%s%s", prefix, f->name);
     hc_str key = hc_str_of(f->name), text;
     struct hc_val *list = NULL;
@@ -187,6 +250,8 @@ static enum hc_rc read_field(struct reader *r, const struct hc_val *v, const str
         else
             hc_map_del(out, key);
         return HC_OK;
+    case TIME:
+        return read_time(r, v, key, out);
     case TEXT_MAP:
         if (!hc_is_map(v))
             return mismatch(r, v, owner, path, "map[string]string");
@@ -202,21 +267,19 @@ static enum hc_rc read_field(struct reader *r, const struct hc_val *v, const str
     case MAINTAINERS:
     case DEPENDENCIES:
     case ANY_LIST:
+        snprintf(type, sizeof(type), "[]*%s.%s", r->package, f->type == MAINTAINERS ? "Maintainer" : "Dependency");
         if (!hc_is_list(v))
             return mismatch(r, v, owner, path,
-                            f->type == TEXTS         ? "[]string"
-                            : f->type == MAINTAINERS ? "[]*v2.Maintainer"
-                            : f->type == ANY_LIST    ? "[]interface {}"
-                                                     : "[]*v2.Dependency");
+                            f->type == TEXTS      ? "[]string"
+                            : f->type == ANY_LIST ? "[]interface {}"
+                                                  : type);
         list = hc_list_new(r->a);
         if (f->type == TEXTS)
             rc = read_texts(r, v, f, owner, path, list);
         else if (f->type == MAINTAINERS)
-            rc = read_structs(r, v, maintainer_fields, HC_LEN(maintainer_fields), "Maintainer", owner, path,
-                              "v2.Maintainer", list);
+            rc = read_structs(r, v, maintainer_fields, HC_LEN(maintainer_fields), "Maintainer", owner, path, list);
         else if (f->type == DEPENDENCIES)
-            rc = read_structs(r, v, dependency_fields, HC_LEN(dependency_fields), "Dependency", owner, path,
-                              "v2.Dependency", list);
+            rc = read_structs(r, v, dependency_fields, HC_LEN(dependency_fields), "Dependency", owner, path, list);
         else
             list = hc_val_copy(r->a, v);
         break;
@@ -239,30 +302,64 @@ static enum hc_rc read_struct(struct reader *r, const struct hc_val *v, const st
         if (e)
             rc = read_field(r, e->val, &fields[i], owner, prefix, out);
         else if (fields[i].always)
-            hc_map_put_ref(r->a, out, hc_str_of(fields[i].name), hc_strz_val(r->a, ""));
+            hc_map_put_ref(r->a, out, hc_str_of(fields[i].name),
+                           hc_strz_val(r->a, fields[i].type == TIME ? "0001-01-01T00:00:00Z" : ""));
         if (rc != HC_OK)
             return rc;
     }
     return HC_OK;
 }
 
-enum hc_rc hc_metadata_read(struct hc_arena *a, hc_str text, hc_str name, struct hc_val **meta, struct hc_err *err)
+static enum hc_rc read_document(struct reader *r, hc_str text, const char *type, struct hc_val **out_doc)
 {
+    if (hc_yaml_parse(r->a, text, r->file, HC_YAML_PLAIN, out_doc, r->err) != HC_OK)
+        return hc_wrap(r->err, "error converting YAML to JSON");
+    const struct hc_val *doc = *out_doc;
+    if (hc_is_null(doc) || hc_is_map(doc))
+        return HC_OK;
+    return hc_fail_at(
+        r->err, HC_E_INPUT, r->file, (int)doc->line, doc->col,
+        "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal %s into Go value of type "
+        "%s",
+        hc_json_kind_name(doc), type);
+}
+
+enum hc_rc hc_metadata_read(struct hc_arena *a, hc_str text, hc_str name, enum hc_metadata_words words,
+                            struct hc_val **meta, struct hc_err *err)
+{
+    static const char *const types[] = { "v2.Metadata", "loader.chartBase", "chart.Metadata" };
     struct hc_val *doc = NULL;
-    enum hc_rc rc = hc_yaml_parse(a, text, name, HC_YAML_PLAIN, &doc, err);
+    struct reader r = { a, err, name, words == HC_METADATA_V3 ? "chart" : "v2" };
+    enum hc_rc rc = read_document(&r, text, types[words], &doc);
     if (rc != HC_OK)
-        return hc_wrap(err, "error converting YAML to JSON");
+        return rc;
     if (!*meta)
         *meta = hc_map_new(a);
-    if (!hc_is_null(doc) && !hc_is_map(doc))
-        return hc_fail_at(
-            err, HC_E_INPUT, name, (int)doc->line, doc->col,
-            "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal %s into Go value of "
-            "type v2.Metadata",
-            hc_json_kind_name(doc));
-    struct reader r = { a, err, name };
+    const struct hc_entry *api = find_field(doc, HC_S("apiVersion"));
+    hc_str as_text;
+    if (words == HC_METADATA_V4_DETECT && api && !hc_scalar_text(a, api->val, &as_text))
+        return mismatch(&r, api->val, "chartBase", "apiVersion", "string");
     rc = read_struct(&r, doc, metadata_fields, HC_LEN(metadata_fields), "Metadata", "", *meta);
     return rc != HC_OK ? rc : hc_arena_check(a, err, "Chart.yaml");
+}
+
+enum hc_rc hc_lock_read(struct hc_arena *a, hc_str text, hc_str name, enum hc_metadata_words words,
+                        struct hc_val **lock, struct hc_err *err)
+{
+    struct hc_val *doc = NULL;
+    bool v3 = words == HC_METADATA_V3;
+    struct reader r = { a, err, name, v3 ? "chart" : "v2" };
+    enum hc_rc rc = read_document(&r, text, v3 ? "chart.Lock" : "v2.Lock", &doc);
+    if (rc != HC_OK)
+        return rc;
+    struct hc_val *out = hc_map_new(a);
+    rc = read_struct(&r, doc, lock_fields, HC_LEN(lock_fields), "Lock", "", out);
+    if (rc != HC_OK)
+        return rc;
+    if (!hc_map_find(out, HC_S("dependencies")))
+        hc_map_put_ref(a, out, HC_S("dependencies"), hc_null_val(a));
+    *lock = hc_is_null(doc) ? NULL : out;
+    return hc_arena_check(a, err, "Chart.lock");
 }
 
 /* ---- checks ------------------------------------------------------------------------------------------ */
@@ -296,6 +393,8 @@ static size_t identifiers(hc_str s, bool pre_release)
 /* Masterminds/semver NewVersion: "1", "v1.2" and "1.2.3-rc.1+x" are versions. */
 static bool is_version(hc_str s)
 {
+    if (s.n > 256) /* the library's ceiling */
+        return false;
     if (s.n && *s.p == 'v')
         s = hc_str_sub(s, 1, s.n);
     for (int part = 0; part < 3; part++) {

@@ -14,8 +14,8 @@
 #include "core/base/fs.h"
 #include "core/base/limits.h"
 
-static enum hc_rc unpack(struct hc_arena *a, hc_str archive, struct hc_chart_file **out, size_t *out_n,
-                         struct hc_err *err)
+static enum hc_rc unpack_as(struct hc_arena *a, hc_str archive, bool helm3, struct hc_chart_file **out,
+                            size_t *out_n, struct hc_err *err)
 {
     struct hc_unpacked *files = NULL;
     size_t n = 0;
@@ -32,6 +32,10 @@ static enum hc_rc unpack(struct hc_arena *a, hc_str archive, struct hc_chart_fil
         if (slash == SIZE_MAX)
             return hc_fail(err, HC_E_INPUT, "chart illegally contains content outside the base directory: \"%.*s\"",
                            HC_P(files[i].name));
+        if (helm3 && files[i].body.n > 5242880) /* Helm 3's ceiling for one file; Helm 4 has none */
+            return hc_fail(err, HC_E_LIMIT,
+                           "decompressed chart file \"%.*s\" is larger than the maximum file size 5242880",
+                           HC_P(files[i].name));
         in_chart[i] = (struct hc_chart_file){ hc_str_sub(files[i].name, slash + 1, files[i].name.n),
                                               files[i].body };
     }
@@ -40,6 +44,12 @@ static enum hc_rc unpack(struct hc_arena *a, hc_str archive, struct hc_chart_fil
     *out = in_chart;
     *out_n = n;
     return HC_OK;
+}
+
+static enum hc_rc unpack(struct hc_arena *a, hc_str archive, struct hc_chart_file **out, size_t *out_n,
+                         struct hc_err *err)
+{
+    return unpack_as(a, archive, false, out, out_n, err);
 }
 
 const struct hc_chart_port hc_chart_archives = { .unpack = unpack };
@@ -58,11 +68,18 @@ enum hc_rc hc_chart_load_archive(hc_str archive, const struct hc_chart_port *por
     struct hc_arena *a = hc_arena_new(0);
     if (!a)
         return hc_fail_nomem(err);
-    enum hc_rc rc = is_gzip(archive) ? unpack(a, archive, &files, &n, err)
+    enum hc_rc rc = is_gzip(archive) ? unpack_as(a, archive, port->helm3, &files, &n, err)
                                      : hc_fail(err, HC_E_INPUT, "it does not appear to be a gzipped archive");
     if (rc != HC_OK) {
         hc_arena_free(a);
-        return hc_wrap(err, "unable to load chart archive");
+        return port->helm3 ? rc : hc_wrap(err, "unable to load chart archive");
+    }
+    bool found = !port->detect;
+    for (size_t i = 0; i < n && !found; i++)
+        found = hc_str_eqz(files[i].name, "Chart.yaml");
+    if (!found) {
+        hc_arena_free(a);
+        return hc_fail(err, HC_E_INPUT, "unable to detect chart version, no Chart.yaml found");
     }
     struct hc_chart_port once = *port;
     once.no_digest = true; /* that of the packed bytes is the one the world knows, and cheaper */

@@ -3,11 +3,38 @@
  */
 #include "helmctl/cli/chartref.h"
 
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "charts-fetch/source/local.h"
 #include "helmctl/cli/cli.h"
 #include "templating/overlay/overlay.h"
+
+bool hc_cli_helm_version(const char *text, bool *out_helm3)
+{
+    const char *digit = text && *text == 'v' ? text + 1 : text;
+    *out_helm3 = digit && *digit == '3';
+    if (!digit || ((*digit == '3' || *digit == '4') && (!digit[1] || digit[1] == '.')))
+        return true;
+    hc_cli_error("unknown Helm version \"%s\" in --helm-version: 3 or 4", text);
+    return false;
+}
+
+struct hc_chart_port hc_cli_chart_port(const struct hc_chart_source *s)
+{
+    struct hc_chart_port port = s->no_digest ? hc_chart_archives_once : hc_chart_archives;
+    port.helm3 = s->helm3;
+    port.detect = !s->no_detect && !s->helm3;
+    return port;
+}
+
+void hc_cli_chart_notes(const struct hc_chart *c)
+{
+    for (size_t i = 0; i < c->notes_n; i++)
+        fprintf(stderr, "%.*s\n", HC_P(c->notes[i]));
+    for (size_t i = 0; i < c->subs_n; i++)
+        hc_cli_chart_notes(c->subs[i]);
+}
 
 bool hc_cli_chart_is_local(const struct hc_chart_source *s)
 {
@@ -31,7 +58,11 @@ enum hc_rc hc_cli_load_chart(const struct hc_chart_source *s, struct hc_chart **
         return hc_fail(err, HC_E_INPUT,
                        "--verify: the signature of a local chart cannot be checked yet; leave the flag "
                        "out to go on without");
-    return hc_chart_load_path(s->ref, s->no_digest ? &hc_chart_archives_once : &hc_chart_archives, out, err);
+    struct hc_chart_port port = hc_cli_chart_port(s);
+    enum hc_rc rc = hc_chart_load_path(s->ref, &port, out, err);
+    if (rc == HC_OK)
+        hc_cli_chart_notes(*out);
+    return rc;
 }
 
 bool hc_cli_values_are_local(const struct hc_values_flags *v)
@@ -64,6 +95,8 @@ enum hc_rc hc_cli_values(struct hc_arena *a, const struct hc_values_flags *v, st
     at = put_sets(sets, at, HC_SET_STRING, &v->set_string);
     at = put_sets(sets, at, HC_SET_FILE, &v->set_file);
     at = put_sets(sets, at, HC_SET_LITERAL, &v->set_literal);
-    const struct hc_setargs args = { .files = files, .files_n = v->files.n, .sets = sets, .sets_n = at };
+    const struct hc_setargs args = {
+        .files = files, .files_n = v->files.n, .sets = sets, .sets_n = at, .helm3 = v->helm3
+    };
     return hc_setargs_merge(a, &args, origins, out, err);
 }

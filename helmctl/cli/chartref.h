@@ -11,6 +11,8 @@ struct hc_chart_source {
     const char *version, *repo_url, *username, *password, *cert_file, *key_file, *ca_file, *keyring;
     bool insecure, plain_http, pass_credentials, verify, devel;
     bool no_digest; /* the caller renders once */
+    bool helm3;     /* --helm-version 3 */
+    bool no_detect; /* lint and dependency list: Helm loads the chart without a look at its apiVersion first */
     const struct hc_globals *globals;
 };
 
@@ -33,6 +35,15 @@ struct hc_chart_source {
         "devel", 0, HC_FLAG_BOOL, &(s).devel, "pre-releases too, as --version '>0.0.0-0'"                          \
     }
 
+/* "3" or "4", also with more behind it ("v3.22.0"): whose ways a verb follows. Gives false and tells for others. */
+bool hc_cli_helm_version(const char *text, bool *out_helm3);
+
+/* How a chart on this machine is loaded for `s`. */
+struct hc_chart_port hc_cli_chart_port(const struct hc_chart_source *s);
+
+/* What Helm logs while it loads a chart, on stderr. */
+void hc_cli_chart_notes(const struct hc_chart *c);
+
 /* True when the argument names something on this machine, or can only be meant so ("./x", "/x"). */
 bool hc_cli_chart_is_local(const struct hc_chart_source *s);
 
@@ -45,6 +56,7 @@ enum hc_rc hc_cli_load_chart(const struct hc_chart_source *s, struct hc_chart **
 /* -f and the --set family. */
 struct hc_values_flags {
     struct hc_strings files, set, set_string, set_file, set_json, set_literal;
+    bool helm3;
 };
 #define HC_VALUES_FLAGS(v)                                                                                         \
     { "values", 'f',   HC_FLAG_CSV, &(v).files, "values from a YAML file, \"-\" is stdin (may be repeated)",       \

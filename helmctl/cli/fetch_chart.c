@@ -437,6 +437,6 @@ enum hc_rc hc_cli_fetch_chart(const struct hc_chart_source *source, struct hc_ch
     if (rc != HC_OK)
         return rc;
     to_cache(&f);
-    return hc_chart_load_archive(f.archive, source->no_digest ? &hc_chart_archives_once : &hc_chart_archives, out,
-                                 f.err);
+    const struct hc_chart_port port = hc_cli_chart_port(source);
+    return hc_chart_load_archive(f.archive, &port, out, f.err);
 }

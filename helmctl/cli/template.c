@@ -23,7 +23,7 @@ struct options {
     struct hc_chart_source source;
     struct hc_values_flags values;
     struct hc_strings show_only, api_versions;
-    const char *kube_version, *output_dir, *name_template, *dry_run, *post_renderer;
+    const char *kube_version, *output_dir, *name_template, *dry_run, *post_renderer, *helm_version;
     struct hc_replay_flags replay;
     bool enable_dns;
     bool include_crds, no_hooks, skip_tests, is_upgrade, use_release_name, skip_schema, dependency_update,
@@ -310,15 +310,16 @@ static enum hc_rc load(struct hc_arena *a, const struct options *o, struct hc_va
     if (rc != HC_OK)
         return rc;
     const struct hc_chart *c = *chart;
-    if (!hc_str_eqz(c->api_version, "v1") && !hc_str_eqz(c->api_version, "v2"))
+    if (!o->helm3 && !hc_str_eqz(c->api_version, "v1") && !hc_str_eqz(c->api_version, "v2"))
         return hc_fail(err, HC_E_INPUT, "invalid chart apiVersion");
     if (c->type.n && !hc_str_eqz(c->type, "application"))
         return hc_fail(err, HC_E_INPUT, "%.*s charts are not installable", HC_P(c->type));
     if (c->deprecated)
-        fputs("level=WARN msg=\"this chart is deprecated\"\n", stderr);
+        fputs(o->helm3 ? "WARNING: This chart is deprecated\n" : "level=WARN msg=\"this chart is deprecated\"\n",
+              stderr);
     if (c->deps_n == 0)
         return HC_OK;
-    rc = check_epoch(err);
+    rc = o->helm3 ? HC_OK : check_epoch(err);
     return rc == HC_OK ? hc_overlay_check_deps(c, o->helm3, err) : rc;
 }
 
@@ -462,6 +463,8 @@ int hc_cmd_template(int argc, char **argv)
         { "no-hooks", 0, HC_FLAG_BOOL, &o.no_hooks, "leave hooks out" },
         { "skip-tests", 0, HC_FLAG_BOOL, &o.skip_tests, "leave test hooks out" },
         { "is-upgrade", 0, HC_FLAG_BOOL, &o.is_upgrade, "set .Release.IsUpgrade instead of .Release.IsInstall" },
+        { "helm-version", 0, HC_FLAG_STR, &o.helm_version, "render as Helm 3 or Helm 4 does (default 4)", NULL,
+          "version" },
         { "kube-version", 0, HC_FLAG_STR, &o.kube_version, "Kubernetes version the chart sees", NULL, "version" },
         { "api-versions", 'a', HC_FLAG_CSV, &o.api_versions, "API versions the chart sees besides the usual ones" },
         { "skip-schema-validation", 0, HC_FLAG_BOOL, &o.skip_schema, "do not check values against the schema" },
@@ -509,6 +512,9 @@ int hc_cmd_template(int argc, char **argv)
     int code = hc_cli_parse(a, &cli, argc, argv);
     if (code >= 0)
         return code;
+    if (!hc_cli_helm_version(o.helm_version, &o.helm3))
+        return 1;
+    o.source.helm3 = o.values.helm3 = o.helm3;
     code = refuse(&o);
     if (code >= 0)
         return code;

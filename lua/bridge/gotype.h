@@ -29,6 +29,8 @@ enum hc_gotype {
     HC_GO_LISTS,        /* [][]interface {} */
     HC_GO_VERSIONS,     /* common.VersionSet: []string with method Has */
     HC_GO_MAPS,         /* []map[string]interface {} */
+    HC_GO_DEPS3,        /* Helm 3: []*chart.Dependency */
+    HC_GO_PEOPLE3,      /* Helm 3: []*chart.Maintainer */
     /* kind HC_MAP */
     HC_GO_MAPSTR = 48, /* map[string]string */
     HC_GO_VALUES,      /* common.Values (chartutil.Values in Helm 3) */
@@ -38,7 +40,9 @@ enum hc_gotype {
     HC_GO_KUBEVERSION,       /* common.KubeVersion: String, GitVersion */
     HC_GO_HELMVERSION,       /* version.BuildInfo */
     HC_GO_CERT,              /* sprig certificate: Cert, Key */
-    HC_GO_CHART3,            /* Helm 3: *chart.Metadata */
+    HC_GO_CHART3,            /* Helm 3: struct { chart.Metadata; IsRoot bool } */
+    HC_GO_DEP3,              /* Helm 3: *chart.Dependency */
+    HC_GO_PERSON3,           /* Helm 3: *chart.Maintainer */
     /* kind HC_OBJ: val->obj */
     HC_GO_TIME = 80, /* struct hc_time of lua/funcs/time.h */
     HC_GO_SEMVER,    /* *semver.Version of lua/funcs/semver.h */

@@ -52,7 +52,7 @@ static bool same_value(const struct hc_val *x, const struct hc_val *y)
         return false;
     if (x->kind == HC_OBJ && x->type == HC_GO_SEMVER)
         return x->obj == y->obj; /* pointers */
-    if (x->kind == HC_MAP && (x->type == HC_GO_CAPABILITIES || x->type == HC_GO_CHART3))
+    if (fn_is_pointer(x))
         return x->map == y->map;
     return fn_deep_equal(x, y);
 }

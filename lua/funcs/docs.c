@@ -12,26 +12,79 @@
 
 #define MAX_DEPTH HC_MAX_JSON_DEPTH
 
-/* JSON names of version.BuildInfo's fields, which leave out what is empty. */
-static hc_str field_name(const struct hc_val *map, hc_str key)
+/* What stands in the JSON tag of a struct's field. */
+struct tag {
+    const char *field, *name;
+    bool always; /* without omitempty */
+};
+static const struct tag build_tags[] = { { "Version", "version", false },
+                                         { "GitCommit", "git_commit", false },
+                                         { "GitTreeState", "git_tree_state", false },
+                                         { "GoVersion", "go_version", false },
+                                         { "KubeClientVersion", "kube_client_version", false } };
+static const struct tag chart_tags[] = { { "Name", "name", false },
+                                         { "Home", "home", false },
+                                         { "Sources", "sources", false },
+                                         { "Version", "version", false },
+                                         { "Description", "description", false },
+                                         { "Keywords", "keywords", false },
+                                         { "Maintainers", "maintainers", false },
+                                         { "Icon", "icon", false },
+                                         { "APIVersion", "apiVersion", false },
+                                         { "Condition", "condition", false },
+                                         { "Tags", "tags", false },
+                                         { "AppVersion", "appVersion", false },
+                                         { "Deprecated", "deprecated", false },
+                                         { "Annotations", "annotations", false },
+                                         { "KubeVersion", "kubeVersion", false },
+                                         { "Dependencies", "dependencies", false },
+                                         { "Type", "type", false } };
+static const struct tag dependency_tags[] = {
+    { "Name", "name", true },
+    { "Version", "version", false },
+    { "Repository", "repository", true },
+    { "Condition", "condition", false },
+    { "Tags", "tags", false },
+    { "Enabled", "enabled", false },
+    { "ImportValues", "import-values", false },
+    { "Alias", "alias", false },
+};
+static const struct tag person_tags[] = { { "Name", "name", false },
+                                          { "Email", "email", false },
+                                          { "URL", "url", false } };
+
+static const struct tag *tag_of(const struct hc_val *map, hc_str key)
 {
-    static const char *const build[][2] = { { "Version", "version" },
-                                            { "GitCommit", "git_commit" },
-                                            { "GitTreeState", "git_tree_state" },
-                                            { "GoVersion", "go_version" },
-                                            { "KubeClientVersion", "kube_client_version" } };
-    for (size_t i = 0; map->type == HC_GO_HELMVERSION && i < HC_LEN(build); i++)
-        if (hc_str_eqz(key, build[i][0]))
-            return hc_str_of(build[i][1]);
-    return key;
+    static const struct {
+        enum hc_gotype type;
+        const struct tag *tags;
+        size_t n;
+    } structs[] = {
+        { HC_GO_HELMVERSION, build_tags, HC_LEN(build_tags) },
+        { HC_GO_CHART3, chart_tags, HC_LEN(chart_tags) },
+        { HC_GO_DEP3, dependency_tags, HC_LEN(dependency_tags) },
+        { HC_GO_PERSON3, person_tags, HC_LEN(person_tags) },
+    };
+    for (size_t s = 0; s < HC_LEN(structs); s++)
+        for (size_t i = 0; map->type == structs[s].type && i < structs[s].n; i++)
+            if (hc_str_eqz(key, structs[s].tags[i].field))
+                return &structs[s].tags[i];
+    return NULL;
 }
 
-/* Structs show their exported fields only. */
+static hc_str field_name(const struct hc_val *map, hc_str key)
+{
+    const struct tag *t = map->type < HC_GO_CAPABILITIES ? NULL : tag_of(map, key);
+    return t ? hc_str_of(t->name) : key;
+}
+
+/* Structs show their exported fields only, and with omitempty only what is not empty. */
 static bool hidden(const struct hc_val *map, const struct hc_entry *e)
 {
-    if (map->type < HC_GO_CAPABILITIES || map->type == HC_GO_CHART3)
+    if (map->type < HC_GO_CAPABILITIES)
         return false;
-    if (map->type == HC_GO_HELMVERSION && !hc_go_truth(e->val))
+    const struct tag *t = tag_of(map, e->key);
+    if (t && !t->always && !hc_go_truth(e->val))
         return true;
     return e->key.n > 0 && e->key.p[0] >= 'a' && e->key.p[0] <= 'z';
 }

@@ -73,6 +73,12 @@ static inline bool fn_is_struct(const struct hc_val *v)
 {
     return v && ((v->kind == HC_MAP && v->type >= HC_GO_CAPABILITIES) || v->kind == HC_OBJ);
 }
+/* Maps that are pointers to structs in Go. */
+static inline bool fn_is_pointer(const struct hc_val *v)
+{
+    return v && v->kind == HC_MAP &&
+           (v->type == HC_GO_CAPABILITIES || v->type == HC_GO_DEP3 || v->type == HC_GO_PERSON3);
+}
 /* reflect's slice kind: lists and []byte. */
 static inline bool fn_is_slice(const struct hc_val *v)
 {

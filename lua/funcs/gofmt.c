@@ -179,7 +179,8 @@ static void print_map(struct pp *p, const struct hc_val *v, uint32_t verb, int d
     const char *between = p->f.sharp_v ? ", " : " ";
     uint32_t n = v->map->n;
     bool is_struct = fn_is_struct(v);
-    if (is_struct && p->f.sharp_v && (v->type == HC_GO_CAPABILITIES || v->type == HC_GO_CHART3)) {
+    bool embedded = v->type == HC_GO_CHART3; /* the metadata are a struct in it */
+    if (is_struct && p->f.sharp_v && fn_is_pointer(v)) {
         hc_buf_puts(p->b, hc_go_type_name(v, false) + 1); /* the & stands there already */
         hc_buf_putc(p->b, '{');
     } else {
@@ -194,7 +195,11 @@ static void print_map(struct pp *p, const struct hc_val *v, uint32_t verb, int d
         order[i] = &v->map->entries[i];
     if (!is_struct)
         qsort(order, n, sizeof(*order), by_key);
+    if (embedded)
+        hc_buf_puts(p->b, p->f.plus_v || p->f.sharp_v ? "Metadata:{" : "{");
     for (uint32_t i = 0; i < n; i++) {
+        if (embedded && i + 1 == n)
+            hc_buf_putc(p->b, '}');
         if (i > 0)
             hc_buf_puts(p->b, between);
         if (!is_struct) {
@@ -311,7 +316,7 @@ static void print_kind(struct pp *p, const struct hc_val *v, uint32_t verb, int 
         print_list(p, v, verb, depth);
         break;
     case HC_MAP:
-        if (v->type == HC_GO_CAPABILITIES || v->type == HC_GO_CHART3) {
+        if (fn_is_pointer(v)) {
             if (depth > 0) {
                 print_pointer(p, v, verb);
                 break;

@@ -44,6 +44,10 @@ static const char *list_name(unsigned type, bool helm3)
         return helm3 ? "chartutil.VersionSet" : "common.VersionSet";
     case HC_GO_MAPS:
         return "[]map[string]interface {}";
+    case HC_GO_DEPS3:
+        return "[]*chart.Dependency";
+    case HC_GO_PEOPLE3:
+        return "[]*chart.Maintainer";
     default:
         return "[]interface {}";
     }
@@ -67,7 +71,11 @@ static const char *map_name(unsigned type, bool helm3)
     case HC_GO_CERT:
         return "sprig.certificate";
     case HC_GO_CHART3:
-        return "*chart.Metadata";
+        return "struct { chart.Metadata; IsRoot bool }";
+    case HC_GO_DEP3:
+        return "*chart.Dependency";
+    case HC_GO_PERSON3:
+        return "*chart.Maintainer";
     default:
         return "map[string]interface {}";
     }
@@ -120,7 +128,7 @@ const char *hc_go_kind_name(const struct hc_val *v)
     case HC_MAP:
         if (v->type < HC_GO_CAPABILITIES)
             return "map";
-        return v->type == HC_GO_CAPABILITIES || v->type == HC_GO_CHART3 ? "ptr" : "struct";
+        return fn_is_pointer(v) ? "ptr" : "struct";
     case HC_OBJ:
         break;
     }

@@ -409,15 +409,17 @@ enum hc_rc hc_overlay_process(struct hc_arena *a, const struct hc_chart *chart, 
 enum hc_rc hc_overlay_check_deps(const struct hc_chart *chart, bool helm3, struct hc_err *err)
 {
     HC_AUTO(hc_buf) struct hc_buf missing;
+    size_t count = 0; /* a dependency may have no name */
     hc_buf_init(&missing, 0);
     for (size_t k = 0; k < chart->deps_n; k++) {
         bool there = false;
         for (size_t i = 0; i < chart->subs_n && !there; i++)
             there = hc_str_eq(chart->subs[i]->name, chart->deps[k].name);
         if (!there)
-            hc_buf_printf(&missing, "%s%.*s", missing.n ? ", " : "", HC_P(chart->deps[k].name));
+            hc_buf_printf(&missing, "%s%.*s", count ? ", " : "", HC_P(chart->deps[k].name));
+        count += !there;
     }
-    if (!missing.n)
+    if (!count)
         return HC_OK;
     return hc_fail(
         err, HC_E_INPUT,

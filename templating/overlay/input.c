@@ -43,28 +43,6 @@ static enum hc_rc read_local(void *ctx, struct hc_arena *a, hc_str path, hc_str 
 
 static const struct hc_values_port local_files = { read_local, NULL };
 
-enum hc_rc hc_values_read(struct hc_arena *a, hc_str text, hc_str name, bool helm3, struct hc_val **out,
-                          struct hc_err *err)
-{
-    struct hc_val *v = NULL;
-    if (!helm3)
-        return hc_values_parse(a, text, name, out, err);
-    if (hc_yaml_parse(a, text, name, HC_YAML_JSON_NUMBERS, &v, err) != HC_OK)
-        return hc_wrap(err, "error converting YAML to JSON");
-    if (hc_is_null(v))
-        v = hc_map_new(a);
-    if (hc_arena_spent(a))
-        return hc_arena_check(a, err, "values");
-    if (!hc_is_map(v))
-        return hc_fail_at(
-            err, HC_E_INPUT, name, (int)v->line, v->col,
-            "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal %s into Go value of "
-            "type map[string]interface {}",
-            hc_json_kind_name(v));
-    *out = v;
-    return HC_OK;
-}
-
 static enum hc_rc add_file(struct hc_arena *a, const struct hc_setargs *args, const struct hc_values_port *port,
                            hc_str path, struct hc_origins *origins, struct hc_val **tree, struct hc_err *err)
 {

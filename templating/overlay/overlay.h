@@ -42,12 +42,6 @@ struct hc_setargs {
 enum hc_rc hc_setargs_merge(struct hc_arena *a, const struct hc_setargs *args, struct hc_origins *origins,
                             struct hc_val **out, struct hc_err *err);
 
-/* The values of one text (values.yaml, -f, a ConfigMap's key): a map; empty text and null give an empty one. In
- * Helm 4 all documents of it are merged, in Helm 3 the first counts (C2.15). Numbers are HC_FLOAT. The error
- * text is Helm's without the part that names the file. */
-enum hc_rc hc_values_read(struct hc_arena *a, hc_str text, hc_str name, bool helm3, struct hc_val **out,
-                          struct hc_err *err);
-
 /* One argument of the --set family into `tree`, which is changed. New nodes get `origin`. */
 enum hc_rc hc_set_apply(struct hc_arena *a, struct hc_val *tree, const struct hc_set_arg *arg,
                         const struct hc_values_port *port, uint32_t origin, struct hc_err *err);

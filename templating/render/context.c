@@ -42,25 +42,40 @@ static void put_meta_text(struct hc_arena *a, struct hc_val *to, const char *key
     put_text(a, to, key, hc_get_str(hc_map_getz(from, name)));
 }
 
-/* Lists in .Chart are new ones, never nil. */
-static void put_list(struct hc_arena *a, struct hc_val *to, const char *key, const struct hc_val *from)
+/* Lists in .Chart are new ones; in Helm 4 all of them are []interface {} and never nil. */
+static void put_list(struct hc_arena *a, struct hc_val *to, const char *key, const struct hc_val *from,
+                     enum hc_gotype helm3_type)
 {
     struct hc_val *list = hc_list_new(a);
     for (size_t i = 0; i < hc_list_len(from); i++)
         hc_list_add(a, list, hc_list_at(from, i));
+    if (list && to->type) {
+        list->type = (uint8_t)helm3_type;
+        list->list->flags = from ? 0 : HC_LIST_NIL;
+    }
     hc_map_put_ref(a, to, hc_str_of(key), list);
 }
 
-static struct hc_val *dependency_val(struct hc_arena *a, const struct hc_chart_dep *d)
+static struct hc_val *struct_val(struct hc_arena *a, enum hc_gotype helm3_type, bool helm3)
 {
     struct hc_val *m = hc_map_new(a);
+    if (m && helm3)
+        m->type = (uint8_t)helm3_type;
+    return m;
+}
+
+static struct hc_val *dependency_val(struct hc_arena *a, const struct hc_chart_dep *d, bool helm3)
+{
+    struct hc_val *m = struct_val(a, HC_GO_DEP3, helm3);
+    if (!m)
+        return NULL;
     put_text(a, m, "Name", d->name);
     put_text(a, m, "Version", d->version);
     put_text(a, m, "Repository", d->repository);
     put_text(a, m, "Condition", d->condition);
-    put_list(a, m, "Tags", d->tags);
+    put_list(a, m, "Tags", d->tags, HC_GO_STRINGS);
     hc_map_put_ref(a, m, HC_S("Enabled"), hc_bool_val(a, d->enabled));
-    put_list(a, m, "ImportValues", d->import_values);
+    put_list(a, m, "ImportValues", d->import_values, 0);
     put_text(a, m, "Alias", d->alias);
     return m;
 }
@@ -81,16 +96,18 @@ static struct hc_val *annotations_val(struct hc_arena *a, const struct hc_val *f
 static struct hc_val *chart_val(struct hc_arena *a, const struct hc_overlay_chart *c, bool helm3)
 {
     const struct hc_val *meta = c->chart->metadata;
-    struct hc_val *m = hc_map_new(a), *people = hc_list_new(a), *deps = hc_list_new(a);
+    struct hc_val *m = struct_val(a, HC_GO_CHART3, helm3), *people = hc_list_new(a), *deps = hc_list_new(a);
+    if (!m || !people || !deps)
+        return NULL;
     put_text(a, m, "Name", c->name);
     put_meta_text(a, m, "Home", meta, "home");
-    put_list(a, m, "Sources", hc_map_getz(meta, "sources"));
+    put_list(a, m, "Sources", hc_map_getz(meta, "sources"), HC_GO_STRINGS);
     put_meta_text(a, m, "Version", meta, "version");
     put_meta_text(a, m, "Description", meta, "description");
-    put_list(a, m, "Keywords", hc_map_getz(meta, "keywords"));
+    put_list(a, m, "Keywords", hc_map_getz(meta, "keywords"), HC_GO_STRINGS);
     const struct hc_val *list = hc_map_getz(meta, "maintainers");
     for (size_t i = 0; i < hc_list_len(list); i++) {
-        struct hc_val *one = hc_map_new(a);
+        struct hc_val *one = struct_val(a, HC_GO_PERSON3, helm3);
         put_meta_text(a, one, "Name", hc_list_at(list, i), "name");
         put_meta_text(a, one, "Email", hc_list_at(list, i), "email");
         put_meta_text(a, one, "URL", hc_list_at(list, i), "url");
@@ -106,12 +123,14 @@ static struct hc_val *chart_val(struct hc_arena *a, const struct hc_overlay_char
     hc_map_put_ref(a, m, HC_S("Annotations"), annotations_val(a, hc_map_getz(meta, "annotations")));
     put_meta_text(a, m, "KubeVersion", meta, "kubeVersion");
     for (size_t i = 0; i < c->deps_n; i++)
-        hc_list_add(a, deps, dependency_val(a, &c->deps[i]));
+        hc_list_add(a, deps, dependency_val(a, &c->deps[i], helm3));
     hc_map_put_ref(a, m, HC_S("Dependencies"), deps);
     put_meta_text(a, m, "Type", meta, "type");
     hc_map_put_ref(a, m, HC_S("IsRoot"), hc_bool_val(a, c->parent == NULL));
-    if (m && helm3)
-        m->type = HC_GO_CHART3;
+    if (helm3) {
+        people->type = HC_GO_PEOPLE3;
+        deps->type = HC_GO_DEPS3;
+    }
     return m;
 }
 

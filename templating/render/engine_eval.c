@@ -300,6 +300,8 @@ static bool has_methods(const struct hc_val *v, hc_str name)
     case HC_GO_KUBEVERSION:
     case HC_GO_HELMVERSION:
     case HC_GO_CHART3:
+    case HC_GO_DEP3:
+    case HC_GO_PERSON3:
         return v->kind == HC_MAP;
     default:
         return v->kind == HC_OBJ;

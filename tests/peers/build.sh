@@ -17,6 +17,11 @@ exec 9>"$out/.lock"
 flock 9
 
 kube=v1.36.3
+# Helm 3 takes the version of its Kubernetes client at link time, as its own Makefile does; without it: v1.20.
+helm3_ld="-s -w"
+for v in pkg/lint/rules pkg/chartutil; do
+    helm3_ld="$helm3_ld -X helm.sh/helm/v3/$v.k8sVersionMajor=1 -X helm.sh/helm/v3/$v.k8sVersionMinor=37"
+done
 kube_ld="-s -w -X k8s.io/component-base/version.gitVersion=$kube -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36"
 
 build() { # NAME MODULE-FOLDER PACKAGE LDFLAGS
@@ -31,7 +36,7 @@ build() { # NAME MODULE-FOLDER PACKAGE LDFLAGS
 for name in "$@"; do
     case $name in
     helm4) build helm4 helm4 helm.sh/helm/v4/cmd/helm "-s -w" ;;
-    helm3) build helm3 helm3 helm.sh/helm/v3/cmd/helm "-s -w" ;;
+    helm3) build helm3 helm3 helm.sh/helm/v3/cmd/helm "$helm3_ld" ;;
     kube-apiserver | kube-controller-manager | kube-scheduler | kubectl)
         build "$name" kubernetes "k8s.io/kubernetes/cmd/$name" "$kube_ld" ;;
     etcd) build etcd etcd go.etcd.io/etcd/server/v3 "-s -w" ;;
