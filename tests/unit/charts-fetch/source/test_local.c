@@ -51,6 +51,10 @@ static void folders_and_archives(void **state)
     assert_int_equal(hc_chart_load_path(path, &hc_chart_archives, &c, &err), HC_E_INPUT);
     assert_non_null(strstr(err.msg, "seems to be a YAML file, but expected a gzipped archive"));
     assert_int_equal(hc_chart_load_path(dir, &hc_chart_archives, &c, &err), HC_E_INPUT);
+    assert_string_equal(err.msg, "Chart.yaml file is missing");
+    struct hc_chart_port detect = hc_chart_archives;
+    detect.detect = true; /* as Helm's commands that take any chart do */
+    assert_int_equal(hc_chart_load_path(dir, &detect, &c, &err), HC_E_INPUT);
     assert_non_null(strstr(err.msg, "unable to detect chart at"));
     assert_int_equal(hc_chart_load_path("/nowhere/x", &hc_chart_archives, &c, &err), HC_E_NOTFOUND);
     hc_remove_tree(dir, NULL);
