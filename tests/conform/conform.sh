@@ -6,8 +6,9 @@
 #   tests/conform/conform.sh --update      writes what is equal now into expected-pass.txt
 #
 # HELMCTL: the program (default build/release/bin/helmctl). HC_SHARED: folder that holds charts/ (default ../shared).
-# HC_CONFORM_DIR: cache and results (default build/conform): ref/ keeps Helm's outputs by the content of chart and
-# overlay, results.txt says how each case went, diff/ what differs. JOBS: how many at once (default 2).
+# HC_CONFORM_DIR: results (default build/conform): results.txt says how each case went, diff/ what differs. Helm's outputs
+# are kept by the content of chart and overlay where they outlive the clone (tests/tool/cache.sh conform; HC_CONFORM_REF
+# overrides it). JOBS: how many at once (default 2).
 #
 # What differs between Helm's own runs (random values, map order) is masked, see mask.awk; only for cases whose first
 # comparison differs Helm runs three times. A refusal is equal when exit code and message are; warnings do not count.
@@ -17,23 +18,27 @@ root=$(cd "$here/../.." && pwd)
 export HELMCTL="${HELMCTL:-$root/build/release/bin/helmctl}"
 export HC_SHARED="${HC_SHARED:-$root/../shared}"
 export HC_CONFORM_DIR="${HC_CONFORM_DIR:-$root/build/conform}"
+export HC_CONFORM_REF="${HC_CONFORM_REF:-$("$root/tests/tool/cache.sh" conform)}"
 export LC_ALL=C
 
 # ---- one case: NAME CHART-FILE OVERLAY-FILE|- EXTRA-FLAGS...
 if [ "${1:-}" = --one ]; then
     name=$2 chart=$3 overlay=$4
     shift 4
+    cd "$HC_SHARED" || exit 1 # Helm's messages hold the path it was given: the same in every clone
     args=(rel "$chart" --namespace conform "$@")
     [ "$overlay" = - ] || args+=(-f "$overlay")
     key=$( { cat "$chart"; [ "$overlay" = - ] || cat "$overlay"; echo "$HELM_ID $*"; } | sha256sum | cut -c1-16)
-    ref=$HC_CONFORM_DIR/ref/$key
+    ref=$HC_CONFORM_REF/$key
     work=$HC_CONFORM_DIR/runs/${name//\//_}
     mkdir -p "$ref" "$work" "$HC_CONFORM_DIR/diff"
 
     helm() { # N: Helm's Nth run, kept
         [ -f "$ref/rc.$1" ] && return
-        "$HELM" template "${args[@]}" >"$ref/out.$1" 2>"$ref/err.$1"
-        echo $? >"$ref/rc.$1"
+        # Under names of its own first: another clone may be filling the same folder.
+        "$HELM" template "${args[@]}" >"$ref/out.$1.$$" 2>"$ref/err.$1.$$"
+        echo $? >"$ref/rc.$1.$$"
+        for f in out err rc; do mv "$ref/$f.$1.$$" "$ref/$f.$1"; done
     }
     message() { # the error without log lines; schema lines and the like come in random order
         sed -e '/^level=/d' -e '/^$/d' -e '/^Use --debug flag/d' "$1" | sort
@@ -94,12 +99,12 @@ apis=monitoring.coreos.com/v1,policy/v1,cert-manager.io/v1,gateway.networking.k8
 cases() { # NAME<tab>CHART<tab>OVERLAY<tab>FLAGS
     tail -n +1 "$HC_SHARED/charts/index.tsv" | while IFS=$'\t' read -r file chart _; do
         [ -f "$HC_SHARED/charts/$file" ] || continue
-        printf '%s/defaults\t%s\t-\t\n' "$chart" "$HC_SHARED/charts/$file"
+        printf '%s/defaults\t%s\t-\t\n' "$chart" "charts/$file"
         printf '%s/defaults+apis\t%s\t-\t--api-versions=%s --kube-version=v1.32.5\n' "$chart" \
-            "$HC_SHARED/charts/$file" "$apis"
+            "charts/$file" "$apis"
         for overlay in "$HC_SHARED/charts/values/$chart"/*.yaml; do
             [ -f "$overlay" ] && printf '%s/%s\t%s\t%s\t\n' "$chart" "$(basename "$overlay" .yaml)" \
-                "$HC_SHARED/charts/$file" "$overlay"
+                "charts/$file" "${overlay#"$HC_SHARED/"}"
         done
     done
 }

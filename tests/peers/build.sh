@@ -5,16 +5,15 @@
 #   tests/peers/build.sh helm4 kube-apiserver ...   builds what is named and missing
 #   tests/peers/build.sh --dir                      prints where the programs are put
 #
-# HC_PEERS_DIR overrides the folder (default: build/peers); programs that are there already are then used as they
-# are. Exit 77 when Go is needed and not on the machine, so that a caller can say SKIP.
+# They outlive the clone (tests/tool/cache.sh peers) and are built again when what they are made of changes.
+# HC_PEERS_DIR overrides the folder; programs that are there already are then used as they are. Exit 77 when Go is needed
+# and not on the machine, so that a caller can say SKIP.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-out=${HC_PEERS_DIR:-$root/build/peers}
+out=${HC_PEERS_DIR:-$("$root/tests/tool/cache.sh" peers)}
 [ "${1:-}" = --dir ] && { echo "$out"; exit 0; }
 mkdir -p "$out"
-exec 9>"$out/.lock"
-flock 9
 
 kube=v1.36.3
 # Helm 3 takes the version of its Kubernetes client at link time, as its own Makefile does; without it: v1.20.
@@ -27,10 +26,17 @@ kube_ld="-s -w -X k8s.io/component-base/version.gitVersion=$kube -X k8s.io/compo
 build() { # NAME MODULE-FOLDER PACKAGE LDFLAGS
     [ -x "$out/$1" ] && [ -n "${HC_PEERS_DIR:-}" ] && return 0
     command -v go >/dev/null 2>&1 || { echo "SKIP: $1 needs Go, which is not on this machine" >&2; exit 77; }
-    [ -x "$out/$1" ] && [ "$out/$1" -nt "$here/$2/go.sum" ] && return 0
+    local key
+    key=$({ cat "$here/$2/go.mod" "$here/$2/go.sum"; go version; echo "$3 $4"; } | sha256sum)
+    made() { [ -x "$out/$1" ] && [ "$(cat "$out/$1.key" 2>/dev/null)" = "$key" ]; }
+    made "$1" && return 0
+    exec 9>"$out/.lock" # one builder at a time; who only looks does not wait for it
+    flock 9
+    made "$1" && return 0
     echo "building $1" >&2
     (cd "$here/$2" && GOFLAGS=-buildvcs=false CGO_ENABLED=0 go build -trimpath -ldflags "$4" -o "$out/$1.new" "$3")
     mv "$out/$1.new" "$out/$1"
+    echo "$key" >"$out/$1.key"
 }
 
 for name in "$@"; do
