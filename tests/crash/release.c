@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -208,7 +209,8 @@ static pid_t sandbox(const char *dir)
     return pid;
 }
 
-struct ctl { /* the test's own client */
+struct ctl { /* the test's own client, and who makes the children */
+    int nursery;
     struct hc_http *http;
     struct hc_kube *kube;
 };
@@ -248,29 +250,50 @@ static int64_t hooks_made(struct ctl *c)
 
 /* ---- runs -------------------------------------------------------------------------------------------------- */
 
+/*
+ * Children are forked by a process of their place that has no threads and did nothing yet: a fork is a hundred times
+ * cheaper than an exec of this program with its libraries, and there are some two thousand of them.
+ */
+struct order {
+    char ns[64];
+    struct act act;
+};
+
+static void nursery(int fd)
+{
+    struct order o;
+    while (read(fd, &o, sizeof(o)) == sizeof(o)) {
+        int status = 0;
+        pid_t pid = fork();
+        if (pid == 0) {
+            raise(SIGSTOP);
+            _exit(child(o.ns, &o.act));
+        }
+        waitpid(pid, &status, WUNTRACED);
+        if (write(fd, &pid, sizeof(pid)) != sizeof(pid))
+            break;
+        waitpid(pid, &status, 0);
+        if (write(fd, &status, sizeof(status)) != sizeof(status))
+            break;
+    }
+    _exit(0);
+}
+
 /* One process; with kill_after > 0 it is killed behind that write. Gives its exit code, -1: killed. */
 static int run_once(struct ctl *c, const char *ns, const struct act *w, int kill_after)
 {
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0) {
-        raise(SIGSTOP);
-        char args[10][24];
-        const int64_t fields[] = { w->goal,           w->variant,      w->rollback_to, w->retries,
-                                   w->remediate_last, w->keep_history, w->one_shot,    w->tests };
-        for (size_t i = 0; i < HC_LEN(fields); i++)
-            snprintf(args[i], sizeof(args[i]), "%" PRId64, fields[i]);
-        execl("/proc/self/exe", "crash.release", "--child", kubeconfig, ns, args[0], args[1], args[2], args[3],
-              args[4], args[5], args[6], args[7], (char *)NULL);
-        _exit(127);
-    }
+    struct order o = { .act = *w };
+    pid_t pid = 0;
     int status = 0;
-    waitpid(pid, &status, WUNTRACED);
+    snprintf(o.ns, sizeof(o.ns), "%s", ns);
+    if (write(c->nursery, &o, sizeof(o)) != sizeof(o) || read(c->nursery, &pid, sizeof(pid)) != sizeof(pid))
+        exit(1);
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     ask(c, a, "POST", "/sandbox/kill-after-write",
         hc_arena_printf(a, "{\"n\":%d,\"pid\":%d,\"signal\":9,\"agent\":\"" AGENT "*\"}", kill_after, (int)pid));
     kill(pid, SIGCONT);
-    waitpid(pid, &status, 0);
+    if (read(c->nursery, &status, sizeof(status)) != sizeof(status))
+        exit(1);
     return WIFSIGNALED(status) ? -1 : WEXITSTATUS(status);
 }
 
@@ -437,7 +460,7 @@ static int killed_runs(struct ctl *c, const struct scenario *s, int first, int s
 /* A sandbox of its own, and a client for it. */
 struct place {
     char dir[32];
-    pid_t server;
+    pid_t server, nursery;
     struct ctl c;
 };
 
@@ -447,6 +470,8 @@ static void leave(struct place *p)
     hc_http_free(p->c.http);
     kill(p->server, SIGKILL);
     waitpid(p->server, NULL, 0);
+    close(p->c.nursery);
+    waitpid(p->nursery, NULL, 0);
     char command[64];
     snprintf(command, sizeof(command), "rm -rf %s", p->dir);
     if (system(command) != 0)
@@ -459,7 +484,17 @@ static bool enter(struct place *p)
     *p = (struct place){ .dir = "/tmp/crash-release.XXXXXX" };
     if (!mkdtemp(p->dir))
         return false;
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+        return false;
     p->server = sandbox(p->dir);
+    p->c.nursery = pair[0];
+    p->nursery = fork();
+    if (p->nursery == 0) {
+        close(pair[0]);
+        nursery(pair[1]);
+    }
+    close(pair[1]);
     p->c.http = hc_http_new(&err);
     const struct hc_kube_options o = { .kubeconfig = kubeconfig, .user_agent = "crash-test" };
     if (p->c.http && hc_kube_new(p->c.http, &o, &p->c.kube, &err) == HC_OK)
@@ -527,15 +562,6 @@ static struct tally scenario(const struct scenario *s)
 
 int main(int argc, char **argv)
 {
-    if (argc == 12 && strcmp(argv[1], "--child") == 0) {
-        int64_t f[8] = { 0 };
-        snprintf(kubeconfig, sizeof(kubeconfig), "%s", argv[2]);
-        for (size_t i = 0; i < 8; i++)
-            (void)hc_str_to_i64(hc_str_of(argv[4 + i]), &f[i]);
-        const struct act w = { (enum hc_goal)f[0], (enum variant)f[1], f[2],      f[3],
-                               f[4] != 0,          f[5] != 0,          f[6] != 0, f[7] != 0 };
-        return child(argv[3], &w);
-    }
     struct tally all = { 0, 0 };
     for (size_t i = 0; i < HC_LEN(scenarios); i++) {
         if (argc > 1 && strcmp(argv[1], scenarios[i].name) != 0)
