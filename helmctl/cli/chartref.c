@@ -4,6 +4,7 @@
 #include "helmctl/cli/chartref.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "charts-fetch/source/local.h"
@@ -81,7 +82,7 @@ static size_t put_sets(struct hc_set_arg *to, size_t at, enum hc_set_kind kind, 
 }
 
 enum hc_rc hc_cli_values(struct hc_arena *a, const struct hc_values_flags *v, struct hc_origins *origins,
-                         struct hc_val **out, struct hc_err *err)
+                         struct hc_layers *layers, struct hc_val **out, struct hc_err *err)
 {
     size_t n = v->set.n + v->set_string.n + v->set_file.n + v->set_json.n + v->set_literal.n, at = 0;
     struct hc_set_arg *sets = HC_NEW_N(a, struct hc_set_arg, n + 1);
@@ -96,7 +97,40 @@ enum hc_rc hc_cli_values(struct hc_arena *a, const struct hc_values_flags *v, st
     at = put_sets(sets, at, HC_SET_FILE, &v->set_file);
     at = put_sets(sets, at, HC_SET_LITERAL, &v->set_literal);
     const struct hc_setargs args = {
-        .files = files, .files_n = v->files.n, .sets = sets, .sets_n = at, .helm3 = v->helm3
+        .files = files, .files_n = v->files.n, .sets = sets, .sets_n = at, .helm3 = v->helm3, .layers = layers
     };
     return hc_setargs_merge(a, &args, origins, out, err);
+}
+
+static enum hc_rc check_epoch(struct hc_err *err)
+{
+    const char *text = getenv("SOURCE_DATE_EPOCH");
+    int64_t n;
+    if (!text || !*text)
+        return HC_OK;
+    if (!hc_str_to_i64(hc_str_of(text), &n))
+        return hc_fail(err, HC_E_INPUT,
+                       "invalid SOURCE_DATE_EPOCH: strconv.ParseInt: parsing \"%s\": invalid syntax", text);
+    if (n < 0)
+        return hc_fail(err, HC_E_INPUT, "invalid SOURCE_DATE_EPOCH: must not be negative");
+    return HC_OK;
+}
+
+enum hc_rc hc_cli_load_installable(const struct hc_chart_source *s, struct hc_chart **out, struct hc_err *err)
+{
+    enum hc_rc rc = hc_cli_load_chart(s, out, err);
+    if (rc != HC_OK)
+        return rc;
+    const struct hc_chart *c = *out;
+    if (!s->helm3 && !hc_str_eqz(c->api_version, "v1") && !hc_str_eqz(c->api_version, "v2"))
+        return hc_fail(err, HC_E_INPUT, "invalid chart apiVersion");
+    if (c->type.n && !hc_str_eqz(c->type, "application"))
+        return hc_fail(err, HC_E_INPUT, "%.*s charts are not installable", HC_P(c->type));
+    if (c->deprecated)
+        fputs(s->helm3 ? "WARNING: This chart is deprecated\n" : "level=WARN msg=\"this chart is deprecated\"\n",
+              stderr);
+    if (c->deps_n == 0)
+        return HC_OK;
+    rc = s->helm3 ? HC_OK : check_epoch(err);
+    return rc == HC_OK ? hc_overlay_check_deps(c, s->helm3, err) : rc;
 }

@@ -53,6 +53,9 @@ bool hc_cli_chart_is_local(const struct hc_chart_source *s);
  */
 enum hc_rc hc_cli_load_chart(const struct hc_chart_source *s, struct hc_chart **out, struct hc_err *err);
 
+/* The same for a chart that is to be rendered: complete, of a known kind, and no library. */
+enum hc_rc hc_cli_load_installable(const struct hc_chart_source *s, struct hc_chart **out, struct hc_err *err);
+
 /* -f and the --set family. */
 struct hc_values_flags {
     struct hc_strings files, set, set_string, set_file, set_json, set_literal;
@@ -69,10 +72,11 @@ struct hc_values_flags {
         "set-literal", 0, HC_FLAG_LIST, &(v).set_literal, "set one value, taken as it stands", NULL, "key=value"   \
     }
 
-/* All of them as one tree (a map). `origins` may be NULL. */
+/* All of them as one tree (a map). `origins` and `layers` (each layer by itself) may be NULL. */
 struct hc_origins;
+struct hc_layers;
 enum hc_rc hc_cli_values(struct hc_arena *a, const struct hc_values_flags *v, struct hc_origins *origins,
-                         struct hc_val **out, struct hc_err *err);
+                         struct hc_layers *layers, struct hc_val **out, struct hc_err *err);
 
 /* Whether a values file is an address, which needs the network. */
 bool hc_cli_values_are_local(const struct hc_values_flags *v);

@@ -35,6 +35,8 @@ int hc_cmd_controller(int argc, char **argv);
 int hc_cmd_version(int argc, char **argv);
 int hc_cmd_show(int argc, char **argv);
 int hc_cmd_template(int argc, char **argv);
+int hc_cmd_values(int argc, char **argv);
+int hc_cmd_why(int argc, char **argv);
 int hc_cmd_recording(int argc, char **argv);
 
 /*

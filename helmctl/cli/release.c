@@ -213,6 +213,7 @@ void hc_cli_release_spec(struct hc_cli_release *r, const struct hc_action_flags 
     r->description = f->description;
     r->sub_notes = f->sub_notes;
     r->skip_schema = f->skip_schema;
+    r->strict_values = f->strict_values;
     r->enable_dns = f->enable_dns;
     r->replay = &f->replay;
 }
@@ -220,7 +221,8 @@ void hc_cli_release_spec(struct hc_cli_release *r, const struct hc_action_flags 
 enum hc_rc hc_cli_release_load(struct hc_cli_release *r, const struct hc_chart_source *source,
                                const struct hc_values_flags *values, struct hc_err *err)
 {
-    enum hc_rc rc = hc_cli_values(r->a, values, NULL, &r->values, err);
+    r->origins = hc_origins_new(r->a);
+    enum hc_rc rc = hc_cli_values(r->a, values, r->origins, NULL, &r->values, err);
     if (rc == HC_OK)
         rc = hc_cli_load_chart(source, &r->chart, err);
     if (rc != HC_OK)
@@ -308,11 +310,17 @@ static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool i
                                   .door = &door,
                                   .skip_schema = r->skip_schema,
                                   .sub_notes = r->sub_notes };
-    rc = hc_cli_replay_begin(&replay, &in, err);
+    HC_AUTO(hc_strict) struct hc_strict strict;
+    rc = hc_strict_open(&strict, r->origins, r->strict_values, err);
+    hc_strict_begin(&strict, &in);
+    if (rc == HC_OK)
+        rc = hc_cli_replay_begin(&replay, &in, err);
     if (rc == HC_OK)
         rc = hc_render(a, &in, &rendered, err);
     for (size_t i = 0; i < rendered.warnings_n; i++)
         fprintf(stderr, "%.*s\n", HC_P(rendered.warnings[i]));
+    if (rc == HC_OK)
+        rc = hc_strict_check(&strict, a, &rendered, err);
     if (rc == HC_OK)
         rc = hc_cli_replay_end(&replay, a, err);
     if (rc != HC_OK)

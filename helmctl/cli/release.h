@@ -6,6 +6,7 @@
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/connect.h"
 #include "helmctl/cli/replay.h"
+#include "helmctl/cli/strict.h"
 
 /* One command at work. Zeroed, then hc_cli_release_open. */
 struct hc_cli_release {
@@ -20,8 +21,9 @@ struct hc_cli_release {
     /* the desired state */
     struct hc_chart *chart;
     struct hc_val *values, *labels;
+    struct hc_origins *origins; /* of `values` */
     const char *description;
-    bool reset_values, reuse_values, reset_then_reuse_values, sub_notes, skip_schema;
+    bool reset_values, reuse_values, reset_then_reuse_values, sub_notes, skip_schema, strict_values;
     bool enable_dns;
     const struct hc_replay_flags *replay; /* NULL: none */
 };
@@ -36,7 +38,8 @@ struct hc_action_flags {
     int64_t timeout_ms, history_max;
     const char *wait, *server_side, *dry_run, *description, *output, *cascade;
     bool wait_for_jobs, no_hooks, force_replace, force_conflicts, take_ownership, cleanup_on_fail, on_failure;
-    bool skip_crds, no_validation, create_namespace, hide_notes, hide_secret, sub_notes, skip_schema, replace;
+    bool skip_crds, no_validation, create_namespace, hide_notes, hide_secret, sub_notes, skip_schema, strict_values,
+        replace;
     bool enable_dns;
     struct hc_strings labels;
     struct hc_replay_flags replay;
@@ -78,6 +81,7 @@ enum hc_rc hc_cli_release_begin_print(struct hc_cli_release *r, struct hc_arena 
         { "hide-notes", 0, HC_FLAG_BOOL, &(f).hide_notes, "do not print the notes" },                              \
         { "render-subchart-notes", 0, HC_FLAG_BOOL, &(f).sub_notes, "notes of sub-charts, too" },                  \
         { "skip-schema-validation", 0, HC_FLAG_BOOL, &(f).skip_schema, "do not check values against the schema" }, \
+        { "strict-values", 0, HC_FLAG_BOOL, &(f).strict_values, HC_STRICT_HELP },                                  \
         { "enable-dns", 0, HC_FLAG_BOOL, &(f).enable_dns, "let getHostByName ask the name servers" },              \
         HC_REPLAY_FLAGS((f).replay), { "dependency-update", 0, HC_FLAG_BOOL, NULL, NULL },                         \
         { "labels", 'l', HC_FLAG_CSV, &(f).labels, "labels of the release record: key=value", NULL, "key=value" }, \

@@ -16,6 +16,7 @@
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/cli.h"
 #include "helmctl/cli/replay.h"
+#include "helmctl/cli/strict.h"
 #include "templating/overlay/overlay.h"
 #include "templating/render/render.h"
 
@@ -27,7 +28,7 @@ struct options {
     struct hc_replay_flags replay;
     bool enable_dns;
     bool include_crds, no_hooks, skip_tests, is_upgrade, use_release_name, skip_schema, dependency_update,
-        generate_name, validate, helm3;
+        generate_name, validate, helm3, strict_values;
 };
 
 static const char about[] =
@@ -283,44 +284,15 @@ static enum hc_rc write_files(struct hc_arena *a, const struct hc_documents *d, 
 
 /* ---- the command ------------------------------------------------------------------------------------- */
 
-static enum hc_rc check_epoch(struct hc_err *err)
-{
-    const char *text = getenv("SOURCE_DATE_EPOCH");
-    int64_t n;
-    if (!text || !*text)
-        return HC_OK;
-    if (!hc_str_to_i64(hc_str_of(text), &n))
-        return hc_fail(err, HC_E_INPUT,
-                       "invalid SOURCE_DATE_EPOCH: strconv.ParseInt: parsing \"%s\": invalid syntax", text);
-    if (n < 0)
-        return hc_fail(err, HC_E_INPUT, "invalid SOURCE_DATE_EPOCH: must not be negative");
-    return HC_OK;
-}
-
-static enum hc_rc load(struct hc_arena *a, const struct options *o, struct hc_val **values, struct hc_chart **chart,
-                       struct hc_err *err)
+static enum hc_rc load(struct hc_arena *a, const struct options *o, struct hc_origins *origins,
+                       struct hc_val **values, struct hc_chart **chart, struct hc_err *err)
 {
     enum hc_rc rc = HC_OK;
     struct stat st;
     if (hc_cli_chart_is_local(&o->source) && stat(o->source.ref, &st) < 0)
         return hc_fail(err, HC_E_NOTFOUND, "path \"%s\" not found", o->source.ref);
-    rc = hc_cli_values(a, &o->values, NULL, values, err);
-    if (rc == HC_OK)
-        rc = hc_cli_load_chart(&o->source, chart, err);
-    if (rc != HC_OK)
-        return rc;
-    const struct hc_chart *c = *chart;
-    if (!o->helm3 && !hc_str_eqz(c->api_version, "v1") && !hc_str_eqz(c->api_version, "v2"))
-        return hc_fail(err, HC_E_INPUT, "invalid chart apiVersion");
-    if (c->type.n && !hc_str_eqz(c->type, "application"))
-        return hc_fail(err, HC_E_INPUT, "%.*s charts are not installable", HC_P(c->type));
-    if (c->deprecated)
-        fputs(o->helm3 ? "WARNING: This chart is deprecated\n" : "level=WARN msg=\"this chart is deprecated\"\n",
-              stderr);
-    if (c->deps_n == 0)
-        return HC_OK;
-    rc = o->helm3 ? HC_OK : check_epoch(err);
-    return rc == HC_OK ? hc_overlay_check_deps(c, o->helm3, err) : rc;
+    rc = hc_cli_values(a, &o->values, origins, NULL, values, err);
+    return rc == HC_OK ? hc_cli_load_installable(&o->source, chart, err) : rc;
 }
 
 /* What put_all puts together, written without putting it together: output is the largest thing there is. */
@@ -374,7 +346,8 @@ static int print(struct hc_arena *a, const struct options *o, const struct hc_do
 static const struct hc_door dns_door = { .resolve = hc_cli_resolve };
 
 static int render(struct hc_arena *a, const struct hc_cli *cli, const struct options *o,
-                  struct hc_cli_replay *replay, hc_str name, struct hc_chart *chart, const struct hc_val *values)
+                  struct hc_cli_replay *replay, const struct hc_strict *strict, hc_str name, struct hc_chart *chart,
+                  const struct hc_val *values)
 {
     struct hc_err err = HC_ERR_INIT;
     hc_str *apis = HC_NEW_N(a, hc_str, o->api_versions.n + 1);
@@ -400,11 +373,14 @@ static int render(struct hc_arena *a, const struct hc_cli *cli, const struct opt
         .door = o->enable_dns ? &dns_door : NULL,
     };
     struct hc_render_output out;
+    hc_strict_begin(strict, &in);
     if (hc_cli_replay_begin(replay, &in, &err) != HC_OK)
         return hc_cli_fail(&err);
     enum hc_rc rc = hc_render(a, &in, &out, &err);
     for (size_t i = 0; i < out.warnings_n; i++)
         fprintf(stderr, "%.*s\n", HC_P(out.warnings[i]));
+    if (rc == HC_OK && hc_strict_check(strict, a, &out, &err) != HC_OK)
+        return hc_cli_fail(&err);
     if (rc == HC_OK && hc_cli_replay_end(replay, a, &err) != HC_OK)
         return hc_cli_fail(&err);
     if (rc == HC_OK)
@@ -467,6 +443,7 @@ int hc_cmd_template(int argc, char **argv)
           "version" },
         { "kube-version", 0, HC_FLAG_STR, &o.kube_version, "Kubernetes version the chart sees", NULL, "version" },
         { "api-versions", 'a', HC_FLAG_CSV, &o.api_versions, "API versions the chart sees besides the usual ones" },
+        { "strict-values", 0, HC_FLAG_BOOL, &o.strict_values, HC_STRICT_HELP },
         { "skip-schema-validation", 0, HC_FLAG_BOOL, &o.skip_schema, "do not check values against the schema" },
         { "output-dir", 0, HC_FLAG_STR, &o.output_dir, "write files under this folder instead of stdout", NULL,
           "folder" },
@@ -529,7 +506,10 @@ int hc_cmd_template(int argc, char **argv)
         return hc_cli_ports.hand_over(argc, argv);
     struct hc_val *values = NULL;
     HC_AUTO(hc_chart) struct hc_chart *chart = NULL;
-    if (load(a, &o, &values, &chart, &err) != HC_OK || check_name(name, &err) != HC_OK)
+    HC_AUTO(hc_strict) struct hc_strict strict = { NULL, NULL };
+    struct hc_origins *origins = o.strict_values ? hc_origins_new(a) : NULL;
+    if (hc_strict_open(&strict, origins, o.strict_values, &err) != HC_OK ||
+        load(a, &o, origins, &values, &chart, &err) != HC_OK || check_name(name, &err) != HC_OK)
         return hc_cli_fail(&err);
-    return render(a, &cli, &o, &replay, name, chart, values);
+    return render(a, &cli, &o, &replay, &strict, name, chart, values);
 }

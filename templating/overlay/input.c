@@ -43,6 +43,24 @@ static enum hc_rc read_local(void *ctx, struct hc_arena *a, hc_str path, hc_str 
 
 static const struct hc_values_port local_files = { read_local, NULL };
 
+/* A layer of its own; what was applied to the whole does not change it. */
+static void add_layer(struct hc_arena *a, struct hc_layers *layers, uint32_t origin, const struct hc_val *tree)
+{
+    if (!layers)
+        return;
+    if (layers->n == layers->cap) {
+        size_t cap = layers->cap ? layers->cap * 2 : 8;
+        struct hc_layer_tree *list = HC_NEW_N(a, struct hc_layer_tree, cap);
+        if (!list)
+            return;
+        if (layers->n)
+            memcpy(list, layers->list, layers->n * sizeof(*list));
+        layers->list = list;
+        layers->cap = cap;
+    }
+    layers->list[layers->n++] = (struct hc_layer_tree){ origin, tree };
+}
+
 static enum hc_rc add_file(struct hc_arena *a, const struct hc_setargs *args, const struct hc_values_port *port,
                            hc_str path, struct hc_origins *origins, struct hc_val **tree, struct hc_err *err)
 {
@@ -56,7 +74,10 @@ static enum hc_rc add_file(struct hc_arena *a, const struct hc_setargs *args, co
         return hc_wrap(err, "failed to parse %.*s", HC_P(path));
     if (origins) {
         const struct hc_origin origin = { HC_LAYER_FILE, path, { NULL, 0 } };
-        hc_val_set_origin(v, hc_origins_add(origins, &origin));
+        uint32_t number = hc_origins_add(origins, &origin);
+        hc_val_set_origin(v, number);
+        if (args->layers)
+            add_layer(a, args->layers, number, hc_val_copy(a, v));
     }
     *tree = hc_map_len(*tree) ? hc_val_overlay(a, *tree, v) : v;
     return HC_OK;
@@ -67,12 +88,22 @@ static enum hc_rc add_object(struct hc_arena *a, hc_str text, hc_str trimmed, ui
                              struct hc_err *err)
 {
     struct hc_val *v = NULL;
-    if (hc_json_parse(a, trimmed, HC_JSON_ALL_FLOAT | HC_JSON_NO_POSITIONS, &v, err) != HC_OK)
+    if (hc_json_parse(a, trimmed, HC_JSON_ALL_FLOAT | (origin ? 0 : HC_JSON_NO_POSITIONS), &v, err) != HC_OK)
         return hc_fail(err, HC_E_INPUT, "failed parsing --set-json data JSON: %.*s", HC_P(text));
     if (origin)
         hc_val_set_origin(v, origin);
     *tree = hc_val_overlay(a, *tree, v);
     return HC_OK;
+}
+
+static enum hc_rc add_set(struct hc_arena *a, const struct hc_setargs *args, const struct hc_set_arg *arg,
+                          const struct hc_values_port *port, uint32_t origin, struct hc_val **tree,
+                          struct hc_err *err)
+{
+    hc_str trimmed = hc_str_trim(arg->text);
+    if (arg->kind == HC_SET_JSON && !args->helm3 && trimmed.n && trimmed.p[0] == '{')
+        return add_object(a, arg->text, trimmed, origin, tree, err);
+    return hc_set_apply(a, *tree, arg, port, origin, err);
 }
 
 enum hc_rc hc_setargs_merge(struct hc_arena *a, const struct hc_setargs *args, struct hc_origins *origins,
@@ -87,21 +118,21 @@ enum hc_rc hc_setargs_merge(struct hc_arena *a, const struct hc_setargs *args, s
             return rc;
     }
     for (int kind = HC_SET_JSON; kind <= HC_SET_LITERAL; kind++) {
-        uint32_t origin = 0;
         for (size_t i = 0; i < args->sets_n; i++) {
             const struct hc_set_arg *arg = &args->sets[i];
+            uint32_t origin = 0;
             if ((int)arg->kind != kind)
                 continue;
-            if (origins && !origin) {
+            if (origins) {
                 const struct hc_origin o = { HC_LAYER_SET, hc_str_of(flags[kind]), { NULL, 0 } };
                 origin = hc_origins_add(origins, &o);
             }
-            hc_str trimmed = hc_str_trim(arg->text);
-            enum hc_rc rc;
-            if (kind == HC_SET_JSON && !args->helm3 && trimmed.n && trimmed.p[0] == '{')
-                rc = add_object(a, arg->text, trimmed, origin, &tree, err);
-            else
-                rc = hc_set_apply(a, tree, arg, port, origin, err);
+            enum hc_rc rc = add_set(a, args, arg, port, origin, &tree, err);
+            if (rc == HC_OK && args->layers) {
+                struct hc_val *alone = hc_map_new(a);
+                rc = add_set(a, args, arg, port, origin, &alone, err);
+                add_layer(a, args->layers, origin, alone);
+            }
             if (rc != HC_OK)
                 return rc;
         }

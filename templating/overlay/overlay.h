@@ -25,6 +25,16 @@ struct hc_values_port {
     void *ctx;
 };
 
+/* One layer of user input by itself. */
+struct hc_layer_tree {
+    uint32_t origin;
+    const struct hc_val *tree; /* a map */
+};
+struct hc_layers {
+    struct hc_layer_tree *list; /* lowest first */
+    size_t n, cap;
+};
+
 struct hc_setargs {
     const hc_str *files; /* -f, left to right */
     size_t files_n;
@@ -32,11 +42,13 @@ struct hc_setargs {
     size_t sets_n;
     const struct hc_values_port *port; /* NULL: local files, "-" is stdin */
     bool helm3;                        /* one document a file, no whole-object form of --set-json */
+    struct hc_layers *layers;          /* NULL, or gets each layer, for those who tell what was overridden */
 };
 
 /*
  * All of it as one tree (a map, maybe empty). `origins` may be NULL; else every node's origin names its layer
- * (HC_LAYER_FILE with the file's name, HC_LAYER_SET with the flag) and its line stays that of the file. Error
+ * (HC_LAYER_FILE with the file's name, HC_LAYER_SET with the flag, one origin a flag) and its line stays that of the
+ * file; in a flag the column says where in its argument. Error
  * texts are Helm's ("failed parsing --set data: ...", "failed to parse FILE: ...").
  */
 enum hc_rc hc_setargs_merge(struct hc_arena *a, const struct hc_setargs *args, struct hc_origins *origins,
@@ -87,6 +99,23 @@ enum hc_rc hc_overlay_process(struct hc_arena *a, const struct hc_chart *chart, 
 
 /* Fails when a listed dependency is not in charts/ (D5.2); Helm's text. Commands ask before they render. */
 enum hc_rc hc_overlay_check_deps(const struct hc_chart *chart, bool helm3, struct hc_err *err);
+
+/* ---- what was said about a value ----------------------------------------------------------------- */
+
+struct hc_said {
+    enum hc_layer layer; /* HC_LAYER_CHART: the top chart's values.yaml; HC_LAYER_PARENT: one of a sub-chart */
+    hc_str name;         /* of the file, as origins name it */
+    hc_str chart;        /* whose defaults: its name; absent: user input */
+    const struct hc_val *v;
+    bool won;      /* this is the value the chart is rendered with */
+    bool null;     /* a null, which takes away what the layers below say */
+    bool imported; /* it stands somewhere else in that file: import-values brought it here */
+};
+
+/* All layers that say something about the value at this path of the effective values (hc_trace_path), highest first.
+ * `is`: the value with its origin; NULL: there is none. Gives how many. */
+size_t hc_values_said(struct hc_arena *a, const struct hc_overlay_chart *root, const struct hc_layers *layers,
+                      const struct hc_origins *origins, hc_str path, const struct hc_val *is, struct hc_said **out);
 
 /* ---- schema -------------------------------------------------------------------------------------- */
 

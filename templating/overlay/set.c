@@ -21,6 +21,7 @@ struct parser {
     enum hc_set_kind kind;
     const struct hc_values_port *port;
     uint32_t origin;
+    size_t text_n;      /* bytes of the whole argument */
     struct hc_buf word; /* the text runes_until took */
     bool spent;         /* word was cut once */
     struct hc_err *err;
@@ -149,10 +150,14 @@ static enum step unexpected_data(struct parser *p)
 
 /* ---- values -------------------------------------------------------------------------------------- */
 
+/* New nodes know their argument, and how much of it was read: no two of a kind have the same place. */
 static struct hc_val *stamp(struct parser *p, struct hc_val *v)
 {
-    if (v && p->origin)
+    if (v && p->origin) {
         hc_val_set_origin(v, p->origin);
+        v->line = 1;
+        v->col = (uint16_t)HC_MIN(p->text_n - p->rest.n + 1, (size_t)UINT16_MAX);
+    }
     return v;
 }
 
@@ -317,10 +322,11 @@ static enum step read_value(struct parser *p, struct hc_val **out)
             return STEP_OK;
         }
         size_t n = json_extent(p->rest);
-        if (hc_json_parse(p->a, hc_str_sub(p->rest, 0, n), HC_JSON_ALL_FLOAT | HC_JSON_NO_POSITIONS, out, p->err) !=
-            HC_OK)
+        if (hc_json_parse(p->a, hc_str_sub(p->rest, 0, n),
+                          HC_JSON_ALL_FLOAT | (p->origin ? 0 : HC_JSON_NO_POSITIONS), out, p->err) != HC_OK)
             return STEP_FAILED;
-        stamp(p, *out);
+        if (p->origin)
+            hc_val_set_origin(*out, p->origin);
         p->rest = hc_str_sub(p->rest, n, p->rest.n);
         empty_json(p);
         return STEP_OK;
@@ -478,7 +484,13 @@ enum hc_rc hc_set_apply(struct hc_arena *a, struct hc_val *tree, const struct hc
                         const struct hc_values_port *port, uint32_t origin, struct hc_err *err)
 {
     struct hc_err own = HC_ERR_INIT;
-    struct parser p = { .a = a, .rest = arg->text, .kind = arg->kind, .port = port, .origin = origin, .err = &own };
+    struct parser p = { .a = a,
+                        .rest = arg->text,
+                        .kind = arg->kind,
+                        .port = port,
+                        .origin = origin,
+                        .text_n = arg->text.n,
+                        .err = &own };
     hc_buf_init(&p.word, 0);
     enum step s;
     do

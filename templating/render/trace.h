@@ -88,3 +88,7 @@ bool hc_trace_was_read(const struct hc_trace *t, const struct hc_val *v);
 hc_str hc_trace_path(const struct hc_trace *t, const struct hc_val *v);
 /* Whether a template of the chart has this name anywhere: in a chain of fields or as a literal text. */
 bool hc_trace_mentions(struct hc_trace *t, hc_str name);
+/* The mentioned name that is nearest to this one (hc_name_near); absent: none. */
+hc_str hc_trace_nearest(struct hc_trace *t, hc_str name);
+/* Something else than a template used the value, and all that is in it. */
+void hc_trace_mark_read(struct hc_trace *t, const struct hc_val *v);

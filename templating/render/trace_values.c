@@ -9,6 +9,7 @@
 
 #include "core/base/limits.h"
 #include "core/base/mem.h"
+#include "core/value/fieldpath.h"
 #include "templating/render/trace_impl.h"
 
 #define MAX_DEPTH 200
@@ -42,21 +43,6 @@ static void put_entry(struct hc_trace *t, uint32_t number)
     t->index[i] = number;
 }
 
-static hc_str key_path(struct hc_trace *t, hc_str path, hc_str key)
-{
-    HC_AUTO(hc_buf) struct hc_buf b;
-    hc_buf_init(&b, 0);
-    hc_buf_put(&b, path);
-    if (path.n)
-        hc_buf_putc(&b, '.');
-    for (size_t i = 0; i < key.n; i++) {
-        if (key.p[i] == '.' || key.p[i] == '\\')
-            hc_buf_putc(&b, '\\');
-        hc_buf_putc(&b, key.p[i]);
-    }
-    return hc_buf_to_arena(&b, t->a);
-}
-
 static void collect(struct hc_trace *t, const struct hc_val *v, hc_str path, int depth)
 {
     uint32_t number = 0;
@@ -77,10 +63,10 @@ static void collect(struct hc_trace *t, const struct hc_val *v, hc_str path, int
     for (size_t i = 0; i < hc_map_len(v); i++) {
         const struct hc_entry *c = hc_map_at(v, i);
         if (c != global)
-            collect(t, c->val, key_path(t, path, c->key), depth + 1);
+            collect(t, c->val, hc_field_path_key(t->a, path, c->key), depth + 1);
     }
     for (size_t i = 0; i < hc_list_len(v); i++)
-        collect(t, hc_list_at(v, i), hc_arena_printf(t->a, "%.*s[%zu]", HC_P(path), i), depth + 1);
+        collect(t, hc_list_at(v, i), hc_field_path_item(t->a, path, i), depth + 1);
 }
 
 void hc_trace_values(struct hc_trace *t, struct hc_val *values)
@@ -172,7 +158,7 @@ hc_str value_path_below(struct hc_trace *t, const struct hc_val *map, hc_str nam
     const struct value_entry *e = value_find(t, map);
     if (!e)
         return (hc_str){ NULL, 0 };
-    return global_path(key_path(t, e->path, name));
+    return global_path(hc_field_path_key(t->a, e->path, name));
 }
 
 hc_str hc_trace_path(const struct hc_trace *t, const struct hc_val *v)
@@ -266,7 +252,7 @@ static void note_absent(struct hc_trace *t, const struct hc_val *map, const hc_s
     if (!a)
         return;
     for (size_t i = 1; i < n; i++)
-        path = key_path(t, path, names[i]);
+        path = hc_field_path_key(t->a, path, names[i]);
     a->path = path;
     log_add(t, dep_new(t, DEP_ABSENT, 0, 0, 0, a));
 }
@@ -368,12 +354,38 @@ static void mention_list(struct hc_trace *t, const struct hc_node *list)
     }
 }
 
-bool hc_trace_mentions(struct hc_trace *t, hc_str name)
+static const struct hc_val *mentioned(struct hc_trace *t)
 {
     if (!t->names) {
         t->names = hc_map_new(t->a);
         for (size_t i = 0; t->program && i < t->program->names_n; i++)
             mention_list(t, t->program->names[i].tmpl->tree.root);
     }
-    return hc_map_find(t->names, name) != NULL;
+    return t->names;
+}
+
+bool hc_trace_mentions(struct hc_trace *t, hc_str name)
+{
+    return hc_map_find(mentioned(t), name) != NULL;
+}
+
+hc_str hc_trace_nearest(struct hc_trace *t, hc_str name)
+{
+    const struct hc_val *names = mentioned(t);
+    hc_str best = { NULL, 0 };
+    unsigned least = UINT32_MAX;
+    for (size_t i = 0; i < hc_map_len(names); i++) {
+        hc_str other = hc_map_at(names, i)->key;
+        unsigned d = hc_name_distance(name, other);
+        if (d < least && hc_name_near(name, other)) {
+            least = d;
+            best = other;
+        }
+    }
+    return best;
+}
+
+void hc_trace_mark_read(struct hc_trace *t, const struct hc_val *v)
+{
+    value_read_whole(t, v);
 }

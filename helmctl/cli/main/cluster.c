@@ -29,7 +29,9 @@ static const struct hc_command commands[] = {
     { "delete", hc_cmd_uninstall, NULL },
     { "un", hc_cmd_uninstall, NULL },
     { "upgrade", hc_cmd_upgrade, "upgrade a release" },
+    { "values", hc_cmd_values, "show the values a chart is rendered with, and where they came from" },
     { "version", hc_cmd_version, "print the version" },
+    { "why", hc_cmd_why, "say which template, values and layers a field came from" },
 };
 
 static int usage(int argc, char **argv)

@@ -41,7 +41,9 @@ int main(int argc, char **argv)
         { "recording", hc_cmd_recording, "show and compare recordings of renders" },
         { "show", hc_cmd_show, "show metadata, values, README or CRDs of a chart" },
         { "template", hc_cmd_template, "render a chart and print the manifests" },
+        { "values", hc_cmd_values, "show the values a chart is rendered with, and where they came from" },
         { "version", hc_cmd_version, "print the version" },
+        { "why", hc_cmd_why, "say which template, values and layers a field came from" },
     };
     hc_cli_ports.hand_over = hand_over_command;
     return hc_cli_dispatch(argc, argv, commands, HC_LEN(commands), hand_over);
