@@ -1,17 +1,30 @@
 /*
- * measure RUNS COMMAND [ARG...]: runs it RUNS times with its output thrown away and prints one line: median wall and CPU
- * time of a run in microseconds, largest RSS in KiB, exit code of the last one.
+ * measure ROUNDS TIMES COMMAND [ARG...] [-- TIMES COMMAND [ARG...]]...
+ *
+ * Runs the commands with their output thrown away, ROUNDS rounds, in each round every command TIMES times, so that a
+ * busy moment of the machine meets all of them. Prints a line per command: median wall and CPU time of a run in
+ * microseconds, median peak RSS in KiB, exit code of the last run.
  */
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 
 extern char **environ;
+
+enum { MOST_RUNS = 4000, MOST_COMMANDS = 8 };
+
+struct command {
+    char **argv;
+    long times, n;
+    int status;
+    int64_t wall[MOST_RUNS], cpu[MOST_RUNS], rss[MOST_RUNS];
+};
 
 static int64_t now_us(void)
 {
@@ -31,37 +44,61 @@ static int by_size(const void *x, const void *y)
     return a < b ? -1 : a > b;
 }
 
+static long long median(int64_t *v, long n)
+{
+    qsort(v, (size_t)n, sizeof(*v), by_size);
+    return (long long)v[n / 2];
+}
+
+static int run(struct command *c, const posix_spawn_file_actions_t *quiet)
+{
+    struct rusage u;
+    pid_t pid;
+    int64_t from = now_us();
+    if (posix_spawnp(&pid, c->argv[0], quiet, NULL, c->argv, environ) != 0) {
+        fprintf(stderr, "cannot start %s\n", c->argv[0]);
+        return -1;
+    }
+    if (wait4(pid, &c->status, 0, &u) < 0)
+        return -1;
+    c->wall[c->n] = now_us() - from;
+    c->cpu[c->n] = us(u.ru_utime) + us(u.ru_stime);
+    c->rss[c->n++] = u.ru_maxrss;
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
-    enum { MOST = 1000 };
-    static int64_t wall[MOST], cpu[MOST];
-    long runs = argc > 2 ? strtol(argv[1], NULL, 10) : 0, rss = 0;
-    int status = 0;
-    if (runs < 1 || runs > MOST) {
-        fputs("usage: measure RUNS COMMAND [ARG...]\n", stderr);
+    static struct command commands[MOST_COMMANDS];
+    long rounds = argc > 1 ? strtol(argv[1], NULL, 10) : 0;
+    int n = 0;
+    for (int i = 2; i < argc && n < MOST_COMMANDS; n++) {
+        commands[n].times = strtol(argv[i++], NULL, 10);
+        commands[n].argv = argv + i;
+        while (i < argc && strcmp(argv[i], "--") != 0)
+            i++;
+        if (commands[n].argv == argv + i || commands[n].times < 1 || rounds * commands[n].times > MOST_RUNS)
+            n = MOST_COMMANDS; /* refused below */
+        if (i < argc)
+            argv[i++] = NULL;
+    }
+    if (rounds < 1 || n < 1 || n > MOST_COMMANDS) {
+        fputs("usage: measure ROUNDS TIMES COMMAND [ARG...] [-- TIMES COMMAND [ARG...]]...\n", stderr);
         return 2;
     }
     posix_spawn_file_actions_t quiet;
     posix_spawn_file_actions_init(&quiet);
     posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_addopen(&quiet, 2, "/dev/null", O_WRONLY, 0);
-    for (long i = 0; i < runs; i++) {
-        struct rusage u;
-        pid_t pid;
-        int64_t from = now_us();
-        if (posix_spawnp(&pid, argv[2], &quiet, NULL, argv + 2, environ) != 0) {
-            fprintf(stderr, "cannot start %s\n", argv[2]);
-            return 2;
-        }
-        if (wait4(pid, &status, 0, &u) < 0)
-            return 2;
-        wall[i] = now_us() - from;
-        cpu[i] = us(u.ru_utime) + us(u.ru_stime);
-        rss = u.ru_maxrss > rss ? u.ru_maxrss : rss;
+    for (long r = 0; r < rounds; r++)
+        for (int i = 0; i < n; i++)
+            for (long k = 0; k < commands[i].times; k++)
+                if (run(&commands[i], &quiet) < 0)
+                    return 2;
+    for (int i = 0; i < n; i++) {
+        struct command *c = &commands[i];
+        printf("%lld %lld %lld %d\n", median(c->wall, c->n), median(c->cpu, c->n), median(c->rss, c->n),
+               WIFEXITED(c->status) ? WEXITSTATUS(c->status) : 128);
     }
-    qsort(wall, (size_t)runs, sizeof(*wall), by_size);
-    qsort(cpu, (size_t)runs, sizeof(*cpu), by_size);
-    printf("%lld %lld %ld %d\n", (long long)wall[runs / 2], (long long)cpu[runs / 2], rss,
-           WIFEXITED(status) ? WEXITSTATUS(status) : 128);
     return 0;
 }

@@ -1,0 +1,85 @@
+/*
+ * warm ARCHIVE [ROUNDS]: loads a chart and renders it with its defaults, then renders it again with other values as the
+ * controller does, all in one process. Prints: CPU microseconds of loading and the first render, of the second render
+ * (medians over the rounds, each with a cold cache of compiled charts), and how many parses and compilations the second
+ * renders did. Exit 2: the chart does not render so.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "charts-fetch/source/local.h"
+#include "core/base/fs.h"
+#include "core/base/limits.h"
+#include "templating/render/render.h"
+
+static int64_t cpu_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static int by_size(const void *x, const void *y)
+{
+    int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
+    return a < b ? -1 : a > b;
+}
+
+static enum hc_rc render(struct hc_chart *c, const char *key, const char *value, struct hc_err *err)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_val *values = hc_map_new(a);
+    if (key)
+        hc_map_put_strz(a, values, key, value);
+    const struct hc_render_input in = {
+        .chart = c, .values = values, .release_name = HC_S("rel"), .release_namespace = HC_S("default"), .revision = 1
+    };
+    struct hc_render_output out;
+    return hc_render(a, &in, &out, err);
+}
+
+int main(int argc, char **argv)
+{
+    enum { MOST = 100 };
+    static int64_t first[MOST], second[MOST];
+    /* What nearly every chart takes, schema or not; a release renamed is other values enough where none is taken. */
+    static const char *const keys[] = { "fullnameOverride", "nameOverride", "fullNameOverride", NULL };
+    long rounds = argc > 2 ? strtol(argv[2], NULL, 10) : 7;
+    struct hc_err err = HC_ERR_INIT;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    hc_str archive;
+    if (argc < 2 || rounds < 1 || rounds > MOST ||
+        hc_read_file(a, AT_FDCWD, argv[1], HC_MAX_CHART_PACKED, &archive, &err) != HC_OK) {
+        fprintf(stderr, "usage: warm ARCHIVE [ROUNDS] %s\n", err.msg);
+        return 1;
+    }
+    uint64_t parsed = 0;
+    for (long i = 0; i < rounds; i++) {
+        struct hc_chart *c = NULL;
+        hc_render_cache_clear();
+        int64_t from = cpu_us();
+        if (hc_chart_load_archive(archive, &hc_chart_archives, &c, &err) != HC_OK ||
+            render(c, NULL, NULL, &err) != HC_OK) {
+            fprintf(stderr, "%s\n", err.msg);
+            return 2;
+        }
+        first[i] = cpu_us() - from;
+        uint64_t before = hc_program_parses();
+        from = cpu_us();
+        size_t k = 0;
+        while (render(c, keys[k], "other", &err) != HC_OK) {
+            if (!keys[k++])
+                return 2;
+            from = cpu_us();
+        }
+        second[i] = cpu_us() - from;
+        parsed += hc_program_parses() - before;
+        hc_chart_unref(c);
+    }
+    qsort(first, (size_t)rounds, sizeof(*first), by_size);
+    qsort(second, (size_t)rounds, sizeof(*second), by_size);
+    printf("%lld %lld %llu\n", (long long)first[rounds / 2], (long long)second[rounds / 2], (unsigned long long)parsed);
+    return 0;
+}
