@@ -255,13 +255,21 @@ static void scope_close(struct emitter *e, struct scope s)
     e->slot = s.slot;
 }
 
-/* A simple statement. */
-static void resolve_simple(struct emitter *e, struct hc_node *n)
+static void resolve_statement(struct emitter *e, struct hc_node *n)
 {
-    if (n->kind == HC_NODE_TEXT)
+    switch ((enum hc_node_kind)n->kind) {
+    case HC_NODE_ACTION:
+        resolve_pipe(e, n->branch.pipe); /* what it declares stays visible */
         return;
-    if (n->kind == HC_NODE_ACTION) {
-        resolve_pipe(e, n->branch.pipe);
+    case HC_NODE_TEMPLATE:
+        if (n->call.pipe)
+            resolve_pipe(e, n->call.pipe);
+        return;
+    case HC_NODE_IF:
+    case HC_NODE_WITH:
+    case HC_NODE_RANGE:
+        break;
+    default:
         return;
     }
     struct scope outer = scope_open(e);
@@ -271,7 +279,7 @@ static void resolve_simple(struct emitter *e, struct hc_node *n)
         for (size_t k = 0; k < HC_LEN(lists); k++) {
             struct scope s = scope_open(e);
             for (uint32_t i = 0; lists[k] && i < lists[k]->n; i++)
-                resolve_simple(e, lists[k]->items[i]);
+                resolve_statement(e, lists[k]->items[i]);
             scope_close(e, s);
         }
         if (!chained(n))
@@ -441,7 +449,7 @@ static uint32_t put_run(struct emitter *e, const struct hc_node *list, uint32_t 
     uint32_t first = 0, last = 0;
     for (; i < list->n && is_simple(list->items[i]); i++) {
         struct hc_node *n = list->items[i];
-        resolve_simple(e, n);
+        resolve_statement(e, n);
         last = number(e, n);
         if (!first)
             first = last;
@@ -634,6 +642,20 @@ static void put_list(struct emitter *e, const struct hc_node *list)
         if (i < list->n)
             put_statement(e, list->items[i++]);
     }
+}
+
+enum hc_rc hc_emit_resolve(const struct hc_emit_port *port, const struct hc_tree *t, uint32_t *out_slots,
+                           struct hc_err *err)
+{
+    struct emitter e = { .port = port };
+    hc_buf_init(&e.vars, 0);
+    declare(&e, HC_S("$")); /* slot 0 */
+    for (uint32_t i = 0; i < t->root->n; i++)
+        resolve_statement(&e, t->root->items[i]);
+    bool spent = e.vars.spent;
+    hc_buf_done(&e.vars);
+    *out_slots = e.slots;
+    return spent ? hc_fail_nomem(err) : HC_OK;
 }
 
 enum hc_rc hc_emit(struct hc_arena *a, const struct hc_emit_port *port, const struct hc_tree *t, bool annotate,

@@ -56,6 +56,13 @@ struct hc_code {
 #define HC_NO_SLOT UINT32_MAX
 
 /*
+ * Settles which variable each name of a tree means (hc_node.slot) and calls the port's bind for every command: all that
+ * C needs to walk the tree. Writes into its nodes, once per tree. *out_slots: the places its variables need.
+ */
+enum hc_rc hc_emit_resolve(const struct hc_emit_port *port, const struct hc_tree *t, uint32_t *out_slots,
+                           struct hc_err *err);
+
+/*
  * Emits one tree. Writes the emitter's marks into its nodes, so one thread at a time and once per tree. `annotate`
  * adds the template's text as comments, for people and golden files. `lazy` puts the larger bodies of a template's
  * outermost ifs into chunks of their own, which need not be compiled when the condition is false.

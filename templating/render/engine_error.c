@@ -201,9 +201,17 @@ static void set_err(struct run *r, enum hc_rc rc)
 
 static HC_NORETURN void leave(struct run *r)
 {
+    if (!r->in_lua)
+        longjmp(r->out_of_run, 1);
     lua_pushliteral(r->m->l, "template error");
     lua_error(r->m->l);
     __builtin_unreachable();
+}
+
+void run_steps_spent(struct run *r)
+{
+    r->stopped = true;
+    longjmp(r->out_of_run, 1);
 }
 
 static HC_NORETURN void fail_with(struct run *r, hc_str msg, size_t wrapped)
@@ -302,9 +310,11 @@ enum hc_rc run_error(struct run *r)
 {
     if (r->rc != HC_OK)
         return r->rc;
-    const char *msg = lua_tostring(r->m->l, -1);
+    const char *msg = r->m ? lua_tostring(r->m->l, -1) : NULL;
     char text[300];
-    enum hc_spent spent = hc_luabox_spent(r->m->sandbox);
+    enum hc_spent spent = r->m ? hc_luabox_spent(r->m->sandbox) : HC_SPENT_NOTHING;
+    if (r->stopped)
+        spent = HC_SPENT_STEPS;
     if (spent == HC_SPENT_STEPS) {
         uint64_t max = r->in->max_steps ? r->in->max_steps : HC_MAX_RENDER_STEPS;
         snprintf(text, sizeof(text), "the budget of %" PRIu64 " steps for one render is spent", max);

@@ -362,7 +362,7 @@ static bool is_dear(hc_str name)
 
 static void charge_call(struct run *r, hc_str name)
 {
-    hc_luabox_charge_raises(r->m->sandbox, STEPS_CALL);
+    run_charge(r, STEPS_CALL);
     if ((++r->calls & 63) != 0 && r->calls != 1 && !is_dear(name))
         return;
     struct timespec t;
@@ -397,14 +397,14 @@ static void charge_args(struct run *r, size_t base)
     for (size_t i = base; i < r->args_n; i++)
         sum += weight(r->args[i]);
     if (sum > 1000)
-        hc_luabox_charge_raises(r->m->sandbox, sum);
+        run_charge(r, sum);
 }
 
 static void charge_result(struct run *r, const struct hc_val *v)
 {
     uint64_t w = weight(v);
     if (w > 1000)
-        hc_luabox_charge_raises(r->m->sandbox, w);
+        run_charge(r, w);
 }
 
 /* A method of the value: false when it has none of that name. */
@@ -608,8 +608,13 @@ static hc_tv eval_own(struct run *r, hc_tv dot, enum own_func own, const struct 
         if (!r->in->lint)
             fail_marked(r, cmd, "required", first);
         return hc_str_val_ref(r->a, HC_S(""));
+    case OWN_INCLUDE:
+        run_charge(r, STEPS_CALL);
+        return walk_include(r, cmd, first, second);
+    case OWN_TPL:
+        run_charge(r, STEPS_CALL);
+        return walk_tpl(r, cmd, first, second);
     default:
-        /* The emitter gives include and tpl to Lua. */
         hc_run_fail(r, "%s can not be called here", f->name);
     }
 }
@@ -814,7 +819,7 @@ void eval_two_args(struct run *r, lua_State *l, hc_tv dot, const struct hc_node 
     *out_text = r->args[base];
     *out_data = r->args[base + 1];
     r->args_n = base;
-    hc_luabox_charge_raises(r->m->sandbox, STEPS_CALL);
+    run_charge(r, STEPS_CALL);
 }
 
 /* ---- printing -------------------------------------------------------------------------------------- */

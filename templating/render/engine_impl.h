@@ -4,6 +4,7 @@
  *
  * engine_program.c  parsing, names, the pool of Lua states
  * engine_run.c      one run: frames, calls of templates, what the emitted Lua calls
+ * engine_walk.c     a template walked in C, which is how nearly all of them run
  * engine_eval.c     pipelines: fields, methods, functions, literals
  * engine_error.c    Helm's error texts
  * engine_door.c     where a question to the outside world is asked
@@ -14,6 +15,7 @@
  */
 #include <lua.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdatomic.h>
 
 #include "lua/bridge/tvalue.h"
@@ -22,13 +24,19 @@
 #include "templating/emit/emit.h"
 #include "templating/render/engine.h"
 
-/* A named template. Those of a program are immutable once `ready`; those of a tpl text belong to one run. */
+/*
+ * A named template. Its tree is what C walks. Where Lua runs it, it does so by a twin with a tree of its own, since
+ * the emitter writes into the nodes and others may be walking these. Those of a tpl text belong to one run.
+ */
 struct tmpl {
     struct hc_tree tree;
-    struct hc_code code;
-    atomic_bool ready; /* `code` is there */
-    uint32_t index;    /* of its function in the state's table */
-    uint32_t active;   /* tpl only: how deep include is in it */
+    uint32_t slots;             /* places for its variables */
+    uint32_t index;             /* of its function in the state's table */
+    uint32_t nth;               /* in its file or text */
+    uint32_t active;            /* tpl only: how deep include is in it */
+    _Atomic(struct tmpl *) lua; /* the twin, NULL until Lua first runs it */
+    struct hc_code code;        /* twins only */
+    atomic_bool ready;          /* `code` is there */
 };
 
 struct name_entry {
@@ -93,7 +101,12 @@ struct frame {
 struct run {
     struct hc_program *p;
     struct hc_arena *a;
-    struct machine *m;
+    struct machine *m; /* NULL until Lua is needed */
+    bool in_lua;       /* running: errors leave by Lua, steps are counted there */
+    bool stopped;      /* the budget of steps is spent */
+    uint64_t steps_left;
+    const char *stack; /* where the C stack stood when the run began */
+    jmp_buf out_of_run;
     const struct hc_run *in;
     struct hc_trace *trace; /* NULL: nobody asks where things come from */
     hc_str *out_texts;
@@ -127,15 +140,28 @@ static inline struct run *run_of(lua_State *l)
 /* What work costs beside Lua's own instructions; a step is some two nanoseconds. */
 enum { STEPS_NODE = 20, STEPS_CALL = 60, STEPS_TURN = 40 };
 
+HC_NORETURN void run_steps_spent(struct run *r);
+
+static inline void run_charge(struct run *r, uint64_t steps)
+{
+    if (__builtin_expect(r->in_lua, 0))
+        hc_luabox_charge_raises(r->m->sandbox, steps);
+    else if (__builtin_expect(r->steps_left > steps, 1))
+        r->steps_left -= steps;
+    else
+        run_steps_spent(r);
+}
+
 /* ---- engine_program.c ------------------------------------------------------------------------------ */
 
 struct tmpl *program_find(const struct hc_program *p, hc_str name, uint32_t *out_entry);
-/* Emits a template of the program when that was not done yet. */
-enum hc_rc program_prepare(struct hc_program *p, struct tmpl *t, struct hc_err *err);
-/* The same for one of a tpl text, in the run's arena. */
-enum hc_rc text_prepare(struct hc_program *p, struct hc_arena *a, struct tmpl *t, struct hc_err *err);
-enum hc_rc program_parse(const struct hc_program *p, struct hc_arena *a, hc_str name, hc_str text,
-                         struct hc_tree **out, size_t *out_n, struct hc_err *err);
+/* The twin that Lua runs, its Lua emitted: of a template of the program, or of a tpl text in the run's arena. */
+enum hc_rc program_lua(struct hc_program *p, struct tmpl *t, struct tmpl **out, struct hc_err *err);
+enum hc_rc text_lua(struct hc_program *p, struct hc_arena *a, struct tmpl *t, struct tmpl **out,
+                    struct hc_err *err);
+/* Parses a file or text to templates that C can walk, numbered from `index` on; the text itself is the last one. */
+enum hc_rc program_parse(struct hc_program *p, struct hc_arena *a, hc_str name, hc_str text, uint32_t index,
+                         struct tmpl **out, size_t *out_n, struct hc_err *err);
 void program_count(void);
 struct machine *machine_take(struct hc_program *p);
 void machine_give(struct hc_program *p, struct machine *m, bool good);
@@ -149,6 +175,53 @@ enum own_func own_func_of(const struct hc_func *f);
 void engine_open_raises(lua_State *l);
 /* The registry's name for the table of template functions. */
 #define FUNCS_KEY "hc.templates"
+
+/* Pushes a frame for the template and pops it. `text`: of tpl. */
+struct frame *frame_enter(struct run *r, enum frame_kind kind, struct tmpl *t, const struct hc_node *call,
+                          hc_tv dot, const struct hc_val *text);
+void frame_leave(struct run *r);
+/* What Lua runs in place of the template, and running it: the top frame's. */
+struct tmpl *lua_twin(struct run *r, struct tmpl *t);
+void run_by_lua(struct run *r);
+
+/* The template that include, tpl or template means, checked; *out_active: the counter of include. */
+struct tmpl *include_target(struct run *r, const struct hc_node *cmd, hc_str name, uint32_t **out_active);
+struct tmpl *template_target(struct run *r, const struct hc_node *n);
+struct text *text_of(struct run *r, const struct hc_node *cmd, hc_str s);
+/* Pushes the frame of tpl; `t` is the text's template or its twin. */
+void tpl_frame(struct run *r, const struct hc_node *cmd, struct text *text, struct tmpl *t, const struct hc_val *s,
+               hc_tv data);
+/* The value of a tpl text without an action, NULL: it has one. */
+struct hc_val *tpl_plain(struct run *r, const struct hc_val *text);
+/* Pops the frame and gives what was printed in it: the value of include and tpl. */
+struct hc_val *include_result(struct run *r);
+struct hc_val *tpl_result(struct run *r);
+void check_output(struct run *r);
+
+/* What a loop goes over: a snapshot, so that a map may change meanwhile. */
+struct walk {
+    const struct hc_node *node;
+    struct hc_val **items;    /* list */
+    struct hc_entry *entries; /* map, sorted */
+    int64_t i, n;
+    uint8_t kind, type; /* of an int */
+    bool boxed;
+};
+/* Begins a range over the value of its pipeline; NULL: there is nothing to go over. */
+struct walk *range_start(struct run *r, const struct hc_node *n, hc_tv value);
+/* The next turn: sets the loop's variables and *out_elem. */
+bool range_turn(struct run *r, struct walk *w, hc_tv *out_elem);
+
+/* ---- engine_walk.c --------------------------------------------------------------------------------- */
+
+/* How statements ended. */
+enum flow { FLOW_ON, FLOW_BREAK, FLOW_CONTINUE };
+enum flow walk_items(struct run *r, hc_tv dot, struct hc_node *const *items, size_t n);
+/* include and tpl from C, with their checked arguments. */
+hc_tv walk_include(struct run *r, const struct hc_node *cmd, const struct hc_val *name, hc_tv data);
+hc_tv walk_tpl(struct run *r, const struct hc_node *cmd, const struct hc_val *text, hc_tv data);
+/* Runs the template of a file to its end; the output is in r->out. */
+void walk_file(struct run *r, struct tmpl *t, hc_tv dot);
 
 /* ---- engine_eval.c --------------------------------------------------------------------------------- */
 

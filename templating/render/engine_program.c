@@ -1,7 +1,7 @@
 /*
- * A program: the parsed templates of a chart under their names, and a small pool of Lua states in which their
- * functions are already loaded. Parsing is done for all files at once, because a mistake in any of them must be
- * told; Lua is emitted for a template when it first runs, since many never do.
+ * A program: the parsed templates of a chart under their names, and a small pool of Lua states for what C does not
+ * walk. Parsing is done for all files at once, because a mistake in any of them must be told. Then the trees do not
+ * change any more; Lua is emitted, from a tree of its own, for a template that Lua has to run.
  */
 #include <stdlib.h>
 
@@ -134,39 +134,90 @@ static enum hc_rc define(struct hc_program *p, struct tmpl *t, struct hc_err *er
 
 /* ---- compiling -------------------------------------------------------------------------------------- */
 
-enum hc_rc program_parse(const struct hc_program *p, struct hc_arena *a, hc_str name, hc_str text,
-                         struct hc_tree **out, size_t *out_n, struct hc_err *err)
+/* For walking: literals become values, includes of a fixed name find it at once. */
+static struct hc_emit_port walk_port(struct bind_ctx *ctx)
 {
-    return hc_syntax_parse(a, &p->port, name, text, out, out_n, err);
+    return (struct hc_emit_port){ .ctx = ctx, .kind = func_kind, .miscounted = miscounted, .bind = eval_bind };
 }
 
-static enum hc_rc prepare(struct hc_program *p, struct hc_arena *a, struct tmpl *t, struct hc_err *err)
+static enum hc_rc make_templates(struct hc_program *p, struct hc_arena *a, hc_str name, hc_str text, uint32_t index,
+                                 struct tmpl **out, size_t *out_n, struct hc_err *err)
+{
+    struct hc_tree *trees;
+    enum hc_rc rc = hc_syntax_parse(a, &p->port, name, text, &trees, out_n, err);
+    if (rc != HC_OK)
+        return rc;
+    struct tmpl *t = HC_NEW_N(a, struct tmpl, *out_n);
+    for (uint32_t i = 0; t && i < *out_n; i++) {
+        t[i].tree = trees[i];
+        t[i].index = index + i;
+        t[i].nth = i;
+    }
+    *out = t;
+    return hc_arena_check(a, err, "the templates of a chart");
+}
+
+static enum hc_rc resolve(struct hc_program *p, struct hc_arena *a, struct tmpl *t, size_t n, struct hc_err *err)
 {
     struct bind_ctx ctx = { p, a };
-    const struct hc_emit_port port = {
-        .ctx = &ctx, .kind = func_kind, .miscounted = miscounted, .bind = eval_bind
-    };
-    enum hc_rc rc = hc_emit(a, &port, &t->tree, false, a == p->a, &t->code, err);
-    if (rc == HC_OK)
-        atomic_store_explicit(&t->ready, true, memory_order_release);
+    const struct hc_emit_port port = walk_port(&ctx);
+    enum hc_rc rc = HC_OK;
+    for (size_t i = 0; i < n && rc == HC_OK; i++)
+        rc = hc_emit_resolve(&port, &t[i].tree, &t[i].slots, err);
+    return rc == HC_OK ? hc_arena_check(a, err, "the templates of a chart") : rc;
+}
+
+enum hc_rc program_parse(struct hc_program *p, struct hc_arena *a, hc_str name, hc_str text, uint32_t index,
+                         struct tmpl **out, size_t *out_n, struct hc_err *err)
+{
+    enum hc_rc rc = make_templates(p, a, name, text, index, out, out_n, err);
+    return rc == HC_OK ? resolve(p, a, *out, *out_n, err) : rc;
+}
+
+/* Gives all templates of the text that `t` stands in their twins, and `t`'s its Lua. */
+static enum hc_rc prepare(struct hc_program *p, struct hc_arena *a, struct tmpl *t, struct tmpl **out,
+                          struct hc_err *err)
+{
+    struct tmpl *lua = atomic_load_explicit(&t->lua, memory_order_relaxed);
+    if (!lua) {
+        size_t n;
+        enum hc_rc rc = make_templates(p, a, t->tree.file, t->tree.text, t->index - t->nth, &lua, &n, err);
+        if (rc != HC_OK)
+            return rc;
+        for (size_t i = 0; i < n; i++)
+            atomic_store_explicit(&(t - t->nth)[i].lua, &lua[i], memory_order_release);
+        if (a == p->a)
+            program_count();
+        lua += t->nth;
+    }
+    *out = lua;
+    if (atomic_load_explicit(&lua->ready, memory_order_relaxed))
+        return HC_OK;
+    struct bind_ctx ctx = { p, a };
+    const struct hc_emit_port port = walk_port(&ctx);
+    enum hc_rc rc = hc_emit(a, &port, &lua->tree, false, a == p->a, &lua->code, err);
+    if (rc == HC_OK) {
+        lua->slots = lua->code.slots;
+        atomic_store_explicit(&lua->ready, true, memory_order_release);
+    }
     return rc;
 }
 
-enum hc_rc program_prepare(struct hc_program *p, struct tmpl *t, struct hc_err *err)
+enum hc_rc program_lua(struct hc_program *p, struct tmpl *t, struct tmpl **out, struct hc_err *err)
 {
-    if (atomic_load_explicit(&t->ready, memory_order_acquire))
+    struct tmpl *lua = atomic_load_explicit(&t->lua, memory_order_acquire);
+    *out = lua;
+    if (lua && atomic_load_explicit(&lua->ready, memory_order_acquire))
         return HC_OK;
     pthread_mutex_lock(&p->lock);
-    enum hc_rc rc = HC_OK;
-    if (!atomic_load_explicit(&t->ready, memory_order_relaxed))
-        rc = prepare(p, p->a, t, err);
+    enum hc_rc rc = prepare(p, p->a, t, out, err);
     pthread_mutex_unlock(&p->lock);
     return rc;
 }
 
-enum hc_rc text_prepare(struct hc_program *p, struct hc_arena *a, struct tmpl *t, struct hc_err *err)
+enum hc_rc text_lua(struct hc_program *p, struct hc_arena *a, struct tmpl *t, struct tmpl **out, struct hc_err *err)
 {
-    return atomic_load_explicit(&t->ready, memory_order_relaxed) ? HC_OK : prepare(p, a, t, err);
+    return prepare(p, a, t, out, err);
 }
 
 static size_t slashes(hc_str s)
@@ -188,24 +239,25 @@ static int by_path(const void *x, const void *y, void *ctx)
     return hc_str_cmp(b->name, a->name);
 }
 
-static enum hc_rc add_file(struct hc_program *p, const struct hc_template_file *f, struct hc_err *err)
-{
-    struct hc_tree *trees;
+struct file_tmpls {
+    struct tmpl *items;
     size_t n;
-    if (program_parse(p, p->a, f->name, f->text, &trees, &n, err) != HC_OK)
+};
+
+static enum hc_rc add_file(struct hc_program *p, const struct hc_template_file *f, struct file_tmpls *out,
+                           struct hc_err *err)
+{
+    struct tmpl *tmpls;
+    size_t n;
+    if (make_templates(p, p->a, f->name, f->text, p->tmpls_n + 1, &tmpls, &n, err) != HC_OK)
         return clean_parse_error(f->name, err);
     program_count();
-    struct tmpl *tmpls = HC_NEW_N(p->a, struct tmpl, n);
-    if (!tmpls)
-        return hc_arena_check(p->a, err, "the templates of a chart");
-    for (size_t i = 0; i < n; i++) {
-        tmpls[i].tree = trees[i];
-        tmpls[i].index = ++p->tmpls_n;
-        enum hc_rc rc = define(p, &tmpls[i], err);
-        if (rc != HC_OK)
-            return rc;
-    }
-    return HC_OK;
+    p->tmpls_n += (uint32_t)n;
+    enum hc_rc rc = HC_OK;
+    for (size_t i = 0; i < n && rc == HC_OK; i++)
+        rc = define(p, &tmpls[i], err);
+    *out = (struct file_tmpls){ tmpls, n };
+    return rc;
 }
 
 static enum hc_rc add_files(struct hc_program *p, const struct hc_template_file *files, size_t n,
@@ -228,8 +280,15 @@ static enum hc_rc add_files(struct hc_program *p, const struct hc_template_file 
     if (rc != HC_OK)
         return rc;
     qsort_r(p->order, n, sizeof(*p->order), by_path, p->files);
+    struct file_tmpls *made = hc_calloc(n, sizeof(*made));
+    if (!made)
+        return hc_fail_nomem(err);
     for (size_t i = 0; i < n && rc == HC_OK; i++)
-        rc = add_file(p, &p->files[p->order[i]], err);
+        rc = add_file(p, &p->files[p->order[i]], &made[i], err);
+    /* Only now all names are known that an include may give. */
+    for (size_t i = 0; i < n && rc == HC_OK; i++)
+        rc = resolve(p, p->a, made[i].items, made[i].n, err);
+    free(made);
     return rc;
 }
 
@@ -363,7 +422,7 @@ enum hc_rc hc_program_lua(struct hc_program *p, hc_str name, struct hc_arena *a,
     if (!t)
         return hc_fail(err, HC_E_NOTFOUND, "no template named %.*s", HC_P(name));
     /* Emitting marks the nodes, so it is done on a tree of its own. */
-    enum hc_rc rc = program_parse(p, a, t->tree.file, t->tree.text, &trees, &n, err);
+    enum hc_rc rc = hc_syntax_parse(a, &p->port, t->tree.file, t->tree.text, &trees, &n, err);
     if (rc != HC_OK)
         return rc;
     for (size_t i = 0; i < n; i++) {

@@ -1,7 +1,8 @@
 /*
  * One run: the stack of running templates, and the C functions that the emitted Lua calls.
  *
- * All files of a run are rendered in one protected call. Each template that is entered gets a frame: where its
+ * Templates are walked in C (engine_walk.c). Lua runs what is called from deep within other templates, and all of a
+ * traced run; both ways share the frames, the evaluation and what is here. Each template that is entered gets a frame: where its
  * output begins in the one output buffer, where its variables begin in the one vector of slots. include and tpl cut
  * their output off the buffer again and give it as a value.
  */
@@ -50,10 +51,6 @@ static void push_function(struct run *r, lua_State *l, struct tmpl *t, uint32_t 
         return;
     }
     lua_pop(l, 1);
-    struct hc_err e = HC_ERR_INIT;
-    enum hc_rc rc = t->index > r->p->tmpls_n ? text_prepare(r->p, r->a, t, &e) : program_prepare(r->p, t, &e);
-    if (rc != HC_OK)
-        fail_err(r, &e);
     load(r, l, t, block ? t->code.blocks[block - 1] : t->code.lua);
     lua_pushvalue(l, -1);
     lua_rawseti(l, -3, key);
@@ -72,14 +69,10 @@ static void *grow(struct run *r, void *p, size_t *cap, size_t need, size_t size)
     return p;
 }
 
-/* Enters a template and pushes its function and its data: the two results of an *_enter. `text`: of tpl. */
-static struct frame *enter(struct run *r, lua_State *l, enum frame_kind kind, struct tmpl *t,
-                           const struct hc_node *call, hc_tv dot, const struct hc_val *text)
+struct frame *frame_enter(struct run *r, enum frame_kind kind, struct tmpl *t, const struct hc_node *call,
+                          hc_tv dot, const struct hc_val *text)
 {
-    luaL_checkstack(l, 10, "templates call each other too deeply");
-    push_function(r, l, t, 0);
-    lua_pushlightuserdata(l, dot);
-    size_t slots = t->code.slots;
+    size_t slots = t->slots;
     uint32_t depth = kind == FRAME_TEMPLATE ? r->f->depth + 1 : 0; /* before the frames may move */
     if (r->frames_n == r->frames_cap)
         r->frames = grow(r, r->frames, &r->frames_cap, r->frames_n + 1, sizeof(*r->frames));
@@ -106,7 +99,7 @@ static struct frame *enter(struct run *r, lua_State *l, enum frame_kind kind, st
     return f;
 }
 
-static void leave(struct run *r)
+void frame_leave(struct run *r)
 {
     const struct frame *f = r->f;
     if (TRACED(r))
@@ -118,6 +111,54 @@ static void leave(struct run *r)
     r->slots_n = f->slots;
     r->frames_n--;
     r->f = r->frames_n > 0 ? &r->frames[r->frames_n - 1] : NULL;
+}
+
+struct tmpl *lua_twin(struct run *r, struct tmpl *t)
+{
+    struct hc_err e = HC_ERR_INIT;
+    struct tmpl *lua = NULL;
+    enum hc_rc rc = t->index > r->p->tmpls_n ? text_lua(r->p, r->a, t, &lua, &e) : program_lua(r->p, t, &lua, &e);
+    if (rc != HC_OK)
+        fail_err(r, &e);
+    return lua;
+}
+
+/* Pushes the function and the data of the top frame: the two results of an *_enter. */
+static int push_body(struct run *r, lua_State *l)
+{
+    luaL_checkstack(l, 10, "templates call each other too deeply");
+    push_function(r, l, r->f->t, 0);
+    lua_pushlightuserdata(l, r->slots[r->f->slots]);
+    return 2;
+}
+
+static int run_body(lua_State *l)
+{
+    push_body(run_of(l), l);
+    lua_call(l, 1, 0);
+    return 0;
+}
+
+void run_by_lua(struct run *r)
+{
+    if (!r->m) {
+        r->m = machine_take(r->p);
+        if (!r->m)
+            hc_run_fail_limit(r, "out of memory");
+        hc_luabox_set_user(r->m->sandbox, r);
+    }
+    lua_State *l = r->m->l;
+    hc_luabox_start(r->m->sandbox, r->steps_left);
+    r->in_lua = true;
+    lua_settop(l, 0);
+    lua_pushcfunction(l, run_body);
+    int failed = lua_pcall(l, 0, 0, 0);
+    r->in_lua = false;
+    if (failed) {
+        run_error(r);
+        longjmp(r->out_of_run, 1);
+    }
+    r->steps_left = hc_luabox_steps_left(r->m->sandbox);
 }
 
 /* The output since `mark`, cut off the buffer. */
@@ -150,7 +191,7 @@ static hc_str without_no_value(struct run *r, hc_str s)
     return (hc_str){ out, len + (size_t)(end - from) };
 }
 
-static void check_output(struct run *r)
+void check_output(struct run *r)
 {
     if (__builtin_expect(r->out.spent, 0)) {
         struct hc_err e = HC_ERR_INIT;
@@ -183,58 +224,11 @@ static hc_tv pipe_value(struct run *r, lua_State *l, hc_tv dot, const struct hc_
 
 /* ---- statements -------------------------------------------------------------------------------------- */
 
-static void run_list(struct run *r, hc_tv dot, struct hc_node *const *items, size_t n);
-
-/* if and with of which the emitter said that there is nothing for Lua in them. */
-static void run_branch(struct run *r, hc_tv dot, const struct hc_node *n)
-{
-    for (;;) {
-        hc_tv v = eval_pipe(r, dot, n->branch.pipe);
-        const struct hc_node *orelse = n->branch.orelse;
-        if (TRACED(r))
-            trace_condition(r, n->branch.pipe, v);
-        if (eval_truth(v)) {
-            run_list(r, n->kind == HC_NODE_WITH ? v : dot, n->branch.list->items, n->branch.list->n);
-            return;
-        }
-        if (!orelse)
-            return;
-        if (orelse->n != 1 || orelse->items[0]->kind != HC_NODE_IF) {
-            run_list(r, dot, orelse->items, orelse->n);
-            return;
-        }
-        n = orelse->items[0];
-    }
-}
-
-static void run_list(struct run *r, hc_tv dot, struct hc_node *const *items, size_t count)
-{
-    hc_luabox_charge_raises(r->m->sandbox, count * STEPS_NODE);
-    for (size_t i = 0; i < count; i++) {
-        const struct hc_node *n = items[i];
-        r->at = n;
-        if (TRACED(r))
-            trace_statement(r, n);
-        if (n->kind == HC_NODE_TEXT) {
-            hc_buf_put(&r->out, n->text);
-        } else if (n->kind == HC_NODE_ACTION) {
-            hc_tv v = eval_pipe(r, dot, n->branch.pipe);
-            if (n->branch.pipe->decl_n == 0) {
-                r->at = n;
-                eval_print(r, v);
-            }
-        } else {
-            run_branch(r, dot, n);
-        }
-    }
-}
-
 static int op_go(lua_State *l)
 {
     struct run *r = run_of(l);
     lua_Integer from = lua_tointeger(l, 1), to = lua_tointeger(l, 2);
-    run_list(r, lua_touserdata(l, 3), r->f->t->code.nodes + from, (size_t)(to - from) + 1);
-    check_output(r);
+    walk_items(r, lua_touserdata(l, 3), r->f->t->code.nodes + from, (size_t)(to - from) + 1);
     return 0;
 }
 
@@ -258,7 +252,7 @@ static int op_set(lua_State *l)
 static int op_is(lua_State *l)
 {
     struct run *r = run_of(l);
-    hc_luabox_charge_raises(r->m->sandbox, STEPS_NODE);
+    run_charge(r, STEPS_NODE);
     const struct hc_node *pipe = node_arg(r, l, 1);
     hc_tv v = pipe_value(r, l, lua_touserdata(l, 2), pipe);
     if (TRACED(r))
@@ -270,7 +264,7 @@ static int op_is(lua_State *l)
 static int op_with(lua_State *l)
 {
     struct run *r = run_of(l);
-    hc_luabox_charge_raises(r->m->sandbox, STEPS_NODE);
+    run_charge(r, STEPS_NODE);
     const struct hc_node *pipe = node_arg(r, l, 1);
     hc_tv v = pipe_value(r, l, lua_touserdata(l, 2), pipe);
     if (TRACED(r))
@@ -290,16 +284,6 @@ static int op_block(lua_State *l)
 
 /* ---- range ------------------------------------------------------------------------------------------- */
 
-/* What a loop goes over: a snapshot, so that a map may change meanwhile. */
-struct walk {
-    const struct hc_node *node;
-    struct hc_val **items;    /* list */
-    struct hc_entry *entries; /* map, sorted */
-    int64_t i, n;
-    uint8_t kind, type; /* of an int */
-    bool boxed;
-};
-
 static int by_key(const void *x, const void *y)
 {
     return hc_str_cmp(((const struct hc_entry *)x)->key, ((const struct hc_entry *)y)->key);
@@ -316,7 +300,7 @@ static void walk_map(struct run *r, struct walk *w, const struct hc_map *m)
         sorted = by_key(&w->entries[i - 1], &w->entries[i]) < 0;
     if (!sorted)
         qsort(w->entries, m->n, sizeof(*w->entries), by_key);
-    hc_luabox_charge_raises(r->m->sandbox, (uint64_t)m->n * 4);
+    run_charge(r, (uint64_t)m->n * 4);
 }
 
 static HC_NORETURN void fail_printing(struct run *r, const char *before, const struct hc_val *v, const char *after)
@@ -339,16 +323,12 @@ static struct hc_val *int_node(struct run *r, int64_t i, uint8_t type)
     return v;
 }
 
-static int op_step(lua_State *l)
+bool range_turn(struct run *r, struct walk *w, hc_tv *out_elem)
 {
-    struct run *r = run_of(l);
-    struct walk *w = lua_touserdata(l, 1);
     hc_tv elem, key = NULL;
-    if (!w || w->i >= w->n) {
-        lua_pushnil(l);
-        return 1;
-    }
-    hc_luabox_charge_raises(r->m->sandbox, STEPS_TURN);
+    if (w->i >= w->n)
+        return false;
+    run_charge(r, STEPS_TURN);
     const struct hc_node *pipe = w->node->branch.pipe;
     bool keyed = pipe->decl_n > 1;
     int64_t i = w->i++;
@@ -371,22 +351,17 @@ static int op_step(lua_State *l)
             eval_store(r, pipe->pipe.decl[0], key);
         eval_store(r, pipe->pipe.decl[pipe->decl_n - 1], elem);
     }
-    lua_pushboolean(l, true);
-    lua_pushlightuserdata(l, elem);
-    return 2;
+    *out_elem = elem;
+    return true;
 }
 
-static int op_range(lua_State *l)
+struct walk *range_start(struct run *r, const struct hc_node *n, hc_tv value)
 {
-    struct run *r = run_of(l);
-    const struct hc_node *n = node_arg(r, l, 1);
-    hc_luabox_charge_raises(r->m->sandbox, STEPS_NODE);
-    struct hc_val *v = hc_tv_node(pipe_value(r, l, lua_touserdata(l, 2), n->branch.pipe));
+    struct hc_val *v = hc_tv_node(value);
     if (TRACED(r))
         trace_condition(r, n->branch.pipe, v);
-    lua_pushcfunction(l, op_step);
     if (!v || v->kind == HC_NULL)
-        return 1;
+        return NULL;
     struct walk *w = HC_NEW(r->a, struct walk);
     check_arena(r);
     w->node = n;
@@ -406,7 +381,30 @@ static int op_range(lua_State *l)
     } else {
         fail_printing(r, "range can't iterate over ", v, "");
     }
-    if (w->n <= 0)
+    return w->n > 0 ? w : NULL;
+}
+
+static int op_step(lua_State *l)
+{
+    struct walk *w = lua_touserdata(l, 1);
+    hc_tv elem;
+    if (!w || !range_turn(run_of(l), w, &elem)) {
+        lua_pushnil(l);
+        return 1;
+    }
+    lua_pushboolean(l, true);
+    lua_pushlightuserdata(l, elem);
+    return 2;
+}
+
+static int op_range(lua_State *l)
+{
+    struct run *r = run_of(l);
+    const struct hc_node *n = node_arg(r, l, 1);
+    run_charge(r, STEPS_NODE);
+    struct walk *w = range_start(r, n, pipe_value(r, l, lua_touserdata(l, 2), n->branch.pipe));
+    lua_pushcfunction(l, op_step);
+    if (!w)
         return 1;
     lua_pushlightuserdata(l, w);
     return 2;
@@ -484,13 +482,8 @@ static struct tmpl *find(struct run *r, hc_str name, uint32_t hint, uint32_t **o
     return t;
 }
 
-static int op_include_enter(lua_State *l)
+struct tmpl *include_target(struct run *r, const struct hc_node *cmd, hc_str s, uint32_t **out_active)
 {
-    struct run *r = run_of(l);
-    const struct hc_node *cmd = node_arg(r, l, 1);
-    struct hc_val *name, *data;
-    eval_two_args(r, l, lua_touserdata(l, 2), cmd, "include", &name, &data);
-    hc_str s = hc_get_str(name);
     uint32_t *active = NULL;
     struct tmpl *t = find(r, s, cmd->items[0]->n, &active);
     if (!t) {
@@ -506,26 +499,42 @@ static int op_include_enter(lua_State *l)
                                          "rendering template has a nested reference name: %.*s: unable to execute "
                                          "template",
                                          HC_P(s)));
-    struct frame *f = enter(r, l, FRAME_INCLUDE, t, cmd, data, NULL);
-    f->active = active;
-    ++*active;
-    return 2;
+    *out_active = active;
+    return t;
 }
 
-static int op_include_leave(lua_State *l)
+static int op_include_enter(lua_State *l)
 {
     struct run *r = run_of(l);
+    const struct hc_node *cmd = node_arg(r, l, 1);
+    struct hc_val *name, *data;
+    eval_two_args(r, l, lua_touserdata(l, 2), cmd, "include", &name, &data);
+    uint32_t *active;
+    struct tmpl *t = include_target(r, cmd, hc_get_str(name), &active);
+    struct frame *f = frame_enter(r, FRAME_INCLUDE, lua_twin(r, t), cmd, data, NULL);
+    f->active = active;
+    ++*active;
+    return push_body(r, l);
+}
+
+struct hc_val *include_result(struct run *r)
+{
     size_t mark = r->f->mark;
-    leave(r);
+    frame_leave(r);
     struct hc_val *v = hc_str_val_ref(r->a, cut_output(r, mark));
     check_arena(r);
     if (TRACED(r))
         trace_cut(r, mark, hc_get_str(v), v);
-    return push_value(l, v);
+    return v;
+}
+
+static int op_include_leave(lua_State *l)
+{
+    return push_value(l, include_result(run_of(l)));
 }
 
 /* What a text parsed to, from this run's memory of texts or parsed now. */
-static struct text *text_of(struct run *r, const struct hc_node *cmd, hc_str s)
+struct text *text_of(struct run *r, const struct hc_node *cmd, hc_str s)
 {
     uint64_t hash = hc_str_hash(s);
     if ((r->texts_n + 1) * 2 > r->texts_cap) {
@@ -550,11 +559,11 @@ static struct text *text_of(struct run *r, const struct hc_node *cmd, hc_str s)
         if (r->texts[k]->hash == hash && hc_str_eq(r->texts[k]->text, s))
             return r->texts[k];
     }
-    struct hc_tree *trees;
+    struct tmpl *tmpls;
     size_t n;
     struct hc_err e = HC_ERR_INIT;
-    hc_luabox_charge_raises(r->m->sandbox, s.n);
-    enum hc_rc rc = program_parse(r->p, r->a, HC_S("gotpl"), s, &trees, &n, &e);
+    run_charge(r, s.n);
+    enum hc_rc rc = program_parse(r->p, r->a, HC_S("gotpl"), s, r->tmpls_n + 1, &tmpls, &n, &e);
     check_arena(r);
     if (rc == HC_E_INPUT) {
         hc_str q = quoted(r, s);
@@ -564,16 +573,38 @@ static struct text *text_of(struct run *r, const struct hc_node *cmd, hc_str s)
     if (rc != HC_OK)
         hc_run_fail_limit(r, e.msg);
     struct text *t = HC_NEW(r->a, struct text);
-    struct tmpl *tmpls = HC_NEW_N(r->a, struct tmpl, n);
     check_arena(r);
-    for (size_t i = 0; i < n; i++) {
-        tmpls[i].tree = trees[i];
-        tmpls[i].index = ++r->tmpls_n;
-    }
+    r->tmpls_n += (uint32_t)n;
     *t = (struct text){ s, hash, tmpls, n };
     r->texts[k] = t;
     r->texts_n++;
     return t;
+}
+
+struct hc_val *tpl_plain(struct run *r, const struct hc_val *text)
+{
+    hc_str s = hc_get_str(text);
+    if (s.n > 0 && hc_find_literal(s.p, s.n, "{{", 2))
+        return NULL;
+    struct hc_val *v = hc_str_val_ref(r->a, without_no_value(r, s));
+    check_arena(r);
+    if (TRACED(r))
+        trace_same(r, text, v);
+    return v;
+}
+
+void tpl_frame(struct run *r, const struct hc_node *cmd, struct text *text, struct tmpl *t, const struct hc_val *s,
+               hc_tv data)
+{
+    struct frame *f = frame_enter(r, FRAME_TPL, t, cmd, data, s);
+    f->text = hc_get_str(s);
+    if (text->n > 1) {
+        struct env *e = HC_NEW(r->a, struct env);
+        check_arena(r);
+        e->outer = r->env;
+        e->text = text;
+        r->env = e;
+    }
 }
 
 static int op_tpl_enter(lua_State *l)
@@ -582,52 +613,40 @@ static int op_tpl_enter(lua_State *l)
     const struct hc_node *cmd = node_arg(r, l, 1);
     struct hc_val *text, *data;
     eval_two_args(r, l, lua_touserdata(l, 2), cmd, "tpl", &text, &data);
-    hc_str s = hc_get_str(text);
-    if (s.n == 0 || !hc_find_literal(s.p, s.n, "{{", 2)) {
-        /* Nothing to run: the text stands for itself. */
-        struct hc_val *v = hc_str_val_ref(r->a, without_no_value(r, s));
-        check_arena(r);
-        if (TRACED(r))
-            trace_same(r, text, v);
+    struct hc_val *plain = tpl_plain(r, text);
+    if (plain) {
         lua_settop(l, 0);
         lua_pushnil(l);
-        lua_pushlightuserdata(l, v);
+        lua_pushlightuserdata(l, plain);
         return 2;
     }
-    struct text *t = text_of(r, cmd, s);
-    struct frame *f = enter(r, l, FRAME_TPL, &t->tmpls[t->n - 1], cmd, data, text);
-    f->text = s;
-    if (t->n > 1) {
-        struct env *e = HC_NEW(r->a, struct env);
-        check_arena(r);
-        e->outer = r->env;
-        e->text = t;
-        r->env = e;
-    }
-    return 2;
+    struct text *t = text_of(r, cmd, hc_get_str(text));
+    tpl_frame(r, cmd, t, lua_twin(r, &t->tmpls[t->n - 1]), text, data);
+    return push_body(r, l);
 }
 
-static int op_tpl_leave(lua_State *l)
+struct hc_val *tpl_result(struct run *r)
 {
-    struct run *r = run_of(l);
     size_t mark = r->f->mark;
-    leave(r);
+    frame_leave(r);
     hc_str printed = cut_output(r, mark);
     struct hc_val *v = hc_str_val_ref(r->a, without_no_value(r, printed));
     check_arena(r);
     if (TRACED(r))
         trace_cut(r, mark, printed, v);
-    return push_value(l, v);
+    return v;
 }
 
-static int op_template_enter(lua_State *l)
+static int op_tpl_leave(lua_State *l)
 {
-    struct run *r = run_of(l);
-    const struct hc_node *n = node_arg(r, l, 1);
-    hc_tv dot = lua_touserdata(l, 2);
+    return push_value(l, tpl_result(run_of(l)));
+}
+
+struct tmpl *template_target(struct run *r, const struct hc_node *n)
+{
     uint32_t *active;
     r->at = n;
-    hc_luabox_charge_raises(r->m->sandbox, STEPS_CALL);
+    run_charge(r, STEPS_CALL);
     struct tmpl *t = find(r, n->call.name, 0, &active);
     if (!t) {
         hc_str q = quoted(r, n->call.name);
@@ -635,15 +654,23 @@ static int op_template_enter(lua_State *l)
     }
     if (r->f->depth == HC_MAX_TEMPLATE_DEPTH)
         hc_run_fail(r, "exceeded maximum template depth (%d)", HC_MAX_TEMPLATE_DEPTH);
-    hc_tv data = n->call.pipe ? pipe_value(r, l, dot, n->call.pipe) : NULL;
+    return t;
+}
+
+static int op_template_enter(lua_State *l)
+{
+    struct run *r = run_of(l);
+    const struct hc_node *n = node_arg(r, l, 1);
+    struct tmpl *t = template_target(r, n);
+    hc_tv data = n->call.pipe ? pipe_value(r, l, lua_touserdata(l, 2), n->call.pipe) : NULL;
     r->at = n;
-    enter(r, l, FRAME_TEMPLATE, t, n, data, NULL);
-    return 2;
+    frame_enter(r, FRAME_TEMPLATE, lua_twin(r, t), n, data, NULL);
+    return push_body(r, l);
 }
 
 static int op_template_leave(lua_State *l)
 {
-    leave(run_of(l));
+    frame_leave(run_of(l));
     return 0;
 }
 
@@ -697,10 +724,12 @@ static hc_tv file_context(struct run *r, uint32_t i)
     return dot;
 }
 
-static int render_files(lua_State *l)
+/* All files, in Helm's order. False: it was left by an error. */
+static bool render_files(struct run *r)
 {
-    struct run *r = run_of(l);
     const struct hc_program *p = r->p;
+    if (setjmp(r->out_of_run) != 0)
+        return false;
     if (TRACED(r))
         trace_start(r);
     for (size_t k = 0; k < p->files_n; k++) {
@@ -714,23 +743,35 @@ static int render_files(lua_State *l)
         r->out.n = 0;
         r->frames_n = 0;
         r->slots_n = 0;
-        lua_settop(l, 0);
-        enter(r, l, FRAME_FILE, t, NULL, file_context(r, i), NULL);
-        lua_call(l, 1, 0);
-        leave(r);
+        walk_file(r, t, file_context(r, i));
         hc_str all = hc_buf_str(&r->out), clean = without_no_value(r, all);
         r->out_texts[i] = clean.p == all.p ? hc_arena_str(r->a, all) : clean;
         check_arena(r);
         if (TRACED(r))
             trace_file(r, i, all, r->out_texts[i]);
     }
-    /* What tpl texts compiled to is not for the next run. */
+    return true;
+}
+
+/* What tpl texts compiled to is not for the next run. */
+static int forget_texts(lua_State *l)
+{
+    struct run *r = run_of(l);
     lua_getfield(l, LUA_REGISTRYINDEX, FUNCS_KEY);
-    for (uint32_t i = p->tmpls_n + 1; i <= r->tmpls_n; i++) {
+    for (uint32_t i = r->p->tmpls_n + 1; i <= r->tmpls_n; i++) {
         lua_pushnil(l);
         lua_rawseti(l, -2, (lua_Integer)i << 20);
     }
     return 0;
+}
+
+static void give_back(struct run *r, bool good)
+{
+    lua_State *l = r->m->l;
+    lua_settop(l, 0);
+    lua_pushcfunction(l, forget_texts);
+    good = good && lua_pcall(l, 0, 0, 0) == LUA_OK;
+    machine_give(r->p, r->m, good);
 }
 
 enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct hc_run *in, hc_str *out_texts,
@@ -745,27 +786,21 @@ enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct
     r.fc = (struct hc_fcall){
         .a = a, .err = &r.func_err, .door = in->door ? in->door : &no_door, .helm3 = in->helm3
     };
+    r.stack = __builtin_frame_address(0);
+    r.steps_left = in->max_steps ? in->max_steps : HC_MAX_RENDER_STEPS;
     hc_buf_init(&r.out, HC_MAX_OUTPUT_BYTES);
     hc_buf_init(&r.error, 0);
-    r.m = machine_take(p);
     r.active = hc_calloc(p->names_n + 1, sizeof(*r.active));
     enum hc_rc rc = HC_OK;
-    if (!r.m || !r.active) {
+    if (!r.active) {
         rc = hc_fail_nomem(err);
-    } else {
-        lua_State *l = r.m->l;
-        hc_luabox_set_user(r.m->sandbox, &r);
-        hc_luabox_start(r.m->sandbox, in->max_steps ? in->max_steps : HC_MAX_RENDER_STEPS);
-        lua_settop(l, 0);
-        lua_pushcfunction(l, render_files);
-        if (lua_pcall(l, 0, 0, 0) != LUA_OK) {
-            rc = run_error(&r);
-            if (in->out_error)
-                *in->out_error = hc_buf_to_arena(&r.error, a);
-        }
+    } else if (!render_files(&r)) {
+        rc = run_error(&r);
+        if (in->out_error)
+            *in->out_error = hc_buf_to_arena(&r.error, a);
     }
     if (r.m)
-        machine_give(p, r.m, rc == HC_OK);
+        give_back(&r, rc == HC_OK);
     hc_buf_done(&r.out);
     hc_buf_done(&r.error);
     free(r.frames);

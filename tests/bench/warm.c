@@ -33,9 +33,11 @@ static enum hc_rc render(struct hc_chart *c, const char *key, const char *value,
     struct hc_val *values = hc_map_new(a);
     if (key)
         hc_map_put_strz(a, values, key, value);
-    const struct hc_render_input in = {
-        .chart = c, .values = values, .release_name = HC_S("rel"), .release_namespace = HC_S("default"), .revision = 1
-    };
+    const struct hc_render_input in = { .chart = c,
+                                        .values = values,
+                                        .release_name = HC_S("rel"),
+                                        .release_namespace = HC_S("default"),
+                                        .revision = 1 };
     struct hc_render_output out;
     return hc_render(a, &in, &out, err);
 }
@@ -80,6 +82,7 @@ int main(int argc, char **argv)
     }
     qsort(first, (size_t)rounds, sizeof(*first), by_size);
     qsort(second, (size_t)rounds, sizeof(*second), by_size);
-    printf("%lld %lld %llu\n", (long long)first[rounds / 2], (long long)second[rounds / 2], (unsigned long long)parsed);
+    printf("%lld %lld %llu\n", (long long)first[rounds / 2], (long long)second[rounds / 2],
+           (unsigned long long)parsed);
     return 0;
 }

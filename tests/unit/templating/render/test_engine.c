@@ -81,7 +81,7 @@ static struct hc_program *compile(hc_str text, hc_str helpers, enum hc_rc *out_r
 struct options {
     const struct hc_val *values, *files;
     uint64_t max_steps;
-    bool strict, lint;
+    bool strict, lint, by_lua;
 };
 
 static enum hc_rc run(struct hc_program *p, struct hc_arena *a, const struct options *o, hc_str *out,
@@ -92,7 +92,12 @@ static enum hc_rc run(struct hc_program *p, struct hc_arena *a, const struct opt
         return hc_arena_check(a, err, "context");
     hc_str texts[2];
     struct hc_run r = {
-        .contexts = contexts, .max_steps = o->max_steps, .strict = o->strict, .lint = o->lint, .out_error = out
+        .contexts = contexts,
+        .max_steps = o->max_steps,
+        .strict = o->strict,
+        .lint = o->lint,
+        .by_lua = o->by_lua,
+        .out_error = out,
     };
     enum hc_rc rc = hc_program_run(p, a, &r, texts, err);
     if (rc == HC_OK)
@@ -118,9 +123,8 @@ static enum hc_rc render(struct hc_arena *a, const char *text, const char *helpe
 
 /* ---- Helm's own answers -------------------------------------------------------------------------------- */
 
-static void test_cases(void **state)
+static void all_cases(bool by_lua)
 {
-    (void)state;
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct hc_err err = HC_ERR_INIT;
     hc_str all, line;
@@ -135,7 +139,9 @@ static void test_cases(void **state)
         if (!c)
             continue;
         HC_AUTO(hc_arena) struct hc_arena *mine = hc_arena_new(0);
-        struct options o = { .values = hc_map_getz(head, "values"), .files = hc_map_getz(head, "files") };
+        struct options o = { .values = hc_map_getz(head, "values"),
+                             .files = hc_map_getz(head, "files"),
+                             .by_lua = by_lua };
         const struct hc_val *want = hc_map_getz(c, "want"), *error = hc_map_getz(c, "error");
         hc_str text = hc_get_str(hc_map_getz(c, "t")), helpers = hc_get_str(hc_map_getz(head, "helpers")), out;
         enum hc_rc rc;
@@ -155,6 +161,51 @@ static void test_cases(void **state)
     }
     assert_true(n > 300);
     assert_int_equal(bad, 0);
+}
+
+static void test_cases(void **state)
+{
+    (void)state;
+    all_cases(false);
+}
+
+static void test_cases_by_lua(void **state)
+{
+    (void)state;
+    all_cases(true);
+}
+
+/* From some depth on Lua runs what C began: nothing may show it, not in the output, not in an error's text. */
+static void test_deep_includes(void **state)
+{
+    (void)state;
+    static const char walk[] =
+        "{{ define \"down\" }}{{ $n := .n }}{{ if $n }}{{ range $i, $v := until 3 }}{{ if eq $i 1 }}{{ continue "
+        "}}{{ end }}"
+        "{{ $n }}{{ if eq $i 2 }}{{ or (include \"down\" (dict \"n\" (sub $n 1) \"stop\" $.stop)) \"none\" }}{{ "
+        "break }}"
+        "{{ end }}{{ end }}{{ template \"tail\" . }}{{ else if .stop }}{{ fail .stop }}{{ end }}{{ end }}"
+        "{{ define \"tail\" }}{{ with .n }}({{ tpl \"{{ . }}\" . }}){{ end }}{{ end }}";
+    static const char *const tops[] = {
+        "{{ include \"down\" (dict \"n\" 700 \"stop\" \"\") }}",
+        "{{ include \"down\" (dict \"n\" 700 \"stop\" \"enough\") }}",
+        "{{ include \"down\" (dict \"n\" 3 \"stop\" \"enough\") }}",
+        "{{ include \"down\" (dict \"n\" 1200 \"stop\" \"\") }}",
+    };
+    for (size_t i = 0; i < HC_LEN(tops); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        const struct options both[] = { { .by_lua = false }, { .by_lua = true } };
+        hc_str out[2];
+        enum hc_rc rc[2];
+        struct hc_err err[2] = { HC_ERR_INIT, HC_ERR_INIT };
+        for (size_t k = 0; k < 2; k++)
+            rc[k] = render(a, tops[i], walk, &both[k], &out[k], &err[k]);
+        assert_int_equal(rc[0], i == 0 ? HC_OK : HC_E_INPUT);
+        assert_int_equal(rc[1], rc[0]);
+        assert_true(out[0].n > 20 && hc_str_eq(out[0], out[1]));
+        assert_int_equal(err[0].line, err[1].line);
+        assert_int_equal(err[0].col, err[1].col);
+    }
 }
 
 /* ---- order, sharing ------------------------------------------------------------------------------------ */
@@ -190,14 +241,13 @@ static const char busy[] =
     "{{ range $k, $v := .Values }}{{ $k }}={{ $v }};{{ tpl \"{{ .v | quote }}\" (dict \"v\" $v) }}"
     "{{ if $v }}{{ include \"e\" $v | upper | indent 2 }}{{ else }}-{{ end }}{{ end }}";
 
-static void test_second_run_compiles_nothing(void **state)
+static void second_run_compiles_nothing(bool by_lua)
 {
-    (void)state;
     struct hc_err err = HC_ERR_INIT;
     enum hc_rc rc;
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct hc_val *values = hc_map_new(a);
-    struct options o = { .values = values };
+    struct options o = { .values = values, .by_lua = by_lua };
     hc_map_put_strz(a, values, "k", "v");
     struct hc_program *p = compile(
         HC_S("{{ .Values.k }}{{ include \"e\" .Values.k }}{{ tpl \"{{ .Values.k }}\" . }}"),
@@ -215,6 +265,13 @@ static void test_second_run_compiles_nothing(void **state)
     assert_true(hc_program_parses() == before);
     assert_true(before > 0 && hc_program_bytes(p) > 1000);
     hc_program_unref(p);
+}
+
+static void test_second_run_compiles_nothing(void **state)
+{
+    (void)state;
+    second_run_compiles_nothing(false);
+    second_run_compiles_nothing(true);
 }
 
 struct worker {
@@ -294,7 +351,6 @@ static void test_budgets(void **state)
         { "{{ range 1000000000000000 }}x{{ end }}", "budget of 20000000 steps" },
         { "{{ range until 10000 }}{{ range until 10000 }}{{ range until 10000 }}{{ end }}{{ end }}{{ end }}",
           "budget of 20000000 steps" },
-        { "{{ define \"a\" }}{{ template \"a\" . }}{{ end }}{{ template \"a\" . }}", "too deeply" },
         { "{{ $t := \"{{ tpl .t . }}\" }}{{ tpl $t (dict \"t\" $t) }}", "too deeply" },
         { "{{ $x := \"0123456789\" }}{{ range until 60 }}{{ $x = print $x $x }}{{ end }}", "" },
         { "{{ $x := repeat 1000000 \"a\" }}{{ range until 1000000 }}{{ $y := sha256sum $x }}{{ end }}",
@@ -307,7 +363,24 @@ static void test_budgets(void **state)
         hc_str out;
         assert_int_equal(render(a, rows[i].text, "", &o, &out, &err), HC_E_LIMIT);
         assert_non_null(strstr(err.msg, rows[i].names));
-        assert_string_equal(err.file, i == 4 ? "gotpl" : "c/templates/t.yaml");
+        assert_string_equal(err.file, i == 3 ? "gotpl" : "c/templates/t.yaml");
+    }
+}
+
+/* Go's own limit, unless Lua's stack, which begins where C's ends, is full a little before it. */
+static void test_endless_template(void **state)
+{
+    (void)state;
+    for (int by_lua = 0; by_lua < 2; by_lua++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct hc_err err = HC_ERR_INIT;
+        struct options o = { .max_steps = 20000000, .by_lua = by_lua };
+        hc_str out;
+        assert_int_not_equal(render(a, "{{ define \"a\" }}{{ template \"a\" . }}{{ end }}{{ template \"a\" . }}",
+                                    "", &o, &out, &err),
+                             HC_OK);
+        assert_true(strstr(err.msg, "exceeded maximum template depth (100000)") || strstr(err.msg, "too deeply"));
+        assert_string_equal(err.file, "c/templates/t.yaml");
     }
 }
 
@@ -337,9 +410,13 @@ static void test_nesting_of_lua(void **state)
         for (int k = 0; k < rows[i].times; k++)
             hc_buf_puts(&b, rows[i].close);
         hc_buf_putc(&b, 0);
-        enum hc_rc rc = render(a, b.p, "{{ define \"e\" }}x{{ end }}", NULL, &out, &err);
-        if (rc != rows[i].rc)
-            fail_msg("row %zu: %s", i, err.msg);
+        /* What the parser lets through C can walk; Lua's compiler has ceilings of its own. */
+        for (int by_lua = 0; by_lua < 2; by_lua++) {
+            const struct options o = { .by_lua = by_lua };
+            enum hc_rc rc = render(a, b.p, "{{ define \"e\" }}x{{ end }}", &o, &out, &err);
+            if (rc != rows[i].rc && !(rc == HC_OK && !by_lua && rows[i].times <= 100))
+                fail_msg("row %zu: %s", i, err.msg);
+        }
     }
 }
 
@@ -412,11 +489,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_cases_by_lua),
+        cmocka_unit_test(test_deep_includes),
         cmocka_unit_test(test_order_of_files),
         cmocka_unit_test(test_second_run_compiles_nothing),
         cmocka_unit_test(test_threads_share_a_program),
         cmocka_unit_test(test_include_depth),
         cmocka_unit_test(test_budgets),
+        cmocka_unit_test(test_endless_template),
         cmocka_unit_test(test_nesting_of_lua),
         cmocka_unit_test(test_modes),
         cmocka_unit_test(test_lua_shown),

@@ -1,0 +1,148 @@
+/*
+ * A template walked in C: how nearly all of them run.
+ *
+ * Compiling Lua costs more than running it when a template runs once, so statements are walked as they were parsed, and
+ * include, tpl and template recurse. The C stack is bounded: what is called from deeper than HC_MAX_WALK_STACK is run
+ * by Lua, where a thousand nested includes use none of it. A traced run is Lua's too, which is why there is a call of the
+ * trace only in what both share.
+ */
+#include "core/base/limits.h"
+#include "templating/render/engine_impl.h"
+
+static enum flow walk_list(struct run *r, hc_tv dot, const struct hc_node *list)
+{
+    return walk_items(r, dot, list->items, list->n);
+}
+
+/* IF and WITH; a chain of `else if` is one loop. */
+static enum flow walk_branch(struct run *r, hc_tv dot, const struct hc_node *n)
+{
+    for (;;) {
+        hc_tv v = eval_pipe(r, dot, n->branch.pipe);
+        const struct hc_node *orelse = n->branch.orelse;
+        if (TRACED(r))
+            trace_condition(r, n->branch.pipe, v);
+        if (eval_truth(v))
+            return walk_list(r, n->kind == HC_NODE_WITH ? v : dot, n->branch.list);
+        if (!orelse)
+            return FLOW_ON;
+        if (orelse->n != 1 || orelse->items[0]->kind != HC_NODE_IF)
+            return walk_list(r, dot, orelse);
+        n = orelse->items[0];
+    }
+}
+
+static enum flow walk_range(struct run *r, hc_tv dot, const struct hc_node *n)
+{
+    hc_tv elem, v = eval_pipe(r, dot, n->branch.pipe);
+    struct walk *w = range_start(r, n, v);
+    if (!w)
+        return n->branch.orelse ? walk_list(r, dot, n->branch.orelse) : FLOW_ON;
+    while (range_turn(r, w, &elem))
+        if (walk_list(r, elem, n->branch.list) == FLOW_BREAK)
+            break;
+    return FLOW_ON;
+}
+
+static bool is_for_lua(const struct run *r)
+{
+    const char *here = __builtin_frame_address(0);
+    return r->trace || r->in->by_lua || (size_t)(r->stack - here) > HC_MAX_WALK_STACK;
+}
+
+/* The template, or what Lua runs in its place. */
+static struct tmpl *choose(struct run *r, struct tmpl *t)
+{
+    return __builtin_expect(is_for_lua(r) && !r->in_lua, 0) ? lua_twin(r, t) : t;
+}
+
+/* The template of the top frame. */
+static void run_body(struct run *r)
+{
+    if (r->f->t->code.nodes)
+        run_by_lua(r);
+    else
+        walk_list(r, r->slots[r->f->slots], r->f->t->tree.root);
+}
+
+hc_tv walk_include(struct run *r, const struct hc_node *cmd, const struct hc_val *name, hc_tv data)
+{
+    uint32_t *active;
+    struct tmpl *t = include_target(r, cmd, hc_get_str(name), &active);
+    struct frame *f = frame_enter(r, FRAME_INCLUDE, choose(r, t), cmd, data, NULL);
+    f->active = active;
+    ++*active;
+    run_body(r);
+    return include_result(r);
+}
+
+hc_tv walk_tpl(struct run *r, const struct hc_node *cmd, const struct hc_val *s, hc_tv data)
+{
+    struct hc_val *plain = tpl_plain(r, s);
+    if (plain)
+        return plain;
+    struct text *text = text_of(r, cmd, hc_get_str(s));
+    tpl_frame(r, cmd, text, choose(r, &text->tmpls[text->n - 1]), s, data);
+    run_body(r);
+    return tpl_result(r);
+}
+
+static void walk_template(struct run *r, hc_tv dot, const struct hc_node *n)
+{
+    struct tmpl *t = template_target(r, n);
+    hc_tv data = n->call.pipe ? eval_pipe(r, dot, n->call.pipe) : NULL;
+    r->at = n;
+    frame_enter(r, FRAME_TEMPLATE, choose(r, t), n, data, NULL);
+    run_body(r);
+    frame_leave(r);
+}
+
+void walk_file(struct run *r, struct tmpl *t, hc_tv dot)
+{
+    frame_enter(r, FRAME_FILE, choose(r, t), NULL, dot, NULL);
+    run_body(r);
+    frame_leave(r);
+}
+
+enum flow walk_items(struct run *r, hc_tv dot, struct hc_node *const *items, size_t count)
+{
+    enum flow flow = FLOW_ON;
+    run_charge(r, count * STEPS_NODE);
+    for (size_t i = 0; i < count && flow == FLOW_ON; i++) {
+        const struct hc_node *n = items[i];
+        r->at = n;
+        if (TRACED(r))
+            trace_statement(r, n);
+        switch ((enum hc_node_kind)n->kind) {
+        case HC_NODE_TEXT:
+            hc_buf_put(&r->out, n->text);
+            break;
+        case HC_NODE_ACTION: {
+            hc_tv v = eval_pipe(r, dot, n->branch.pipe);
+            if (n->branch.pipe->decl_n == 0) {
+                r->at = n;
+                eval_print(r, v);
+            }
+            break;
+        }
+        case HC_NODE_IF:
+        case HC_NODE_WITH:
+            flow = walk_branch(r, dot, n);
+            break;
+        case HC_NODE_RANGE:
+            flow = walk_range(r, dot, n);
+            break;
+        case HC_NODE_TEMPLATE:
+            walk_template(r, dot, n);
+            break;
+        case HC_NODE_BREAK:
+            return FLOW_BREAK;
+        case HC_NODE_CONTINUE:
+            return FLOW_CONTINUE;
+        default:
+            break;
+        }
+    }
+    check_output(r);
+    return flow;
+}
