@@ -33,7 +33,7 @@
 #define HC_MAX_INCLUDE_DEPTH    1000           /* Helm pkg/engine: recursionMaxNums                         */
 #define HC_MAX_RENDER_STEPS     100000000u     /* steps of one render; the largest public chart needs 4,400,000  */
 #define HC_MAX_RENDER_CPU_MS    10000u         /* processor time of one render: keys, hashes, regexes in loops  */
-#define HC_MAX_WALK_STACK       ((size_t)256 << 10) /* C stack of nested templates; Lua runs what lies deeper      */
+#define HC_MAX_WALK_STACK       262144u        /* bytes of C stack for templates: Lua runs what is deeper  */
 #define HC_MAX_TEMPLATE_DEPTH   100000         /* Go text/template: maxExecDepth                                */
 #define HC_MAX_RENDER_BYTES     (512 * HC_MIB) /* arena and Lua memory of one render                        */
 #define HC_MAX_OUTPUT_BYTES     (128 * HC_MIB) /* text of one render                                        */
