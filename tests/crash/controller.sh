@@ -7,7 +7,9 @@
 #
 #   HC_CRASH_ALL=1   a kill behind every write, not behind ten of them
 #   HC_CRASH_AT="3 7"  behind these
-#   HC_CRASH_JOBS=2  stories told side by side
+#   HC_CRASH_JOBS=4  stories told side by side
+#   HC_CRASH_TIMEOUT=3s, HC_CRASH_PATIENCE=25  after what time the broken upgrade fails, and a chapter that is not at its end
+#                    (seconds): more of both on a machine that has other things to do
 #   HC_CRASH_KEEP=1  leaves the folder with logs and snapshots
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -79,36 +81,38 @@ snapshot() {
         failures: [.status.failures, .status.installFailures, .status.upgradeFailures],
         current: (.metadata.generation == .status.observedGeneration), finalizers: .metadata.finalizers}'
     "$h" get values storefront -n production 2>/dev/null
-    for path in api/v1/configmaps api/v1/services api/v1/secrets apis/apps/v1/deployments apis/batch/v1/jobs \
-        apis/networking.k8s.io/v1/ingresses apis/source.toolkit.fluxcd.io/v1/helmrepositories \
-        apis/source.toolkit.fluxcd.io/v1/helmcharts apis/helm.toolkit.fluxcd.io/v2/helmreleases \
-        apis/kustomize.toolkit.fluxcd.io/v1/kustomizations apis/source.toolkit.fluxcd.io/v1/gitrepositories; do
-        get "/$path" | jq -r --arg path "$path" '.items[] | select(.metadata.namespace | IN("production", "flux-system")) |
-            [$path, .metadata.namespace, .metadata.name, .spec.template.spec.containers[0].image? // "",
-             (.spec.replicas? // "" | tostring)] | join(" ")'
-    done | grep -v kube-root-ca | LC_ALL=C sort
+    curl -fsS "${kinds[@]/#/$server/}" 2>/dev/null |
+        jq -r '(.kind | rtrimstr("List")) as $kind | .items[] | select(.metadata.namespace | IN("production", "flux-system")) |
+            [$kind, .metadata.namespace, .metadata.name, .spec.template.spec.containers[0].image? // "",
+             (.spec.replicas? // "" | tostring)] | join(" ")' | grep -v kube-root-ca | LC_ALL=C sort
 }
+kinds=(api/v1/configmaps api/v1/services api/v1/secrets apis/apps/v1/deployments apis/batch/v1/jobs
+    apis/networking.k8s.io/v1/ingresses apis/source.toolkit.fluxcd.io/v1/helmrepositories
+    apis/source.toolkit.fluxcd.io/v1/helmcharts apis/helm.toolkit.fluxcd.io/v2/helmreleases
+    apis/kustomize.toolkit.fluxcd.io/v1/kustomizations apis/source.toolkit.fluxcd.io/v1/gitrepositories)
 writes() { get /sandbox/stats | jq .writes; }
+# The cluster's revision: where it stands still, nothing needs to be looked at again.
+revision() { [[ $(get "/api/v1/namespaces?limit=1") =~ \"resourceVersion\":\ *\"([0-9]+)\" ]] && echo "${BASH_REMATCH[1]}"; }
 
 # The undisturbed story takes what it comes to, once nothing is written any more; the others must come to the same.
 chapter() { # NAME JQ-EXPRESSION-ABOUT-THE-RELEASE (or `gone`)
-    local until=$((SECONDS + 25)) before now
+    local until=$((SECONDS + ${HC_CRASH_PATIENCE:-25})) now last= looked_at= still=0
     while :; do
-        if [ "$2" = gone ]; then
-            get "$server_alive" >/dev/null && ! get "$hr" >/dev/null && ! get "$ks" >/dev/null
-        else
-            get "$hr" | jq -e "$2" >/dev/null 2>&1
-        fi && {
-            if [ "$n" = 0 ]; then
-                before=$(writes)
-                sleep 0.7
-                now=$(writes)
-                [ "$before" = "$now" ] && { snapshot >"$run/$1"; echo "$1 $now" >>"$run/writes"; return 0; }
+        now=$(revision)
+        if [ "$now" = "$last" ]; then still=$((still + 1)); else still=0 last=$now; fi
+        # A story that counts must have come to rest for good (0.75 s); the others are compared anyway.
+        if [ "$now" != "$looked_at" ] && [ $still -ge $((n == 0 ? 5 : 1)) ]; then
+            looked_at=$now
+            if if [ "$2" = gone ]; then
+                get "$server_alive" >/dev/null && ! get "$hr" >/dev/null && ! get "$ks" >/dev/null
             else
+                get "$hr" | jq -e "$2" >/dev/null 2>&1
+            fi; then
                 snapshot >"$run/$1"
+                [ "$n" = 0 ] && { echo "$1 $(writes)" >>"$run/writes"; return 0; }
                 cmp -s "$run/$1" "$dir/run-0/$1" && return 0
             fi
-        }
+        fi
         if [ $SECONDS -ge $until ]; then
             echo "chapter '$1' did not come to its end:"
             snapshot >"$run/$1"
@@ -116,7 +120,7 @@ chapter() { # NAME JQ-EXPRESSION-ABOUT-THE-RELEASE (or `gone`)
             get "$hr" | jq -r '.status.conditions[]? | "    \(.type)=\(.status) \(.reason): \(.message)"'
             return 1
         fi
-        sleep 0.1
+        sleep 0.15
     done
 }
 
@@ -144,7 +148,7 @@ story() {
     cp -R "$root/deploy/examples/fleet/." "$w/"
     # The namespace is there before and stays, so that Jobs can run at the uninstall.
     sed -i '/namespace.yaml/d' "$w/environments/production/kustomization.yaml"
-    sed -i 's/^  timeout: 2m/  timeout: 30s/; s/^  upgrade:/  upgrade:\n    timeout: 3s/' "$w/environments/base/release.yaml"
+    sed -i "s/^  timeout: 2m/  timeout: 30s/; s/^  upgrade:/  upgrade:\n    timeout: ${HC_CRASH_TIMEOUT:-3s}/" "$w/environments/base/release.yaml"
     git_commit "fleet-$n" first
     cat >"$run/fleet.yaml" <<FLEET
 apiVersion: v1
@@ -255,7 +259,7 @@ else
 fi
 running=0
 for k in $at; do
-    [ $running -lt "${HC_CRASH_JOBS:-2}" ] || { wait -n -p ended 2>/dev/null; running=$((running - 1)); }
+    [ $running -lt "${HC_CRASH_JOBS:-4}" ] || { wait -n -p ended 2>/dev/null; running=$((running - 1)); }
     (tell "$k") 2>/dev/null &
     pids="${pids:-} $!"
     running=$((running + 1))
