@@ -157,9 +157,20 @@ static enum hc_rc operation(struct hc_reconcile *r, struct hc_seen *s, struct hc
     return look && !s->wait_off && !s->fault ? hc_rec_observe_objects(r, s, err) : HC_OK;
 }
 
+/* Whether the remediation of an install says what comes next, not that of an upgrade: after a failure the action that
+ * failed decides, which an uninstall as remediation leaves in no record. */
+static bool by_install(const struct hc_reconcile *r)
+{
+    if (r->mark.there && r->mark.action != HC_ACTION_UNINSTALL)
+        return r->mark.action == HC_ACTION_INSTALL;
+    if (r->failed != HC_ACTION_NONE && r->failures > 0)
+        return r->failed == HC_ACTION_INSTALL;
+    return !r->has || r->head.revision == 1;
+}
+
 static void remediation(const struct hc_reconcile *r, struct hc_seen *s)
 {
-    bool install = r->mark.there ? r->mark.action == HC_ACTION_INSTALL : r->has && r->head.revision == 1;
+    bool install = by_install(r);
     const struct hc_action_policy *p = install ? &r->spec.install : &r->spec.upgrade;
     s->strategy = p->strategy;
     if (install && s->strategy == HC_STRATEGY_ROLLBACK)
@@ -220,6 +231,14 @@ enum hc_rc hc_rec_observe(struct hc_reconcile *r, struct hc_seen *s, struct hc_e
         return HC_OK;
     case HC_HEAD_UNINSTALLING:
         s->retry_ms = 0;
+        if (!r->resumed_told && !r->begun)
+            hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_RESUMED,
+                                             .action = r->mark.action,
+                                             .record = &r->head,
+                                             .remediation = r->mark.remediation,
+                                             .failures = r->mark.failures,
+                                             .message = r->mark.why });
+        r->resumed_told = true;
         return operation(r, s, err);
     case HC_HEAD_DEPLOYED:
     case HC_HEAD_FAILED:

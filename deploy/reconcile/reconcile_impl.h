@@ -73,6 +73,7 @@ struct hc_reconcile {
     struct hc_err fault_err, refused_err, last_failure;
     bool dry_done;
     int64_t failures;
+    enum hc_action failed; /* what they are failures of */
     int64_t rollback_to; /* target of a remediation, 0: not looked for, -1: none */
     unsigned tries;      /* failed requests in a row */
     struct hc_buf kept;  /* what an uninstall left, in Helm's words */

@@ -406,8 +406,10 @@ enum hc_rc hc_rec_failed(struct hc_reconcile *r, const char *why, struct hc_err 
     r->mark.stage = HC_STAGE_END;
     r->mark.since_ms = hc_rec_now(r);
     r->mark.maker = (hc_str){ NULL, 0 };
-    if (!r->mark.remediation)
+    if (!r->mark.remediation) {
         r->mark.failures = hc_rec_failures(r) + 1;
+        r->failed = r->mark.action;
+    }
     r->mark.owed = r->spec.one_shot && !r->mark.remediation && hc_rec_policy(r, r->mark.action)->remediate_last;
     clear_hooks(&r->mark);
     hc_fail(&r->last_failure, HC_E_INPUT, "%.*s", HC_P(r->mark.why));
@@ -498,7 +500,9 @@ enum hc_rc hc_rec_uninstall(struct hc_reconcile *r, struct hc_err *err)
                                          .action = HC_ACTION_UNINSTALL,
                                          .record = &r->head,
                                          .ok = true,
-                                         .remediation = remediation });
+                                         .remediation = remediation,
+                                         .failures = m.failures,
+                                         .message = m.why });
     }
     return rc;
 }

@@ -59,6 +59,7 @@ enum hc_rc hc_reconcile_new(const struct hc_reconcile_spec *spec, const struct h
     r->memo.synced_digest[sizeof(r->memo.synced_digest) - 1] = '\0';
     r->asked = spec->one_shot || spec->forced;
     r->failures = spec->failures;
+    r->failed = spec->failed_action;
     hc_buf_init(&r->kept, 0);
     *out = r;
     return HC_OK;

@@ -153,6 +153,9 @@ void rel_policies(struct rel *r)
         .manager = "helm-controller",
         .goal = HC_GOAL_PRESENT,
         .failures = hc_get_int_at(r->p->status, counter, 0),
+        .failed_action = hc_str_eqz(action, "install")   ? HC_ACTION_INSTALL
+                         : hc_str_eqz(action, "upgrade") ? HC_ACTION_UPGRADE
+                                                         : HC_ACTION_NONE,
         .create_namespace = hc_get_str(hc_map_getz(spec, "targetNamespace")).n > 0 &&
                             hc_get_bool_at(spec, "install.createNamespace", false),
         .keep_history = hc_get_bool_at(spec, "uninstall.keepHistory", false),

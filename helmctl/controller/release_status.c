@@ -350,12 +350,38 @@ static void note_missed_failure(struct rel *r, const struct hc_record *rollback)
                      .what = HC_TOLD_FAILED, .action = HC_ACTION_UPGRADE, .record = &failed, .message = why });
 }
 
+/*
+ * An uninstall as remediation begins, or is gone on with. At its end the record is gone, so the failure that it mends is
+ * stored in the status before: one that an earlier process did not live to note, too.
+ */
+static void note_before_uninstall(struct rel *r, const struct hc_tell *t)
+{
+    struct pass *p = r->p;
+    bool install = t->record && t->record->revision == 1;
+    int64_t known = hc_get_int_at(p->status, install ? "installFailures" : "upgradeFailures", 0);
+    if (t->record && t->failures > known) {
+        struct hc_record failed = *t->record;
+        failed.status = HC_STATUS_FAILED;
+        failed.deleted = (hc_str){ NULL, 0 };
+        on_failed(r, &(struct hc_tell){ .what = HC_TOLD_FAILED,
+                                        .action = install ? HC_ACTION_INSTALL : HC_ACTION_UPGRADE,
+                                        .record = &failed,
+                                        .failures = t->failures,
+                                        .message = t->message });
+    }
+    if (pass_flush(p) != HC_OK) /* nothing is lost yet: the pass ends by storing it again */
+        pass_log(p, HC_LOG_ERROR, "cannot store the status: %s", p->err.msg);
+}
+
 void rel_tell(void *ctx, const struct hc_tell *t)
 {
     struct rel *r = ctx;
     hc_str kind = t->ref.kind, name = t->ref.name;
     if (t->action == HC_ACTION_ROLLBACK && t->remediation)
         note_missed_failure(r, t->record);
+    if (t->action == HC_ACTION_UNINSTALL && t->remediation &&
+        (t->what == HC_TOLD_RECORDED || t->what == HC_TOLD_RESUMED))
+        note_before_uninstall(r, t);
     switch (t->what) {
     case HC_TOLD_RECORDED:
         on_recorded(r, t);
@@ -426,10 +452,10 @@ void rel_in_sync(struct rel *r)
     hc_history_truncate(a, p->status, ignores_tests(r));
     hc_str full = hc_snapshot_release(a, latest), chart = hc_snapshot_chart(a, latest);
     if (hc_cond_is(p->status, "Remediated", HC_TRUE)) {
-        /* The rolled-back revision is what is wanted by now. */
+        /* What is there by now is what is wanted: the revision that was rolled back to, or a new install whose beginning
+         * an earlier process did not live to note. */
         hc_cond_del(&p->cond, "Remediated");
-        hc_cond_setf(&p->cond, "Released", HC_TRUE, "UpgradeSucceeded",
-                     "Helm upgrade succeeded for release %.*s with chart %.*s", HC_P(full), HC_P(chart));
+        missed = true;
     }
     if ((missed || !hc_cond_is(p->status, "Released", HC_TRUE)) && latest) {
         bool install = hc_get_int_at(latest, "version", 0) == 1;
@@ -462,10 +488,34 @@ void rel_waiting(struct rel *r, const struct hc_step *st)
     pass_log(p, HC_LOG_DEBUG, "waits: %s", st->why);
 }
 
+/* Uninstalled as remediation by an earlier process that did not live to note it. */
+static void note_uninstalled(struct rel *r, const struct hc_step *st)
+{
+    struct hc_arena *a = r->p->a;
+    const struct hc_val *latest = hc_history_latest(r->p->status);
+    if ((st->head != HC_HEAD_ABSENT && st->head != HC_HEAD_UNINSTALLED) || !latest || r->want.failures <= 0 ||
+        hc_str_eqz(hc_get_str(hc_map_getz(latest, "status")), "uninstalled"))
+        return;
+    const struct hc_record *head = hc_reconcile_head(r->engine);
+    if (!head) { /* with no record left, the entry of the failure is all there is to go by */
+        struct hc_val *snap = hc_val_copy(a, latest);
+        hc_map_put_strz(a, snap, "status", "uninstalled");
+        hc_map_put_strz(a, snap, "action", "uninstall-remediation");
+        hc_map_put_str(a, snap, "deleted", hc_time_rfc3339(a, hc_now_ms()));
+        hc_history_put(a, r->p->status, snap);
+    }
+    rel_tell(r, &(struct hc_tell){ .what = HC_TOLD_UNINSTALLED,
+                                   .action = HC_ACTION_UNINSTALL,
+                                   .record = head,
+                                   .ok = true,
+                                   .remediation = true });
+}
+
 void rel_stalled(struct rel *r, const struct hc_step *st)
 {
     struct pass *p = r->p;
     const struct hc_record *head = hc_reconcile_head(r->engine);
+    note_uninstalled(r, st);
     /* Rolled back by an earlier process that did not live to note it. */
     if (head && head->status == HC_STATUS_DEPLOYED && head->rollback_revision > 0 && !noted(r, head->revision))
         rel_tell(r,

@@ -1,17 +1,23 @@
 #!/usr/bin/env bash
-# SIGKILL for the whole controller right behind its nth API write, in a story from Git to the uninstall: a Kustomization
-# brings a HelmRelease, which is installed (revision 1), upgraded (2), broken by a commit (3), rolled back (4), mended by
-# a commit (5) and uninstalled when the Kustomization is deleted. The story is first told undisturbed, which counts its
+# SIGKILL for the whole controller right behind its nth API write, in a story from Git to the uninstall.
+#   controller.sh           a Kustomization brings a HelmRelease, which is installed (revision 1), upgraded (2), broken by a
+#                           commit (3), rolled back (4), mended by a commit (5) and uninstalled when the Kustomization is
+#                           deleted
+#   controller.sh install   it is broken from the beginning: installed, uninstalled as remediation, tried once more,
+#                           uninstalled again, then mended by a commit, and uninstalled
+# The story is first told undisturbed, which counts its
 # writes; then once for each chosen n, with the controller started again as a kubelet would. Every chapter must come to
 # the same history, values, conditions and objects, and every hook must have run as often.
 #
-#   HC_CRASH_ALL=1   a kill behind every write, not behind ten of them
+#   HC_CRASH_ALL=1   a kill behind every write
+#   HC_CRASH_PLACES=10  behind so many, evenly spread
 #   HC_CRASH_AT="3 7"  behind these
 #   HC_CRASH_JOBS=4  stories told side by side
 #   HC_CRASH_TIMEOUT=3s, HC_CRASH_PATIENCE=25  after what time the broken upgrade fails, and a chapter that is not at its end
 #                    (seconds): more of both on a machine that has other things to do
 #   HC_CRASH_KEEP=1  leaves the folder with logs and snapshots
 set -u
+tale=${1:-upgrade}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 h=${HC_BUILD:?}/bin/helmctl
 for tool in git jq curl nginx fcgiwrap; do
@@ -141,6 +147,26 @@ supervise() {
 
 hooks() { jq -r 'select(.type == "ADDED") | .object.metadata | "\(.name) \(.uid)"' "$run/jobs" | sort -u | cut -d' ' -f1 | uniq -c; }
 
+ready='(.metadata.generation == .status.observedGeneration) and any(.status.conditions[]; .type == "Ready" and .status == "True")'
+tag() { # FROM TO: a commit
+    sed -i "s/tag: \"$1\"/tag: \"$2\"/" "$values" && git_commit "fleet-$n" "$2"
+}
+tale_of_upgrade() {
+    chapter 1-installed "$ready and .status.history[0].version == 1" || return 1
+    tag 2.0.0 2.1.0
+    chapter 2-upgraded "$ready and .status.history[0].version == 2" || return 1
+    tag 2.1.0 2.2.0-broken
+    chapter 3-rolled-back '.status.history[0] | .version == 4 and .status == "deployed"' || return 1
+    tag 2.2.0-broken 2.2.0
+    chapter 4-mended "$ready and .status.history[0].version == 5"
+}
+tale_of_install() {
+    chapter 1-given-up 'any(.status.conditions[]; .type == "Stalled" and .status == "True") and .status.installFailures == 2 and
+        .status.history[0].status == "uninstalled"' || return 1
+    tag 2.0.0-broken 2.2.0
+    chapter 2-mended "$ready and .status.history[0].version == 1"
+}
+
 story() {
     local w=$SERVERS/work/fleet-$n values
     values=$w/environments/production/values.yaml
@@ -148,7 +174,14 @@ story() {
     cp -R "$root/deploy/examples/fleet/." "$w/"
     # The namespace is there before and stays, so that Jobs can run at the uninstall.
     sed -i '/namespace.yaml/d' "$w/environments/production/kustomization.yaml"
-    sed -i "s/^  timeout: 2m/  timeout: 30s/; s/^  upgrade:/  upgrade:\n    timeout: ${HC_CRASH_TIMEOUT:-3s}/" "$w/environments/base/release.yaml"
+    local limit=${HC_CRASH_TIMEOUT:-3s}
+    if [ "$tale" = install ]; then
+        sed -i "s/^  timeout: 2m/  timeout: 30s/; s/^  install:/  install:\n    timeout: $limit/
+            s/retries: 3/retries: 1\n      remediateLastFailure: true/" "$w/environments/base/release.yaml"
+        sed -i 's/tag: "2.0.0"/tag: "2.0.0-broken"/' "$values"
+    else
+        sed -i "s/^  timeout: 2m/  timeout: 30s/; s/^  upgrade:/  upgrade:\n    timeout: $limit/" "$w/environments/base/release.yaml"
+    fi
     git_commit "fleet-$n" first
     cat >"$run/fleet.yaml" <<FLEET
 apiVersion: v1
@@ -187,16 +220,13 @@ FLEET
         >/dev/null || { echo "the kill could not be armed"; return 1; }
     kill -CONT "$(cat "$run/controller.pid")"
 
-    local ready='(.metadata.generation == .status.observedGeneration) and any(.status.conditions[]; .type == "Ready" and .status == "True")'
-    chapter 1-installed "$ready and .status.history[0].version == 1" || return 1
-    sed -i 's/tag: "2.0.0"/tag: "2.1.0"/' "$values" && git_commit "fleet-$n" upgrade
-    chapter 2-upgraded "$ready and .status.history[0].version == 2" || return 1
-    sed -i 's/tag: "2.1.0"/tag: "2.2.0-broken"/' "$values" && git_commit "fleet-$n" broken
-    chapter 3-rolled-back '.status.history[0] | .version == 4 and .status == "deployed"' || return 1
-    sed -i 's/tag: "2.2.0-broken"/tag: "2.2.0"/' "$values" && git_commit "fleet-$n" fixed
-    chapter 4-mended "$ready and .status.history[0].version == 5" || return 1
+    if [ "$tale" = install ]; then
+        tale_of_install || return 1
+    else
+        tale_of_upgrade || return 1
+    fi
     curl -fsS -X DELETE "$server$ks" >/dev/null
-    chapter 5-uninstalled gone || return 1
+    chapter 9-uninstalled gone || return 1
     hooks >"$run/hooks"
     [ "$n" = 0 ] || diff "$dir/run-0/hooks" "$run/hooks" >"$run/hooks.diff" ||
         { echo "hooks ran more or less often:"; sed 's/^/    /' "$run/hooks.diff"; return 1; }
@@ -245,17 +275,24 @@ done <"$dir/run-0/writes"
 all=$before
 echo "hooks: $(awk '{ printf "%s%s x%s", s, $2, $1; s = ", " }' "$dir/run-0/hooks")"
 # It must be the story that is meant, whatever else the others are compared with.
-want="deployed superseded superseded superseded failed"
-got=$(head -n 5 "$dir/run-0/4-mended" | jq -r '.[1]' | sort | tr '\n' ' ')
-[ "$got" = "$(tr ' ' '\n' <<<"$want" | sort | tr '\n' ' ')" ] || { echo "FAILED: the history is $got"; cat "$dir/run-0/4-mended"; exit 1; }
-[ "$(sed -n '$=' "$dir/run-0/5-uninstalled")" = 1 ] || { echo "FAILED: left after the uninstall:"; cat "$dir/run-0/5-uninstalled"; exit 1; }
+if [ "$tale" = install ]; then
+    want="deployed" got=$(head -n 1 "$dir/run-0/2-mended" | jq -r '.[1]')
+    gave_up=$(jq -c 'select(.history) | [.history, .failures[1]]' "$dir/run-0/1-given-up" 2>/dev/null | head -n 1)
+    [ "$gave_up" = '[[[1,"uninstalled","1.4.0"]],2]' ] || { echo "FAILED: given up with $gave_up"; cat "$dir/run-0/1-given-up"; exit 1; }
+else
+    want="deployed superseded superseded superseded failed"
+    got=$(head -n 5 "$dir/run-0/4-mended" | jq -r '.[1]' | sort | tr '\n' ' ')
+fi
+[ "$(xargs <<<"$got")" = "$(tr ' ' '\n' <<<"$want" | sort | xargs)" ] || { echo "FAILED: the history is $got"; cat "$dir/run-0"/*mended; exit 1; }
+[ "$(sed -n '$=' "$dir/run-0/9-uninstalled")" = 1 ] || { echo "FAILED: left after the uninstall:"; cat "$dir/run-0/9-uninstalled"; exit 1; }
 
 if [ -n "${HC_CRASH_AT:-}" ]; then
     at=$HC_CRASH_AT
 elif [ -n "${HC_CRASH_ALL:-}" ]; then
     at=$(seq "$all")
 else
-    at=$(for i in $(seq 0 9); do echo $((1 + i * (all - 1) / 9)); done | sort -nu)
+    last=$((${HC_CRASH_PLACES:-10} - 1))
+    at=$(for i in $(seq 0 "$last"); do echo $((1 + i * (all - 1) / last)); done | sort -nu)
 fi
 running=0
 for k in $at; do

@@ -453,6 +453,37 @@ static void test_bad_moments(void **state)
     }
 }
 
+/* The policy of the action that failed counts, also when the record of it is gone. */
+static void test_install_fails(void **state)
+{
+    (void)state;
+    for (int keep = 0; keep < 2; keep++) {
+        struct release r;
+        release_init(&r, keep ? "install-kept" : "install-purged");
+        r.spec.keep_history = keep;
+        r.spec.install.remediate_last = true;
+        r.spec.install.retries = 1;
+        r.spec.upgrade.retries = 0;
+        r.wish.hook = "pre-install";
+        r.wish.hook_behavior = "fail";
+        struct hc_step s = run(&r, NULL);
+        assert_int_equal(s.verdict, HC_STALLED);
+        assert_int_equal(r.wish.told_n[HC_TOLD_FAILED], 2);
+        assert_int_equal(r.wish.told_n[HC_TOLD_UNINSTALLED], 2);
+        /* Another process, which knows of it by the status of the object. */
+        r.spec.failures = 2;
+        r.spec.failed_action = HC_ACTION_INSTALL;
+        s = run(&r, NULL);
+        assert_int_equal(s.verdict, HC_STALLED);
+        assert_int_equal(r.wish.told_n[HC_TOLD_FAILED], 0);
+        r.spec.failures = 1;
+        s = run(&r, NULL);
+        assert_int_equal(s.verdict, HC_STALLED);
+        assert_int_equal(r.wish.told_n[HC_TOLD_FAILED], keep ? 0 : 1); /* its record knows better */
+        hc_storage_free(r.spec.storage);
+    }
+}
+
 static void test_uninstall(void **state)
 {
     (void)state;
@@ -483,6 +514,7 @@ int main(void)
         cmocka_unit_test(test_hook_fails),
         cmocka_unit_test(test_tests_fail),
         cmocka_unit_test(test_bad_moments),
+        cmocka_unit_test(test_install_fails),
         cmocka_unit_test(test_uninstall),
     };
     return cmocka_run_group_tests(tests, up, down);
