@@ -139,7 +139,8 @@ struct hc_reconcile_spec { /* borrowed until hc_reconcile_free */
     bool forced;   /* reconcile.fluxcd.io/forceAt: one revision more, even when in sync */
     int64_t rollback_to; /* HC_GOAL_ROLLBACK: revision, 0: the one before */
     int64_t failures;    /* as the caller's status remembers; the record's own count wins when it is higher */
-    enum hc_action failed_action; /* what they are failures of: install or upgrade; its policy says what comes next */
+    enum hc_action
+        failed_action; /* what they are failures of: install or upgrade; its policy says what comes next */
     bool create_namespace, keep_history, tests;
     bool must_exist;         /* upgrade without --install: no deployed release is an error */
     bool must_not_exist;     /* install: a name in use is an error */

@@ -74,9 +74,9 @@ struct hc_reconcile {
     bool dry_done;
     int64_t failures;
     enum hc_action failed; /* what they are failures of */
-    int64_t rollback_to; /* target of a remediation, 0: not looked for, -1: none */
-    unsigned tries;      /* failed requests in a row */
-    struct hc_buf kept;  /* what an uninstall left, in Helm's words */
+    int64_t rollback_to;   /* target of a remediation, 0: not looked for, -1: none */
+    unsigned tries;        /* failed requests in a row */
+    struct hc_buf kept;    /* what an uninstall left, in Helm's words */
 
     /* this step's observation of the hook whose turn it is */
     struct hc_record_hook *hook;
