@@ -123,7 +123,7 @@ hc_str hc_base64_decode(struct hc_arena *a, hc_str s, size_t *out_bad)
         for (; k < 4; k++) {
             at = next_char(s, i);
             if (at == SIZE_MAX) {
-                *bad = i - k; /* Go names the start of the group that was cut */
+                *bad = s.n - k; /* as Go names it, line breaks at the end counted */
                 return (hc_str){ NULL, 0 };
             }
             int d = b64_value(s.p[at]);

@@ -54,7 +54,7 @@ static enum hc_rc name_from_template(struct hc_arena *a, const char *text, const
     hc_str texts[1] = { { NULL, 0 } };
     const struct hc_run run = { .contexts = contexts,
                                 .door = replay->recorder ? hc_recorder_door(replay->recorder) : NULL };
-    enum hc_rc rc = hc_program_compile(&file, 1, false, &p, err);
+    enum hc_rc rc = hc_program_compile(&file, 1, false, &p, NULL, err);
     if (rc == HC_OK)
         rc = hc_program_run(p, a, &run, texts, err);
     hc_program_unref(p);

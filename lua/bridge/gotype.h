@@ -45,7 +45,9 @@ enum hc_gotype {
     HC_GO_PERSON3,           /* Helm 3: *chart.Maintainer */
     /* kind HC_OBJ: val->obj */
     HC_GO_TIME = 80, /* struct hc_time of lua/funcs/time.h */
-    HC_GO_SEMVER,    /* *semver.Version of lua/funcs/semver.h */
+    HC_GO_SEMVER,    /* *semver.Version: struct hc_semver */
+    HC_GO_VERSION, /* semver.Version, what its Inc and Set methods give: of them pointers alone have some methods */
+    HC_GO_COMPLEX, /* complex128: double[2] */
 };
 
 /* A nil list is a HC_LIST node with this in list->flags; nil map likewise (prints [] / map[], encodes null). */

@@ -3,7 +3,7 @@
  */
 #include "lua/funcs/funcs_impl.h"
 
-enum basic { BASIC_NONE, BASIC_BOOL, BASIC_INT, BASIC_FLOAT, BASIC_STR, BASIC_UINT };
+enum basic { BASIC_NONE, BASIC_BOOL, BASIC_INT, BASIC_FLOAT, BASIC_STR, BASIC_UINT, BASIC_COMPLEX };
 
 static enum basic basic_of(const struct hc_val *v)
 {
@@ -18,6 +18,8 @@ static enum basic basic_of(const struct hc_val *v)
         return BASIC_FLOAT;
     case HC_STR:
         return v->type == HC_GO_BYTES ? BASIC_NONE : BASIC_STR;
+    case HC_OBJ:
+        return v->type == HC_GO_COMPLEX ? BASIC_COMPLEX : BASIC_NONE;
     default:
         return BASIC_NONE;
     }
@@ -67,7 +69,7 @@ static void put(struct hc_buf *b, const char *format, const struct hc_val *v)
 static enum hc_rc eq_other(struct hc_fcall *c, const struct hc_val *x, const struct hc_val *y, bool *out)
 {
     HC_AUTO(hc_buf) struct hc_buf b;
-    hc_buf_init(&b, HC_ERR_MSG * 2);
+    hc_buf_init(&b, HC_MAX_OUTPUT_BYTES);
     if (!same_kind(x, y) && !fn_nil(x) && !fn_nil(y)) {
         hc_buf_puts(&b, "non-comparable types ");
         put(&b, "%s", x);
@@ -114,6 +116,9 @@ static enum hc_rc equal(struct hc_fcall *c, const struct hc_val *x, const struct
         return HC_OK;
     case BASIC_STR:
         *out = hc_str_eq(fn_s(x), fn_s(y));
+        return HC_OK;
+    case BASIC_COMPLEX:
+        *out = fn_deep_equal(x, y);
         return HC_OK;
     case BASIC_NONE:
         break;

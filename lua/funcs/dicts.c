@@ -2,6 +2,7 @@
  * Dicts (A7). Maps are shared by reference: set, unset and the merges change their first argument in place.
  */
 #include "lua/funcs/funcs_impl.h"
+#include "lua/funcs/version.h"
 
 /* The map as a parameter of type map[string]interface {} has it: .Values loses its own type on the way. */
 static struct hc_val *as_map(struct hc_arena *a, struct hc_val *v)
@@ -237,6 +238,12 @@ static struct hc_val *copied(struct hc_arena *a, const struct hc_val *v, int dep
     if (!to)
         return NULL;
     *to = *v;
+    if (v->kind == HC_OBJ && (v->type == HC_GO_SEMVER || v->type == HC_GO_VERSION)) {
+        /* copystructure, which sprig copies by, does not see fields without a capital: a version comes out empty */
+        static const struct hc_semver none;
+        struct hc_val *empty = hc_semver_val(a, &none);
+        return empty ? fn_typed(empty, v->type) : NULL;
+    }
     if (v->kind == HC_LIST) {
         struct hc_val *list = hc_list_new(a);
         for (uint32_t i = 0; list && i < v->list->n; i++)

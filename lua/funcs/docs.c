@@ -171,7 +171,9 @@ static enum hc_rc json_obj(struct json *j, const struct hc_val *v)
         hc_buf_putc(j->b, '"');
         hc_time_json(j->b, v->obj);
         hc_buf_putc(j->b, '"');
-    } else if (v->type == HC_GO_SEMVER) {
+    } else if (v->type == HC_GO_COMPLEX) {
+        return fn_fail(j->c, "json: unsupported type: complex128");
+    } else if (v->type == HC_GO_SEMVER || v->type == HC_GO_VERSION) {
         hc_buf_putc(j->b, '"');
         hc_semver_put(j->b, v->obj);
         hc_buf_putc(j->b, '"');
@@ -278,9 +280,9 @@ FN(fn_to_raw_json)
 }
 
 /* Go's word for a JSON value that does not fit its target. */
-static const char *json_kind(const struct hc_val *v)
+static const char *json_kind(enum hc_kind kind)
 {
-    switch (hc_kind_of(v)) {
+    switch (kind) {
     case HC_BOOL:
         return "bool";
     case HC_INT:
@@ -296,6 +298,12 @@ static const char *json_kind(const struct hc_val *v)
     }
 }
 
+static struct hc_val *mismatch_text(struct hc_arena *a, const char *prefix, enum hc_kind kind, bool list)
+{
+    return hc_printf_val(a, "%sjson: cannot unmarshal %s into Go value of type %s", prefix, json_kind(kind),
+                         list ? "[]interface {}" : "map[string]interface {}");
+}
+
 static struct hc_val *nil_of(struct hc_arena *a, bool list)
 {
     struct hc_val *v = list ? hc_list_new(a) : hc_map_new(a);
@@ -306,11 +314,23 @@ static struct hc_val *nil_of(struct hc_arena *a, bool list)
     return v;
 }
 
+/* An error as the value: the only element, or under the key Error. */
+static enum hc_rc error_inside(struct hc_fcall *c, struct hc_val *text, bool list, struct hc_val **out)
+{
+    struct hc_val *result = list ? hc_list_new(c->a) : hc_map_new(c->a);
+    hc_err_clear(c->err);
+    if (list)
+        fn_add(c->a, result, text);
+    else
+        hc_map_put_ref(c->a, result, HC_S("Error"), text);
+    return fn_done(c, result, out);
+}
+
 /* What decoding into a map or a list gives: the value, nil for null, or the error text inside. */
 static enum hc_rc decoded(struct hc_fcall *c, enum hc_rc rc, struct hc_val *v, bool list, const char *prefix,
                           const char *mismatch, struct hc_val **out)
 {
-    struct hc_val *text, *result;
+    struct hc_val *text;
     if (rc != HC_OK && rc != HC_E_INPUT)
         return rc;
     if (rc == HC_OK && fn_nil(v))
@@ -320,17 +340,8 @@ static enum hc_rc decoded(struct hc_fcall *c, enum hc_rc rc, struct hc_val *v, b
     if (rc != HC_OK)
         text = hc_printf_val(c->a, "%s%s", prefix, c->err ? c->err->msg : "");
     else
-        text = hc_printf_val(c->a, "%sjson: cannot unmarshal %s into Go value of type %s", mismatch, json_kind(v),
-                             list ? "[]interface {}" : "map[string]interface {}");
-    hc_err_clear(c->err);
-    if (list) {
-        result = hc_list_new(c->a);
-        fn_add(c->a, result, text);
-    } else {
-        result = hc_map_new(c->a);
-        hc_map_put_ref(c->a, result, HC_S("Error"), text);
-    }
-    return fn_done(c, result, out);
+        text = mismatch_text(c->a, mismatch, hc_kind_of(v), list);
+    return error_inside(c, text, list, out);
 }
 
 static enum hc_rc parse_json(struct hc_fcall *c, hc_str s, struct hc_val **out)
@@ -338,20 +349,47 @@ static enum hc_rc parse_json(struct hc_fcall *c, hc_str s, struct hc_val **out)
     return hc_json_parse(c->a, s, HC_JSON_ALL_FLOAT | HC_JSON_NO_POSITIONS | HC_JSON_REF, out, c->err);
 }
 
+/* The kind that a JSON text begins as. */
+static enum hc_kind json_begins(hc_str s)
+{
+    s = hc_str_trim(s);
+    switch (s.n ? s.p[0] : 0) {
+    case '{':
+        return HC_MAP;
+    case '[':
+        return HC_LIST;
+    case '"':
+        return HC_STR;
+    case 't':
+    case 'f':
+        return HC_BOOL;
+    default:
+        return HC_FLOAT;
+    }
+}
+
+/* Go looks at a number only where it has a place for it. */
+static enum hc_rc from_json(struct hc_fcall *c, hc_str s, bool list, struct hc_val **out)
+{
+    struct hc_val *v = NULL;
+    enum hc_rc rc = parse_json(c, s, &v);
+    enum hc_kind kind = json_begins(s);
+    if (rc == HC_E_INPUT && c->err && kind != (list ? HC_LIST : HC_MAP) &&
+        hc_str_starts(hc_str_of(c->err->msg), HC_S("json: cannot unmarshal number")))
+        return error_inside(c, mismatch_text(c->a, "", kind, list), list, out);
+    return decoded(c, rc, v, list, "", "", out);
+}
+
 FN(fn_from_json)
 {
     (void)argc;
-    struct hc_val *v = NULL;
-    enum hc_rc rc = parse_json(c, fn_s(argv[0]), &v);
-    return decoded(c, rc, v, false, "", "", out);
+    return from_json(c, fn_s(argv[0]), false, out);
 }
 
 FN(fn_from_json_array)
 {
     (void)argc;
-    struct hc_val *v = NULL;
-    enum hc_rc rc = parse_json(c, fn_s(argv[0]), &v);
-    return decoded(c, rc, v, true, "", "", out);
+    return from_json(c, fn_s(argv[0]), true, out);
 }
 
 FN(fn_must_from_json)
@@ -427,12 +465,25 @@ static struct hc_val *text_of(struct hc_arena *a, const struct hc_val *v, bool p
     hc_buf_init(&b, 0);
     if (v->kind == HC_OBJ && v->type == HC_GO_TIME)
         hc_time_json(&b, v->obj);
-    else if (v->kind == HC_OBJ && v->type == HC_GO_SEMVER)
+    else if (v->kind == HC_OBJ)
         hc_semver_put(&b, v->obj);
     else
         hc_duration_string(&b, v->i);
     (void)pretty;
     return hc_str_val(a, hc_buf_str(&b));
+}
+
+static bool has_complex(const struct hc_val *v, int depth)
+{
+    if (!v || depth > MAX_DEPTH)
+        return false;
+    for (uint32_t i = 0; v->kind == HC_LIST && i < v->list->n; i++)
+        if (has_complex(v->list->items[i], depth + 1))
+            return true;
+    for (uint32_t i = 0; v->kind == HC_MAP && i < v->map->n; i++)
+        if (has_complex(v->map->entries[i].val, depth + 1))
+            return true;
+    return v->kind == HC_OBJ && v->type == HC_GO_COMPLEX;
 }
 
 static struct hc_val *plain(struct hc_arena *a, const struct hc_val *v, bool pretty, int depth);
@@ -505,6 +556,8 @@ struct hc_val *fn_plain(struct hc_arena *a, const struct hc_val *v, bool pretty)
 static bool has_no_json(const struct hc_val *v, int depth)
 {
     switch (hc_kind_of(v)) {
+    case HC_OBJ:
+        return v->type == HC_GO_COMPLEX;
     case HC_FLOAT:
         return isnan(v->f) || isinf(v->f);
     case HC_LIST:
@@ -569,6 +622,8 @@ FN(fn_to_yaml_pretty)
     (void)argc;
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, HC_MAX_OUTPUT_BYTES);
+    if (has_complex(argv[0], 0))
+        return fn_panic(c, "cannot marshal type: complex128");
     const struct hc_val *v = fn_plain(c->a, argv[0], true);
     bool ok = v && hc_yaml_write_pretty(&b, v);
     if (b.spent)

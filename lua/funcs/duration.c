@@ -195,7 +195,8 @@ static enum hc_rc as_duration(struct hc_fcall *c, const struct hc_val *v, int64_
         return HC_OK;
     }
     if (v->kind == HC_INT || v->kind == HC_UINT) {
-        if (v->kind == HC_UINT || v->i > INT64_MAX / SECOND || v->i < INT64_MIN / SECOND)
+        if ((v->kind == HC_UINT && v->u > INT64_MAX / SECOND) || v->i > INT64_MAX / SECOND ||
+            v->i < INT64_MIN / SECOND)
             return v->kind == HC_UINT ? fn_panic(c, "duration seconds overflow: %" PRIu64, v->u)
                                       : fn_panic(c, "duration seconds overflow: %" PRId64, v->i);
         *out = v->i * SECOND;

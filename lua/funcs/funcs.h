@@ -52,6 +52,7 @@ struct hc_fcall {
     const struct hc_door *door; /* never NULL */
     bool helm3;                 /* semantics of Helm 3.22 where they differ */
     bool panicked;              /* set when Go's function would panic instead of returning an error */
+    hc_str long_error;          /* on failure: the whole text where msg could not hold it, else absent */
 };
 
 /*

@@ -104,9 +104,9 @@ static inline enum hc_rc fn_done(struct hc_fcall *c, struct hc_val *v, struct hc
     return HC_OK;
 }
 /* Go's function returned an error. */
-#define fn_fail(c, ...) hc_fail((c)->err, HC_E_INPUT, __VA_ARGS__)
+enum hc_rc fn_fail(struct hc_fcall *c, const char *fmt, ...) HC_PRINTF(2, 3);
 /* Go's function panicked. */
-#define fn_panic(c, ...) ((c)->panicked = true, hc_fail((c)->err, HC_E_INPUT, __VA_ARGS__))
+#define fn_panic(c, ...) ((c)->panicked = true, fn_fail((c), __VA_ARGS__))
 /* Too much was asked for. */
 enum hc_rc fn_too_long(struct hc_fcall *c, const char *what);
 enum hc_rc fn_too_many(struct hc_fcall *c, const char *what);

@@ -132,7 +132,7 @@ static bool stringer(const struct hc_val *v, struct hc_buf *b)
 {
     if (v->kind == HC_OBJ && v->type == HC_GO_TIME)
         hc_time_string(b, v->obj);
-    else if (v->kind == HC_OBJ && v->type == HC_GO_SEMVER)
+    else if (v->kind == HC_OBJ && (v->type == HC_GO_SEMVER || v->type == HC_GO_VERSION))
         hc_semver_put(b, v->obj);
     else if (v->kind == HC_INT && v->type == HC_GO_DURATION)
         hc_duration_string(b, v->i);
@@ -248,11 +248,32 @@ static void print_pointer(struct pp *p, const struct hc_val *v, uint32_t verb)
     }
 }
 
+/* fmt's fmtComplex: both parts by the same verb, the second with its sign. */
+static void print_complex(struct pp *p, const struct hc_val *v, uint32_t verb)
+{
+    const double *z = v->obj;
+    if (verb != 'v' && (verb > 0x7f || !strchr("beEfFgGxX", (int)verb))) {
+        bad_verb(p, v, verb);
+        return;
+    }
+    struct hc_fmt f = p->f;
+    hc_buf_putc(p->b, '(');
+    hc_fmt_float(p->b, &f, z[0], verb);
+    f.plus = true;
+    hc_fmt_float(p->b, &f, z[1], verb);
+    hc_buf_puts(p->b, "i)");
+}
+
 static void print_obj(struct pp *p, const struct hc_val *v, uint32_t verb, int depth)
 {
-    if (v->type == HC_GO_SEMVER) {
+    if (v->type == HC_GO_COMPLEX) {
+        print_complex(p, v, verb);
+        return;
+    }
+    if (v->type == HC_GO_SEMVER || v->type == HC_GO_VERSION) {
         const struct hc_semver *s = v->obj;
-        if (depth > 0) {
+        size_t skip = v->type == HC_GO_VERSION; /* of the & that stands before a pointer's struct */
+        if (depth > 0 && !skip) {
             print_pointer(p, v, verb);
             return;
         }
@@ -260,7 +281,7 @@ static void print_obj(struct pp *p, const struct hc_val *v, uint32_t verb, int d
         const char *const fields[] = { "&semver.Version{major:", ", minor:", ", patch:" };
         for (size_t i = 0; i < HC_LEN(numbers); i++) {
             struct hc_val part = { .kind = HC_UINT, .u = numbers[i] };
-            hc_buf_puts(p->b, p->f.sharp_v ? fields[i] : i > 0 ? " " : "&{");
+            hc_buf_puts(p->b, i > 0 ? p->f.sharp_v ? fields[i] : " " : (p->f.sharp_v ? fields[0] : "&{") + skip);
             fmt_integer(p, &part, numbers[i], false, verb);
         }
         hc_buf_puts(p->b, p->f.sharp_v ? ", pre:" : " ");
@@ -276,7 +297,9 @@ static void print_obj(struct pp *p, const struct hc_val *v, uint32_t verb, int d
     }
     HC_AUTO(hc_buf) struct hc_buf text;
     hc_buf_init(&text, 0);
-    if (stringer(v, &text))
+    if (v->type == HC_GO_TIME && p->f.sharp_v)
+        hc_time_go_string(p->b, v->obj);
+    else if (stringer(v, &text))
         hc_fmt_text(p->b, &p->f, hc_buf_str(&text));
     else
         print_pointer(p, v, verb);
@@ -469,7 +492,7 @@ static bool int_from_arg(struct reader *r, int64_t *out)
     const struct hc_val *v = r->argv[r->arg++];
     if (!v || (v->kind != HC_INT && v->kind != HC_UINT))
         return false;
-    if (v->kind == HC_UINT || v->i > TOO_LARGE || v->i < -TOO_LARGE)
+    if (v->i > TOO_LARGE || v->i < -TOO_LARGE)
         return false;
     *out = v->i;
     return true;

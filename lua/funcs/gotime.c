@@ -344,6 +344,24 @@ void hc_time_string(struct hc_buf *b, const struct hc_time *t)
     hc_time_format(b, t, HC_S("2006-01-02 15:04:05.999999999 -0700 MST"));
 }
 
+void hc_time_go_string(struct hc_buf *b, const struct hc_time *t)
+{
+    struct hc_civil c;
+    const char *name;
+    hc_time_civil(t, &c);
+    hc_buf_printf(b, "time.Date(%" PRId64 ", time.%s, %d, %d, %d, %d, %d, ", c.year, hc_month_name(c.month), c.day,
+                  c.hour, c.minute, c.second, t->nsec);
+    if (!t->zone) {
+        hc_buf_puts(b, "time.UTC)");
+    } else if (hc_zone_is_fixed(t->zone, &name)) {
+        hc_buf_puts(b, "time.Location(");
+        hc_time_quote(b, hc_str_of(name));
+        hc_buf_puts(b, "))");
+    } else {
+        hc_buf_puts(b, "time.Local)");
+    }
+}
+
 void hc_time_json(struct hc_buf *b, const struct hc_time *t)
 {
     hc_time_format(b, t, HC_S("2006-01-02T15:04:05.999999999Z07:00"));

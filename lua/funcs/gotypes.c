@@ -2,6 +2,7 @@
  * What reflect knows of a value: its type's name, its kind, emptiness, deep equality; and the small helpers all
  * topics share.
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -103,7 +104,18 @@ const char *hc_go_type_name(const struct hc_val *v, bool helm3)
     case HC_OBJ:
         break;
     }
-    return v->type == HC_GO_TIME ? "time.Time" : v->type == HC_GO_SEMVER ? "*semver.Version" : "unsafe.Pointer";
+    switch (v->type) {
+    case HC_GO_TIME:
+        return "time.Time";
+    case HC_GO_SEMVER:
+        return "*semver.Version";
+    case HC_GO_VERSION:
+        return "semver.Version";
+    case HC_GO_COMPLEX:
+        return "complex128";
+    default:
+        return "unsafe.Pointer";
+    }
 }
 
 const char *hc_go_kind_name(const struct hc_val *v)
@@ -132,7 +144,7 @@ const char *hc_go_kind_name(const struct hc_val *v)
     case HC_OBJ:
         break;
     }
-    return v->type == HC_GO_TIME ? "struct" : "ptr";
+    return v->type == HC_GO_COMPLEX ? "complex128" : v->type == HC_GO_SEMVER ? "ptr" : "struct";
 }
 
 bool hc_go_truth(const struct hc_val *v)
@@ -156,6 +168,10 @@ bool hc_go_truth(const struct hc_val *v)
         return v->type >= HC_GO_CAPABILITIES || v->map->n != 0;
     case HC_OBJ:
         break;
+    }
+    if (v->type == HC_GO_COMPLEX) {
+        const double *z = v->obj;
+        return z[0] != 0 || z[1] != 0;
     }
     return true;
 }
@@ -217,7 +233,11 @@ static bool deep_equal(const struct hc_val *x, const struct hc_val *y, int depth
         const struct hc_time *s = x->obj, *t = y->obj;
         return s->sec == t->sec && s->nsec == t->nsec && s->zone == t->zone;
     }
-    if (x->type == HC_GO_SEMVER) {
+    if (x->type == HC_GO_COMPLEX) {
+        const double *s = x->obj, *t = y->obj;
+        return s[0] == t[0] && s[1] == t[1];
+    }
+    if (x->type == HC_GO_SEMVER || x->type == HC_GO_VERSION) {
         const struct hc_semver *s = x->obj, *t = y->obj;
         return s->major == t->major && s->minor == t->minor && s->patch == t->patch && hc_str_eq(s->pre, t->pre) &&
                hc_str_eq(s->meta, t->meta) && hc_str_eq(s->original, t->original);
@@ -252,6 +272,25 @@ const struct hc_entry **fn_sorted(struct hc_arena *a, const struct hc_val *map)
         order[i] = &map->map->entries[i];
     qsort(order, n, sizeof(*order), by_key);
     return order;
+}
+
+enum hc_rc fn_fail(struct hc_fcall *c, const char *fmt, ...)
+{
+    char text[HC_ERR_MSG];
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (n >= (int)sizeof(text)) {
+        char *whole = hc_arena_alloc(c->a, (size_t)n + 1, 1);
+        if (whole) {
+            va_start(ap, fmt);
+            vsnprintf(whole, (size_t)n + 1, fmt, ap);
+            va_end(ap);
+            c->long_error = hc_str_n(whole, (size_t)n);
+        }
+    }
+    return hc_fail(c->err, HC_E_INPUT, "%s", text);
 }
 
 enum hc_rc fn_too_long(struct hc_fcall *c, const char *what)

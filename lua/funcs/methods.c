@@ -79,6 +79,10 @@ static const struct {
     { HC_MAP, HC_GO_FILES, "Lines", "s" },
     { HC_MAP, HC_GO_FILES, "AsConfig", "" },
     { HC_MAP, HC_GO_FILES, "AsSecrets", "" },
+    { HC_MAP, HC_GO_VALUES, "AsMap", "" },
+    { HC_MAP, HC_GO_VALUES, "YAML", "" },
+    { HC_MAP, HC_GO_VALUES, "Table", "s" },
+    { HC_MAP, HC_GO_VALUES, "PathValue", "s" },
     { HC_LIST, HC_GO_VERSIONS, "Has", "s" },
     { HC_MAP, HC_GO_KUBEVERSION, "String", "" },
     { HC_MAP, HC_GO_KUBEVERSION, "GitVersion", "" },
@@ -90,6 +94,8 @@ static const struct {
     { HC_OBJ, HC_GO_SEMVER, "Equal", "v" },
     { HC_OBJ, HC_GO_SEMVER, "SetPrerelease", "s" },
     { HC_OBJ, HC_GO_SEMVER, "SetMetadata", "s" },
+    { HC_OBJ, HC_GO_VERSION, "SetPrerelease", "s" },
+    { HC_OBJ, HC_GO_VERSION, "SetMetadata", "s" },
     { HC_OBJ, HC_GO_TIME, "Format", "s" },
     { HC_OBJ, HC_GO_TIME, "Add", "d" },
     { HC_OBJ, HC_GO_TIME, "AddDate", "iii" },
@@ -108,6 +114,8 @@ static const struct {
 static const char *const getters_semver[] = { "Major",    "Minor",    "Patch",  "Prerelease",
                                               "Metadata", "Original", "String", "IncMajor",
                                               "IncMinor", "IncPatch", NULL };
+static const char *const getters_version[] = { "Major",  "Minor",    "Patch",    "Prerelease", "Metadata",
+                                               "String", "IncMajor", "IncMinor", "IncPatch",   NULL };
 static const char *const getters_time[] = { "Year",       "Month",   "Day",     "Hour", "Minute",    "Second",
                                             "Nanosecond", "Weekday", "YearDay", "Unix", "UnixMilli", "UnixMicro",
                                             "UnixNano",   "String",  "IsZero",  "UTC",  "Local",     NULL };
@@ -119,7 +127,10 @@ const char *hc_func_method_params(const struct hc_val *recv, hc_str name)
     static const char *const none[] = { NULL };
     if (!recv)
         return NULL;
+    if (recv->kind == HC_INT && (recv->type == HC_GO_MONTH || recv->type == HC_GO_WEEKDAY))
+        return hc_str_eqz(name, "String") ? "" : NULL;
     const char *const *getters = recv->kind == HC_OBJ && recv->type == HC_GO_SEMVER     ? getters_semver
+                                 : recv->kind == HC_OBJ && recv->type == HC_GO_VERSION  ? getters_version
                                  : recv->kind == HC_OBJ && recv->type == HC_GO_TIME     ? getters_time
                                  : recv->kind == HC_INT && recv->type == HC_GO_DURATION ? getters_duration
                                                                                         : none;
@@ -146,10 +157,14 @@ enum hc_rc hc_func_method(struct hc_fcall *c, struct hc_val *recv, hc_str name, 
         return kube_method(c, recv, name, argv, argc, out_found, out);
     if (recv->kind == HC_LIST && recv->type == HC_GO_VERSIONS)
         return versions_method(c, recv, name, argv, argc, out_found, out);
-    if (recv->kind == HC_OBJ && recv->type == HC_GO_SEMVER)
+    if (recv->kind == HC_OBJ && (recv->type == HC_GO_SEMVER || recv->type == HC_GO_VERSION))
         return fn_semver_method(c, recv, name, argv, argc, out_found, out);
     if (recv->kind == HC_OBJ && recv->type == HC_GO_TIME)
         return fn_time_method(c, recv, name, argv, argc, out_found, out);
+    if (recv->kind == HC_INT && (recv->type == HC_GO_MONTH || recv->type == HC_GO_WEEKDAY)) {
+        *out_found = hc_str_eqz(name, "String");
+        return *out_found ? fn_str(c, hc_go_strval(c->a, recv), out) : HC_OK;
+    }
     if (recv->kind == HC_INT && recv->type == HC_GO_DURATION)
         return fn_duration_method(c, recv, name, argv, argc, out_found, out);
     return HC_OK;

@@ -48,6 +48,8 @@ enum hc_rc hc_time_parse(struct hc_arena *a, hc_str layout, hc_str text, const s
                          struct hc_time *out, struct hc_err *err);
 /* t.String() without a monotonic part. */
 void hc_time_string(struct hc_buf *b, const struct hc_time *t);
+/* What %#v prints: time.Date(2020, time.February, 29, 0, 0, 0, 0, time.UTC) */
+void hc_time_go_string(struct hc_buf *b, const struct hc_time *t);
 /* RFC 3339 with nanoseconds, as JSON has it. */
 void hc_time_json(struct hc_buf *b, const struct hc_time *t);
 struct hc_val *hc_time_val(struct hc_arena *a, const struct hc_time *t);

@@ -194,6 +194,8 @@ static void put_element(struct writer *w, const struct hc_val *v, int depth)
     case HC_OBJ:
         if (v->type == HC_GO_TIME) {
             put_time(w->b, v->obj);
+        } else if (v->type == HC_GO_COMPLEX) {
+            stop(w, "unexpected type: complex128");
         } else {
             hc_semver_put(&text, v->obj);
             hc_toml_quote(w->b, hc_buf_str(&text));
@@ -224,6 +226,14 @@ static void encode(struct writer *w, const struct key *k, const struct hc_val *v
     enum type t = type_of(w, v, 0);
     if (w->rc != HC_OK || depth > MAX_DEPTH)
         return;
+    if (v->kind == HC_OBJ && v->type == HC_GO_COMPLEX) {
+        HC_AUTO(hc_buf) struct hc_buf path;
+        hc_buf_init(&path, 0);
+        if (k->len > 0)
+            put_path(&path, k);
+        w->rc = fn_fail(w->c, "unsupported type for key '%.*s': complex128", HC_P(hc_buf_str(&path)));
+        return;
+    }
     if (v->kind == HC_MAP) {
         if (t == TYPE_NONE)
             return;

@@ -30,6 +30,14 @@ static struct hc_val *walk(struct hc_val *table, hc_str path, hc_str *out_missin
     return table;
 }
 
+static enum hc_rc not_a(struct hc_fcall *c, hc_str key, const char *what)
+{
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    hc_go_quote(&b, key);
+    return fn_fail(c, "%.*s is not a %s", HC_P(hc_buf_str(&b)), what);
+}
+
 static enum hc_rc path_value(struct hc_fcall *c, struct hc_val *recv, hc_str path, struct hc_val **out)
 {
     if (!path.n)
@@ -39,7 +47,7 @@ static enum hc_rc path_value(struct hc_fcall *c, struct hc_val *recv, hc_str pat
     struct hc_val *table = dot == SIZE_MAX ? recv : walk(recv, hc_str_sub(path, 0, dot), &missing);
     struct hc_entry *e = table ? hc_map_find(table, key) : NULL;
     if (!e || (e->val->kind == HC_MAP && e->val->type == HC_GO_PLAIN))
-        return fn_fail(c, "\"%.*s\" is not a value", HC_P(key));
+        return not_a(c, key, "value");
     return fn_done(c, e->val, out);
 }
 
@@ -78,6 +86,6 @@ enum hc_rc fn_values_method(struct hc_fcall *c, struct hc_val *recv, hc_str name
     hc_str missing = HC_S("");
     struct hc_val *table = walk(recv, fn_s(argv[0]), &missing);
     if (!table)
-        return fn_fail(c, "\"%.*s\" is not a table", HC_P(missing));
+        return not_a(c, missing, "table");
     return fn_done(c, as(c->a, table, HC_GO_VALUES), out);
 }

@@ -54,7 +54,7 @@ static enum hc_rc changed(struct hc_fcall *c, const struct hc_semver *old, struc
     hc_str text = hc_semver_str(c->a, &v);
     bool prefix = old->original.n > 0 && old->original.p[0] == 'v';
     v.original = hc_arena_printf(c->a, "%s%.*s", prefix ? "v" : "", HC_P(text));
-    return fn_done(c, hc_semver_val(c->a, &v), out);
+    return fn_done(c, fn_typed(hc_semver_val(c->a, &v), HC_GO_VERSION), out);
 }
 
 static enum hc_rc increment(struct hc_fcall *c, const struct hc_semver *old, hc_str name, struct hc_val **out)
@@ -73,15 +73,35 @@ static enum hc_rc increment(struct hc_fcall *c, const struct hc_semver *old, hc_
     return changed(c, old, v, out);
 }
 
+/* What is wrong with a pre-release or with metadata as a whole; NULL: nothing. */
+static const char *bad_part(hc_str s, bool pre)
+{
+    for (;;) {
+        size_t dot = hc_str_find(s, '.'), n = dot == SIZE_MAX ? s.n : dot, digits = 0;
+        for (size_t i = 0; i < n; i++) {
+            char ch = s.p[i];
+            bool digit = ch >= '0' && ch <= '9';
+            if (!digit && ch != '-' && !((ch | 0x20) >= 'a' && (ch | 0x20) <= 'z'))
+                return pre ? "invalid prerelease string" : "invalid metadata string";
+            digits += digit;
+        }
+        if (n == 0)
+            return pre ? "invalid prerelease string" : "invalid metadata string";
+        if (pre && digits == n && n > 1 && s.p[0] == '0')
+            return "version segment starts with 0";
+        if (dot == SIZE_MAX)
+            return NULL;
+        s = hc_str_sub(s, dot + 1, s.n);
+    }
+}
+
 static enum hc_rc with_text(struct hc_fcall *c, const struct hc_semver *old, bool pre, hc_str s,
                             struct hc_val **out)
 {
-    struct hc_semver v = *old, check;
-    hc_str whole = hc_arena_printf(c->a, "0%c%.*s", pre ? '-' : '+', HC_P(s));
-    if (s.n > 0 && hc_semver_parse(whole, &check, c->err) != HC_OK)
-        return hc_str_eqz(hc_str_of(c->err->msg), "invalid semantic version")
-                   ? fn_fail(c, pre ? "invalid prerelease string" : "invalid metadata string")
-                   : HC_E_INPUT;
+    struct hc_semver v = *old;
+    const char *bad = s.n > 0 ? bad_part(s, pre) : NULL;
+    if (bad)
+        return fn_fail(c, "%s", bad);
     if (pre)
         v.pre = s;
     else

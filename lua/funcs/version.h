@@ -2,7 +2,7 @@
 /*
  * lua/funcs/version.h - a version as a template value
  *
- * val->obj of a HC_GO_SEMVER node points to a struct hc_semver in the same arena; immutable.
+ * val->obj of a HC_GO_SEMVER or HC_GO_VERSION node points to a struct hc_semver in the same arena; immutable.
  */
 #include "core/base/buf.h"
 #include "core/base/semver.h"

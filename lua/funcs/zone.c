@@ -26,6 +26,7 @@ struct hc_zone {
     const uint8_t *which; /* ... this kind holds */
     const struct kind *kinds;
     const char *rule; /* POSIX TZ text, "" when there is none */
+    bool fixed;       /* one offset, out of a text with no zone in it */
 };
 
 const struct hc_zone *hc_zone_fixed(struct hc_arena *a, hc_str name, int offset)
@@ -36,7 +37,7 @@ const struct hc_zone *hc_zone_fixed(struct hc_arena *a, hc_str name, int offset)
     if (!z || !k || !text)
         return NULL;
     *k = (struct kind){ .offset = offset, .name = text };
-    *z = (struct hc_zone){ .n_kinds = 1, .kinds = k, .rule = "" };
+    *z = (struct hc_zone){ .n_kinds = 1, .kinds = k, .rule = "", .fixed = true };
     return z;
 }
 
@@ -345,6 +346,14 @@ int hc_zone_at(const struct hc_zone *z, int64_t sec, const char **out_name)
     }
     *out_name = k->name;
     return k->offset;
+}
+
+bool hc_zone_is_fixed(const struct hc_zone *zone, const char **out_name)
+{
+    if (!zone || !zone->fixed)
+        return false;
+    *out_name = zone->kinds[0].name;
+    return true;
 }
 
 bool hc_zone_named(const struct hc_zone *z, hc_str name, int64_t local_sec, int *out_offset)

@@ -125,6 +125,23 @@ static bool is_fixed(const struct hc_node *n)
     }
 }
 
+/*
+ * The type that argument i must be checked against before a later one runs a template; 0: none. Go checks each
+ * argument where it stands, and so the first mistake is the one that is told.
+ */
+static char checked_type(const struct emitter *e, const struct hc_node *cmd, uint32_t i)
+{
+    const struct hc_node *head = cmd->items[0], *n = cmd->items[i];
+    if (head->kind != HC_NODE_IDENT || !e->port->param)
+        return 0;
+    char type = e->port->param(head->ident.func, i - 1);
+    bool fits = type == 'a' || type == 'r' || (type == 's' && n->kind == HC_NODE_STRING) ||
+                (type == 'b' && n->kind == HC_NODE_BOOL);
+    if (n->kind == HC_NODE_NUMBER)
+        fits |= type == 'f' ? n->lit.number->is_float : (type == 'i' || type == 'I') && n->lit.number->is_int;
+    return fits ? 0 : type;
+}
+
 static bool mark_command(struct emitter *e, struct hc_node *cmd, bool piped)
 {
     enum hc_emit_func kind = func_kind(e, cmd->items[0]);
@@ -140,7 +157,7 @@ static bool mark_command(struct emitter *e, struct hc_node *cmd, bool piped)
         struct hc_node *n = cmd->items[i];
         if (i == 0 && n->kind == HC_NODE_CHAIN && n->flags & HC_NODE_CALLS)
             n->field.base->flags |= HC_NODE_GIVEN;
-        else if (i > 0 && !is_fixed(n))
+        else if (i > 0 && (!is_fixed(n) || (i < last && checked_type(e, cmd, i))))
             n->flags |= HC_NODE_GIVEN;
     }
     if (piped)
@@ -309,6 +326,22 @@ static void put_arg(struct emitter *e, struct hc_node *n)
     hc_buf_putc(&e->lua, ')');
 }
 
+static void put_checked(struct emitter *e, struct hc_node *n, char type)
+{
+    bool by_lua = n->flags & HC_NODE_CALLS;
+    if (by_lua) {
+        hc_buf_puts(&e->lua, "fit(");
+        put_number(e, (uint8_t)type);
+        hc_buf_puts(&e->lua, ", ");
+        put_arg(e, n);
+    } else {
+        op(e, "arg(", number(e, n));
+        hc_buf_puts(&e->lua, ", ");
+        put_number(e, (uint8_t)type);
+    }
+    hc_buf_putc(&e->lua, ')');
+}
+
 /* `and`/`or` with an include in an argument: (more(n, s, A) and (more(n, s, B) and C or kept(s)) or kept(s)).
  * No value is false or nil in Lua, so this is exact. */
 static void put_and_or(struct emitter *e, struct hc_node *pipe, uint32_t i)
@@ -368,9 +401,12 @@ static void put_command(struct emitter *e, struct hc_node *pipe, uint32_t i)
         put_command(e, pipe, i - 1);
     }
     /* Many arguments go in a table: a Lua call has room for some 200. */
-    uint32_t given = 0;
-    for (uint32_t k = 1; k < cmd->n; k++)
+    uint32_t given = 0, last = 0; /* last: the one behind which no template is run any more */
+    for (uint32_t k = 1; k < cmd->n; k++) {
         given += (cmd->items[k]->flags & HC_NODE_GIVEN) != 0;
+        if (cmd->items[k]->flags & HC_NODE_CALLS)
+            last = k;
+    }
     bool table = given > 40;
     bool opened = false;
     for (uint32_t k = 0; k < cmd->n && !miscounted; k++) {
@@ -384,7 +420,11 @@ static void put_command(struct emitter *e, struct hc_node *pipe, uint32_t i)
         }
         hc_buf_puts(&e->lua, table && !opened ? ", {" : ", ");
         opened = table;
-        put_arg(e, n);
+        char type = k > 0 && k < last ? checked_type(e, cmd, k) : 0;
+        if (type)
+            put_checked(e, n, type);
+        else
+            put_arg(e, n);
     }
     hc_buf_puts(&e->lua, opened ? "})" : ")");
 }

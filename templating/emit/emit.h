@@ -18,6 +18,8 @@
  *   range(n, dot [, value])     iterator, state (nil: nothing to go over): for _, dot in range(...) do
  *   call(n, dot, [piped], ...)  command n, with the arguments that Lua had to get
  *   val(n, dot [, base])        argument n
+ *   arg(n, dot, type)           the same, checked against the parameter's type (struct hc_func)
+ *   fit(type, value)            that check, of a value Lua has got
  *   include(n, dot, ...) tpl(n, dot, ...) template(n, dot [, value])
  *   block(n)                    a function with the body of a block
  *   more(n, slot, value)        and/or: false when `value` decides; it is then in the slot
@@ -39,6 +41,8 @@ struct hc_emit_port {
     enum hc_emit_func (*kind)(const void *func);
     /* Whether a call has a wrong number of arguments: then Lua gets none of them, as Go does not. May be NULL. */
     bool (*miscounted)(const struct hc_node *cmd);
+    /* The type of a function's parameter (from 0), as struct hc_func has it: 'a' takes anything. May be NULL. */
+    char (*param)(const void *func, uint32_t i);
     /* Called once for every command, so that the run time can prepare its literals. May be NULL. */
     void (*bind)(void *ctx, struct hc_node *cmd);
 };

@@ -106,10 +106,10 @@ static void keep(hc_str key, uint64_t hash, struct hc_program *p)
 }
 
 enum hc_rc hc_program_cached(const struct hc_overlay_chart *root, const struct hc_program_input *in, bool helm3,
-                             struct hc_program **out, struct hc_err *err)
+                             struct hc_program **out, struct hc_buf *out_error, struct hc_err *err)
 {
     if (!root->chart->digest.n)
-        return hc_program_compile(in->files, in->n, helm3, out, err);
+        return hc_program_compile(in->files, in->n, helm3, out, out_error, err);
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 0);
     hc_buf_put(&b, root->chart->digest);
@@ -124,7 +124,7 @@ enum hc_rc hc_program_cached(const struct hc_overlay_chart *root, const struct h
     struct hc_program *p = hit ? hc_program_ref(hit->program) : NULL;
     pthread_mutex_unlock(&lock);
     if (!p) {
-        enum hc_rc rc = hc_program_compile(in->files, in->n, helm3, &p, err);
+        enum hc_rc rc = hc_program_compile(in->files, in->n, helm3, &p, out_error, err);
         if (rc != HC_OK)
             return rc;
         keep(key, hash, p);

@@ -6,6 +6,7 @@
  * reference between threads and releases. A run gives it data. The Lua state is made per run (or taken from a
  * pool) and never leaves this folder.
  */
+#include "core/base/buf.h"
 #include "lua/funcs/funcs.h"
 
 struct hc_program;
@@ -19,9 +20,10 @@ struct hc_template_file {
 };
 
 /* Parses all files in Helm's order (B7.2: callers pass them in any order) and keeps what it needs of them.
- * Gives a program with one reference. Parse errors carry Helm's text: "parse error at (FILE:LINE): ...". */
+ * Gives a program with one reference. Parse errors carry Helm's text: "parse error at (FILE:LINE): ...";
+ * `out_error` (may be NULL) gets the whole of it, which may be longer than err->msg. */
 enum hc_rc hc_program_compile(const struct hc_template_file *files, size_t n, bool helm3, struct hc_program **out,
-                              struct hc_err *err);
+                              struct hc_buf *out_error, struct hc_err *err);
 struct hc_program *hc_program_ref(struct hc_program *p);
 void hc_program_unref(struct hc_program *p);
 /* Bytes it holds, for caches. */

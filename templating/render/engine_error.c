@@ -337,13 +337,11 @@ enum hc_rc run_error(struct run *r)
     return r->rc;
 }
 
-enum hc_rc clean_parse_error(hc_str file, struct hc_err *err)
+enum hc_rc clean_parse_error(hc_str file, struct hc_buf *whole, struct hc_err *err)
 {
     if (err->code != HC_E_INPUT)
         return err->code;
-    char copy[HC_ERR_MSG];
-    snprintf(copy, sizeof(copy), "%s", err->msg);
-    hc_str all = hc_str_of(copy), first, location, rest;
+    hc_str all = hc_buf_str(whole), first, location, rest;
     if (!cut(all, ": ", &first, &rest))
         return hc_wrap(err, "parse error in (%.*s)", HC_P(file));
     hc_str last = rest, after;
@@ -351,6 +349,12 @@ enum hc_rc clean_parse_error(hc_str file, struct hc_err *err)
         location = rest;
     while (cut(last, ": ", &first, &after))
         last = after;
-    snprintf(err->msg, sizeof(err->msg), "parse error at (%.*s): %.*s", HC_P(location), HC_P(last));
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    hc_buf_printf(&b, "parse error at (%.*s): ", HC_P(location));
+    hc_buf_put(&b, last);
+    hc_buf_reset(whole);
+    hc_buf_put(whole, hc_buf_str(&b));
+    snprintf(err->msg, sizeof(err->msg), "%.*s", HC_P(hc_buf_str(whole)));
     return err->code;
 }

@@ -148,6 +148,11 @@ static struct hc_val *validate(struct run *r, hc_tv value, char type)
     return v;
 }
 
+hc_tv eval_fit(struct run *r, hc_tv value, char type)
+{
+    return validate(r, value, type);
+}
+
 /* ---- literals -------------------------------------------------------------------------------------- */
 
 static bool is_hex_int(hc_str s)
@@ -156,14 +161,27 @@ static bool is_hex_int(hc_str s)
            hc_str_find(s, 'P') == SIZE_MAX;
 }
 
+static struct hc_val *complex_val(struct hc_arena *a, double re, double im)
+{
+    struct hc_val *v = hc_null_val(a);
+    double *z = HC_NEW_N(a, double, 2);
+    if (!v || !z)
+        return NULL;
+    z[0] = re;
+    z[1] = im;
+    v->kind = HC_OBJ;
+    v->type = HC_GO_COMPLEX;
+    v->obj = z;
+    return v;
+}
+
 /* Go's idealConstant: what a number is when nothing says otherwise. NULL: over int. */
 static struct hc_val *ideal(struct hc_arena *a, const struct hc_node *n)
 {
     const struct hc_number *num = n->lit.number;
     hc_str s = n->lit.written;
     if (num->is_complex)
-        /* No function takes one; it can only be printed. */
-        return hc_printf_val(a, "(%g%+gi)", num->f, num->im);
+        return complex_val(a, num->f, num->im);
     bool floating = false;
     for (size_t i = 0; i < s.n; i++)
         floating |= strchr(".eEpP", s.p[i]) != NULL;
@@ -223,8 +241,7 @@ static bool is_literal(const struct hc_node *n)
     return n->kind == HC_NODE_BOOL || n->kind == HC_NODE_NUMBER || n->kind == HC_NODE_STRING;
 }
 
-/* The type of argument i (from 0). */
-static char param_type(const char *params, size_t i)
+char param_type(const char *params, size_t i)
 {
     size_t n = strlen(params);
     bool variadic = n > 0 && params[n - 1] == '*';
@@ -283,29 +300,11 @@ static HC_NORETURN void bad_literal(struct run *r, const struct hc_node *n, char
 static hc_tv eval_call(struct run *r, hc_tv dot, const struct hc_func *f, const struct hc_node *cmd,
                        struct hc_node *const *args, size_t n, hc_tv final, struct given *g);
 
-static bool has_methods(const struct hc_val *v, hc_str name)
+/* .Values.x is most of what templates read: no look-up for it. */
+static bool may_have(const struct hc_val *v, hc_str name)
 {
-    switch (v->type) {
-    case HC_GO_VALUES:
-        return hc_str_eqz(name, "YAML") || hc_str_eqz(name, "Table") || hc_str_eqz(name, "AsMap") ||
-               hc_str_eqz(name, "Encode") || hc_str_eqz(name, "PathValue");
-    case HC_GO_DURATION:
-    case HC_GO_MONTH:
-    case HC_GO_WEEKDAY:
-        return v->kind == HC_INT;
-    case HC_GO_VERSIONS:
-        return v->kind == HC_LIST;
-    case HC_GO_FILES:
-    case HC_GO_CAPABILITIES:
-    case HC_GO_KUBEVERSION:
-    case HC_GO_HELMVERSION:
-    case HC_GO_CHART3:
-    case HC_GO_DEP3:
-    case HC_GO_PERSON3:
-        return v->kind == HC_MAP;
-    default:
-        return v->kind == HC_OBJ;
-    }
+    return v->type != HC_GO_VALUES || hc_str_eqz(name, "YAML") || hc_str_eqz(name, "Table") ||
+           hc_str_eqz(name, "AsMap") || hc_str_eqz(name, "PathValue");
 }
 
 static void count_args(struct run *r, hc_str name, const char *params, size_t args, bool piped);
@@ -407,6 +406,14 @@ static void charge_result(struct run *r, const struct hc_val *v)
         run_charge(r, w);
 }
 
+/* What the function that just failed said. */
+static hc_str func_error(struct run *r)
+{
+    hc_str whole = r->fc.long_error;
+    r->fc.long_error = (hc_str){ NULL, 0 };
+    return whole.n ? whole : hc_str_of(r->func_err.msg);
+}
+
 /* A method of the value: false when it has none of that name. */
 static bool eval_method(struct run *r, hc_tv dot, struct hc_val *recv, hc_str name, const struct hc_node *node,
                         struct hc_node *const *args, size_t n, hc_tv final, struct given *g, hc_tv *out)
@@ -424,9 +431,10 @@ static bool eval_method(struct run *r, hc_tv dot, struct hc_val *recv, hc_str na
         return true;
     }
     const char *params = hc_func_method_params(recv, name);
-    if (params)
-        count_args(r, name, params, n > 0 ? n - 1 : 0, final != MISSING);
-    gather_all(r, dot, params ? params : "a*", args, n, final, g);
+    if (!params)
+        return false;
+    count_args(r, name, params, n > 0 ? n - 1 : 0, final != MISSING);
+    gather_all(r, dot, params, args, n, final, g);
     charge_call(r, name);
     enum hc_rc rc = hc_func_method(&r->fc, recv, name, r->args + base, r->args_n - base, &found, &v);
     r->args_n = base;
@@ -434,7 +442,7 @@ static bool eval_method(struct run *r, hc_tv dot, struct hc_val *recv, hc_str na
         return false;
     check_arena(r);
     if (rc != HC_OK) {
-        hc_str msg = hc_str_of(r->func_err.msg);
+        hc_str msg = func_error(r);
         if (rc == HC_E_LIMIT || rc == HC_E_NOMEM)
             hc_run_fail_limit(r, r->func_err.msg);
         if (hc_str_starts(msg, HC_S("wrong number of args for ")) ||
@@ -466,7 +474,7 @@ static hc_tv eval_field(struct run *r, hc_tv dot, hc_str name, const struct hc_n
     struct hc_val *v = hc_tv_node(recv);
     if (v->type != HC_GO_PLAIN || v->kind == HC_OBJ) {
         hc_tv result;
-        if (has_methods(v, name) && eval_method(r, dot, v, name, node, args, n, final, g, &result))
+        if (may_have(v, name) && eval_method(r, dot, v, name, node, args, n, final, g, &result))
             return result;
     }
     if (v->kind == HC_MAP) {
@@ -640,7 +648,7 @@ static hc_tv eval_call(struct run *r, hc_tv dot, const struct hc_func *f, const 
     if (rc != HC_OK) {
         if (rc == HC_E_LIMIT || rc == HC_E_NOMEM)
             hc_run_fail_limit(r, r->func_err.msg);
-        hc_str msg = hc_str_of(r->func_err.msg);
+        hc_str msg = func_error(r);
         if (r->invalid && hc_str_eqz(name, "len")) /* the one function that tells the two nils apart */
             msg = HC_S("reflect: call of reflect.Value.Type on zero Value");
         hc_run_fail_call(r, cmd, name, msg);

@@ -161,7 +161,7 @@ enum hc_rc text_lua(struct hc_program *p, struct hc_arena *a, struct tmpl *t, st
                     struct hc_err *err);
 /* Parses a file or text to templates that C can walk, numbered from `index` on; the text itself is the last one. */
 enum hc_rc program_parse(struct hc_program *p, struct hc_arena *a, hc_str name, hc_str text, uint32_t index,
-                         struct tmpl **out, size_t *out_n, struct hc_err *err);
+                         struct tmpl **out, size_t *out_n, struct hc_buf *out_error, struct hc_err *err);
 void program_count(void);
 struct machine *machine_take(struct hc_program *p);
 void machine_give(struct hc_program *p, struct machine *m, bool good);
@@ -235,6 +235,10 @@ struct given {
 
 hc_tv eval_pipe(struct run *r, hc_tv dot, const struct hc_node *pipe);
 hc_tv eval_arg(struct run *r, hc_tv dot, char type, const struct hc_node *n);
+/* The type of parameter i (from 0) in struct hc_func's letters. */
+char param_type(const char *params, size_t i);
+/* The value as a parameter of that type gets it; raises when it does not fit. */
+hc_tv eval_fit(struct run *r, hc_tv value, char type);
 /* With what Lua handed over from stack position 3 on. */
 hc_tv eval_command_given(struct run *r, lua_State *l, hc_tv dot, const struct hc_node *cmd);
 /* Gathers and checks the arguments of include or tpl: two of them. */
@@ -280,8 +284,8 @@ hc_str node_text(struct run *r, const struct hc_node *n);
 hc_str quoted(struct run *r, hc_str s);
 /* Makes r->err of what the run left behind after a Lua error. */
 enum hc_rc run_error(struct run *r);
-/* Helm's cleanupParseError. */
-enum hc_rc clean_parse_error(hc_str file, struct hc_err *err);
+/* Helm's cleanupParseError: of the parser's whole text in `whole`, into both. */
+enum hc_rc clean_parse_error(hc_str file, struct hc_buf *whole, struct hc_err *err);
 
 /* ---- trace_*.c --------------------------------------------------------------------------------------- */
 

@@ -75,6 +75,11 @@ static enum hc_emit_func func_kind(const void *func)
     }
 }
 
+static char func_param(const void *func, uint32_t i)
+{
+    return param_type(((const struct hc_func *)func)->params, i);
+}
+
 static bool miscounted(const struct hc_node *cmd)
 {
     const struct hc_func *f = cmd->items[0]->ident.func;
@@ -137,14 +142,16 @@ static enum hc_rc define(struct hc_program *p, struct tmpl *t, struct hc_err *er
 /* For walking: literals become values, includes of a fixed name find it at once. */
 static struct hc_emit_port walk_port(struct bind_ctx *ctx)
 {
-    return (struct hc_emit_port){ .ctx = ctx, .kind = func_kind, .miscounted = miscounted, .bind = eval_bind };
+    return (struct hc_emit_port){
+        .ctx = ctx, .kind = func_kind, .miscounted = miscounted, .param = func_param, .bind = eval_bind
+    };
 }
 
 static enum hc_rc make_templates(struct hc_program *p, struct hc_arena *a, hc_str name, hc_str text, uint32_t index,
-                                 struct tmpl **out, size_t *out_n, struct hc_err *err)
+                                 struct tmpl **out, size_t *out_n, struct hc_buf *out_error, struct hc_err *err)
 {
     struct hc_tree *trees;
-    enum hc_rc rc = hc_syntax_parse(a, &p->port, name, text, &trees, out_n, err);
+    enum hc_rc rc = hc_syntax_parse(a, &p->port, name, text, &trees, out_n, out_error, err);
     if (rc != HC_OK)
         return rc;
     struct tmpl *t = HC_NEW_N(a, struct tmpl, *out_n);
@@ -168,9 +175,9 @@ static enum hc_rc resolve(struct hc_program *p, struct hc_arena *a, struct tmpl 
 }
 
 enum hc_rc program_parse(struct hc_program *p, struct hc_arena *a, hc_str name, hc_str text, uint32_t index,
-                         struct tmpl **out, size_t *out_n, struct hc_err *err)
+                         struct tmpl **out, size_t *out_n, struct hc_buf *out_error, struct hc_err *err)
 {
-    enum hc_rc rc = make_templates(p, a, name, text, index, out, out_n, err);
+    enum hc_rc rc = make_templates(p, a, name, text, index, out, out_n, out_error, err);
     return rc == HC_OK ? resolve(p, a, *out, *out_n, err) : rc;
 }
 
@@ -181,7 +188,7 @@ static enum hc_rc prepare(struct hc_program *p, struct hc_arena *a, struct tmpl 
     struct tmpl *lua = atomic_load_explicit(&t->lua, memory_order_relaxed);
     if (!lua) {
         size_t n;
-        enum hc_rc rc = make_templates(p, a, t->tree.file, t->tree.text, t->index - t->nth, &lua, &n, err);
+        enum hc_rc rc = make_templates(p, a, t->tree.file, t->tree.text, t->index - t->nth, &lua, &n, NULL, err);
         if (rc != HC_OK)
             return rc;
         for (size_t i = 0; i < n; i++)
@@ -245,12 +252,12 @@ struct file_tmpls {
 };
 
 static enum hc_rc add_file(struct hc_program *p, const struct hc_template_file *f, struct file_tmpls *out,
-                           struct hc_err *err)
+                           struct hc_buf *whole, struct hc_err *err)
 {
     struct tmpl *tmpls;
     size_t n;
-    if (make_templates(p, p->a, f->name, f->text, p->tmpls_n + 1, &tmpls, &n, err) != HC_OK)
-        return clean_parse_error(f->name, err);
+    if (make_templates(p, p->a, f->name, f->text, p->tmpls_n + 1, &tmpls, &n, whole, err) != HC_OK)
+        return clean_parse_error(f->name, whole, err);
     program_count();
     p->tmpls_n += (uint32_t)n;
     enum hc_rc rc = HC_OK;
@@ -261,7 +268,7 @@ static enum hc_rc add_file(struct hc_program *p, const struct hc_template_file *
 }
 
 static enum hc_rc add_files(struct hc_program *p, const struct hc_template_file *files, size_t n,
-                            struct hc_err *err)
+                            struct hc_buf *whole, struct hc_err *err)
 {
     p->files = HC_NEW_N(p->a, struct hc_template_file, n ? n : 1);
     p->order = HC_NEW_N(p->a, uint32_t, n ? n : 1);
@@ -284,7 +291,7 @@ static enum hc_rc add_files(struct hc_program *p, const struct hc_template_file 
     if (!made)
         return hc_fail_nomem(err);
     for (size_t i = 0; i < n && rc == HC_OK; i++)
-        rc = add_file(p, &p->files[p->order[i]], &made[i], err);
+        rc = add_file(p, &p->files[p->order[i]], &made[i], whole, err);
     /* Only now all names are known that an include may give. */
     for (size_t i = 0; i < n && rc == HC_OK; i++)
         rc = resolve(p, p->a, made[i].items, made[i].n, err);
@@ -293,8 +300,12 @@ static enum hc_rc add_files(struct hc_program *p, const struct hc_template_file 
 }
 
 enum hc_rc hc_program_compile(const struct hc_template_file *files, size_t n, bool helm3, struct hc_program **out,
-                              struct hc_err *err)
+                              struct hc_buf *out_error, struct hc_err *err)
 {
+    struct hc_err unused = HC_ERR_INIT;
+    HC_AUTO(hc_buf) struct hc_buf own;
+    hc_buf_init(&own, 0);
+    err = err ? err : &unused;
     struct hc_program *p = hc_calloc(1, sizeof(*p));
     if (!p)
         return hc_fail_nomem(err);
@@ -305,7 +316,7 @@ enum hc_rc hc_program_compile(const struct hc_template_file *files, size_t n, bo
         .ctx = p, .find_func = find_func, .is_alnum = is_alnum, .is_print = is_print, .quote = hc_go_quote
     };
     p->a = hc_arena_new(0);
-    enum hc_rc rc = p->a ? add_files(p, files, n, err) : hc_fail_nomem(err);
+    enum hc_rc rc = p->a ? add_files(p, files, n, out_error ? out_error : &own, err) : hc_fail_nomem(err);
     if (rc != HC_OK) {
         hc_program_unref(p);
         return rc;
@@ -422,13 +433,13 @@ enum hc_rc hc_program_lua(struct hc_program *p, hc_str name, struct hc_arena *a,
     if (!t)
         return hc_fail(err, HC_E_NOTFOUND, "no template named %.*s", HC_P(name));
     /* Emitting marks the nodes, so it is done on a tree of its own. */
-    enum hc_rc rc = hc_syntax_parse(a, &p->port, t->tree.file, t->tree.text, &trees, &n, err);
+    enum hc_rc rc = hc_syntax_parse(a, &p->port, t->tree.file, t->tree.text, &trees, &n, NULL, err);
     if (rc != HC_OK)
         return rc;
     for (size_t i = 0; i < n; i++) {
         if (!hc_str_eq(trees[i].name, name))
             continue;
-        const struct hc_emit_port port = { .kind = func_kind, .miscounted = miscounted };
+        const struct hc_emit_port port = { .kind = func_kind, .miscounted = miscounted, .param = func_param };
         rc = hc_emit(a, &port, &trees[i], true, false, &code, err);
         if (rc == HC_OK)
             *out = code.lua;

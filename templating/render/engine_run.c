@@ -428,6 +428,17 @@ static int op_val(lua_State *l)
     return push_value(l, eval_arg(r, dot, 0, n));
 }
 
+static int op_arg(lua_State *l)
+{
+    struct run *r = run_of(l);
+    return push_value(l, eval_arg(r, lua_touserdata(l, 2), (char)lua_tointeger(l, 3), node_arg(r, l, 1)));
+}
+
+static int op_fit(lua_State *l)
+{
+    return push_value(l, eval_fit(run_of(l), lua_touserdata(l, 2), (char)lua_tointeger(l, 1)));
+}
+
 static hc_tv *slot_arg(struct run *r, lua_State *l, int i)
 {
     return &r->slots[r->f->slots + (size_t)lua_tointeger(l, i)];
@@ -563,11 +574,11 @@ struct text *text_of(struct run *r, const struct hc_node *cmd, hc_str s)
     size_t n;
     struct hc_err e = HC_ERR_INIT;
     run_charge(r, s.n);
-    enum hc_rc rc = program_parse(r->p, r->a, HC_S("gotpl"), s, r->tmpls_n + 1, &tmpls, &n, &e);
+    enum hc_rc rc = program_parse(r->p, r->a, HC_S("gotpl"), s, r->tmpls_n + 1, &tmpls, &n, &r->error, &e);
     check_arena(r);
     if (rc == HC_E_INPUT) {
-        hc_str q = quoted(r, s);
-        const hc_str parts[] = { HC_S("cannot parse template "), q, HC_S(": "), hc_str_of(e.msg) };
+        hc_str q = quoted(r, s), why = hc_arena_str(r->a, hc_buf_str(&r->error));
+        const hc_str parts[] = { HC_S("cannot parse template "), q, HC_S(": "), why };
         hc_run_fail_call(r, cmd, HC_S("tpl"), hc_arena_cat(r->a, HC_LEN(parts), parts));
     }
     if (rc != HC_OK)
@@ -686,6 +697,8 @@ static const luaL_Reg ops[] = {
     { "range", op_range },
     { "call", op_call },
     { "val", op_val },
+    { "arg", op_arg },
+    { "fit", op_fit },
     { "more", op_more },
     { "keep", op_keep },
     { "kept", op_kept },

@@ -138,6 +138,18 @@ static enum hc_rc put_warnings(struct hc_arena *a, const struct hc_overlay *o, c
     return HC_OK;
 }
 
+static enum hc_rc compile(struct hc_arena *a, const struct hc_render_input *in, const struct hc_overlay_chart *root,
+                          const struct hc_program_input *input, struct hc_render_output *out,
+                          struct hc_program **program, struct hc_err *err)
+{
+    HC_AUTO(hc_buf) struct hc_buf whole;
+    hc_buf_init(&whole, 0);
+    enum hc_rc rc = hc_program_cached(root, input, in->helm3, program, &whole, err);
+    if (rc == HC_E_INPUT && whole.n >= HC_ERR_MSG)
+        out->error = hc_buf_to_arena(&whole, a);
+    return rc;
+}
+
 enum hc_rc hc_render(struct hc_arena *a, const struct hc_render_input *in, struct hc_render_output *out,
                      struct hc_err *err)
 {
@@ -174,7 +186,7 @@ enum hc_rc hc_render(struct hc_arena *a, const struct hc_render_input *in, struc
                                   err);
     struct hc_program *program = NULL;
     if (rc == HC_OK)
-        rc = hc_program_cached(overlay.root, &input, in->helm3, &program, err);
+        rc = compile(a, in, overlay.root, &input, out, &program, err);
     if (rc != HC_OK)
         return rc;
     struct hc_rendered *files = NULL;

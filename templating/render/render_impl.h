@@ -30,7 +30,7 @@ hc_str hc_overlay_chart_path(struct hc_arena *a, const struct hc_overlay_chart *
 
 /* The compiled program of these files, from the cache when the chart has a digest. Gives one reference. */
 enum hc_rc hc_program_cached(const struct hc_overlay_chart *root, const struct hc_program_input *in, bool helm3,
-                             struct hc_program **out, struct hc_err *err);
+                             struct hc_program **out, struct hc_buf *out_error, struct hc_err *err);
 
 /* Tells the trace, before the templates run, which values its paths are of. */
 void hc_trace_values(struct hc_trace *t, struct hc_val *values);

@@ -288,35 +288,32 @@ static bool read_rune(hc_str written, uint32_t *out, bool *out_malformed)
     return true;
 }
 
-static struct hc_number *failed(char *message, size_t cap, const struct hc_syntax_port *port, const char *what,
+static struct hc_number *failed(struct hc_buf *message, const struct hc_syntax_port *port, const char *what,
                                 hc_str written, bool quoted)
 {
-    HC_AUTO(hc_buf) struct hc_buf b;
-    hc_buf_init(&b, 0);
+    hc_buf_puts(message, what);
     if (quoted)
-        hc_syntax_quote(&b, port, written);
+        hc_syntax_quote(message, port, written);
     else
-        hc_buf_put(&b, written);
-    snprintf(message, cap, "%s%.*s", what, HC_P(hc_buf_str(&b)));
+        hc_buf_put(message, written);
     return NULL;
 }
 
 struct hc_number *hc_number_read(struct hc_arena *a, const struct hc_syntax_port *port, enum token_kind kind,
-                                 hc_str w, char *message, size_t cap)
+                                 hc_str w, struct hc_buf *message)
 {
     struct hc_number tmp, *n = HC_NEW(a, struct hc_number);
     if (!n) { /* the parser sees the spent arena at its end */
         static struct hc_number zero;
         return &zero;
     }
-    message[0] = 0;
     if (kind == T_RUNE) {
         uint32_t r;
         bool malformed;
         if (!read_rune(w, &r, &malformed))
-            return failed(message, cap, port, "invalid syntax", HC_S(""), false);
+            return failed(message, port, "invalid syntax", HC_S(""), false);
         if (malformed)
-            return failed(message, cap, port, "malformed character constant: ", w, false);
+            return failed(message, port, "malformed character constant: ", w, false);
         *n = (struct hc_number){ .is_int = true, .is_uint = true, .is_float = true, .i = r, .u = r, .f = r };
         return n;
     }
@@ -338,7 +335,7 @@ struct hc_number *hc_number_read(struct hc_arena *a, const struct hc_syntax_port
             return n;
         }
         if (kind == T_COMPLEX)
-            return failed(message, cap, port, "expected integer", HC_S(""), false);
+            return failed(message, port, "expected integer", HC_S(""), false);
     }
     bool is_uint = w.p[0] != '-' && w.p[0] != '+' && read_uint(w, &n->u);
     n->is_uint = is_uint;
@@ -355,12 +352,12 @@ struct hc_number *hc_number_read(struct hc_arena *a, const struct hc_syntax_port
         for (size_t i = 0; i < w.n; i++)
             looks_float |= strchr(".eEpP", w.p[i]) != NULL;
         if (!looks_float)
-            return failed(message, cap, port, "integer overflow: ", w, true);
+            return failed(message, port, "integer overflow: ", w, true);
         n->is_float = true;
         whole_parts(n, n->f);
     }
     if (!n->is_int && !n->is_uint && !n->is_float)
-        return failed(message, cap, port, "illegal number syntax: ", w, true);
+        return failed(message, port, "illegal number syntax: ", w, true);
     return n;
 }
 

@@ -35,6 +35,7 @@ struct parser {
     size_t index_cap;
     enum hc_rc rc;
     struct hc_err *err;
+    struct hc_buf *out_error; /* may be NULL */
     struct hc_buf msg;
     jmp_buf out;
 };
@@ -71,6 +72,11 @@ static HC_NORETURN void fail_msg(struct parser *p)
 {
     int line = line_of(p, p->tok[0].pos);
     hc_str m = hc_buf_str(&p->msg);
+    if (p->out_error) {
+        hc_buf_reset(p->out_error);
+        hc_buf_printf(p->out_error, "template: %.*s:%d: ", HC_P(p->name), line);
+        hc_buf_put(p->out_error, m);
+    }
     leave(p, hc_fail_at(p->err, HC_E_INPUT, p->name, line, -1, "template: %.*s:%d: %.*s", HC_P(p->name), line,
                         HC_P(m)));
 }
@@ -380,7 +386,6 @@ static struct hc_node *term(struct parser *p)
     struct token t = next_word(p);
     hc_str s = token_text(p, t);
     struct hc_node *n;
-    char message[256];
     switch (t.kind) {
     case T_IDENT:
         n = node_sized(p, HC_NODE_IDENT, t.pos, UP_TO(ident));
@@ -403,9 +408,10 @@ static struct hc_node *term(struct parser *p)
     case T_NUMBER:
         n = node_sized(p, HC_NODE_NUMBER, t.pos, UP_TO(lit));
         n->lit.written = s;
-        n->lit.number = hc_number_read(p->a, p->port, t.kind, s, message, sizeof(message));
+        hc_buf_reset(&p->msg);
+        n->lit.number = hc_number_read(p->a, p->port, t.kind, s, &p->msg);
         if (!n->lit.number)
-            fail(p, "%s", message);
+            fail_msg(p);
         return n;
     case T_LEFT_PAREN:
         enter(p, DEPTH_PAREN);
@@ -822,7 +828,7 @@ static void file(struct parser *p)
 }
 
 enum hc_rc hc_syntax_parse(struct hc_arena *a, const struct hc_syntax_port *port, hc_str name, hc_str text,
-                           struct hc_tree **out_trees, size_t *out_n, struct hc_err *err)
+                           struct hc_tree **out_trees, size_t *out_n, struct hc_buf *out_error, struct hc_err *err)
 {
     if (text.n > HC_MAX_TEMPLATE_BYTES)
         return hc_fail_at(err, HC_E_LIMIT, name, 0, -1, "template %.*s has %zu bytes, more than %zu", HC_P(name),
@@ -834,6 +840,7 @@ enum hc_rc hc_syntax_parse(struct hc_arena *a, const struct hc_syntax_port *port
     p->port = port;
     p->name = name;
     p->err = err;
+    p->out_error = out_error;
     p->lex = (struct lexer){ .p = text.p ? text.p : "", .n = (uint32_t)text.n, .port = port };
     hc_buf_init(&p->msg, 0);
     if (setjmp(p->out) == 0) {

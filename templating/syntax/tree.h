@@ -115,10 +115,11 @@ struct hc_syntax_port {
 
 /*
  * Parses one file: its definitions in the order they end, then the file itself, last. `name` and `text` are
- * borrowed by the trees. On a mistake err->msg is Go's text, "template: NAME:LINE: ...", and file and line are set.
+ * borrowed by the trees. On a mistake err->msg is Go's text, "template: NAME:LINE: ...", and file and line are set;
+ * `out_error` (may be NULL) gets the whole of it, which may be longer.
  */
 enum hc_rc hc_syntax_parse(struct hc_arena *a, const struct hc_syntax_port *port, hc_str name, hc_str text,
-                           struct hc_tree **out_trees, size_t *out_n, struct hc_err *err);
+                           struct hc_tree **out_trees, size_t *out_n, struct hc_buf *out_error, struct hc_err *err);
 
 /* Line from 1, column in bytes from 0. */
 void hc_syntax_where(const struct hc_tree *t, const struct hc_node *n, int *out_line, int *out_col);

@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                            hc_str_n((const char *)data, size), false };
     struct hc_program *p = NULL;
     hc_str first = { NULL, 0 }, second = { NULL, 0 };
-    if (hc_program_compile(&file, 1, false, &p, &err) != HC_OK)
+    if (hc_program_compile(&file, 1, false, &p, NULL, &err) != HC_OK)
         return 0;
     enum hc_rc rc = run(p, a, &first, &err);
     if (rc == HC_E_BUG)

@@ -73,7 +73,7 @@ static void emit(struct hc_arena *a, const char *text, bool annotate, bool lazy,
     struct hc_err err = HC_ERR_INIT;
     struct hc_tree *t;
     size_t n;
-    assert_int_equal(hc_syntax_parse(a, &syntax, HC_S("t"), hc_str_of(text), &t, &n, &err), HC_OK);
+    assert_int_equal(hc_syntax_parse(a, &syntax, HC_S("t"), hc_str_of(text), &t, &n, NULL, &err), HC_OK);
     assert_int_equal(hc_emit(a, &port, &t[n - 1], annotate, lazy, out, &err), HC_OK);
 }
 

@@ -74,7 +74,7 @@ static struct hc_program *compile(hc_str text, hc_str helpers, enum hc_rc *out_r
         { HC_S("c/templates/_h.tpl"), HC_S("c/templates"), helpers, true },
     };
     struct hc_program *p = NULL;
-    *out_rc = hc_program_compile(files, 2, false, &p, err);
+    *out_rc = hc_program_compile(files, 2, false, &p, NULL, err);
     return *out_rc == HC_OK ? p : NULL;
 }
 
@@ -225,7 +225,7 @@ static void test_order_of_files(void **state)
         { HC_S("c/templates/_b.tpl"), HC_S("c/templates"), HC_S("{{ define \"n\" }}from b{{ end }}"), true },
     };
     struct hc_program *p = NULL;
-    assert_int_equal(hc_program_compile(files, HC_LEN(files), false, &p, &err), HC_OK);
+    assert_int_equal(hc_program_compile(files, HC_LEN(files), false, &p, NULL, &err), HC_OK);
     struct hc_val *dot = context(a, NULL, NULL), *contexts[] = { dot, dot, dot, dot, dot };
     hc_str out[HC_LEN(files)];
     struct hc_run r = { .contexts = contexts };
