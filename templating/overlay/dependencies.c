@@ -351,7 +351,7 @@ static struct hc_overlay_chart *publish(struct hc_process *p, const struct hc_no
 /* Lines of all charts that do not fit their schema, top first. */
 static enum hc_rc check_schemas(struct hc_process *p, const struct hc_overlay_chart *c, struct hc_buf *lines)
 {
-    if (c->chart->schema.n) {
+    if (c->chart->schema.p) { /* an empty file is no JSON, and told */
         struct hc_err err = HC_ERR_INIT;
         HC_AUTO(hc_buf) struct hc_buf own;
         hc_buf_init(&own, 0);

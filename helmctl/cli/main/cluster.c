@@ -22,6 +22,7 @@ static const struct hc_command commands[] = {
     { "sandbox", hc_cmd_sandbox, "serve a simulated Kubernetes API to try things on" },
     { "status", hc_cmd_status, "show the state of a release" },
     { "suspend", hc_cmd_suspend, "make the controller leave an object alone" },
+    { "lint", hc_cmd_lint, "look for what is doubtful or wrong in a chart" },
     { "show", hc_cmd_show, "show metadata, values, README or CRDs of a chart" },
     { "template", hc_cmd_template, "render a chart and print the manifests" },
     { "test", hc_cmd_test, "run the tests of a release" },

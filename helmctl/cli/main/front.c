@@ -39,6 +39,7 @@ int main(int argc, char **argv)
 {
     static const struct hc_command commands[] = {
         { "recording", hc_cmd_recording, "show and compare recordings of renders" },
+        { "lint", hc_cmd_lint, "look for what is doubtful or wrong in a chart" },
         { "show", hc_cmd_show, "show metadata, values, README or CRDs of a chart" },
         { "template", hc_cmd_template, "render a chart and print the manifests" },
         { "values", hc_cmd_values, "show the values a chart is rendered with, and where they came from" },
