@@ -401,8 +401,10 @@ enum hc_rc hc_lock_read(struct hc_arena *a, hc_str text, hc_str name, enum hc_me
     rc = read_struct(&r, doc, lock_fields, HC_LEN(lock_fields), "Lock", "", out);
     if (rc != HC_OK)
         return rc;
-    if (!hc_map_find(out, HC_S("dependencies")))
-        hc_map_put_ref(a, out, HC_S("dependencies"), hc_null_val(a));
+    if (!hc_map_find(out, HC_S("dependencies"))) {
+        const struct hc_entry *e = find_field(doc, HC_S("dependencies"));
+        hc_map_put_ref(a, out, HC_S("dependencies"), e && hc_is_list(e->val) ? hc_list_new(a) : hc_null_val(a));
+    }
     *lock = hc_is_null(doc) ? NULL : out;
     return hc_arena_check(a, err, "Chart.lock");
 }

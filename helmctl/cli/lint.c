@@ -39,23 +39,9 @@ struct result {
     bool failed;
 };
 
-/* filepath.Clean of a path that a person wrote, as far as texts show it. */
 static const char *joined(struct hc_arena *a, const char *dir, const char *name)
 {
-    HC_AUTO(hc_buf) struct hc_buf b;
-    hc_buf_init(&b, 0);
-    hc_str rest = hc_str_of(dir), part;
-    if (*dir == '/')
-        hc_buf_putc(&b, '/');
-    for (int pass = 0; pass < 2; pass++, rest = hc_str_of(name))
-        while (hc_str_split(&rest, '/', &part)) {
-            if (!part.n || hc_str_eqz(part, "."))
-                continue;
-            if (b.n && b.p[b.n - 1] != '/')
-                hc_buf_putc(&b, '/');
-            hc_buf_put(&b, part);
-        }
-    return hc_arena_strz(a, hc_buf_str(&b));
+    return hc_path_clean(a, hc_arena_printf(a, "%s/%s", dir, name)).p;
 }
 
 static bool is_archive(hc_str path)

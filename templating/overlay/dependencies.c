@@ -406,7 +406,7 @@ enum hc_rc hc_overlay_process(struct hc_arena *a, const struct hc_chart *chart, 
     return HC_OK;
 }
 
-enum hc_rc hc_overlay_check_deps(const struct hc_chart *chart, bool helm3, struct hc_err *err)
+enum hc_rc hc_overlay_missing_deps(const struct hc_chart *chart, struct hc_err *err)
 {
     HC_AUTO(hc_buf) struct hc_buf missing;
     size_t count = 0; /* a dependency may have no name */
@@ -421,10 +421,18 @@ enum hc_rc hc_overlay_check_deps(const struct hc_chart *chart, bool helm3, struc
     }
     if (!count)
         return HC_OK;
-    return hc_fail(
-        err, HC_E_INPUT,
+    return hc_fail(err, HC_E_INPUT, "found in Chart.yaml, but missing in charts/ directory: %.*s",
+                   HC_P(hc_buf_str(&missing)));
+}
+
+enum hc_rc hc_overlay_check_deps(const struct hc_chart *chart, bool helm3, struct hc_err *err)
+{
+    enum hc_rc rc = hc_overlay_missing_deps(chart, err);
+    if (rc == HC_OK)
+        return rc;
+    return hc_wrap(
+        err,
         "%s error occurred while checking for chart dependencies. You may need to run %s to fetch missing "
-        "dependencies: found in Chart.yaml, but missing in charts/ directory: %.*s",
-        helm3 ? "An" : "an", helm3 ? "`helm dependency build`" : "'helm dependency build'",
-        HC_P(hc_buf_str(&missing)));
+        "dependencies",
+        helm3 ? "An" : "an", helm3 ? "`helm dependency build`" : "'helm dependency build'");
 }
