@@ -221,3 +221,15 @@ hc_str hc_path_clean(struct hc_arena *a, hc_str path)
     out[n] = '\0';
     return hc_str_n(out, n);
 }
+
+hc_str hc_path_base(hc_str s)
+{
+    if (s.n == 0)
+        return HC_S(".");
+    while (s.n > 0 && s.p[s.n - 1] == '/')
+        s.n--;
+    size_t slash = hc_str_rfind(s, '/');
+    if (slash != SIZE_MAX)
+        s = hc_str_sub(s, slash + 1, s.n);
+    return s.n == 0 ? HC_S("/") : s;
+}

@@ -6,10 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "charts-fetch/source/local.h"
 #include "charts-fetch/unpack/unpack.h"
-#include "core/base/buf.h"
+#include "core/base/digest.h"
 #include "core/base/fs.h"
 #include "core/base/limits.h"
 #include "helmctl/cli/chartref.h"
@@ -98,14 +99,14 @@ static void find_subcharts(struct hc_arena *a, const char *dir, int depth, struc
 
 /* ---- one chart --------------------------------------------------------------------------------------- */
 
-static enum hc_rc unpack(struct hc_arena *a, const char *path, char *into, struct hc_err *err)
+static enum hc_rc unpack(struct hc_arena *a, const char *path, const char *into, struct hc_err *err)
 {
     hc_str archive;
     enum hc_rc rc = hc_read_file(a, AT_FDCWD, path, HC_MAX_CHART_PACKED, &archive, err);
     if (rc != HC_OK)
         return hc_fail(err, rc, "unable to open tarball: open %s: %s", path,
                        rc == HC_E_NOTFOUND ? "no such file or directory" : "it cannot be read");
-    if (!mkdtemp(into))
+    if (mkdir(into, 0700) < 0)
         return hc_fail_errno(err, "make a temporary folder", into);
     rc = hc_unpack_to_dir(archive, into, NULL, err);
     return rc == HC_OK ? rc : hc_wrap(err, "unable to extract tarball");
@@ -133,7 +134,11 @@ static void look_at(struct hc_arena *a, const char *path, const struct hc_lint_i
         return;
     }
     const char *tmp = getenv("TMPDIR");
-    char *into = hc_arena_strz(a, hc_arena_printf(a, "%s/helmctl-lint-XXXXXX", tmp && *tmp ? tmp : "/tmp"));
+    unsigned char name[12];
+    if (!hc_random_bytes(name, sizeof(name)))
+        memset(name, (int)getpid(), sizeof(name)); /* mkdir says when it is there */
+    hc_str hex = hc_hex(a, hc_str_n((const char *)name, sizeof(name)));
+    const char *into = hc_arena_printf(a, "%s/helmctl-lint-%.*s", tmp && *tmp ? tmp : "/tmp", HC_P(hex)).p;
     struct dirent **names = NULL;
     r->failed = !into || unpack(a, path, into, &r->err) != HC_OK;
     int n = r->failed ? 0 : scandir(into, &names, visible, NULL);
@@ -238,7 +243,7 @@ int hc_cmd_lint(int argc, char **argv)
         return hc_cli_fail(&err);
     if (hc_cli_ports.hand_over && !hc_cli_values_are_local(&o.values))
         return hc_cli_ports.hand_over(argc, argv);
-    if (hc_cli_values(a, &o.values, NULL, &values, &err) != HC_OK)
+    if (hc_cli_values(a, &o.values, NULL, NULL, &values, &err) != HC_OK)
         return hc_cli_fail(&err);
     return run(a, &cli, &o, values);
 }
