@@ -15,7 +15,8 @@ enum {
     HC_JSON_ALL_FLOAT = 1 << 2,    /* every number becomes HC_FLOAT, as Go decodes into interface {}        */
 };
 /* One whole document; text behind it is an error. Errors carry Go's texts ("invalid character 'x' looking
- * for beginning of value", "unexpected end of JSON input") with line and column. */
+ * for beginning of value", "unexpected end of JSON input") with line and column. When all that is wrong is a number
+ * too large for a double, *out is given beside the failure, with null in its place: Go decodes the rest too. */
 enum hc_rc hc_json_parse(struct hc_arena *a, hc_str text, unsigned flags, struct hc_val **out, struct hc_err *err);
 
 enum {

@@ -3,7 +3,7 @@
  * they stand (with HC_JSON_REF not even copied); bad UTF-8 and lone surrogates become U+FFFD as in Go. Line
  * numbers are counted in white space only, because a JSON string holds no line break.
  */
-#include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,6 +18,7 @@ struct reader {
     unsigned flags;
     struct hc_scratch scratch;
     struct hc_err *err;
+    struct hc_err range; /* the first number too large for a double: told when nothing else is wrong, as Go does */
 };
 
 static enum hc_rc read_value(struct reader *r, unsigned depth, struct hc_val **out);
@@ -234,11 +235,10 @@ static enum hc_rc to_double(struct reader *r, hc_str s, double *out)
     } else if (!(z = hc_arena_strz(r->a, s))) {
         return spent(r);
     }
-    errno = 0;
     *out = strtod(z, NULL);
-    if (errno == ERANGE && (*out > 1 || *out < -1))
-        return hc_fail_at(r->err, HC_E_INPUT, (hc_str){ NULL, 0 }, (int)r->line, column(r, s.p),
-                          "json: cannot unmarshal number %.*s into Go value of type float64", HC_P(s));
+    if (isinf(*out) && r->range.code == HC_OK)
+        (void)hc_fail_at(&r->range, HC_E_INPUT, (hc_str){ NULL, 0 }, (int)r->line, column(r, s.p),
+                         "json: cannot unmarshal number %.*s into Go value of type float64", HC_P(s));
     return HC_OK;
 }
 
@@ -288,6 +288,10 @@ static enum hc_rc read_number(struct reader *r, struct hc_val *v)
         v->f = minus ? -(double)u : (double)u;
     else if (to_double(r, s, &v->f) != HC_OK)
         return r->err ? r->err->code : HC_E_INPUT;
+    if (isinf(v->f)) {
+        v->kind = HC_NULL;
+        return HC_OK;
+    }
     if (!(r->flags & HC_JSON_REF))
         s = hc_arena_str(r->a, s);
     v->spelling = s.p;
@@ -450,7 +454,8 @@ enum hc_rc hc_json_parse(struct hc_arena *a, hc_str text, unsigned flags, struct
                         .line_start = start,
                         .line = 1,
                         .flags = flags,
-                        .err = err ? err : &own };
+                        .err = err ? err : &own,
+                        .range = HC_ERR_INIT };
     struct hc_val *v = NULL;
     if (text.n > UINT32_MAX)
         return hc_fail(err, HC_E_LIMIT, "JSON document is larger than 4 GiB");
@@ -466,5 +471,9 @@ enum hc_rc hc_json_parse(struct hc_arena *a, hc_str text, unsigned flags, struct
     hc_scratch_done(&r.scratch);
     if (rc == HC_OK)
         *out = v;
+    if (rc == HC_OK && r.range.code != HC_OK) {
+        rc = r.range.code;
+        *r.err = r.range;
+    }
     return rc;
 }

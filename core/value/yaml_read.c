@@ -7,6 +7,10 @@
  * are refused: %YAML 1.2, the escape \/ and infinite numbers. Line numbers in messages follow the Go library
  * too, which is often one less than a person would say; the position in struct hc_err is the true one.
  *
+ * Helm reads in three steps: text to nodes, nodes to Go values, values to JSON. A mistake of an earlier step is told
+ * rather than one of a later step further up, so what only JSON refuses waits (json_failed), and after a mistake of
+ * meaning the rest is still looked through for one of syntax (prefer_syntax_error).
+ *
  * Nodes are counted with aliases expanded, so that a small text can not become a large tree.
  */
 #include <math.h>
@@ -38,6 +42,9 @@ struct reader {
     struct hc_scratch scratch;
     uint32_t nodes, alias_nodes;
     struct hc_err *err;
+    struct hc_err json_err; /* the first thing that only the step to JSON refuses */
+    bool syntax;            /* the failure is one of the first step */
+    size_t given;           /* bytes of the text libyaml has, when it gets them in pieces */
 };
 
 static enum hc_rc read_node(struct reader *r, unsigned depth, struct hc_val **out);
@@ -70,12 +77,39 @@ static bool empty_flow_at(hc_str text, yaml_mark_t mark)
     return rest.n && *rest.p == (*text.p == '{' ? '}' : ']');
 }
 
+/* A line "%YAML 1.2" stands before `mark`; libyaml takes it, the Go library stops there. */
+static bool newer_version_before(hc_str text, yaml_mark_t mark)
+{
+    for (size_t i = 0; i <= mark.line && text.n; i++) {
+        size_t nl = HC_MIN(hc_str_find(text, '\n'), text.n);
+        hc_str line = hc_str_sub(text, 0, nl);
+        if (hc_str_starts(line, HC_S("%YAML")) &&
+            hc_str_starts(hc_str_trim_left(hc_str_sub(line, 5, line.n)), HC_S("1.2")))
+            return true;
+        text = hc_str_sub(text, nl + 1, text.n);
+    }
+    return false;
+}
+
+static enum hc_rc check_escapes(struct reader *r, yaml_mark_t from_mark, yaml_mark_t to_mark);
+
 /* libyaml's failure with Go's text and Go's line number. */
 static enum hc_rc parser_failed(struct reader *r)
 {
     const yaml_parser_t *p = &r->p;
+    r->syntax = true;
     if (p->error == YAML_MEMORY_ERROR)
         return hc_fail_nomem(r->err);
+    if (r->slash_escapes && p->error == YAML_SCANNER_ERROR && p->context &&
+        strcmp(p->context, "while scanning a quoted scalar") == 0) {
+        enum hc_rc rc = check_escapes(r, p->context_mark, p->problem_mark);
+        if (rc != HC_OK)
+            return rc;
+    }
+    if (p->error == YAML_PARSER_ERROR && p->problem &&
+        strcmp(p->problem, "did not find expected <document start>") == 0 &&
+        newer_version_before(r->text, p->problem_mark))
+        return FAIL_AT(r, p->problem_mark, "yaml: found incompatible YAML document");
     /* Where a key must stand, the Go library forgets that an empty flow collection may be one; not where a value is
      * still awaited. */
     if (p->error == YAML_SCANNER_ERROR && p->state != YAML_PARSE_BLOCK_MAPPING_VALUE_STATE && p->problem &&
@@ -147,7 +181,7 @@ static void go_syntax(struct hc_buf *b, const struct hc_val *v)
     }
 }
 
-/* The key is none that JSON knows; `val` is what stands under it. */
+/* The key is none that JSON knows; `val` is what stands under it. A map or list can not even be a key in Go. */
 static enum hc_rc bad_key(struct reader *r, const struct hc_val *key, const struct hc_val *val)
 {
     HC_AUTO(hc_buf) struct hc_buf b;
@@ -166,7 +200,11 @@ static enum hc_rc bad_key(struct reader *r, const struct hc_val *key, const stru
         else
             go_syntax(&b, val);
     }
-    return hc_fail_at(r->err, HC_E_INPUT, r->name, (int)key->line, key->col, "%.*s", HC_P(hc_buf_str(&b)));
+    if (kind == HC_MAP || kind == HC_LIST)
+        return hc_fail_at(r->err, HC_E_INPUT, r->name, (int)key->line, key->col, "%.*s", HC_P(hc_buf_str(&b)));
+    if (r->json_err.code == HC_OK)
+        (void)hc_fail_at(&r->json_err, HC_E_INPUT, r->name, (int)key->line, key->col, "%.*s", HC_P(hc_buf_str(&b)));
+    return HC_OK;
 }
 
 /* A key's text; stays absent for a key that can be none. */
@@ -254,11 +292,15 @@ static enum hc_rc set_number(struct reader *r, struct hc_val *v, const struct hc
     v->f = s->f;
     if (is_key)
         return HC_OK;
-    if (isnan(s->f) || isinf(s->f))
-        return FAIL_AT(r, r->ev.start_mark, "json: unsupported value: %s",
-                       isnan(s->f)  ? "NaN"
-                       : s->f > 0.0 ? "+Inf"
-                                    : "-Inf");
+    if (isnan(s->f) || isinf(s->f)) {
+        if (r->json_err.code == HC_OK)
+            (void)hc_fail_at(&r->json_err, HC_E_INPUT, r->name, (int)r->ev.start_mark.line + 1,
+                             (int)r->ev.start_mark.column + 1, "json: unsupported value: %s",
+                             isnan(s->f)  ? "NaN"
+                             : s->f > 0.0 ? "+Inf"
+                                          : "-Inf");
+        return HC_OK;
+    }
     hc_str copy = hc_arena_str(r->a, spelling);
     v->spelling = copy.p;
     v->n = (uint32_t)copy.n;
@@ -276,19 +318,22 @@ static size_t byte_of(hc_str s, size_t at)
 }
 
 /* libyaml takes \/ for a slash, the Go library refuses it. */
-static enum hc_rc check_escapes(struct reader *r)
+static enum hc_rc check_escapes(struct reader *r, yaml_mark_t from_mark, yaml_mark_t to_mark)
 {
-    size_t from = byte_of(r->text, r->ev.start_mark.index), to = byte_of(r->text, r->ev.end_mark.index);
+    size_t from = byte_of(r->text, from_mark.index), to = byte_of(r->text, to_mark.index);
+    if (from >= r->text.n || r->text.p[from] != '"')
+        return HC_OK;
     for (size_t i = from; i + 1 < to; i++) {
         if (r->text.p[i] != '\\')
             continue;
         if (r->text.p[i + 1] == '/') {
-            size_t line = r->ev.start_mark.line;
+            r->syntax = true;
+            size_t line = from_mark.line;
             for (size_t k = from; k < i; k++)
                 line += r->text.p[k] == '\n';
             if (line)
-                return FAIL_AT(r, r->ev.start_mark, "yaml: line %zu: found unknown escape character", line + 1);
-            return FAIL_AT(r, r->ev.start_mark, "yaml: found unknown escape character");
+                return FAIL_AT(r, from_mark, "yaml: line %zu: found unknown escape character", line + 1);
+            return FAIL_AT(r, from_mark, "yaml: found unknown escape character");
         }
         i++;
     }
@@ -329,7 +374,7 @@ static enum hc_rc set_scalar(struct reader *r, struct hc_val *v, bool is_key)
     if (s.n > UINT32_MAX)
         return hc_fail(r->err, HC_E_LIMIT, "YAML text is larger than 4 GiB");
     if (r->slash_escapes && r->ev.data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE) {
-        enum hc_rc rc = check_escapes(r);
+        enum hc_rc rc = check_escapes(r, r->ev.start_mark, r->ev.end_mark);
         if (rc != HC_OK)
             return rc;
     }
@@ -414,8 +459,10 @@ static enum hc_rc read_alias(struct reader *r, struct hc_val **out)
 {
     const char *name = (const char *)r->ev.data.alias.anchor;
     struct hc_val *v = hc_map_getz(r->anchors, name);
-    if (!v)
+    if (!v) {
+        r->syntax = true;
         return FAIL_AT(r, r->ev.start_mark, "yaml: unknown anchor '%s' referenced", name);
+    }
     struct anchor *anchor = v->obj;
     if (!anchor->val)
         return FAIL_AT(r, r->ev.start_mark, "yaml: anchor '%s' value contains itself", name);
@@ -565,8 +612,10 @@ static enum hc_rc read_mapping(struct reader *r, unsigned depth, struct hc_val *
             rc = next(r);
         if (rc == HC_OK)
             rc = read_node(r, depth, &e.val);
-        if (rc == HC_OK && bad)
+        if (rc == HC_OK && bad) {
             rc = bad_key(r, bad, e.val);
+            e.key = HC_S("");
+        }
         if (rc != HC_OK)
             return rc;
         if (!hc_scratch_push(&r->scratch, &e))
@@ -634,7 +683,20 @@ static enum hc_rc read_node(struct reader *r, unsigned depth, struct hc_val **ou
 
 /* ---- documents ----------------------------------------------------------------------------------- */
 
-static enum hc_rc start(struct reader *r, struct hc_arena *a, hc_str text, hc_str name, unsigned flags,
+/* Hands over the text as the Go library's reader would: what is left of the last piece and the new one make 512 bytes. */
+static int give_piece(void *data, unsigned char *to, size_t size, size_t *out_n)
+{
+    struct reader *r = data;
+    const yaml_parser_t *p = &r->p;
+    size_t capacity = (size_t)(p->raw_buffer.end - p->raw_buffer.start), kept = capacity - size;
+    size_t n = HC_MIN(r->text.n - r->given, 512 - HC_MIN(kept, (size_t)511));
+    memcpy(to, r->text.p + r->given, n);
+    r->given += n;
+    *out_n = n;
+    return 1;
+}
+
+static enum hc_rc start(struct reader *r, struct hc_arena *a, hc_str text, hc_str name, unsigned flags, bool pieces,
                         struct hc_err *err)
 {
     if (!yaml_parser_initialize(&r->p))
@@ -645,7 +707,10 @@ static enum hc_rc start(struct reader *r, struct hc_arena *a, hc_str text, hc_st
     r->flags = flags;
     r->err = err;
     r->slash_escapes = hc_str_find_str(r->text, HC_S("\\/")) != SIZE_MAX;
-    yaml_parser_set_input_string(&r->p, (const unsigned char *)r->text.p, r->text.n);
+    if (pieces)
+        yaml_parser_set_input(&r->p, give_piece, r);
+    else
+        yaml_parser_set_input_string(&r->p, (const unsigned char *)r->text.p, r->text.n);
     return next(r); /* STREAM-START */
 }
 
@@ -664,8 +729,10 @@ static enum hc_rc read_document(struct reader *r, struct hc_val **out)
     if (rc != HC_OK || r->ev.type == YAML_STREAM_END_EVENT)
         return rc;
     const yaml_version_directive_t *version = r->ev.data.document_start.version_directive;
-    if (version && (version->major != 1 || version->minor != 1))
+    if (version && (version->major != 1 || version->minor != 1)) {
+        r->syntax = true;
         return FAIL_AT(r, r->ev.start_mark, "yaml: found incompatible YAML document");
+    }
     r->anchors = NULL;
     rc = next(r);
     if (rc == HC_OK)
@@ -679,19 +746,32 @@ static enum hc_rc read_document(struct reader *r, struct hc_val **out)
  * rather than one of meaning further up. */
 static void prefer_syntax_error(struct reader *r)
 {
-    if (r->p.error != YAML_NO_ERROR)
-        return;
-    while (next(r) == HC_OK)
+    while (!r->syntax && next(r) == HC_OK) {
+        struct anchor *anchor;
+        const yaml_char_t *name = r->ev.type == YAML_SCALAR_EVENT           ? r->ev.data.scalar.anchor
+                                  : r->ev.type == YAML_SEQUENCE_START_EVENT ? r->ev.data.sequence_start.anchor
+                                  : r->ev.type == YAML_MAPPING_START_EVENT  ? r->ev.data.mapping_start.anchor
+                                                                            : NULL;
         if (r->ev.type == YAML_DOCUMENT_END_EVENT || r->ev.type == YAML_STREAM_END_EVENT)
             return;
+        if (open_anchor(r, name, &anchor) != HC_OK)
+            return;
+        if (r->ev.type == YAML_ALIAS_EVENT && !hc_map_getz(r->anchors, (const char *)r->ev.data.alias.anchor)) {
+            r->syntax = true;
+            (void)FAIL_AT(r, r->ev.start_mark, "yaml: unknown anchor '%s' referenced", r->ev.data.alias.anchor);
+        }
+        if (r->slash_escapes && r->ev.type == YAML_SCALAR_EVENT &&
+            r->ev.data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE)
+            (void)check_escapes(r, r->ev.start_mark, r->ev.end_mark);
+    }
 }
 
-enum hc_rc hc_yaml_parse(struct hc_arena *a, hc_str text, hc_str name, unsigned flags, struct hc_val **out,
-                         struct hc_err *err)
+static enum hc_rc parse_one(struct hc_arena *a, hc_str text, hc_str name, unsigned flags, bool pieces,
+                            bool *out_unreadable, struct hc_val **out, struct hc_err *err)
 {
-    struct reader r = { 0 };
+    struct reader r = { .json_err = HC_ERR_INIT };
     struct hc_val *v = NULL;
-    enum hc_rc rc = start(&r, a, text, name, flags, err);
+    enum hc_rc rc = start(&r, a, text, name, flags, pieces, err);
     if (rc == HC_OK)
         rc = read_document(&r, &v);
     if (rc == HC_E_INPUT)
@@ -700,18 +780,37 @@ enum hc_rc hc_yaml_parse(struct hc_arena *a, hc_str text, hc_str name, unsigned 
         rc = spent(&r);
     if (rc == HC_OK && hc_arena_spent(a))
         rc = spent(&r);
+    if (rc == HC_OK && r.json_err.code != HC_OK) {
+        rc = r.json_err.code;
+        if (err)
+            *err = r.json_err;
+    }
+    *out_unreadable = r.p.error == YAML_READER_ERROR;
     finish(&r);
     if (rc == HC_OK)
         *out = v;
     return rc;
 }
 
+enum hc_rc hc_yaml_parse(struct hc_arena *a, hc_str text, hc_str name, unsigned flags, struct hc_val **out,
+                         struct hc_err *err)
+{
+    bool unreadable;
+    enum hc_rc rc = parse_one(a, text, name, flags, false, &unreadable, out, err);
+    if (rc == HC_E_INPUT && unreadable) {
+        /* The Go library decodes 512 bytes at a time and may find another mistake, or the document's end, first. */
+        hc_err_clear(err);
+        rc = parse_one(a, text, name, flags, true, &unreadable, out, err);
+    }
+    return rc;
+}
+
 enum hc_rc hc_yaml_parse_all(struct hc_arena *a, hc_str text, hc_str name, unsigned flags, struct hc_val **out_list,
                              struct hc_err *err)
 {
-    struct reader r = { 0 };
+    struct reader r = { .json_err = HC_ERR_INIT };
     struct hc_val *list = hc_list_new(a);
-    enum hc_rc rc = start(&r, a, text, name, flags, err);
+    enum hc_rc rc = start(&r, a, text, name, flags, false, err);
     while (rc == HC_OK) {
         struct hc_val *v = NULL;
         rc = read_document(&r, &v);
@@ -722,6 +821,11 @@ enum hc_rc hc_yaml_parse_all(struct hc_arena *a, hc_str text, hc_str name, unsig
     }
     if (rc == HC_OK && hc_arena_spent(a))
         rc = spent(&r);
+    if (rc == HC_OK && r.json_err.code != HC_OK) {
+        rc = r.json_err.code;
+        if (err)
+            *err = r.json_err;
+    }
     finish(&r);
     if (rc == HC_OK)
         *out_list = list;

@@ -331,16 +331,24 @@ static enum hc_rc decoded(struct hc_fcall *c, enum hc_rc rc, struct hc_val *v, b
                           const char *mismatch, struct hc_val **out)
 {
     struct hc_val *text;
+    bool fits = list ? hc_is_list(v) : hc_is_map(v);
     if (rc != HC_OK && rc != HC_E_INPUT)
         return rc;
+    if (rc != HC_OK && v && !fits) /* what does not fit is not looked into */
+        rc = HC_OK;
     if (rc == HC_OK && fn_nil(v))
         return fn_done(c, nil_of(c->a, list), out);
-    if (rc == HC_OK && (list ? hc_is_list(v) : hc_is_map(v)))
+    if (rc == HC_OK && fits)
         return fn_done(c, v, out);
     if (rc != HC_OK)
         text = hc_printf_val(c->a, "%s%s", prefix, c->err ? c->err->msg : "");
     else
         text = mismatch_text(c->a, mismatch, hc_kind_of(v), list);
+    if (rc != HC_OK && v && !list) { /* a number out of range: the rest is there */
+        hc_err_clear(c->err);
+        hc_map_put_ref(c->a, v, HC_S("Error"), text);
+        return fn_done(c, v, out);
+    }
     return error_inside(c, text, list, out);
 }
 

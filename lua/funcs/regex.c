@@ -60,21 +60,6 @@ static pcre2_code *compile(const char *p, size_t n, uint32_t options, int *error
     return code;
 }
 
-bool hc_regex_knows_script(hc_str name)
-{
-    char pattern[64];
-    int error;
-    if (name.n == 0 || name.n > 40)
-        return false;
-    for (size_t i = 0; i < name.n; i++)
-        if (name.p[i] != '_' && !((name.p[i] | 32) >= 'a' && (name.p[i] | 32) <= 'z'))
-            return false;
-    int n = snprintf(pattern, sizeof(pattern), "\\p{sc:%.*s}", HC_P(name));
-    pcre2_code *code = compile(pattern, (size_t)n, 0, &error);
-    pcre2_code_free(code);
-    return code != NULL;
-}
-
 static void regex_free(struct hc_regex *r)
 {
     if (!r)

@@ -36,5 +36,5 @@ size_t hc_regex_group(const struct hc_regex *r, hc_str name);
 /* regex_syntax.c: RE2 to PCRE2. `names` gets "number name\n" lines; *out_groups the number of groups. */
 enum hc_rc hc_regex_translate(hc_str expression, struct hc_buf *pattern, struct hc_buf *names, size_t *out_groups,
                               struct hc_err *err);
-/* Is this a script PCRE2 knows? */
-bool hc_regex_knows_script(hc_str name);
+/* regex_property.c: what \p{name} stands for, as a part of a PCRE2 class. False: Go does not know the name. */
+bool hc_regex_put_property(struct hc_buf *b, hc_str name, bool negate, bool fold);

@@ -275,19 +275,6 @@ static bool perl_class(struct hc_buf *b, hc_str *s)
     return true;
 }
 
-static bool is_category(hc_str name)
-{
-    static const char all[] =
-        " Any C Cc Cf Cn Co Cs L Ll Lm Lo Lt Lu M Mc Me Mn N Nd Nl No P Pc Pd Pe Pf Pi Po Ps S Sc "
-        "Sk Sm So Z Zl Zp Zs ";
-    for (const char *at = all; (at = strchr(at, ' ')) != NULL && at[1]; at++) {
-        size_t n = strcspn(at + 1, " ");
-        if (n == name.n && memcmp(at + 1, name.p, n) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* \pL, \p{Greek}, \P{^Lu}. *out_is false: it is none. */
 static enum hc_rc unicode_class(struct parser *p, struct hc_buf *b, hc_str *s, bool *out_is)
 {
@@ -321,10 +308,8 @@ static enum hc_rc unicode_class(struct parser *p, struct hc_buf *b, hc_str *s, b
         negate = !negate;
         skip(&name, 1);
     }
-    bool category = is_category(name);
-    if (!category && !hc_regex_knows_script(name))
+    if (!hc_regex_put_property(b, name, negate, (p->flags & FOLD) != 0))
         return bad(p, "invalid character class range", seq);
-    hc_buf_printf(b, "\\%c{%s%.*s}", negate ? 'P' : 'p', category ? "" : "sc:", HC_P(name));
     *s = t;
     *out_is = true;
     return HC_OK;

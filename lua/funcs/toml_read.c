@@ -267,12 +267,15 @@ static enum hc_rc string(struct reader *r, bool may_be_multi, hc_str *out)
             r->i += n;
             break;
         }
-        r->i++;
+        uint32_t rune;
+        size_t width = hc_utf8_decode(hc_str_sub(r->s, r->i, r->s.n), &rune);
+        hc_str character = hc_str_sub(r->s, r->i, r->i + width);
+        r->i += width;
         if (ch == '\\' && quote == '"') {
             if ((rc = escape(r, &b, multi)) != HC_OK)
                 return rc;
         } else {
-            hc_buf_putc(&b, ch);
+            hc_buf_put(&b, character);
         }
     }
     *out = hc_buf_to_arena(&b, r->c->a);
@@ -335,10 +338,12 @@ static enum hc_rc integer(struct reader *r, hc_str s, struct hc_val **out)
 
 static enum hc_rc floating(struct reader *r, hc_str s, struct hc_val **out)
 {
-    char text[64];
+    char *text = hc_arena_alloc(r->c->a, s.n + 1, 1);
     size_t n = 0, from = 0;
     double f;
     bool first = true;
+    if (!text)
+        return hc_arena_check(r->c->a, r->c->err, "the render");
     for (size_t i = 0; i <= s.n; i++) {
         if (i < s.n && s.p[i] != '.' && (s.p[i] | 32) != 'e')
             continue;
@@ -355,13 +360,19 @@ static enum hc_rc floating(struct reader *r, hc_str s, struct hc_val **out)
     for (size_t i = 0; i < s.n; i++)
         if (s.p[i] == '.' && (i + 1 == s.n || !is_digit(s.p[i + 1])))
             return bad_text(r, "Invalid float ", s, ": '.' must be followed by one or more digits");
-    for (size_t i = 0; i < s.n && n + 1 < sizeof(text); i++)
+    for (size_t i = 0; i < s.n; i++)
         if (s.p[i] != '_')
             text[n++] = s.p[i];
     hc_str plain = { text, n };
     bool nan = hc_str_ends(plain, HC_S("nan"));
-    if (!fn_parse_float(nan ? HC_S("nan") : plain, &f))
-        return bad_text(r, "Invalid float value: ", s, "");
+    if (!fn_parse_float(nan ? HC_S("nan") : plain, &f)) {
+        if (!isinf(f))
+            return bad_text(r, "Invalid float value: ", s, "");
+        HC_AUTO(hc_buf) struct hc_buf b;
+        hc_buf_init(&b, HC_ERR_MSG * 4);
+        hc_buf_printf(&b, "%.*s is out of range for float64%c", HC_P(s), 0);
+        return bad(r, b.spent ? "" : b.p);
+    }
     *out = hc_float_val(r->c->a, nan && text[0] == '-' ? -f : f);
     return HC_OK;
 }
@@ -546,27 +557,28 @@ static enum hc_rc key_value(struct reader *r, struct hc_val *table)
     start = r->i;
     enum hc_rc rc = dotted_key(r, parts, &n);
     for (size_t k = 0; rc == HC_OK && k + 1 < n; k++) {
+        r->key = parts[n - 1];
+        if (!table)
+            return defined(r, "Key '", r->context, "' was already created as a hash.", start);
         struct hc_val *child = hc_map_get(table, parts[k]);
         add_name(r->context, parts[k]);
-        if (!child) {
+        if (!child || (hc_is_list(child) && child->type != HC_GO_MAPS)) { /* an array gives way */
             child = new_table(r, true);
             hc_map_put(r->c->a, table, parts[k], child);
+            if (hc_arena_spent(r->c->a))
+                return hc_arena_check(r->c->a, r->c->err, "the render");
         } else if (hc_is_map(child)) {
             child->map->flags &= ~IMPLICIT;
         }
         table = as_table(child);
-        if (!table) {
-            if (hc_arena_spent(r->c->a))
-                return hc_arena_check(r->c->a, r->c->err, "the render");
-            r->key = parts[n - 1];
-            return defined(r, "Key '", r->context, "' has already been defined.", start);
-        }
     }
     if (rc == HC_OK) {
         struct hc_val *v = NULL;
         r->key = parts[n - 1];
         blanks(r);
-        rc = value(r, &v);
+        rc = value(r, &v); /* a mistake in it is told first */
+        if (rc == HC_OK && !table)
+            return defined(r, "Key '", r->context, "' has already been defined.", start);
         if (rc == HC_OK && hc_map_find(table, parts[n - 1])) {
             HC_AUTO(hc_buf) struct hc_buf name;
             hc_buf_init(&name, HC_ERR_MSG * 4);
@@ -833,9 +845,16 @@ FN(fn_from_toml)
         .c = c, .s = fn_s(argv[0]), .root = hc_map_new(c->a), .context = &context, .key = HC_S("")
     };
     r.table = r.root;
-    if (hc_str_starts(r.s, HC_S("\xef\xbb\xbf")))
+    if (hc_str_starts(r.s, HC_S("\xff\xfe")) || hc_str_starts(r.s, HC_S("\xfe\xff")))
+        r.s = hc_str_sub(r.s, 2, r.s.n);
+    else if (hc_str_starts(r.s, HC_S("\xef\xbb\xbf")))
         r.s = hc_str_sub(r.s, 3, r.s.n);
-    enum hc_rc rc = document(&r);
+    enum hc_rc rc = memchr(r.s.p, '\0', HC_MIN(r.s.n, (size_t)6))
+                        ? fail_line(
+                              &r, 1,
+                              "files cannot contain NULL bytes; probably using UTF-16; TOML files must be UTF-8",
+                              "", "")
+                        : document(&r);
     if (rc == HC_E_INPUT) {
         struct hc_val *map = hc_map_new(c->a);
         hc_map_put_strz(c->a, map, "Error", c->err ? c->err->msg : "");

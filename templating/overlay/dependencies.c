@@ -171,6 +171,57 @@ static bool asks_values(const struct hc_chart *c)
     return false;
 }
 
+/* What may be laid over a chart's values while its dependencies are looked at: of the user and of the charts above. */
+struct above {
+    const struct hc_val *maps[32];
+    size_t n;
+};
+
+static void put_above(struct above *a, const struct hc_val *map)
+{
+    if (hc_map_len(map) && a->n < HC_LEN(a->maps))
+        a->maps[a->n++] = map;
+}
+
+static bool no_table_in(const struct above *a, hc_str name)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        const struct hc_entry *e = hc_map_find(a->maps[i], name);
+        if (e && !hc_is_map(e->val))
+            return true;
+    }
+    return a->n == HC_LEN(a->maps); /* more than were kept */
+}
+
+/*
+ * Whether something that is no table may stand where a sub-chart's section is: the first coalescing refuses that, the
+ * later ones might not see it. Helm lays the values of a chart as they are, not its section of them, over the next one
+ * below when it looks at that one's dependencies; so any map above may hold the name.
+ */
+static bool may_lack_table(const struct hc_chart *c, const struct above *above)
+{
+    for (size_t k = 0; k < c->deps_n; k++)
+        if (c->deps[k].alias.n && no_table_in(above, c->deps[k].alias))
+            return true;
+    for (size_t i = 0; i < c->subs_n; i++) {
+        const struct hc_chart *sub = c->subs[i];
+        struct above below = *above;
+        if (no_table_in(above, sub->name))
+            return true;
+        if (sub->subs_n == 0)
+            continue;
+        for (size_t k = 0; k < above->n; k++)
+            put_above(&below, hc_map_get(above->maps[k], sub->name));
+        for (size_t d = 0; d < c->deps_n; d++)
+            for (size_t k = 0; c->deps[d].alias.n && k < above->n; k++)
+                put_above(&below, hc_map_get(above->maps[k], c->deps[d].alias));
+        put_above(&below, sub->values);
+        if (may_lack_table(sub, &below))
+            return true;
+    }
+    return false;
+}
+
 static bool is_disabled(const struct hc_node *node, hc_str name)
 {
     for (size_t k = 0; k < node->deps_n; k++)
@@ -197,9 +248,10 @@ static void drop_disabled(struct hc_node *node)
     node->deps_n = deps;
 }
 
-/* `above`: the values of the parent, coalesced; NULL when nothing below asks for them. Conditions are looked up in
+/* `above`: the values of the parent, coalesced; NULL when nothing below asks for them and `careful` is not set. Conditions are looked up in
  * those, coalesced once more with this chart's own: that is how Helm lets a chart's defaults enable its parts. */
-static enum hc_rc enable(struct hc_process *p, struct hc_node *node, const struct hc_val *above, hc_str prefix)
+static enum hc_rc enable(struct hc_process *p, struct hc_node *node, const struct hc_val *above, bool careful,
+                         hc_str prefix)
 {
     if (node->deps_n == 0) /* without a list Helm looks no further down */
         return HC_OK;
@@ -208,7 +260,7 @@ static enum hc_rc enable(struct hc_process *p, struct hc_node *node, const struc
     for (size_t i = 0; rc == HC_OK && i < node->subs_n; i++)
         rc = add_loaded(p, node->subs[i]);
     struct hc_val *values = NULL;
-    if (rc == HC_OK && asks_values(node->chart)) {
+    if (rc == HC_OK && (careful || asks_values(node->chart))) {
         values = above ? hc_val_copy(p->a, above) : hc_map_new(p->a);
         rc = hc_coalesce(p, node, values, false);
         if (rc == HC_OK) {
@@ -219,7 +271,7 @@ static enum hc_rc enable(struct hc_process *p, struct hc_node *node, const struc
     }
     for (size_t i = 0; rc == HC_OK && i < node->subs_n; i++) {
         const hc_str parts[] = { prefix, node->subs[i]->name, HC_S(".") };
-        rc = enable(p, node->subs[i], values, hc_arena_cat(p->a, 3, parts));
+        rc = enable(p, node->subs[i], values, careful, hc_arena_cat(p->a, 3, parts));
     }
     return rc;
 }
@@ -319,9 +371,13 @@ static enum hc_rc import_values(struct hc_process *p, struct hc_node *node)
 
 enum hc_rc hc_process_dependencies(struct hc_process *p, struct hc_node *root, const struct hc_val *user)
 {
+    struct above above = { .n = 0 };
+    put_above(&above, user);
+    put_above(&above, root->chart->values);
+    bool careful = may_lack_table(root->chart, &above);
     enum hc_rc rc = add_loaded(p, root);
     if (rc == HC_OK)
-        rc = enable(p, root, user, HC_S(""));
+        rc = enable(p, root, user, careful, HC_S(""));
     return rc == HC_OK ? import_values(p, root) : rc;
 }
 
@@ -351,7 +407,7 @@ static struct hc_overlay_chart *publish(struct hc_process *p, const struct hc_no
 /* Lines of all charts that do not fit their schema, top first. */
 static enum hc_rc check_schemas(struct hc_process *p, const struct hc_overlay_chart *c, struct hc_buf *lines)
 {
-    if (c->chart->schema.p) { /* an empty file is no JSON, and told */
+    if (c->chart->schema.n) {
         struct hc_err err = HC_ERR_INIT;
         HC_AUTO(hc_buf) struct hc_buf own;
         hc_buf_init(&own, 0);
@@ -379,6 +435,8 @@ enum hc_rc hc_overlay_process(struct hc_arena *a, const struct hc_chart *chart, 
     if (!root)
         return hc_arena_check(a, err, "chart dependencies");
     enum hc_rc rc = hc_process_dependencies(&p, root, user);
+    if (rc == HC_E_INPUT && !opts->helm3)
+        hc_wrap(err, "chart dependencies processing failed");
     struct hc_val *values = user ? hc_val_copy(a, user) : hc_map_new(a);
     if (rc == HC_OK)
         rc = hc_coalesce(&p, root, values, false);
@@ -406,7 +464,7 @@ enum hc_rc hc_overlay_process(struct hc_arena *a, const struct hc_chart *chart, 
     return HC_OK;
 }
 
-enum hc_rc hc_overlay_missing_deps(const struct hc_chart *chart, struct hc_err *err)
+enum hc_rc hc_overlay_check_deps(const struct hc_chart *chart, bool helm3, struct hc_err *err)
 {
     HC_AUTO(hc_buf) struct hc_buf missing;
     size_t count = 0; /* a dependency may have no name */
@@ -421,18 +479,10 @@ enum hc_rc hc_overlay_missing_deps(const struct hc_chart *chart, struct hc_err *
     }
     if (!count)
         return HC_OK;
-    return hc_fail(err, HC_E_INPUT, "found in Chart.yaml, but missing in charts/ directory: %.*s",
-                   HC_P(hc_buf_str(&missing)));
-}
-
-enum hc_rc hc_overlay_check_deps(const struct hc_chart *chart, bool helm3, struct hc_err *err)
-{
-    enum hc_rc rc = hc_overlay_missing_deps(chart, err);
-    if (rc == HC_OK)
-        return rc;
-    return hc_wrap(
-        err,
+    return hc_fail(
+        err, HC_E_INPUT,
         "%s error occurred while checking for chart dependencies. You may need to run %s to fetch missing "
-        "dependencies",
-        helm3 ? "An" : "an", helm3 ? "`helm dependency build`" : "'helm dependency build'");
+        "dependencies: found in Chart.yaml, but missing in charts/ directory: %.*s",
+        helm3 ? "An" : "an", helm3 ? "`helm dependency build`" : "'helm dependency build'",
+        HC_P(hc_buf_str(&missing)));
 }

@@ -2,6 +2,7 @@
  * What a chart sees of the cluster when there is none, and how a Kubernetes version is read.
  */
 #include "lua/bridge/gotype.h"
+#include "lua/funcs/gofmt.h"
 #include "templating/render/render_impl.h"
 
 #define DEFAULT_KUBE_VERSION "v1.37.0" /* Helm 4.3.1 and 3.22.0: client-go 0.37 */
@@ -88,8 +89,10 @@ enum hc_rc hc_kube_version_parse(struct hc_arena *a, hc_str text, struct hc_kube
         if (!n)
             break;
         if (!hc_str_to_u64(hc_str_sub(s, 0, n), &number))
-            return hc_fail(err, HC_E_INPUT, "illegal non-numeric version component \"%.*s\" in \"%.*s\"",
-                           (int)HC_MIN(n, (size_t)60), s.p, HC_P(text));
+            return hc_fail(err, HC_E_INPUT,
+                           "illegal non-numeric version component \"%.*s\" in \"%.*s\": strconv.ParseUint: parsing "
+                           "\"%.*s\": value out of range",
+                           (int)HC_MIN(n, (size_t)60), s.p, HC_P(text), (int)HC_MIN(n, (size_t)60), s.p);
         hc_buf_printf(&normal, "%s%" PRIu64, count ? "." : "", number);
         if (count < 2)
             numbers[count] = number;
@@ -99,8 +102,12 @@ enum hc_rc hc_kube_version_parse(struct hc_arena *a, hc_str text, struct hc_kube
             break;
         s = hc_str_sub(s, 1, s.n);
     }
-    if (count == 0)
-        return hc_fail(err, HC_E_INPUT, "could not parse \"%.*s\" as version", HC_P(text));
+    if (count == 0 || hc_str_find(s, '\n') != SIZE_MAX) { /* Go's pattern ends at a line's end */
+        HC_AUTO(hc_buf) struct hc_buf quoted;
+        hc_buf_init(&quoted, HC_ERR_MSG * 4);
+        hc_go_quote(&quoted, text);
+        return hc_fail(err, HC_E_INPUT, "could not parse %.*s as version", HC_P(hc_buf_str(&quoted)));
+    }
     if (count < 2)
         return hc_fail(err, HC_E_INPUT, "illegal version string \"%.*s\"", HC_P(text));
     out->version = *text.p == 'v' ? hc_arena_str(a, text) : hc_arena_cat(a, 2, (hc_str[]){ HC_S("v"), text });
@@ -116,14 +123,6 @@ enum hc_rc hc_kube_version_check(hc_str version, struct hc_err *err)
     struct hc_kube_version v;
     enum hc_rc rc = hc_kube_version_parse(a, version, &v, err);
     return rc == HC_OK ? rc : hc_wrap(err, "invalid kube version '%.*s'", HC_P(version));
-}
-
-bool hc_kube_version_numbers(hc_str version, int64_t *out_major, int64_t *out_minor)
-{
-    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(HC_MIB);
-    struct hc_kube_version v;
-    return hc_kube_version_parse(a, version, &v, NULL) == HC_OK && hc_str_to_i64(v.major, out_major) &&
-           hc_str_to_i64(v.minor, out_minor);
 }
 
 static void put(struct hc_arena *a, struct hc_val *map, const char *key, hc_str text)

@@ -27,7 +27,7 @@ build() { # NAME MODULE-FOLDER PACKAGE LDFLAGS
     [ -x "$out/$1" ] && [ -n "${HC_PEERS_DIR:-}" ] && return 0
     command -v go >/dev/null 2>&1 || { echo "SKIP: $1 needs Go, which is not on this machine" >&2; exit 77; }
     local key
-    key=$({ cat "$here/$2/go.mod" "$here/$2/go.sum"; go version; echo "$3 $4"; } | sha256sum)
+    key=$({ cat "$here/$2/go.mod" "$here/$2/go.sum" "$here/$2"/*/*.go 2>/dev/null; go version; echo "$3 $4"; } | sha256sum)
     made() { [ -x "$out/$1" ] && [ "$(cat "$out/$1.key" 2>/dev/null)" = "$key" ]; }
     made "$1" && return 0
     exec 9>"$out/.lock" # one builder at a time; who only looks does not wait for it
@@ -43,6 +43,7 @@ for name in "$@"; do
     case $name in
     helm4) build helm4 helm4 helm.sh/helm/v4/cmd/helm "-s -w" ;;
     helm4-engine) build helm4-engine helm4 ./engine "-s -w" ;;
+    helm4-many) build helm4-many helm4 ./many "-s -w" ;; # the same, many runs in one process
     helm3) build helm3 helm3 helm.sh/helm/v3/cmd/helm "$helm3_ld" ;;
     kube-apiserver | kube-controller-manager | kube-scheduler | kubectl)
         build "$name" kubernetes "k8s.io/kubernetes/cmd/$name" "$kube_ld" ;;

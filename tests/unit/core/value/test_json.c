@@ -108,7 +108,10 @@ static void test_errors(void **state)
         assert_string_equal(err.msg, rows[i].want);
         assert_int_equal(err.line, rows[i].line);
         assert_int_equal(err.col, rows[i].col);
-        assert_null(v);
+        if (strstr(rows[i].want, "cannot unmarshal number"))
+            assert_true(hc_is_null(v)); /* what is too large becomes null, and is told */
+        else
+            assert_null(v);
     }
 }
 

@@ -80,6 +80,16 @@ static void test_documents(void **state)
         { "\"a\\/b\"", "yaml: found unknown escape character" },
         { "\"a\\\\/b\"", "\"a\\\\/b\"" },
         { "%YAML 1.2\n---\na", "yaml: found incompatible YAML document" },
+        { "%YAML 1.2", "yaml: found incompatible YAML document" },
+        /* the first mistake of the first step counts */
+        { "a: *x b", "yaml: unknown anchor 'x' referenced" },
+        { "<<: 1\na: *x", "yaml: unknown anchor 'x' referenced" },
+        { "<<: 1\na: &x 1\nb: *x", "yaml: map merge requires map or sequence of maps as the value" },
+        { "a: .inf\n<<: 1", "yaml: map merge requires map or sequence of maps as the value" },
+        { "<<: .inf", "yaml: map merge requires map or sequence of maps as the value" },
+        { "<<: 1\na: \"\\/\"", "yaml: line 2: found unknown escape character" },
+        { "\"\\/", "yaml: found unknown escape character" },
+        { "a: 'b\\/", "yaml: found unexpected end of stream" },
         { "a: \x7f", "yaml: control characters are not allowed" },
         { "a: @x", "yaml: found character that cannot start any token" },
     };

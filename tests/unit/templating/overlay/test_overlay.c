@@ -125,6 +125,14 @@ static const struct row rows[] = {
       { { "Chart.yaml", CHART("top") }, SUB("a: 1") },
       "{\"sub\":\"x\"}",
       "type mismatch on sub: %!t(string=x)" },
+    { "a section that is no table, of a chart with a list",
+      { { "Chart.yaml", CHART("top") DEPS }, SUB("a: 1") },
+      "{\"sub\":\"x\"}",
+      "chart dependencies processing failed: type mismatch on sub: %!t(string=x)" },
+    { "a section that is null, of a chart with a list",
+      { { "Chart.yaml", CHART("top") DEPS }, SUB("a: 1") },
+      "{\"sub\":null}",
+      "chart dependencies processing failed: type mismatch on sub: %!t(<nil>)" },
 };
 
 static void test_rows(void **state)

@@ -1,0 +1,254 @@
+"""Runs the same small charts through the real Helm and through helmctl, thousands a minute.
+
+An *expression case* is a template expression with its data; many are packed into one chart, one a line. When either
+program stops at an error the case of that line is taken out (equal if both said the same, else both are asked about
+it alone) and the rest runs again. A *chart case* is a small chart of its own with the arguments it is rendered with.
+"""
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+SEP = b"\x1e\x1e\n"
+CHART = "apiVersion: v2\nname: c\nversion: 0.1.0\n"
+ENV = {"PATH": os.environ.get("PATH", ""), "HOME": "/nonexistent", "TZ": "Europe/Berlin", "LC_ALL": "C",
+       "HELM_CACHE_HOME": "/nonexistent", "HELM_CONFIG_HOME": "/nonexistent", "HELM_DATA_HOME": "/nonexistent"}
+
+
+def scratch():
+    """A folder in memory where there is one."""
+    return tempfile.mkdtemp(prefix="hc-fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+
+
+def peer():
+    """The path of helm4-many, built when it is missing; None where there is no Go."""
+    out = os.environ.get("HC_PEERS_DIR") or os.path.join(ROOT, "build", "peers")
+    path = os.path.join(out, "helm4-many")
+    if not os.environ.get("HC_PEERS_DIR") or not os.path.exists(path):
+        subprocess.run([os.path.join(ROOT, "tests/peers/build.sh"), "helm4-many"], check=False)
+    return path if os.access(path, os.X_OK) else None
+
+
+class Helm:
+    """The real one."""
+
+    def __init__(self, path):
+        self.path, self.p, self.runs = path, None, 0
+
+    def run(self, args, folder):
+        if self.p is None:
+            self.p = subprocess.Popen([self.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      stderr=subprocess.DEVNULL, env=ENV)
+        self.p.stdin.write(json.dumps({"args": args, "dir": folder}).encode() + b"\n")
+        self.p.stdin.flush()
+        line = self.p.stdout.readline()
+        self.runs += 1
+        if not line or self.runs % 20000 == 0:
+            self.p.kill()
+            self.p.wait()
+            self.p = None
+            if not line:
+                return -1, b"", b"helm died"
+        a = json.loads(line)
+        return a["rc"], base64.b64decode(a["out"] or ""), base64.b64decode(a["err"] or "")
+
+
+class Ours:
+    """helmctl."""
+
+    def __init__(self, path):
+        self.path = os.path.abspath(path)
+
+    def run(self, args, folder):
+        try:
+            r = subprocess.run([self.path] + args, cwd=folder, capture_output=True, env=ENV, timeout=60,
+                               stdin=subprocess.DEVNULL)
+        except subprocess.TimeoutExpired:
+            return -2, b"", b"timeout"
+        return r.returncode, r.stdout, r.stderr
+
+
+class Expr:
+    """One expression; @0, @1, ... in it stand for the data (text or bytes)."""
+
+    def __init__(self, gen, text, *data):
+        self.gen, self.text, self.data = gen, text, [d.encode() if isinstance(d, str) else d for d in data]
+
+    def show(self):
+        return self.text + "".join("  @%d=%r" % (i, d) for i, d in enumerate(self.data))
+
+    def to_json(self):
+        return {"gen": self.gen, "expr": self.text, "data": [d.decode("latin-1") for d in self.data]}
+
+    @staticmethod
+    def from_json(o):
+        return Expr(o["gen"], o["expr"], *[d.encode("latin-1") for d in o["data"]])
+
+
+class Chart:
+    """Files (name to text) and the arguments after `template r .`"""
+
+    def __init__(self, gen, files, args=(), warnings=False):
+        self.gen, self.args, self.warnings = gen, list(args), warnings
+        self.files = {k: v.encode() if isinstance(v, str) else v for k, v in files.items()}
+
+    def show(self):
+        return " ".join(map(repr, self.args)) + "".join("\n--- %s\n%s" % (k, v.decode("utf-8", "backslashreplace"))
+                                                        for k, v in sorted(self.files.items()))
+
+    def to_json(self):
+        return {"gen": self.gen, "args": self.args, "warnings": self.warnings,
+                "files": {k: v.decode("latin-1") for k, v in self.files.items()}}
+
+    @staticmethod
+    def from_json(o):
+        return Chart(o["gen"], {k: v.encode("latin-1") for k, v in o["files"].items()}, o["args"], o["warnings"])
+
+
+def write_files(folder, files):
+    for name, body in files.items():
+        path = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as f:
+            f.write(body)
+
+
+def write_pack(folder, cases):
+    """One line a case; the data of all in one file."""
+    blobs, lines = [b""], []
+    for i, c in enumerate(cases):
+        expr = c.text
+        for k in range(len(c.data) - 1, -1, -1):
+            expr = expr.replace("@%d" % k, "(index $d %d)" % (len(blobs) + k))
+        blobs += c.data
+        lines.append("# @%d {{ $x := %s }}{{ printf \"%%T\\t%%q\" $x (print $x) }}\n" % (i, expr.replace("\n", " ")))
+    head = '{{- $d := splitList "\\x1e\\x1e\\n" (.Files.Get "data") }}\n'
+    with open(folder + "/data", "wb") as f:
+        f.write(SEP.join(blobs))
+    with open(folder + "/templates/t.yaml", "wb") as f:
+        f.write((head + "".join(lines)).encode("utf-8", "surrogateescape"))
+
+
+def pack_folder():
+    folder = scratch()
+    write_files(folder, {"Chart.yaml": CHART.encode(), "templates/x": b""})
+    os.remove(folder + "/templates/x")
+    return folder
+
+
+def error_text(err):
+    """What is told of an error: no log lines, no advice."""
+    text = re.sub(rb"\n*Use --debug flag to render out invalid YAML\n?", b"", err)
+    lines = [l for l in text.split(b"\n") if not re.match(rb"(time=\S+ )?level=", l)]
+    return b"\n".join(lines).strip(b"\n")
+
+
+def warnings_text(err):
+    return b"\n".join(sorted(re.sub(rb"^time=\S+ ", b"", l) for l in err.split(b"\n")
+                             if re.match(rb"(time=\S+ )?level=", l)))
+
+
+def same_error(a, b):
+    """Schema errors come in any order."""
+    return a == b or sorted(a.split(b"\n")) == sorted(b.split(b"\n"))
+
+
+def results(out):
+    return {int(m[1]): m[2] for m in re.finditer(rb"^# @(\d+) (.*)$", out, re.M)}
+
+
+class Differ:
+    def __init__(self, helm, ours, report=None, record=None):
+        self.helm, self.ours, self.folder = helm, ours, pack_folder()
+        self.report, self.record, self.equal = report, record, None
+        self.cases = self.differences = self.refused = self.varies = 0
+
+    def close(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def said(self, case, helm, ours):
+        self.cases += 1
+        if helm[0] != "ok":
+            self.refused += 1
+        if self.record:
+            self.record(case, helm)
+        if helm == ours or (helm[0] == ours[0] == "error" and same_error(helm[1], ours[1])):
+            if self.equal:
+                self.equal(case, helm)
+            return
+        self.differences += 1
+        if self.report:
+            self.report(case, helm, ours)
+
+    def both(self, cases):
+        write_pack(self.folder, cases)
+        args = ["template", "r", "."]
+        return self.helm.run(args, self.folder), self.ours.run(args, self.folder)
+
+    @staticmethod
+    def line(err):
+        m = re.search(rb"c/templates/t\.yaml:(\d+)", err)
+        return int(m[1]) - 2 if m else None
+
+    @staticmethod
+    def outcome(run, i=0):
+        if run[0] != 0:
+            text = re.sub(rb"t\.yaml:\d+(:\d+)?", b"t.yaml:N", error_text(run[2]))  # places depend on the pack
+            return "error", re.sub(rb"index \$d \d+", b"index $d N", text)
+        return "ok", results(run[1]).get(i)
+
+    def alone(self, case):
+        h, o = self.both([case])
+        self.said(case, self.outcome(h), self.outcome(o))
+
+    def exprs(self, cases):
+        cases = list(cases)
+        while cases:
+            h, o = self.both(cases)
+            if h[0] == 0 and o[0] == 0:
+                hr, orr = results(h[1]), results(o[1])
+                for i, c in enumerate(cases):
+                    self.said(c, ("ok", hr.get(i)), ("ok", orr.get(i)))
+                return
+            if len(cases) == 1:
+                self.said(cases[0], self.outcome(h), self.outcome(o))
+                return
+            out = set()
+            for r in (h, o):
+                if r[0] != 0:
+                    n = self.line(r[2])
+                    if n is not None and 0 <= n < len(cases):
+                        out.add(n)
+            if h[0] != 0 and o[0] != 0 and len(out) == 1 and error_text(h[2]) == error_text(o[2]):
+                self.said(cases[min(out)], self.outcome(h), self.outcome(o))
+            elif out:
+                for n in out:
+                    self.alone(cases[n])
+            else:
+                half = len(cases) // 2
+                self.exprs(cases[:half])
+                self.exprs(cases[half:])
+                return
+            cases = [c for i, c in enumerate(cases) if i not in out]
+
+    def chart(self, case):
+        folder = scratch()
+        try:
+            write_files(folder, case.files)
+            args = ["template", "r", "."] + case.args
+            h, o = self.helm.run(args, folder), self.ours.run(args, folder)
+            self.said(case, self.chart_outcome(case, h, folder), self.chart_outcome(case, o, folder))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @staticmethod
+    def chart_outcome(case, run, folder):
+        where = lambda t: t.replace(folder.encode(), b"DIR")
+        warn = where(warnings_text(run[2])) if case.warnings else b""
+        if run[0] != 0:
+            return "error", where(error_text(run[2])) + (b"\n" + warn if warn else b"")
+        return "ok", where(run[1]), warn
