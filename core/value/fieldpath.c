@@ -290,7 +290,7 @@ static enum hc_rc find_item(struct parts *p, const struct hc_val *at, const stru
             }
             hc_buf_printf(&b, "%s%.*s", i ? ", " : "", HC_P(is));
         }
-        return hc_fail(p->err, HC_E_NOTFOUND, "no item of %.*s has %.*s=%.*s: there are %.*s", HC_P(shown(path)),
+        return hc_fail(p->err, HC_E_NOTFOUND, "no item of %.*s has %.*s=%.*s; there is %.*s", HC_P(shown(path)),
                        HC_P(part->key), HC_P(part->val), HC_P(b.n ? hc_buf_str(&b) : HC_S("none")));
     }
     if (part->either && !hc_str_to_i64(part->key, &index))

@@ -112,12 +112,12 @@ hc_str hc_traced_scalar(struct hc_arena *a, const struct hc_val *v, bool secret)
 {
     if (!v)
         return HC_S("(not set)");
-    if (secret && (hc_is_str(v) ? v->n > 0 : v->kind != HC_BOOL && !hc_is_null(v)))
-        return HC_S("***");
     if (hc_is_map(v) && hc_map_len(v))
         return hc_arena_printf(a, "(a map of %zu)", hc_map_len(v));
     if (hc_is_list(v) && hc_list_len(v))
         return hc_arena_printf(a, "(a list of %zu)", hc_list_len(v));
+    if (secret && (hc_is_str(v) ? v->n > 0 : v->kind != HC_BOOL && !hc_is_null(v)))
+        return HC_S("***");
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 0);
     hc_json_write(&b, v, HC_JSON_GO_FLOAT);

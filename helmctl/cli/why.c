@@ -53,19 +53,21 @@ static bool hides_field(const struct job *j, hc_str path)
 
 static struct hc_val *shown(const struct job *j, const struct hc_val *v, bool hidden)
 {
+    if (hc_map_len(v) || hc_list_len(v)) /* what is in it has answers of its own */
+        return hc_str_val_ref(j->a, hc_traced_scalar(j->a, v, hidden));
     if (hidden && v && (hc_is_str(v) ? v->n > 0 : v->kind != HC_BOOL && !hc_is_null(v)))
         return hc_str_val_ref(j->a, HC_S("***"));
     return v ? hc_val_copy(j->a, v) : hc_null_val(j->a);
 }
 
-static const char *layer_name(enum hc_layer layer, hc_str chart, const struct job *j)
+static const char *layer_name(const struct hc_said *s)
 {
-    switch (layer) {
+    switch (s->layer) {
     case HC_LAYER_SET:
         return "flag";
     case HC_LAYER_CHART:
     case HC_LAYER_PARENT:
-        return chart.p && !hc_str_eq(chart, j->t.chart->name) ? "sub-chart default" : "chart default";
+        return hc_str_starts(s->name, HC_S("charts/")) ? "sub-chart default" : "chart default";
     case HC_LAYER_FILE:
         return "file";
     default:
@@ -76,7 +78,7 @@ static const char *layer_name(enum hc_layer layer, hc_str chart, const struct jo
 static struct hc_val *said_tree(const struct job *j, const struct hc_said *s, bool hidden)
 {
     struct hc_val *m = hc_map_new(j->a);
-    hc_map_put_strz(j->a, m, "layer", layer_name(s->layer, s->chart, j));
+    hc_map_put_strz(j->a, m, "layer", layer_name(s));
     hc_map_put_str(j->a, m, "name", s->name);
     if (s->chart.p)
         hc_map_put_str(j->a, m, "chart", s->chart);
@@ -101,7 +103,7 @@ static size_t said_of(const struct job *j, const struct hc_trace_source *s, stru
 
 static struct hc_val *source_tree(const struct job *j, const struct hc_trace_source *s)
 {
-    static const char *const what[] = { "value", "absent", "builtin" };
+    static const char *const what[] = { "value", "key", "absent", "builtin" };
     struct hc_val *m = hc_map_new(j->a), *list = hc_list_new(j->a);
     struct hc_said *said = NULL;
     bool hidden = hides(j, s->path);
@@ -124,8 +126,10 @@ static struct hc_val *place_tree(const struct job *j, const struct hc_trace_plac
 {
     struct hc_val *m = hc_map_new(j->a), *calls = hc_list_new(j->a);
     hc_map_put_str(j->a, m, "file", p->file);
-    hc_map_put_int(j->a, m, "line", p->line);
-    hc_map_put_int(j->a, m, "column", p->col);
+    if (p->line) {
+        hc_map_put_int(j->a, m, "line", p->line);
+        hc_map_put_int(j->a, m, "column", p->col);
+    }
     if (p->name.p)
         hc_map_put_str(j->a, m, "template", p->name);
     hc_map_put_str(j->a, m, "text", p->text);
@@ -217,8 +221,7 @@ static void put_said(const struct job *j, struct hc_buf *b, const struct hc_trac
         const struct hc_said *one = &said[i];
         bool line = one->layer != HC_LAYER_SET && one->v->line;
         hc_str at = line ? hc_arena_printf(j->a, "%.*s:%u", HC_P(one->name), one->v->line) : one->name;
-        hc_buf_printf(b, "%*s%s %.*s (%s)", indent, "", one->won ? "set by" : "over  ", HC_P(at),
-                      layer_name(one->layer, one->chart, j));
+        hc_buf_printf(b, "%*s%s %.*s (%s)", indent, "", one->won ? "set by" : "over  ", HC_P(at), layer_name(one));
         if (one->imported)
             hc_buf_puts(b, ", brought here by import-values");
         if (one->null && !one->won)
@@ -236,7 +239,7 @@ static void put_source(const struct job *j, struct hc_buf *b, const char *word, 
     bool hidden = hides(j, s->path);
     hc_buf_printf(b, "  %-10s ", word);
     if (s->path.p)
-        hc_buf_printf(b, "%.*s = ", HC_P(s->path));
+        hc_buf_printf(b, s->what == HC_TRACE_KEY ? "the name of %.*s = " : "%.*s = ", HC_P(s->path));
     hc_buf_printf(b, "%.*s",
                   HC_P(s->what == HC_TRACE_BUILTIN && !s->value ? HC_S("a file of the chart")
                                                                 : hc_traced_scalar(j->a, s->value, hidden)));
@@ -260,9 +263,10 @@ static void put_answer(const struct job *j, struct hc_buf *b, const struct hc_wh
         put_source(j, b, i ? "and" : "from", &t->sources[i]);
     for (size_t i = 0; i < t->causes_n; i++) {
         const struct hc_trace_cause *c = &t->causes[i];
-        hc_buf_printf(b, "  %-10s %s at %.*s:%d:%d %s\n             %.*s\n", i ? "and" : "because", c->keyword,
-                      HC_P(c->at.file), c->at.line, c->at.col, c->held ? "holds" : "does not hold",
-                      HC_P(c->at.text));
+        hc_str at = hc_arena_printf(j->a, c->at.line ? "%.*s:%d:%d" : "%.*s", HC_P(c->at.file), c->at.line,
+                                    c->at.col);
+        hc_buf_printf(b, "  %-10s %s at %.*s %s\n             %.*s\n", i ? "and" : "because", c->keyword, HC_P(at),
+                      c->held ? "holds" : "does not hold", HC_P(c->at.text));
         for (size_t k = 0; k < c->sources_n; k++) {
             const struct hc_trace_source *s = &c->sources[k];
             bool hidden = hides(j, s->path);

@@ -174,7 +174,7 @@ enum hc_rc hc_render(struct hc_arena *a, const struct hc_render_input *in, struc
     out->values = overlay.root->values;
     out->charts = overlay.root;
     if (in->trace)
-        hc_trace_values(in->trace, overlay.root->values);
+        hc_trace_values(in->trace, a, overlay.root->values);
 
     out->stage = HC_RENDER_TEMPLATES;
     rc = check_kube_version(a, in->chart->kube_version, &kube, err);

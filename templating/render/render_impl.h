@@ -33,4 +33,4 @@ enum hc_rc hc_program_cached(const struct hc_overlay_chart *root, const struct h
                              struct hc_program **out, struct hc_buf *out_error, struct hc_err *err);
 
 /* Tells the trace, before the templates run, which values its paths are of. */
-void hc_trace_values(struct hc_trace *t, struct hc_val *values);
+void hc_trace_values(struct hc_trace *t, struct hc_arena *a, struct hc_val *values);

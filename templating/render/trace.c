@@ -118,7 +118,7 @@ void hc_trace_free(struct hc_trace *t)
                                   &t->slots,   &t->trees,      &t->branches,   &t->assigns,    &t->files,
                                   &t->entries, &t->seen_cells, &t->seen_conds, &t->seen_insts, &t->seen_recs,
                                   &t->work };
-    struct ptrmap *const maps[] = { &t->by_root, &t->by_node, &t->by_pipe, &t->maps };
+    struct ptrmap *const maps[] = { &t->by_root, &t->by_node, &t->by_pipe, &t->maps, &t->seen };
     for (size_t i = 0; i < HC_LEN(lists); i++)
         free(lists[i]->p);
     for (size_t i = 0; i < HC_LEN(maps); i++) {
@@ -161,6 +161,12 @@ uint32_t dep_of_node(struct hc_trace *t, const struct hc_val *v)
     if (v->origin & HC_TRACED)
         return dep_new(t, DEP_REC, v->origin & ~HC_TRACED, 0, 0, NULL);
     return dep_new(t, DEP_NODE, 0, 0, 0, v);
+}
+
+uint32_t dep_of_key(struct hc_trace *t, const struct hc_val *v)
+{
+    bool value = v && v->origin && !(v->origin & HC_TRACED);
+    return value ? dep_new(t, DEP_KEY, 0, 0, 0, v) : dep_of_node(t, v);
 }
 
 uint32_t dep_of(struct hc_trace *t, const struct hc_val *v)
@@ -217,13 +223,30 @@ struct hc_val *marked(struct run *r, const struct hc_val *v, uint32_t dep)
     return marked_spans(r, v, dep, NULL);
 }
 
+struct hc_val *marked_also(struct run *r, const struct hc_val *v, uint32_t dep)
+{
+    struct hc_trace *t = r->trace;
+    const struct rec *old = rec_of(t, v);
+    if (!old)
+        return marked(r, v, dep_join(t, dep_of_node(t, v), dep));
+    struct rec copy = *old;
+    struct hc_val *to = marked(r, v, dep_join(t, copy.dep, dep));
+    struct rec *new = t->spent ? NULL : AT(t, recs, struct rec, to->origin & ~HC_TRACED);
+    if (new) {
+        new->span = copy.span;
+        new->spans_n = copy.spans_n;
+        new->bytes = copy.bytes;
+    }
+    return to;
+}
+
 /* The same for what may be in an interface or nil. */
 static hc_tv marked_tv(struct run *r, hc_tv v, uint32_t dep)
 {
     const struct hc_val *n = hc_tv_node(v);
     if (!n || !dep)
         return v;
-    struct hc_val *to = marked(r, n, dep);
+    struct hc_val *to = marked_also(r, n, dep);
     return hc_tv_boxed(v) ? hc_tv_box(to) : to;
 }
 
@@ -389,7 +412,7 @@ static void touch_assigned(struct run *r, uint32_t branch, uint32_t cond)
         if (v == &eval_unset)
             continue;
         if (hc_tv_node(v) && !is_container(hc_tv_node(v)))
-            r->slots[slot] = marked_tv(r, v, dep_join(t, dep_of(t, hc_tv_node(v)), dep));
+            r->slots[slot] = marked_tv(r, v, dep);
         else if (!hc_tv_node(v) && empty)
             *empty = dep_join(t, *empty, dep);
     }
@@ -410,7 +433,8 @@ void trace_condition(struct run *r, const struct hc_node *pipe, hc_tv v)
         return;
     struct hc_val *node = hc_tv_node(v);
     uint32_t dep = dep_of_node(t, node);
-    if (!dep || lua_decides(pipe))
+    /* A container that was made here is there; that it is not empty hardly depends on each thing in it. */
+    if ((!dep && !(is_container(node) && eval_truth(v))) || lua_decides(pipe))
         dep = dep_join(t, dep, log_join(t));
     uint32_t cond = cond_new(t, branch, dep, eval_truth(v));
     t->log.n = frame_of(t)->log;
@@ -439,7 +463,8 @@ hc_tv trace_turn(struct run *r, const struct hc_node *range, hc_tv elem, hc_tv k
         value_read(t, v);
     t->log.n = frame_of(t)->log;
     cond_new(t, branch, dep, true);
-    return key ? marked_tv(r, key, dep) : key;
+    uint32_t name = dep_of_key(t, v);
+    return key ? marked_tv(r, key, name ? name : dep) : key;
 }
 
 /* ---- frames ------------------------------------------------------------------------------------------ */
@@ -576,14 +601,17 @@ void trace_statement(struct run *r, const struct hc_node *n)
  * A text that another template made keeps its own spans. One that was made somewhere else than in a call right here
  * (it was handed on in a dict, or read back out of YAML) was also printed here.
  */
-static struct span print_span(struct hc_trace *t, struct span s, const struct hc_node *node)
+static struct span print_span(struct hc_trace *t, struct span s, const struct hc_node *node, uint32_t also)
 {
     const struct cell *c = AT(t, cells, const struct cell, s.cell);
     uint32_t here = frame_of(t)->inst;
-    for (uint32_t up = c->mark ? here : c->inst; up; up = AT(t, insts, const struct inst, up)->parent)
-        if (up == here)
-            return s;
-    return (struct span){ s.at, cell_new(t, node, dep_new(t, DEP_CELL, s.cell, s.off, 0, NULL)), 0 };
+    bool mark = c->mark, ours = mark;
+    for (uint32_t up = c->inst; up && !ours; up = AT(t, insts, const struct inst, up)->parent)
+        ours = up == here;
+    if (mark || (ours && !also))
+        return s;
+    uint32_t dep = dep_join(t, dep_new(t, DEP_CELL, s.cell, s.off, 0, NULL), also);
+    return (struct span){ s.at, cell_new(t, node, dep), 0 };
 }
 
 void trace_print(struct run *r, hc_tv value)
@@ -598,9 +626,9 @@ void trace_print(struct run *r, hc_tv value)
     if (is_container(v))
         value_read_whole(t, v);
     if (rec && rec->spans_n) {
-        uint32_t from = rec->span, n = rec->spans_n;
+        uint32_t from = rec->span, n = rec->spans_n, also = rec->dep;
         for (uint32_t i = 0; i < n && !t->spent; i++) {
-            struct span s = print_span(t, ((const struct span *)t->spans.p)[from + i], r->at);
+            struct span s = print_span(t, ((const struct span *)t->spans.p)[from + i], r->at, also);
             span_add(t, &t->out, r->out.n + s.at, s.cell, s.off);
         }
     } else {
@@ -685,7 +713,7 @@ hc_tv trace_declare(struct run *r, const struct hc_node *pipe, hc_tv v)
     if (!n)
         empty = dep_join(t, log_join(t), why);
     else if (why && !is_container(n))
-        v = marked_tv(r, v, dep_join(t, dep_of(t, n), why));
+        v = marked_tv(r, v, why);
     for (uint32_t i = 0; i < pipe->decl_n; i++) {
         size_t slot = (size_t)r->f->slots + pipe->pipe.decl[i]->slot;
         if (pipe->pipe.decl[i]->slot != HC_NO_SLOT && slot < t->slots.n)
@@ -715,5 +743,5 @@ hc_tv trace_chosen(struct run *r, uint32_t seen, hc_tv v)
     log_add(r->trace, seen);
     if (!n || is_container(n))
         return v;
-    return marked_tv(r, v, dep_join(r->trace, dep_of(r->trace, n), seen));
+    return marked_tv(r, v, seen);
 }

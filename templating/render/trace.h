@@ -41,6 +41,7 @@ struct hc_trace_call {
 
 enum hc_trace_what {
     HC_TRACE_VALUE,   /* a value of the chart: `path` as a user writes it in a values file            */
+    HC_TRACE_KEY,     /* the name that a value stands under (range $name, $value := ...), not what it is */
     HC_TRACE_ABSENT,  /* a value that is not there, and would count if it were                        */
     HC_TRACE_BUILTIN, /* .Release, .Chart, .Capabilities, .Template, .Files.Get: `path` as in templates */
 };
@@ -54,7 +55,7 @@ struct hc_trace_source {
 /* An if, with or range around the text. */
 struct hc_trace_cause {
     struct hc_trace_place at;
-    const char *keyword; /* "if", "with", "range" */
+    const char *keyword; /* "if", "with", "range"; "condition", "tags" of a sub-chart (why.h; no line then) */
     bool held;           /* the branch that was printed is the one of a true condition */
     const struct hc_trace_source *sources;
     size_t sources_n;
@@ -84,6 +85,10 @@ hc_str hc_trace_text(const struct hc_trace *t, hc_str file);
 /* Whether a template read the value with this path, or something it is part of was used whole. Paths are those of
  * the effective values ("web.image.tag", "hosts[0].name"). */
 bool hc_trace_was_read(const struct hc_trace *t, const struct hc_val *v);
+/* The same, by its own name: a template went to just this value. */
+bool hc_trace_was_named(const struct hc_trace *t, const struct hc_val *v);
+/* Whether a template looked for something in this map by name. */
+bool hc_trace_was_asked(const struct hc_trace *t, const struct hc_val *map);
 /* The path of a node of the effective values, by its origin; absent: not one of them. */
 hc_str hc_trace_path(const struct hc_trace *t, const struct hc_val *v);
 /* Whether a template of the chart has this name anywhere: in a chain of fields or as a literal text. */

@@ -101,17 +101,18 @@ static void add_source(struct asker *k, struct list *to, enum hc_trace_what what
 {
     const struct hc_trace_source *list = to->p;
     for (size_t i = 0; i < to->n; i++)
-        if (list[i].what == what && (list[i].value == v || what != HC_TRACE_VALUE) && hc_str_eq(list[i].path, path))
+        if (list[i].what == what && (list[i].value == v || (what != HC_TRACE_VALUE && what != HC_TRACE_KEY)) &&
+            hc_str_eq(list[i].path, path))
             return;
     struct hc_trace_source *s = to->n < HC_MAX_TRACE_SOURCES ? list_add(k->a, to, sizeof(*s)) : NULL;
     if (s)
         *s = (struct hc_trace_source){ what, path, chart, v };
 }
 
-static void add_value(struct asker *k, struct list *to, const struct hc_val *v)
+static void add_value(struct asker *k, struct list *to, enum hc_trace_what what, const struct hc_val *v)
 {
     const struct value_entry *e = value_find(k->t, v);
-    add_source(k, to, HC_TRACE_VALUE, e ? e->path : (hc_str){ NULL, 0 }, (hc_str){ NULL, 0 }, v);
+    add_source(k, to, what, e ? e->path : (hc_str){ NULL, 0 }, (hc_str){ NULL, 0 }, v);
 }
 
 static void visit_tree(struct asker *k, struct list *to, const struct hc_val *v, int depth)
@@ -125,7 +126,7 @@ static void visit_tree(struct asker *k, struct list *to, const struct hc_val *v,
     if (v->origin & HC_TRACED)
         push(k, dep_new(k->t, DEP_REC, v->origin & ~HC_TRACED, 0, 0, NULL));
     else if (v->origin && !hc_list_len(v) && !hc_map_len(v))
-        add_value(k, to, v);
+        add_value(k, to, HC_TRACE_VALUE, v);
 }
 
 static void visit_rec(struct asker *k, uint32_t number, size_t from, size_t end, bool all)
@@ -153,7 +154,10 @@ static void drain(struct asker *k, struct list *to)
         const struct dep d = *AT(t, deps, const struct dep, ((const uint32_t *)t->work.p)[i]);
         switch ((enum dep_kind)d.kind) {
         case DEP_NODE:
-            add_value(k, to, d.p);
+            add_value(k, to, HC_TRACE_VALUE, d.p);
+            break;
+        case DEP_KEY:
+            add_value(k, to, HC_TRACE_KEY, d.p);
             break;
         case DEP_ABSENT:
             add_source(k, to, HC_TRACE_ABSENT, ((const struct absent *)d.p)->path, (hc_str){ NULL, 0 }, NULL);
@@ -286,6 +290,8 @@ static void add_place(struct asker *k, uint32_t cell, size_t off)
         *to = p;
     /* What was only printed here has a place of its own. */
     const struct dep *d = c.data ? AT(k->t, deps, const struct dep, c.data) : NULL;
+    if (d && d->kind == DEP_JOIN)
+        d = AT(k->t, deps, const struct dep, d->x);
     if (d && d->kind == DEP_CELL && k->places.n < 100)
         add_place(k, d->x, d->y);
 }

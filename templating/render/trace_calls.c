@@ -14,31 +14,31 @@ enum kind {
     PICK,   /* one value out of a container, by a key                          */
     CHOOSE, /* one of the arguments                                            */
     LOOK,   /* looks at a container without looking into it                    */
+    COUNT,  /* how many there are: that they are there, not what they are      */
+    KEYS,   /* each text from the entry of that name                           */
+    SORT,   /* each text from the one of the argument that it is equal to      */
+    TYPE,   /* tells what a value is, which a container does not say of itself */
 };
 
 static const struct row {
     const char *name;
     enum kind kind;
 } rows[] = {
-    { "append", KEEP },       { "chunk", KEEP },     { "coalesce", CHOOSE },
-    { "compact", KEEP },      { "concat", KEEP },    { "deepCopy", KEEP },
-    { "default", CHOOSE },    { "dict", KEEP },      { "dig", PICK },
-    { "empty", LOOK },        { "first", KEEP },     { "get", PICK },
-    { "hasKey", PICK },       { "index", PICK },     { "initial", KEEP },
-    { "kindIs", LOOK },       { "kindOf", LOOK },    { "last", KEEP },
-    { "list", KEEP },         { "merge", KEEP },     { "mergeOverwrite", KEEP },
-    { "mustAppend", KEEP },   { "mustChunk", KEEP }, { "mustCompact", KEEP },
-    { "mustDeepCopy", KEEP }, { "mustFirst", KEEP }, { "mustInitial", KEEP },
-    { "mustLast", KEEP },     { "mustMerge", KEEP }, { "mustMergeOverwrite", KEEP },
-    { "mustPrepend", KEEP },  { "mustPush", KEEP },  { "mustRest", KEEP },
-    { "mustReverse", KEEP },  { "mustSlice", KEEP }, { "mustUniq", KEEP },
-    { "mustWithout", KEEP },  { "not", LOOK },       { "omit", KEEP },
-    { "pick", KEEP },         { "pluck", KEEP },     { "prepend", KEEP },
-    { "push", KEEP },         { "rest", KEEP },      { "reverse", KEEP },
-    { "set", KEEP },          { "slice", KEEP },     { "ternary", CHOOSE },
-    { "tuple", KEEP },        { "typeIs", LOOK },    { "typeIsLike", LOOK },
-    { "typeOf", LOOK },       { "uniq", KEEP },      { "unset", KEEP },
-    { "values", KEEP },       { "without", KEEP },
+    { "append", KEEP },      { "chunk", KEEP },       { "coalesce", CHOOSE },     { "compact", KEEP },
+    { "concat", KEEP },      { "deepCopy", KEEP },    { "default", CHOOSE },      { "dict", KEEP },
+    { "dig", PICK },         { "empty", LOOK },       { "first", KEEP },          { "get", PICK },
+    { "hasKey", PICK },      { "index", PICK },       { "initial", KEEP },        { "keys", KEYS },
+    { "kindIs", TYPE },      { "kindOf", TYPE },      { "last", KEEP },           { "len", COUNT },
+    { "list", KEEP },        { "merge", KEEP },       { "mergeOverwrite", KEEP }, { "mustAppend", KEEP },
+    { "mustChunk", KEEP },   { "mustCompact", KEEP }, { "mustDeepCopy", KEEP },   { "mustFirst", KEEP },
+    { "mustInitial", KEEP }, { "mustLast", KEEP },    { "mustMerge", KEEP },      { "mustMergeOverwrite", KEEP },
+    { "mustPrepend", KEEP }, { "mustPush", KEEP },    { "mustRest", KEEP },       { "mustReverse", KEEP },
+    { "mustSlice", KEEP },   { "mustUniq", KEEP },    { "mustWithout", KEEP },    { "not", LOOK },
+    { "omit", KEEP },        { "pick", KEEP },        { "pluck", KEEP },          { "prepend", KEEP },
+    { "push", KEEP },        { "rest", KEEP },        { "reverse", KEEP },        { "set", KEEP },
+    { "slice", KEEP },       { "sortAlpha", SORT },   { "ternary", CHOOSE },      { "tuple", KEEP },
+    { "typeIs", TYPE },      { "typeIsLike", TYPE },  { "typeOf", TYPE },         { "uniq", KEEP },
+    { "unset", KEEP },       { "values", KEEP },      { "without", KEEP },
 };
 
 static const struct row *row_of(hc_str name)
@@ -79,13 +79,13 @@ static uint32_t all_args(struct hc_trace *t, struct hc_val *const *args, size_t 
     return nil ? dep_join(t, dep, log_join(t)) : dep;
 }
 
-/* A scalar gets the history; a container has its own. */
+/* What decided becomes a part of the history. A container out of the values keeps its own. */
 static struct hc_val *also(struct run *r, struct hc_val *v, uint32_t dep)
 {
     log_add(r->trace, dep);
-    if (is_nil(v) || is_container(v) || !dep)
+    if (is_nil(v) || !dep || (is_container(v) && v->origin && !(v->origin & HC_TRACED)))
         return v;
-    return marked(r, v, dep_join(r->trace, dep_of_node(r->trace, v), dep));
+    return marked_also(r, v, dep);
 }
 
 /* get, index, dig, hasKey: the way into the container, and where it ends. */
@@ -100,6 +100,7 @@ static struct hc_val *picked(struct run *r, hc_str name, struct hc_val *const *a
         dep = dep_join(t, dep, dep_of_node(t, args[i]));
         if (hc_is_map(at) && hc_is_str(args[i])) {
             const struct hc_entry *e = hc_map_find(at, hc_get_str(args[i]));
+            value_asked(t, at, false);
             if (!e) {
                 hc_str path = value_path_below(t, at, hc_get_str(args[i]));
                 struct absent *a = path.p ? HC_NEW(t->a, struct absent) : NULL;
@@ -116,7 +117,7 @@ static struct hc_val *picked(struct run *r, hc_str name, struct hc_val *const *a
         }
     }
     if (at) {
-        value_read(t, at);
+        value_named(t, at);
         if (hc_str_eqz(name, "hasKey"))
             dep = dep_join(t, dep, dep_of_node(t, at));
         else
@@ -153,6 +154,53 @@ static void mark_items(struct run *r, struct hc_val *v, uint32_t dep)
     for (size_t i = 0; i < hc_map_len(v) && !r->trace->spent; i++)
         if (!is_container(v->map->entries[i].val) && !v->map->entries[i].val->origin)
             v->map->entries[i].val = marked(r, v->map->entries[i].val, dep);
+}
+
+/* That the entries are there. */
+static uint32_t entries_dep(struct hc_trace *t, const struct hc_val *v)
+{
+    uint32_t dep = dep_of_node(t, v);
+    for (size_t i = 0; i < hc_list_len(v); i++)
+        dep = dep_join(t, dep, dep_of_node(t, hc_list_at(v, i)));
+    for (size_t i = 0; i < hc_map_len(v); i++) {
+        value_read(t, hc_map_at(v, i)->val);
+        dep = dep_join(t, dep, dep_of_node(t, hc_map_at(v, i)->val));
+    }
+    return dep;
+}
+
+static struct hc_val *counted(struct run *r, struct hc_val *const *args, size_t n, struct hc_val *v)
+{
+    return also(r, v, is_container(args[0]) ? entries_dep(r->trace, args[0]) : all_args(r->trace, args, n, false));
+}
+
+/* keys: a fresh list of fresh texts. */
+static struct hc_val *keyed(struct run *r, struct hc_val *const *args, size_t n, struct hc_val *v)
+{
+    for (size_t i = 0; i < n; i++)
+        log_add(r->trace, entries_dep(r->trace, args[i]));
+    for (size_t i = 0; i < hc_list_len(v); i++) {
+        for (size_t k = 0; k < n; k++) {
+            const struct hc_entry *e = hc_map_find(args[k], hc_get_str(v->list->items[i]));
+            uint32_t dep = e ? dep_of_key(r->trace, e->val) : 0;
+            if (dep)
+                v->list->items[i] = marked(r, v->list->items[i], dep);
+        }
+    }
+    return v;
+}
+
+static struct hc_val *sorted(struct run *r, const struct hc_val *from, struct hc_val *v)
+{
+    for (size_t i = 0; i < hc_list_len(v); i++) {
+        struct hc_val **item = &v->list->items[i];
+        for (size_t k = 0; k < hc_list_len(from) && !(*item)->origin; k++) {
+            const struct hc_val *was = hc_list_at(from, k);
+            if (was->origin && hc_str_eq(hc_get_str(was), hc_get_str(*item)))
+                *item = marked(r, *item, dep_of_node(r->trace, was));
+        }
+    }
+    return v;
 }
 
 static bool is_given(struct hc_val *const *args, size_t n, const struct hc_val *v)
@@ -198,6 +246,14 @@ struct hc_val *trace_call(struct run *r, const struct hc_func *f, size_t base, s
             return chosen(r, name, args, n, v);
         case LOOK:
             return also(r, v, all_args(t, args, n, true));
+        case COUNT:
+            return counted(r, args, n, v);
+        case KEYS:
+            return keyed(r, args, n, v);
+        case SORT:
+            return is_given(args, n, v) ? v : sorted(r, args[0], v);
+        case TYPE:
+            return is_container(args[n - 1]) ? v : also(r, v, all_args(t, args, n, true));
         }
     }
     if (!is_nil(v)) {

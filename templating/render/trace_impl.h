@@ -21,6 +21,7 @@
 /* Numbers in these lists start at 1; 0 is none. */
 enum dep_kind {
     DEP_NODE,    /* p: a node with the origin of a layer                     */
+    DEP_KEY,     /* p: the same; the name it stands under, not what it is    */
     DEP_ABSENT,  /* p: struct absent                                         */
     DEP_BUILTIN, /* p: struct builtin                                        */
     DEP_JOIN,    /* x, y: deps                                               */
@@ -74,7 +75,7 @@ struct cond {
     const struct hc_node *node; /* IF, WITH, RANGE */
 };
 
-/* The history of a made value. `spans` of a text; none: all of it is `dep`. */
+/* The history of a made value: all of it came from `dep`, and the bytes of a text from what its spans say. */
 struct rec {
     uint32_t dep, span, spans_n;
     uint32_t bytes;
@@ -113,8 +114,8 @@ struct ptrmap {
 struct value_entry {
     const struct hc_val *v;
     hc_str path;
-    uint32_t next; /* the next one from the same place of the same file: aliases, merge keys, globals */
-    bool read;
+    uint32_t next;           /* the next one from the same place of the same file: aliases, merge keys, globals */
+    bool read, named, asked; /* asked: for something in it, by name */
 };
 
 struct traced_file {
@@ -132,9 +133,10 @@ struct hc_trace {
     struct vec out;                                    /* spans of the output at hand */
     struct vec frames, log, table, slots;              /* slots: deps of variables without a value */
     struct vec trees, branches, assigns, files, entries;
-    struct ptrmap by_root, by_node, by_pipe, maps; /* tree by root; branch around a node, + 1; branch of a pipeline;
+    struct ptrmap by_root, by_node, by_pipe, maps,
+        seen;        /* tree by root; branch around a node, + 1; branch of a pipeline;
                                                       path of a map */
-    uint32_t *index;                               /* of entries by place */
+    uint32_t *index; /* of entries by place */
     size_t index_cap;
     struct hc_val *names; /* what templates mention: a map used as a set */
     /* Of the question at hand: what was looked at, by number. */
@@ -159,6 +161,8 @@ uint32_t dep_new(struct hc_trace *t, enum dep_kind kind, uint32_t x, uint32_t y,
 uint32_t dep_join(struct hc_trace *t, uint32_t x, uint32_t y);
 /* What this node came from; 0: from nowhere but the template. */
 uint32_t dep_of(struct hc_trace *t, const struct hc_val *v);
+/* What the key came from under which it stands. */
+uint32_t dep_of_key(struct hc_trace *t, const struct hc_val *v);
 /* The same, a container without what is in it. */
 uint32_t dep_of_node(struct hc_trace *t, const struct hc_val *v);
 uint32_t cell_new(struct hc_trace *t, const struct hc_node *node, uint32_t data);
@@ -170,6 +174,8 @@ void log_add(struct hc_trace *t, uint32_t dep);
 void span_add(struct hc_trace *t, struct vec *v, size_t at, uint32_t cell, size_t off);
 /* A copy of the node with this history. NULL when memory is gone. */
 struct hc_val *marked(struct run *r, const struct hc_val *v, uint32_t dep);
+/* A copy that came from `dep` besides what it came from; a text keeps its spans. */
+struct hc_val *marked_also(struct run *r, const struct hc_val *v, uint32_t dep);
 struct hc_val *marked_spans(struct run *r, const struct hc_val *v, uint32_t dep, const struct vec *spans);
 static inline const struct rec *rec_of(const struct hc_trace *t, const struct hc_val *v)
 {
@@ -198,6 +204,10 @@ void spans_align(struct hc_trace *t, struct vec *out, const struct spans *src, h
 void values_start(struct run *r);
 struct value_entry *value_find(const struct hc_trace *t, const struct hc_val *v);
 void value_read(struct hc_trace *t, const struct hc_val *v);
+/* Something in the map was looked for by name; `named`: and the map itself. */
+void value_asked(struct hc_trace *t, const struct hc_val *map, bool named);
+/* By its name. */
+void value_named(struct hc_trace *t, const struct hc_val *v);
 /* All that is in it. */
 void value_read_whole(struct hc_trace *t, const struct hc_val *v);
 /* "a.b" below the map `map`, when the map is one of the values. */

@@ -93,12 +93,19 @@ struct maker {
     hc_str text;    /* the result */
     size_t at;      /* how far it is explained */
     uint32_t rest;  /* dep of what could not be found */
+    uint32_t also;  /* what all of the arguments' texts came from besides their spans */
+    const struct hc_val *noted;
 };
 
 /* A piece of the result that came from bytes of an argument. */
 static void piece(struct maker *m, const struct hc_val *arg, size_t from, size_t n, size_t to)
 {
     struct spans s;
+    const struct rec *rec = rec_of(m->t, arg);
+    if (rec && rec->spans_n && arg != m->noted) {
+        m->noted = arg;
+        m->also = dep_join(m->t, m->also, rec->dep);
+    }
     spans_of(m->t, arg, m->r->at, &s);
     if (s.n)
         spans_copy(m->t, &m->out, &s, from, n, to);
@@ -257,7 +264,7 @@ static struct hc_val *made(struct maker *m, const struct hc_val *v)
     }
     for (size_t i = 0; i < m->out.n; i++)
         span_add(m->t, &spans, first[i].at, first[i].cell, first[i].off);
-    out = marked_spans(m->r, v, 0, &spans);
+    out = marked_spans(m->r, v, m->also, &spans);
     free(spans.p);
     free(m->out.p);
     return out;
@@ -297,43 +304,44 @@ struct dumper {
     uint32_t whole;
 };
 
-/* `is`: what was written; `read`: the same, read back, with positions. */
-static void dumped(struct dumper *d, const struct hc_val *is, const struct hc_val *read, size_t key_at, int depth)
+/* `is`: what was written; `read`: the same, read back, with positions; `through`: what chose the
+ * containers around. */
+static void dumped(struct dumper *d, const struct hc_val *is, const struct hc_val *read, size_t key_at,
+                   uint32_t through, int depth)
 {
     struct hc_trace *t = d->m->t;
     if (depth > 200 || t->spent)
         return;
-    if (hc_is_map(is) && hc_is_map(read) && hc_map_len(read)) {
+    if (is && is->origin & HC_TRACED && (is->kind == HC_MAP || is->kind == HC_LIST))
+        through = dep_join(t, through, dep_of_node(t, is));
+    bool filled = is && ((hc_is_map(is) && hc_is_map(read) && hc_map_len(read)) ||
+                         (hc_is_list(is) && hc_is_list(read) && hc_list_len(read)));
+    if (filled && key_at != SIZE_MAX)
+        span_add(t, &d->m->out, key_at, cell_new(t, d->m->r->at, dep_join(t, dep_of_node(t, is), through)), 0);
+    if (filled && hc_is_map(is)) {
         for (size_t i = 0; i < hc_map_len(read); i++) {
             const struct hc_entry *e = hc_map_at(read, i), *from = hc_map_find(is, e->key);
             size_t at = offset_of(&d->lines, e->line, e->col);
             if (at == SIZE_MAX)
                 at = offset_of(&d->lines, e->val->line, e->val->col);
             if (from)
-                dumped(d, from->val, e->val, at, depth + 1);
+                dumped(d, from->val, e->val, at, through, depth + 1);
             else if (at != SIZE_MAX)
                 span_add(t, &d->m->out, at, cell_new(t, d->m->r->at, d->whole), 0);
         }
         return;
     }
-    if (hc_is_list(is) && hc_is_list(read) && hc_list_len(read)) {
-        if (key_at != SIZE_MAX)
-            span_add(t, &d->m->out, key_at, cell_new(t, d->m->r->at, dep_of_node(t, is)), 0);
+    if (filled) {
         for (size_t i = 0; i < hc_list_len(read); i++) {
             const struct hc_val *v = hc_list_at(read, i);
             size_t at = offset_of(&d->lines, v->line, v->col);
-            dumped(d, hc_list_at(is, i), v, at, depth + 1);
+            dumped(d, hc_list_at(is, i), v, at, through, depth + 1);
         }
         return;
     }
     if (key_at == SIZE_MAX)
         return;
-    const struct rec *rec = is && is->kind == HC_STR ? rec_of(t, is) : NULL;
-    if (rec && rec->spans_n)
-        span_add(t, &d->m->out, key_at,
-                 cell_new(t, d->m->r->at, dep_new(t, DEP_REC, is->origin & ~HC_TRACED, 0, 0, NULL)), 0);
-    else
-        span_add(t, &d->m->out, key_at, cell_new(t, d->m->r->at, dep_of(t, is)), 0);
+    span_add(t, &d->m->out, key_at, cell_new(t, d->m->r->at, dep_join(t, dep_of(t, is), through)), 0);
 }
 
 static int by_offset(const void *x, const void *y)
@@ -355,7 +363,7 @@ static struct hc_val *dump_result(struct run *r, const struct hc_val *is, const 
     check_arena(r);
     d.whole = dep_of(t, is);
     lines_of(r, m.text, &d.lines);
-    dumped(&d, is, read, SIZE_MAX, 0);
+    dumped(&d, is, read, SIZE_MAX, 0, 0);
     if (m.out.n)
         qsort(m.out.p, m.out.n, sizeof(struct span), by_offset);
     if (!m.out.n)
@@ -398,23 +406,30 @@ static size_t scalar_end(hc_str text, size_t from)
     return end == SIZE_MAX ? text.n : from + end;
 }
 
-/* A tree that was read out of a text: each scalar came from the bytes where it stands. Changes the fresh tree. */
-static void loaded(struct run *r, struct hc_val *v, uint32_t rec, hc_str text, const struct lines *l, int depth)
+/*
+ * A tree that was read out of a text: each scalar came from the bytes where it stands, each container that has a key from
+ * the first byte of it. Changes the fresh tree.
+ */
+static void loaded(struct run *r, struct hc_val *v, uint32_t rec, hc_str text, const struct lines *l, size_t key_at,
+                   int depth)
 {
     if (depth > 200 || r->trace->spent)
         return;
-    for (size_t i = 0; i < hc_list_len(v); i++)
-        loaded(r, v->list->items[i], rec, text, l, depth + 1);
-    for (size_t i = 0; i < hc_map_len(v); i++)
-        loaded(r, v->map->entries[i].val, rec, text, l, depth + 1);
-    if (hc_list_len(v) || hc_map_len(v))
-        return;
-    size_t at = offset_of(l, v->line, v->col);
+    for (size_t i = 0; i < hc_list_len(v); i++) {
+        /* An item begins with the first thing in it, which is not what it came from. */
+        loaded(r, v->list->items[i], rec, text, l, SIZE_MAX, depth + 1);
+    }
+    for (size_t i = 0; i < hc_map_len(v); i++) {
+        const struct hc_entry *e = &v->map->entries[i];
+        loaded(r, e->val, rec, text, l, offset_of(l, e->line, e->col), depth + 1);
+    }
+    bool filled = hc_list_len(v) || hc_map_len(v);
+    size_t at = filled ? key_at : offset_of(l, v->line, v->col);
     if (at == SIZE_MAX || at > text.n)
         return;
-    uint32_t dep = dep_new(r->trace, DEP_RANGE, rec, (uint32_t)at, (uint32_t)scalar_end(text, at), NULL);
-    const struct hc_val *mark = marked(r, v, dep);
-    v->origin = mark->origin;
+    size_t end = filled ? at + 1 : scalar_end(text, at);
+    uint32_t dep = dep_new(r->trace, DEP_RANGE, rec, (uint32_t)at, (uint32_t)end, NULL);
+    v->origin = marked(r, v, dep)->origin;
 }
 
 static void loaded_whole(struct run *r, struct hc_val *v, uint32_t dep, int depth)
@@ -439,7 +454,7 @@ static struct hc_val *load_result(struct run *r, const struct hc_val *text, cons
         return marked(r, v, dep_of(t, text));
     if (rec && rec->spans_n) {
         lines_of(r, hc_get_str(text), &lines);
-        loaded(r, tree, text->origin & ~HC_TRACED, hc_get_str(text), &lines, 0);
+        loaded(r, tree, text->origin & ~HC_TRACED, hc_get_str(text), &lines, SIZE_MAX, 0);
         if (!hc_map_len(tree) && !hc_list_len(tree))
             tree->origin = marked(r, tree, dep_of(t, text))->origin;
     } else {
@@ -494,6 +509,8 @@ struct hc_val *text_result(struct run *r, hc_str name, struct hc_val *const *arg
     if (!f || n == 0)
         return NULL;
     const struct hc_val *last = args[n - 1];
+    if (n == 3 && hc_str_eqz(name, "regexReplaceAll"))
+        last = args[1]; /* pattern, text, replacement */
     if (f->how == HOW_LOAD)
         return load_result(r, args[0], v);
     if (v->kind != HC_STR)
@@ -501,8 +518,8 @@ struct hc_val *text_result(struct run *r, hc_str name, struct hc_val *const *arg
     if (f->how == HOW_DUMP)
         return dump_result(r, args[0], v);
     struct maker m = { .r = r, .t = r->trace, .text = hc_get_str(v) };
-    for (size_t i = 0; i + 1 < n; i++) /* "how far", "what to trim" */
-        if (f->how != HOW_FIND && f->how != HOW_PRINTF)
+    for (size_t i = 0; i < n; i++) /* "how far", "what to trim" */
+        if (args[i] != last && f->how != HOW_FIND && f->how != HOW_PRINTF)
             m.rest = dep_join(m.t, m.rest, dep_of(m.t, args[i]));
     bool nindent = hc_str_starts(name, HC_S("nindent"));
     switch (f->how) {

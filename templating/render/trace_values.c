@@ -43,7 +43,24 @@ static void put_entry(struct hc_trace *t, uint32_t number)
     t->index[i] = number;
 }
 
-static void collect(struct hc_trace *t, const struct hc_val *v, hc_str path, int depth)
+/* A scalar that stands under several paths (import-values, aliases) becomes one node each, so that the path which a
+ * template went by is known. Globals stay one: they are set in one place. */
+static void part_scalars(struct hc_trace *t, struct hc_arena *a, struct hc_val **at, hc_str path)
+{
+    struct hc_val *v = *at;
+    if (v->kind == HC_MAP || v->kind == HC_LIST || hc_str_find_str(path, HC_S(".global.")) != SIZE_MAX)
+        return;
+    if (ptrmap_get(&t->seen, v)) {
+        struct hc_val *own = HC_NEW(a, struct hc_val);
+        if (!own)
+            return;
+        *own = *v;
+        *at = own;
+    }
+    ptrmap_put(t, &t->seen, *at, 1);
+}
+
+static void collect(struct hc_trace *t, struct hc_arena *a, const struct hc_val *v, hc_str path, int depth)
 {
     uint32_t number = 0;
     if (!v || depth > MAX_DEPTH || t->spent)
@@ -54,26 +71,32 @@ static void collect(struct hc_trace *t, const struct hc_val *v, hc_str path, int
     struct value_entry *e = vec_add(t, &t->entries, sizeof(*e), &number);
     if (!e)
         return;
-    *e = (struct value_entry){ v, path, 0, false };
+    *e = (struct value_entry){ .v = v, .path = path };
     if (shared && !ptrmap_get(&t->maps, shared))
         ptrmap_put(t, &t->maps, shared, number);
     const struct hc_entry *global = depth == 0 ? hc_map_find(v, HC_S("global")) : NULL;
     if (global)
-        collect(t, global->val, HC_S("global"), 1);
+        collect(t, a, global->val, HC_S("global"), 1);
     for (size_t i = 0; i < hc_map_len(v); i++) {
-        const struct hc_entry *c = hc_map_at(v, i);
-        if (c != global)
-            collect(t, c->val, hc_field_path_key(t->a, path, c->key), depth + 1);
+        struct hc_entry *c = hc_map_at(v, i);
+        hc_str below = hc_field_path_key(t->a, path, c->key);
+        if (c == global)
+            continue;
+        part_scalars(t, a, &c->val, below);
+        collect(t, a, c->val, below, depth + 1);
     }
-    for (size_t i = 0; i < hc_list_len(v); i++)
-        collect(t, hc_list_at(v, i), hc_field_path_item(t->a, path, i), depth + 1);
+    for (size_t i = 0; i < hc_list_len(v); i++) {
+        hc_str below = hc_field_path_item(t->a, path, i);
+        part_scalars(t, a, &v->list->items[i], below);
+        collect(t, a, v->list->items[i], below, depth + 1);
+    }
 }
 
-void hc_trace_values(struct hc_trace *t, struct hc_val *values)
+void hc_trace_values(struct hc_trace *t, struct hc_arena *a, struct hc_val *values)
 {
     t->values = values;
     t->entries.n = 0;
-    collect(t, values, HC_S(""), 0);
+    collect(t, a, values, HC_S(""), 0);
     size_t cap = 64;
     while (cap < t->entries.n * 2)
         cap *= 2;
@@ -118,14 +141,37 @@ struct value_entry *value_find(const struct hc_trace *t, const struct hc_val *v)
     return e ? e : first;
 }
 
-void value_read(struct hc_trace *t, const struct hc_val *v)
+static void note_read(struct hc_trace *t, const struct hc_val *v, bool named)
 {
     struct value_entry *e = first_entry(t, v);
-    for (; e; e = e->next ? AT(t, entries, struct value_entry, e->next) : NULL)
+    for (; e; e = e->next ? AT(t, entries, struct value_entry, e->next) : NULL) {
         e->read = true;
+        e->named |= named;
+    }
     e = shared_entry(t, v);
-    if (e)
+    if (e) {
         e->read = true;
+        e->named |= named;
+    }
+}
+
+void value_read(struct hc_trace *t, const struct hc_val *v)
+{
+    note_read(t, v, false);
+}
+
+void value_named(struct hc_trace *t, const struct hc_val *v)
+{
+    note_read(t, v, true);
+}
+
+void value_asked(struct hc_trace *t, const struct hc_val *map, bool named)
+{
+    struct value_entry *e = shared_entry(t, map);
+    if (!e)
+        return;
+    e->asked = true;
+    e->named |= named;
 }
 
 static void read_whole(struct hc_trace *t, const struct hc_val *v, int depth)
@@ -171,6 +217,18 @@ bool hc_trace_was_read(const struct hc_trace *t, const struct hc_val *v)
 {
     const struct value_entry *e = first_entry(t, v);
     return (e && e->read) || ((e = shared_entry(t, v)) && e->read);
+}
+
+bool hc_trace_was_named(const struct hc_trace *t, const struct hc_val *v)
+{
+    const struct value_entry *e = first_entry(t, v);
+    return (e && e->named) || ((e = shared_entry(t, v)) && e->named);
+}
+
+bool hc_trace_was_asked(const struct hc_trace *t, const struct hc_val *map)
+{
+    const struct value_entry *e = shared_entry(t, map);
+    return e && e->asked;
 }
 
 /* ---- what is not a value of the chart ------------------------------------------------------------------ */
@@ -257,6 +315,20 @@ static void note_absent(struct hc_trace *t, const struct hc_val *map, const hc_s
     log_add(t, dep_new(t, DEP_ABSENT, 0, 0, 0, a));
 }
 
+/* What decided which containers the names lead through: index $presets .type, get $map $key. They are asked by name. */
+static uint32_t chosen_containers(struct hc_trace *t, hc_tv from, const hc_str *names, size_t n)
+{
+    const struct hc_val *v = hc_tv_node(from);
+    uint32_t dep = 0;
+    for (size_t i = 0; i < n && hc_is_map(v); i++) {
+        if (v->origin & HC_TRACED)
+            dep = dep_join(t, dep, dep_of_node(t, v));
+        value_asked(t, v, i > 0);
+        v = hc_map_get(v, names[i]);
+    }
+    return dep;
+}
+
 hc_tv trace_read(struct run *r, hc_tv from, const hc_str *names, size_t names_n, hc_tv v)
 {
     struct hc_trace *t = r->trace;
@@ -267,13 +339,18 @@ hc_tv trace_read(struct run *r, hc_tv from, const hc_str *names, size_t names_n,
         const struct hc_val *recv = receiver(from, names, names_n);
         if (recv && recv->type != HC_GO_PLAIN && !hc_map_find(recv, names[names_n - 1]))
             return read_method(r, recv, names[names_n - 1], node, v);
-        value_read(t, node);
-        log_add(t, dep_of_node(t, node));
-        return v;
+        uint32_t through = chosen_containers(t, from, names, names_n);
+        value_named(t, node);
+        log_add(t, dep_join(t, dep_of_node(t, node), through));
+        if (!through || ((node->kind == HC_MAP || node->kind == HC_LIST) && node->origin))
+            return v;
+        node = marked_also(r, node, through);
+        return hc_tv_boxed(v) ? hc_tv_box(node) : node;
     }
     const struct hc_val *at = hc_tv_node(from);
     for (size_t i = 0; i < names_n && hc_is_map(at); i++) {
         const struct hc_entry *e = hc_map_find(at, names[i]);
+        value_asked(t, at, i > 0);
         if (!e) {
             note_absent(t, at, names + i, names_n - i);
             return v;

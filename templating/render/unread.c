@@ -103,6 +103,8 @@ static struct defaults first_item(const struct defaults *d)
 /* Whether the keys beside it are names that the chart chose. */
 static bool has_chosen_keys(const struct finder *f, const struct defaults *d, const struct hc_val *map)
 {
+    if (hc_trace_was_asked(f->t, map))
+        return true;
     for (size_t i = 0; i < d->n; i++)
         for (size_t k = 0; k < hc_map_len(d->list[i]); k++)
             if (hc_trace_mentions(f->t, hc_map_at(d->list[i], k)->key))

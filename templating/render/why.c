@@ -6,7 +6,9 @@
  */
 #include "templating/render/why.h"
 
+#include "core/base/limits.h"
 #include "core/value/yaml.h"
+#include "templating/overlay/overlay.h"
 
 /* ---- objects ----------------------------------------------------------------------------------------- */
 
@@ -239,6 +241,84 @@ static void extent(hc_str text, const struct hc_field *f, const struct hc_field_
     *out_to = HC_MAX(from, to);
 }
 
+/* ---- sub-charts ---------------------------------------------------------------------------------------- */
+
+struct enabler {
+    struct hc_arena *a;
+    struct hc_trace_cause *list;
+    size_t n;
+};
+
+static void add_cause(struct enabler *e, const char *keyword, hc_str file, hc_str text, hc_str path,
+                      const struct hc_val *v)
+{
+    struct hc_trace_source *s = HC_NEW(e->a, struct hc_trace_source);
+    if (!s)
+        return;
+    *s = (struct hc_trace_source){ HC_TRACE_VALUE, path, { NULL, 0 }, v };
+    e->list[e->n++] = (struct hc_trace_cause){
+        .at = { .file = file, .text = text }, .keyword = keyword, .held = v->b, .sources = s, .sources_n = 1
+    };
+}
+
+/* The value that enabled the sub-chart: the first path of its condition that leads to a bool, else a tag. */
+static void add_enabler(struct enabler *e, const struct hc_chart_dep *dep, const struct hc_val *top, hc_str prefix,
+                        hc_str file)
+{
+    hc_str rest = dep->condition, path;
+    struct hc_field f;
+    while (rest.p && hc_str_split(&rest, ',', &path)) {
+        path = hc_arena_printf(e->a, "%.*s%.*s", HC_P(prefix), HC_P(hc_str_trim(path)));
+        if (hc_field_find(e->a, top, path, &f, NULL, NULL) != HC_OK || f.val->kind != HC_BOOL)
+            continue;
+        add_cause(e, "condition", file,
+                  hc_arena_printf(e->a, "condition: %.*s (of the dependency %.*s)", HC_P(dep->condition),
+                                  HC_P(dep->name)),
+                  path, f.val);
+        return;
+    }
+    for (size_t i = 0; i < hc_list_len(dep->tags); i++) {
+        path = hc_arena_printf(e->a, "tags.%.*s", HC_P(hc_get_str(hc_list_at(dep->tags, i))));
+        if (hc_field_find(e->a, top, path, &f, NULL, NULL) != HC_OK || f.val->kind != HC_BOOL || !f.val->b)
+            continue;
+        add_cause(e, "tags", file, hc_arena_printf(e->a, "tags of the dependency %.*s", HC_P(dep->name)), path,
+                  f.val);
+        return;
+    }
+}
+
+/* An object of a sub-chart is there because the sub-chart is enabled: that comes before all other causes. */
+static void add_enablers(const struct hc_why *w, const struct hc_why_object *o, struct hc_trace_answer *t)
+{
+    const struct hc_overlay_chart *c = w->out->charts;
+    hc_str path = o->doc->path, prefix = HC_S(""), file = c->name;
+    struct enabler e = { w->a, HC_NEW_N(w->a, struct hc_trace_cause, t->causes_n + HC_MAX_CHART_DEPTH), 0 };
+    for (unsigned depth = 0; e.list && depth < HC_MAX_CHART_DEPTH; depth++) {
+        const struct hc_overlay_chart *next = NULL;
+        for (size_t i = 0; i < c->subs_n && !next; i++) {
+            hc_str below = hc_arena_printf(w->a, "%.*s/charts/%.*s/", HC_P(file), HC_P(c->subs[i]->name));
+            if (hc_str_starts(path, below))
+                next = c->subs[i];
+        }
+        if (!next)
+            break;
+        for (size_t i = 0; i < c->chart->deps_n; i++) {
+            const struct hc_chart_dep *d = &c->chart->deps[i];
+            if (hc_str_eq(d->alias.n ? d->alias : d->name, next->name))
+                add_enabler(&e, d, w->out->values, prefix, hc_arena_printf(w->a, "%.*s/Chart.yaml", HC_P(file)));
+        }
+        prefix = hc_arena_printf(w->a, "%.*s%.*s.", HC_P(prefix), HC_P(next->name));
+        file = hc_arena_printf(w->a, "%.*s/charts/%.*s", HC_P(file), HC_P(next->name));
+        c = next;
+    }
+    if (!e.n || !e.list)
+        return;
+    if (t->causes_n)
+        memcpy(e.list + e.n, t->causes, t->causes_n * sizeof(*e.list));
+    t->causes = e.list;
+    t->causes_n += e.n;
+}
+
 enum hc_rc hc_why_ask(const struct hc_why *w, const struct hc_why_object *o, hc_str path, struct hc_why_answer *out,
                       struct hc_err *err)
 {
@@ -255,7 +335,10 @@ enum hc_rc hc_why_ask(const struct hc_why *w, const struct hc_why_object *o, hc_
         return HC_OK;
     }
     extent(o->doc->text, f, &way, &from, &to);
-    return hc_trace_ask(w->trace, w->a, o->doc->path, o->offset + from, o->offset + to, true, &out->trace, err);
+    rc = hc_trace_ask(w->trace, w->a, o->doc->path, o->offset + from, o->offset + to, true, &out->trace, err);
+    if (rc == HC_OK)
+        add_enablers(w, o, &out->trace);
+    return rc;
 }
 
 struct leaves {

@@ -1,0 +1,8 @@
+{{- define "shop.image" -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag }}
+{{- end }}
+
+{{- define "shop.labels" -}}
+app: shop
+{{ toYaml .Values.podLabels }}
+{{- end }}
