@@ -22,6 +22,7 @@
 #include "core/base/digest.h"
 #include "core/base/fs.h"
 #include "core/base/limits.h"
+#include "core/base/log.h"
 #include "core/value/yaml.h"
 
 struct shared_chart {
@@ -58,26 +59,6 @@ static enum hc_metadata_words words_of(const struct hc_chart_port *port, int dep
     if (port && port->helm3)
         return HC_METADATA_V3;
     return port && port->detect && depth == 0 ? HC_METADATA_V4_DETECT : HC_METADATA_V4;
-}
-
-/* Text as Go's log handler writes it behind "key=". */
-static hc_str log_value(struct hc_arena *a, hc_str s)
-{
-    bool plain = s.n > 0;
-    for (size_t i = 0; i < s.n && plain; i++)
-        plain = s.p[i] > ' ' && s.p[i] != '"' && s.p[i] != '=' && (unsigned char)s.p[i] < 0x7f;
-    if (plain)
-        return s;
-    HC_AUTO(hc_buf) struct hc_buf b;
-    hc_buf_init(&b, 0);
-    hc_buf_putc(&b, '"');
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '"' || s.p[i] == '\\')
-            hc_buf_putc(&b, '\\');
-        hc_buf_putc(&b, s.p[i]);
-    }
-    hc_buf_putc(&b, '"');
-    return hc_buf_to_arena(&b, a);
 }
 
 static void note(struct hc_arena *a, struct hc_chart *c, hc_str text)
@@ -201,7 +182,7 @@ static enum hc_rc place(struct hc_arena *a, const struct hc_chart_file *f, const
         return rc == HC_OK ? rc : hc_wrap(err, "cannot load values.yaml");
     }
     if (hc_str_eqz(name, "values.schema.json")) {
-        c->schema = f->body;
+        c->schema = f->body.p ? f->body : HC_S("");
     } else if (hc_str_eqz(name, "requirements.yaml")) {
         if (hc_metadata_read(a, f->body, name, words_of(port, 1), &meta, err) != HC_OK)
             return hc_wrap(err, "cannot load requirements.yaml");
@@ -473,7 +454,7 @@ static enum hc_rc follow(struct walk *w, hc_str path)
              hc_arena_printf(w->a,
                              "level=INFO msg=\"found symbolic link in path. Contents of linked file included and "
                              "used\" path=%.*s resolved=%.*s",
-                             HC_P(log_value(w->a, whole)), HC_P(log_value(w->a, real))));
+                             HC_P(hc_log_value(w->a, whole)), HC_P(hc_log_value(w->a, real))));
     return HC_OK;
 }
 

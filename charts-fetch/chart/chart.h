@@ -68,6 +68,9 @@ enum hc_rc hc_chart_load_files(struct hc_arena *a, const struct hc_chart_file *f
 /* A folder (with .helmignore; links are followed, as Helm does). */
 enum hc_rc hc_chart_load_dir(const char *path, const struct hc_chart_port *port, struct hc_chart **out,
                              struct hc_err *err);
+/* Chart.yaml alone, unchecked, in the form of `metadata` above. `strict`: double and unknown fields are errors too. */
+enum hc_rc hc_chart_metadata(struct hc_arena *a, hc_str text, bool strict, struct hc_val **out, struct hc_err *err);
+
 /* Shared by any number of threads; the last unref frees it. Only for top charts. */
 struct hc_chart *hc_chart_ref(struct hc_chart *c);
 void hc_chart_unref(struct hc_chart *c);

@@ -343,6 +343,51 @@ enum hc_rc hc_metadata_read(struct hc_arena *a, hc_str text, hc_str name, enum h
     return rc != HC_OK ? rc : hc_arena_check(a, err, "Chart.yaml");
 }
 
+/* The first field that the type lacks, in the order of JSON keys. */
+static bool unknown_field(const struct hc_val *v, const struct field *fields, size_t n, hc_str *out)
+{
+    const struct hc_entry *worst = NULL;
+    hc_str inner = { NULL, 0 };
+    for (size_t i = 0; i < hc_map_len(v); i++) {
+        const struct hc_entry *e = hc_map_at(v, i);
+        const struct field *f = NULL;
+        hc_str name = e->key;
+        for (size_t k = 0; k < n && !f; k++)
+            if (hc_str_eq_nocase(e->key, hc_str_of(fields[k].name)))
+                f = &fields[k];
+        bool bad = !f, list = f && (f->type == MAINTAINERS || f->type == DEPENDENCIES);
+        for (size_t k = 0; list && !bad && k < hc_list_len(e->val); k++)
+            bad = unknown_field(
+                hc_list_at(e->val, k), f->type == MAINTAINERS ? maintainer_fields : dependency_fields,
+                f->type == MAINTAINERS ? HC_LEN(maintainer_fields) : HC_LEN(dependency_fields), &name);
+        if (bad && (!worst || hc_str_cmp(e->key, worst->key) < 0)) {
+            worst = e;
+            inner = name;
+        }
+    }
+    if (worst)
+        *out = inner;
+    return worst != NULL;
+}
+
+enum hc_rc hc_chart_metadata(struct hc_arena *a, hc_str text, bool strict, struct hc_val **out, struct hc_err *err)
+{
+    struct hc_val *meta = NULL, *doc = NULL;
+    hc_str name = HC_S("Chart.yaml"), unknown;
+    if (strict) {
+        if (hc_yaml_parse(a, text, name, HC_YAML_STRICT_KEYS, &doc, err) != HC_OK)
+            return hc_wrap(err, "error converting YAML to JSON");
+        if (unknown_field(doc, metadata_fields, HC_LEN(metadata_fields), &unknown))
+            return hc_fail_at(err, HC_E_INPUT, name, 0, -1,
+                              "error unmarshaling JSON: while decoding JSON: json: unknown field \"%.*s\"",
+                              HC_P(unknown));
+    }
+    enum hc_rc rc = hc_metadata_read(a, text, name, HC_METADATA_V4, &meta, err);
+    if (rc == HC_OK)
+        *out = meta;
+    return rc;
+}
+
 enum hc_rc hc_lock_read(struct hc_arena *a, hc_str text, hc_str name, enum hc_metadata_words words,
                         struct hc_val **lock, struct hc_err *err)
 {
@@ -356,8 +401,10 @@ enum hc_rc hc_lock_read(struct hc_arena *a, hc_str text, hc_str name, enum hc_me
     rc = read_struct(&r, doc, lock_fields, HC_LEN(lock_fields), "Lock", "", out);
     if (rc != HC_OK)
         return rc;
-    if (!hc_map_find(out, HC_S("dependencies")))
-        hc_map_put_ref(a, out, HC_S("dependencies"), hc_null_val(a));
+    if (!hc_map_find(out, HC_S("dependencies"))) {
+        const struct hc_entry *e = find_field(doc, HC_S("dependencies"));
+        hc_map_put_ref(a, out, HC_S("dependencies"), e && hc_is_list(e->val) ? hc_list_new(a) : hc_null_val(a));
+    }
     *lock = hc_is_null(doc) ? NULL : out;
     return hc_arena_check(a, err, "Chart.lock");
 }

@@ -82,9 +82,10 @@ enum hc_rc hc_pack_memory(struct hc_arena *a, const struct hc_unpacked *files, s
         if (name.n == 0 || name.n > HC_MAX_PATH_BYTES || files[i].body.n > HC_MAX_ARTIFACT_BYTES)
             return hc_fail(err, HC_E_LIMIT, "'%.*s' cannot be packed: its name or body is too long",
                            (int)HC_MIN(name.n, (size_t)100), name.p ? name.p : "");
+        int64_t at = files[i].mtime ? files[i].mtime : mtime;
         if (!fits_ustar(name))
-            put_pax_name(&b, name, mtime);
-        put_header(&b, name, '0', files[i].mode & 0111 ? 0755 : 0644, files[i].body.n, mtime);
+            put_pax_name(&b, name, at);
+        put_header(&b, name, '0', files[i].mode & 0111 ? 0755 : 0644, files[i].body.n, at);
         hc_buf_put(&b, files[i].body);
         put_padding(&b);
     }

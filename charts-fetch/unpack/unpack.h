@@ -13,6 +13,7 @@ struct hc_unpacked {
     hc_str name; /* as in the archive, cleaned, with '/' */
     hc_str body;
     unsigned mode;
+    int64_t mtime; /* for packing; 0: the time for all */
 };
 struct hc_unpack_limits {
     size_t bytes, entries; /* unpacked; 0: the chart limits */
@@ -26,7 +27,7 @@ enum hc_rc hc_unpack_memory(struct hc_arena *a, hc_str archive, const struct hc_
 enum hc_rc hc_unpack_to_dir(hc_str archive, const char *dir, const struct hc_unpack_limits *limits,
                             struct hc_err *err);
 
-/* Files to a reproducible .tar.gz: in the order given, fixed owner and mode, one time (seconds since 1970). */
+/* Files to a reproducible .tar.gz: in the order given, fixed owner and mode, times in seconds since 1970. */
 enum hc_rc hc_pack_memory(struct hc_arena *a, const struct hc_unpacked *files, size_t n, int64_t mtime, hc_str *out,
                           struct hc_err *err);
 

@@ -185,3 +185,51 @@ enum hc_rc hc_remove_tree(const char *path, struct hc_err *err)
 {
     return remove_at(AT_FDCWD, path, 0, err);
 }
+
+hc_str hc_path_clean(struct hc_arena *a, hc_str path)
+{
+    char *out = hc_arena_alloc(a, path.n + 2, 1);
+    size_t n = 0, least = 0; /* least: what ".." cannot take back */
+    hc_str rest = path, part;
+    bool absolute = path.n && *path.p == '/';
+    if (!out)
+        return (hc_str){ NULL, 0 };
+    if (absolute)
+        out[n++] = '/', least = 1;
+    while (path.n && hc_str_split(&rest, '/', &part)) {
+        if (!part.n || hc_str_eqz(part, "."))
+            continue;
+        bool up = hc_str_eqz(part, "..");
+        if (up && n > least) {
+            while (n > least && out[n - 1] != '/')
+                n--;
+            if (n > least)
+                n--;
+            continue;
+        }
+        if (up && absolute)
+            continue;
+        if (n && out[n - 1] != '/')
+            out[n++] = '/';
+        memcpy(out + n, part.p, part.n);
+        n += part.n;
+        if (up)
+            least = n;
+    }
+    if (!n)
+        out[n++] = '.';
+    out[n] = '\0';
+    return hc_str_n(out, n);
+}
+
+hc_str hc_path_base(hc_str s)
+{
+    if (s.n == 0)
+        return HC_S(".");
+    while (s.n > 0 && s.p[s.n - 1] == '/')
+        s.n--;
+    size_t slash = hc_str_rfind(s, '/');
+    if (slash != SIZE_MAX)
+        s = hc_str_sub(s, slash + 1, s.n);
+    return s.n == 0 ? HC_S("/") : s;
+}

@@ -20,4 +20,10 @@ enum hc_rc hc_mkdirs(const char *path, unsigned mode, struct hc_err *err);
 /* rm -r; a path that is not there is fine. Follows no link. */
 enum hc_rc hc_remove_tree(const char *path, struct hc_err *err);
 
+/* The shortest form of a path by its text alone, as Go's filepath.Clean: "a//b/../c/" is "a/c", "" is ".". Closed by
+ * NUL; empty and absent when memory is out. */
+hc_str hc_path_clean(struct hc_arena *a, hc_str path);
+/* Go's path.Base; borrows from `path`. */
+hc_str hc_path_base(hc_str path);
+
 void hc_fd_auto(int *fd); /* HC_AUTO(hc_fd) int fd = open(...) */

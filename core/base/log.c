@@ -91,3 +91,22 @@ void hc_log(enum hc_log_level level, const char *msg, size_t n, const struct hc_
     if (write(STDERR_FILENO, line.p, line.n) < 0)
         return; /* nobody reads the log; there is nowhere to say so */
 }
+
+hc_str hc_log_value(struct hc_arena *a, hc_str s)
+{
+    bool plain = s.n > 0;
+    for (size_t i = 0; i < s.n && plain; i++)
+        plain = s.p[i] > ' ' && s.p[i] != '"' && s.p[i] != '=' && (unsigned char)s.p[i] < 0x7f;
+    if (plain)
+        return s;
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    hc_buf_putc(&b, '"');
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '"' || s.p[i] == '\\')
+            hc_buf_putc(&b, '\\');
+        hc_buf_putc(&b, s.p[i]);
+    }
+    hc_buf_putc(&b, '"');
+    return hc_buf_to_arena(&b, a);
+}

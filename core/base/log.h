@@ -25,3 +25,7 @@ void hc_log(enum hc_log_level level, const char *msg, size_t n, const struct hc_
             hc_log(level, msg, HC_LEN(hc_f_), hc_f_);                                                              \
         }                                                                                                          \
     } while (0)
+
+/* Text as Go's log handler writes it behind "key=": in quotes where it needs them. */
+struct hc_arena;
+hc_str hc_log_value(struct hc_arena *a, hc_str s);

@@ -21,6 +21,20 @@ bool hc_cli_helm_version(const char *text, bool *out_helm3)
     return false;
 }
 
+enum hc_rc hc_cli_epoch(int64_t *out, struct hc_err *err)
+{
+    const char *text = getenv("SOURCE_DATE_EPOCH");
+    *out = -1;
+    if (!text || !*text)
+        return HC_OK;
+    if (!hc_str_to_i64(hc_str_of(text), out))
+        return hc_fail(err, HC_E_INPUT,
+                       "invalid SOURCE_DATE_EPOCH: strconv.ParseInt: parsing \"%s\": invalid syntax", text);
+    if (*out < 0)
+        return hc_fail(err, HC_E_INPUT, "invalid SOURCE_DATE_EPOCH: must not be negative");
+    return HC_OK;
+}
+
 struct hc_chart_port hc_cli_chart_port(const struct hc_chart_source *s)
 {
     struct hc_chart_port port = s->no_digest ? hc_chart_archives_once : hc_chart_archives;
@@ -102,20 +116,6 @@ enum hc_rc hc_cli_values(struct hc_arena *a, const struct hc_values_flags *v, st
     return hc_setargs_merge(a, &args, origins, out, err);
 }
 
-static enum hc_rc check_epoch(struct hc_err *err)
-{
-    const char *text = getenv("SOURCE_DATE_EPOCH");
-    int64_t n;
-    if (!text || !*text)
-        return HC_OK;
-    if (!hc_str_to_i64(hc_str_of(text), &n))
-        return hc_fail(err, HC_E_INPUT,
-                       "invalid SOURCE_DATE_EPOCH: strconv.ParseInt: parsing \"%s\": invalid syntax", text);
-    if (n < 0)
-        return hc_fail(err, HC_E_INPUT, "invalid SOURCE_DATE_EPOCH: must not be negative");
-    return HC_OK;
-}
-
 enum hc_rc hc_cli_load_installable(const struct hc_chart_source *s, struct hc_chart **out, struct hc_err *err)
 {
     enum hc_rc rc = hc_cli_load_chart(s, out, err);
@@ -131,6 +131,7 @@ enum hc_rc hc_cli_load_installable(const struct hc_chart_source *s, struct hc_ch
               stderr);
     if (c->deps_n == 0)
         return HC_OK;
-    rc = s->helm3 ? HC_OK : check_epoch(err);
+    int64_t epoch;
+    rc = s->helm3 ? HC_OK : hc_cli_epoch(&epoch, err);
     return rc == HC_OK ? hc_overlay_check_deps(c, s->helm3, err) : rc;
 }

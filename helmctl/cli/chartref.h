@@ -38,6 +38,9 @@ struct hc_chart_source {
 /* "3" or "4", also with more behind it ("v3.22.0"): whose ways a verb follows. Gives false and tells for others. */
 bool hc_cli_helm_version(const char *text, bool *out_helm3);
 
+/* SOURCE_DATE_EPOCH, seconds since 1970; -1: not set. Helm's text when it is no number. */
+enum hc_rc hc_cli_epoch(int64_t *out, struct hc_err *err);
+
 /* How a chart on this machine is loaded for `s`. */
 struct hc_chart_port hc_cli_chart_port(const struct hc_chart_source *s);
 

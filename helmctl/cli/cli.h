@@ -37,6 +37,10 @@ int hc_cmd_show(int argc, char **argv);
 int hc_cmd_template(int argc, char **argv);
 int hc_cmd_values(int argc, char **argv);
 int hc_cmd_why(int argc, char **argv);
+int hc_cmd_lint(int argc, char **argv);
+int hc_cmd_package(int argc, char **argv);
+int hc_cmd_dependency(int argc, char **argv);
+int hc_cmd_create(int argc, char **argv);
 int hc_cmd_recording(int argc, char **argv);
 
 /*

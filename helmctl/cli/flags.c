@@ -317,8 +317,11 @@ static int check_args(const struct hc_cli *cli, const char *verb)
 {
     size_t least = cli->min_args > 0 ? (size_t)cli->min_args : 0;
     if (cli->args_n < least)
-        fprintf(stderr, "Error: \"helmctl %s\" requires at least %zu argument%s\n\nUsage:  helmctl %s\n", verb,
-                least, least == 1 ? "" : "s", cli->use);
+        fprintf(stderr, "Error: \"helmctl %s\" requires %s%zu argument%s\n\nUsage:  helmctl %s\n", verb,
+                cli->max_args == cli->min_args ? "" : "at least ", least, least == 1 ? "" : "s", cli->use);
+    else if (cli->max_args == cli->min_args && cli->args_n != least)
+        fprintf(stderr, "Error: \"helmctl %s\" requires %zu argument%s\n\nUsage:  helmctl %s\n", verb, least,
+                least == 1 ? "" : "s", cli->use);
     else if (cli->max_args >= 0 && cli->args_n > (size_t)cli->max_args)
         fprintf(stderr,
                 "Error: \"helmctl %s\" takes at most %d argument%s, \"%s\" is too many\n\nUsage:  helmctl %s\n",

@@ -2,8 +2,8 @@
  * .Files: what it holds, and its methods (B14.8 to B14.11). A glob is rewritten as a regular expression.
  */
 #include "core/base/digest.h"
+#include "core/base/fs.h"
 #include "lua/funcs/funcs_impl.h"
-#include "lua/funcs/paths.h"
 #include "lua/funcs/regex.h"
 
 /* ---- glob: the patterns of gobwas/glob with the separator / -------------------------------------------- */

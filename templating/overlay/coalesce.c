@@ -99,6 +99,14 @@ void hc_merge_tables(struct hc_process *p, struct hc_val *dst, struct hc_val *sr
     tables(p, dst, src, HC_S(""), true, true);
 }
 
+struct hc_val *hc_values_coalesce(struct hc_arena *a, const struct hc_val *user, const struct hc_val *own)
+{
+    struct hc_process p = { .a = a };
+    struct hc_val *to = user ? hc_val_copy(a, user) : hc_map_new(a);
+    tables(&p, to, hc_val_copy(a, own), HC_S(""), false, false);
+    return to;
+}
+
 static struct hc_val *shallow(struct hc_process *p, const struct hc_val *map)
 {
     struct hc_val *to = hc_map_new(p->a);

@@ -407,7 +407,7 @@ static struct hc_overlay_chart *publish(struct hc_process *p, const struct hc_no
 /* Lines of all charts that do not fit their schema, top first. */
 static enum hc_rc check_schemas(struct hc_process *p, const struct hc_overlay_chart *c, struct hc_buf *lines)
 {
-    if (c->chart->schema.n) {
+    if (c->chart->schema.p) { /* an empty file is no JSON, and told */
         struct hc_err err = HC_ERR_INIT;
         HC_AUTO(hc_buf) struct hc_buf own;
         hc_buf_init(&own, 0);
@@ -464,7 +464,7 @@ enum hc_rc hc_overlay_process(struct hc_arena *a, const struct hc_chart *chart, 
     return HC_OK;
 }
 
-enum hc_rc hc_overlay_check_deps(const struct hc_chart *chart, bool helm3, struct hc_err *err)
+enum hc_rc hc_overlay_missing_deps(const struct hc_chart *chart, struct hc_err *err)
 {
     HC_AUTO(hc_buf) struct hc_buf missing;
     size_t count = 0; /* a dependency may have no name */
@@ -479,10 +479,18 @@ enum hc_rc hc_overlay_check_deps(const struct hc_chart *chart, bool helm3, struc
     }
     if (!count)
         return HC_OK;
-    return hc_fail(
-        err, HC_E_INPUT,
+    return hc_fail(err, HC_E_INPUT, "found in Chart.yaml, but missing in charts/ directory: %.*s",
+                   HC_P(hc_buf_str(&missing)));
+}
+
+enum hc_rc hc_overlay_check_deps(const struct hc_chart *chart, bool helm3, struct hc_err *err)
+{
+    enum hc_rc rc = hc_overlay_missing_deps(chart, err);
+    if (rc == HC_OK)
+        return rc;
+    return hc_wrap(
+        err,
         "%s error occurred while checking for chart dependencies. You may need to run %s to fetch missing "
-        "dependencies: found in Chart.yaml, but missing in charts/ directory: %.*s",
-        helm3 ? "An" : "an", helm3 ? "`helm dependency build`" : "'helm dependency build'",
-        HC_P(hc_buf_str(&missing)));
+        "dependencies",
+        helm3 ? "An" : "an", helm3 ? "`helm dependency build`" : "'helm dependency build'");
 }

@@ -97,6 +97,11 @@ struct hc_overlay {
 enum hc_rc hc_overlay_process(struct hc_arena *a, const struct hc_chart *chart, const struct hc_val *user,
                               const struct hc_overlay_opts *opts, struct hc_overlay *out, struct hc_err *err);
 
+/* Helm's CoalesceTables: a new map of `user` (may be NULL) with `own` laid under it, sub-charts not looked at. */
+struct hc_val *hc_values_coalesce(struct hc_arena *a, const struct hc_val *user, const struct hc_val *own);
+
+/* Fails when a listed dependency is not in charts/: "found in Chart.yaml, but missing in charts/ directory: a, b". */
+enum hc_rc hc_overlay_missing_deps(const struct hc_chart *chart, struct hc_err *err);
 /* Fails when a listed dependency is not in charts/ (D5.2); Helm's text. Commands ask before they render. */
 enum hc_rc hc_overlay_check_deps(const struct hc_chart *chart, bool helm3, struct hc_err *err);
 

@@ -125,6 +125,14 @@ enum hc_rc hc_kube_version_check(hc_str version, struct hc_err *err)
     return rc == HC_OK ? rc : hc_wrap(err, "invalid kube version '%.*s'", HC_P(version));
 }
 
+bool hc_kube_version_numbers(hc_str version, int64_t *out_major, int64_t *out_minor)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(HC_MIB);
+    struct hc_kube_version v;
+    return hc_kube_version_parse(a, version, &v, NULL) == HC_OK && hc_str_to_i64(v.major, out_major) &&
+           hc_str_to_i64(v.minor, out_minor);
+}
+
 static void put(struct hc_arena *a, struct hc_val *map, const char *key, hc_str text)
 {
     hc_map_put_ref(a, map, hc_str_of(key), hc_str_val_ref(a, text));

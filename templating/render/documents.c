@@ -324,7 +324,7 @@ static enum hc_rc one_file(struct hc_arena *a, const struct hc_rendered *f, bool
         line += count_lines(counted, (size_t)(docs[i].p - counted));
         counted = docs[i].p;
         struct hc_head head;
-        enum hc_rc rc = hc_head_read(a, docs[i], &head, err);
+        enum hc_rc rc = hc_head_read(a, docs[i], helm3, &head, err);
         if (rc != HC_OK) {
             if (err) {
                 err->line += (int32_t)line - 1;

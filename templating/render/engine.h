@@ -38,6 +38,7 @@ struct hc_run {
     bool helm3, strict;         /* strict: missing keys are errors (lint) */
     bool lint;                  /* fail and required do not stop it */
     bool by_lua;                /* templates run by Lua from the first on (tests: it must make no difference) */
+    struct hc_val *lint_log;    /* a list that gets what Helm logs instead then; may be NULL */
     uint64_t max_steps;         /* 0: HC_MAX_RENDER_STEPS */
     struct hc_trace *trace;     /* NULL: none (templating/render/trace.h) */
     hc_str *out_error;          /* NULL, or gets the whole error text (in `a`): it may be longer than err->msg */

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "core/base/limits.h"
+#include "core/base/log.h"
 #include "core/base/mem.h"
 #include "lua/funcs/gofmt.h"
 #include "templating/render/engine_impl.h"
@@ -580,6 +581,14 @@ static HC_NORETURN void fail_marked(struct run *r, const struct hc_node *cmd, co
     hc_run_fail_call(r, cmd, hc_str_of(name), hc_arena_cat(r->a, HC_LEN(parts), parts));
 }
 
+static void lint_log(struct run *r, const char *what, const struct hc_val *text)
+{
+    if (!r->in->lint_log)
+        return;
+    hc_str parts[] = { hc_str_of(what), hc_log_value(r->a, hc_get_str(text)) };
+    hc_list_add(r->a, r->in->lint_log, hc_str_val_ref(r->a, hc_arena_cat(r->a, HC_LEN(parts), parts)));
+}
+
 static hc_tv eval_own(struct run *r, hc_tv dot, enum own_func own, const struct hc_func *f,
                       const struct hc_node *cmd, struct hc_node *const *args, size_t n, hc_tv final,
                       struct given *g)
@@ -609,12 +618,14 @@ static hc_tv eval_own(struct run *r, hc_tv dot, enum own_func own, const struct 
     case OWN_FAIL:
         if (!r->in->lint)
             fail_marked(r, cmd, "fail", first);
+        lint_log(r, "level=INFO msg=\"funcMap fail\" message=", first);
         return hc_str_val_ref(r->a, HC_S(""));
     case OWN_REQUIRED:
         if (second && !(second->kind == HC_STR && second->type == HC_GO_PLAIN && second->n == 0))
             return second;
         if (!r->in->lint)
             fail_marked(r, cmd, "required", first);
+        lint_log(r, "level=WARN msg=\"missing required value\" message=", first);
         return hc_str_val_ref(r->a, HC_S(""));
     case OWN_INCLUDE:
         run_charge(r, STEPS_CALL);

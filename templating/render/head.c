@@ -54,12 +54,13 @@ static enum hc_rc read_annotations(struct hc_arena *a, const struct hc_val *v, c
     return HC_OK;
 }
 
-static enum hc_rc from_tree(struct hc_arena *a, const struct hc_val *doc, struct hc_head *out, struct hc_err *err)
+static enum hc_rc from_tree(struct hc_arena *a, const struct hc_val *doc, bool helm3, struct hc_head *out,
+                            struct hc_err *err)
 {
     if (hc_is_null(doc))
         return HC_OK;
     if (!hc_is_map(doc))
-        return mismatch(err, doc, "", "util.SimpleHead");
+        return mismatch(err, doc, "", helm3 ? "releaseutil.SimpleHead" : "util.SimpleHead");
     enum hc_rc rc = text_field(a, doc, "apiVersion", "SimpleHead.apiVersion", &out->api_version, err);
     if (rc == HC_OK)
         rc = text_field(a, doc, "kind", "SimpleHead.kind", &out->kind, err);
@@ -78,18 +79,21 @@ static enum hc_rc from_tree(struct hc_arena *a, const struct hc_val *doc, struct
     return rc;
 }
 
-enum hc_rc hc_head_read(struct hc_arena *a, hc_str text, struct hc_head *out, struct hc_err *err)
-{
-    if (hc_head_read_fast(text, out))
-        return HC_OK;
-    return hc_head_read_whole(a, text, out, err);
-}
-
-enum hc_rc hc_head_read_whole(struct hc_arena *a, hc_str text, struct hc_head *out, struct hc_err *err)
+static enum hc_rc read_whole(struct hc_arena *a, hc_str text, bool helm3, struct hc_head *out, struct hc_err *err)
 {
     *out = (struct hc_head){ HC_S(""), HC_S(""), HC_S(""), HC_S(""), NULL };
     struct hc_val *doc = NULL;
     if (hc_yaml_parse(a, text, HC_S(""), HC_YAML_PLAIN, &doc, err) != HC_OK)
         return hc_wrap(err, "error converting YAML to JSON");
-    return from_tree(a, doc, out, err);
+    return from_tree(a, doc, helm3, out, err);
+}
+
+enum hc_rc hc_head_read(struct hc_arena *a, hc_str text, bool helm3, struct hc_head *out, struct hc_err *err)
+{
+    return hc_head_read_fast(text, out) ? HC_OK : read_whole(a, text, helm3, out, err);
+}
+
+enum hc_rc hc_head_read_whole(struct hc_arena *a, hc_str text, struct hc_head *out, struct hc_err *err)
+{
+    return read_whole(a, text, false, out, err);
 }

@@ -11,7 +11,7 @@ struct hc_head {
 
 /* Reads the first YAML document of `text`; all of it must be YAML. Errors carry Helm's text behind "YAML parse error on
  * PATH: ", the line counted from 1 within `text`. */
-enum hc_rc hc_head_read(struct hc_arena *a, hc_str text, struct hc_head *out, struct hc_err *err);
+enum hc_rc hc_head_read(struct hc_arena *a, hc_str text, bool helm3, struct hc_head *out, struct hc_err *err);
 
 /* Always with the YAML reader; annotations are complete then. */
 enum hc_rc hc_head_read_whole(struct hc_arena *a, hc_str text, struct hc_head *out, struct hc_err *err);

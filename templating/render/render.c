@@ -104,6 +104,7 @@ static enum hc_rc run_templates(struct hc_arena *a, const struct hc_render_input
         .helm3 = in->helm3,
         .strict = in->strict,
         .lint = in->lint,
+        .lint_log = in->lint_log,
         .out_error = &told->error,
     };
     hc_str *texts = HC_NEW_N(a, hc_str, input->n + 1);
@@ -177,7 +178,7 @@ enum hc_rc hc_render(struct hc_arena *a, const struct hc_render_input *in, struc
         hc_trace_values(in->trace, a, overlay.root->values);
 
     out->stage = HC_RENDER_TEMPLATES;
-    rc = check_kube_version(a, in->chart->kube_version, &kube, err);
+    rc = in->lint ? HC_OK : check_kube_version(a, in->chart->kube_version, &kube, err);
     if (rc != HC_OK)
         return rc;
     struct hc_program_input input = { 0 };
@@ -198,6 +199,10 @@ enum hc_rc hc_render(struct hc_arena *a, const struct hc_render_input *in, struc
 
     out->stage = HC_RENDER_DOCUMENTS;
     n = take_notes(a, in, files, n, &out->docs.notes);
+    if (in->files_only) {
+        whole_files(a, files, n, &out->docs);
+        return hc_arena_check(a, err, "render");
+    }
     struct hc_val *told = hc_list_new(a);
     rc = hc_documents_sort(a, files, n, in->helm3, &out->docs, told, err);
     if (rc != HC_OK) {

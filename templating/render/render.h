@@ -31,8 +31,10 @@ struct hc_render_input {
     const struct hc_capabilities *capabilities; /* NULL: the defaults */
     const struct hc_door *door;
     bool helm3, skip_schema, skip_crds, sub_notes;
-    struct hc_trace *trace; /* NULL, or learns where the output came from (trace.h); `origins` is then set too */
-    bool strict, lint;      /* missing keys are errors; fail and required are none (struct hc_run) */
+    struct hc_trace *trace;  /* NULL, or learns where the output came from (trace.h); `origins` is then set too */
+    struct hc_val *lint_log; /* with lint: a list that gets what Helm logs (struct hc_run) */
+    bool files_only;         /* ends behind the templates: docs.manifests holds the rendered files whole */
+    bool strict, lint;       /* missing keys are errors; fail and required are none (struct hc_run) */
 };
 
 /* How far a render came. Helm has a release to show (--debug) from HC_RENDER_TEMPLATES on. */
@@ -57,6 +59,9 @@ enum hc_rc hc_render(struct hc_arena *a, const struct hc_render_input *in, struc
 /* Checks a Kubernetes version as --kube-version takes it ("1.33", "v1.33.4-gke.1"); Helm's text behind "invalid kube
  * version 'X': ". */
 enum hc_rc hc_kube_version_check(hc_str version, struct hc_err *err);
+
+/* Its first two numbers, those of the default for an absent text; false: it is none. */
+bool hc_kube_version_numbers(hc_str version, int64_t *out_major, int64_t *out_minor);
 
 /* The cache of compiled charts: at most this many bytes (0: default 64 MiB); frees what is over it. Charts without a
  * digest are not kept. */

@@ -56,4 +56,4 @@ export -f check
 [ $# -gt 0 ] || set -- $(find core charts-fetch templating lua deploy helmctl -name '*.c' | sort)
 new_ones "$@" >"$db/tidy.list" || exit 1
 echo "$# files, $(wc -l <"$db/tidy.list") of them changed since they passed"
-xargs -r -P "${CTEST_PARALLEL_LEVEL:-2}" -n 2 bash -c 'check "$0" "$1"' <"$db/tidy.list" || exit 1
+xargs -r -P "${CMAKE_BUILD_PARALLEL_LEVEL:-2}" -n 2 bash -c 'check "$0" "$1"' <"$db/tidy.list" || exit 1

@@ -39,6 +39,13 @@ int main(int argc, char **argv)
 {
     static const struct hc_command commands[] = {
         { "recording", hc_cmd_recording, "show and compare recordings of renders" },
+        { "create", hc_cmd_create, "make a new chart" },
+        { "dependency", hc_cmd_dependency, "list or pack what a chart depends on" },
+        { "dep", hc_cmd_dependency, NULL },
+        { "dependencies", hc_cmd_dependency, NULL },
+        { "lint", hc_cmd_lint, "look for what is doubtful or wrong in a chart" },
+        { "package", hc_cmd_package, "pack a chart into an archive" },
+        { "inspect", hc_cmd_show, NULL },
         { "show", hc_cmd_show, "show metadata, values, README or CRDs of a chart" },
         { "template", hc_cmd_template, "render a chart and print the manifests" },
         { "values", hc_cmd_values, "show the values a chart is rendered with, and where they came from" },

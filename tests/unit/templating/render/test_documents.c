@@ -79,7 +79,7 @@ static void heads(void **state)
         HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
         struct hc_err err = HC_ERR_INIT;
         struct hc_head h;
-        enum hc_rc rc = hc_head_read(a, hc_str_of(rows[i].text), &h, &err);
+        enum hc_rc rc = hc_head_read(a, hc_str_of(rows[i].text), false, &h, &err);
         if ((rc != HC_OK) != (rows[i].error != NULL) || (rows[i].error && strcmp(err.msg, rows[i].error) != 0) ||
             (rows[i].kind && !hc_str_eqz(h.kind, rows[i].kind)))
             fail_msg("%s: %s", rows[i].text, rc == HC_OK ? "taken" : err.msg);

@@ -1,0 +1,133 @@
+/*
+ * helmctl package: a chart's folder to an archive, as `helm package` makes it.
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "charts-fetch/resolve/local_deps.h"
+#include "charts-fetch/source/save.h"
+#include "core/base/semver.h"
+#include "helmctl/cli/chartref.h"
+#include "helmctl/cli/cli.h"
+#include "templating/overlay/overlay.h"
+
+static const char about[] =
+    "Packs charts into archives, NAME-VERSION.tgz.\n"
+    "\n"
+    "  helmctl package ./chart\n"
+    "  helmctl package ./chart -d dist --version 1.2.3 --app-version 2.0\n"
+    "  helmctl package ./chart -u                     packs dependencies of the form file://PATH into charts/ "
+    "first\n"
+    "  SOURCE_DATE_EPOCH=1700000000 helmctl package ./chart      the same bytes every time\n"
+    "\n"
+    "Output and exit code are those of `helm package` (Helm 4.3). Archives are not signed (--sign).";
+
+struct options {
+    struct hc_values_flags values;
+    const char *version, *app_version, *destination, *key, *keyring;
+    bool sign, update;
+};
+
+static enum hc_rc update_dependencies(const char *path, int64_t epoch, struct hc_err *err)
+{
+    HC_AUTO(hc_buf) struct hc_buf log; /* Helm says nothing here */
+    hc_buf_init(&log, 0);
+    return hc_local_deps_update(path, epoch, &log, err);
+}
+
+static enum hc_rc pack(struct hc_arena *a, const char *arg, const struct options *o, int64_t epoch, hc_str *out,
+                       struct hc_err *err)
+{
+    char path[PATH_MAX + 16];
+    struct stat st;
+    struct hc_semver version;
+    HC_AUTO(hc_chart) struct hc_chart *c = NULL;
+    if (stat(arg, &st) < 0 || !realpath(arg, path))
+        return hc_fail(err, HC_E_NOTFOUND, "stat %s: no such file or directory", arg);
+    if (!S_ISDIR(st.st_mode))
+        return hc_fail(err, HC_E_INPUT,
+                       "unable to detect chart at %s/Chart.yaml: open %s/Chart.yaml: not a directory", path, path);
+    enum hc_rc rc = o->update ? update_dependencies(path, epoch, err) : HC_OK;
+    if (rc != HC_OK)
+        return rc;
+    const struct hc_chart_source source = { .ref = path, .no_digest = true };
+    const struct hc_chart_port port = hc_cli_chart_port(&source);
+    rc = hc_chart_load_dir(path, &port, &c, err);
+    if (rc != HC_OK)
+        return rc;
+    hc_cli_chart_notes(c);
+    const struct hc_save_opts opts = {
+        .version = hc_str_of(o->version),
+        .app_version = hc_str_of(o->app_version),
+        .epoch = epoch,
+        .dir = path,
+    };
+    rc = hc_semver_parse(opts.version.n ? opts.version : c->version, &version, err);
+    if (rc == HC_OK)
+        rc = hc_overlay_missing_deps(c, err);
+    if (rc != HC_OK)
+        return rc;
+    char here[PATH_MAX + 1];
+    const char *dest = o->destination;
+    if (strcmp(dest, ".") == 0 && !(dest = getcwd(here, sizeof(here))))
+        return hc_fail_errno(err, "look up", "the current folder");
+    rc = hc_chart_save(a, c, &opts, dest, out, err);
+    return rc == HC_OK ? rc : hc_wrap(err, "failed to save");
+}
+
+int hc_cmd_package(int argc, char **argv)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct options o = { .destination = "." };
+    const struct hc_flag flags[] = {
+        { "version", 0, HC_FLAG_STR, &o.version, "set the chart's version" },
+        { "app-version", 0, HC_FLAG_STR, &o.app_version, "set the chart's appVersion" },
+        { "destination", 'd', HC_FLAG_STR, &o.destination, "folder to write to (default \".\")", NULL, "folder" },
+        { "dependency-update", 'u', HC_FLAG_BOOL, &o.update,
+          "pack dependencies of the form file://PATH into charts/ first" },
+        { "sign", 0, HC_FLAG_BOOL, &o.sign, NULL },
+        { "key", 0, HC_FLAG_STR, &o.key, NULL },
+        { "keyring", 0, HC_FLAG_STR, &o.keyring, NULL },
+        { "passphrase-file", 0, HC_FLAG_STR, NULL, NULL },
+        /* Of repositories, which are not asked. */
+        { "username", 0, HC_FLAG_STR, NULL, NULL },
+        { "password", 0, HC_FLAG_STR, NULL, NULL },
+        { "cert-file", 0, HC_FLAG_STR, NULL, NULL },
+        { "key-file", 0, HC_FLAG_STR, NULL, NULL },
+        { "ca-file", 0, HC_FLAG_STR, NULL, NULL },
+        { "insecure-skip-tls-verify", 0, HC_FLAG_BOOL, NULL, NULL },
+        { "plain-http", 0, HC_FLAG_BOOL, NULL, NULL },
+    };
+    struct hc_cli cli = {
+        .use = "package [CHART_PATH] [...] [flags]",
+        .about = about,
+        .flags = flags,
+        .flags_n = HC_LEN(flags),
+        .max_args = -1,
+    };
+    int code = hc_cli_parse(a, &cli, argc, argv);
+    if (code >= 0)
+        return code;
+    struct hc_err err = HC_ERR_INIT;
+    int64_t epoch = -1;
+    if (!cli.args_n)
+        return hc_cli_error("need at least one argument, the path to the chart");
+    if (hc_cli_epoch(&epoch, &err) != HC_OK)
+        return hc_cli_fail(&err);
+    if (o.sign && !(o.key && *o.key))
+        return hc_cli_error("--key is required for signing a package");
+    if (o.sign)
+        return hc_cli_error(
+            "--sign is not done: helmctl signs no archives; sign the archive with `helm package --sign` "
+            "or gpg");
+    for (size_t i = 0; i < cli.args_n; i++) {
+        hc_str path;
+        if (pack(a, cli.args[i], &o, epoch, &path, &err) != HC_OK)
+            return fflush(stdout), hc_cli_fail(&err);
+        printf("Successfully packaged chart and saved it to: %.*s\n", HC_P(path));
+    }
+    return 0;
+}
