@@ -125,6 +125,13 @@ static enum hc_rc load_sub(struct hc_arena *a, struct hc_chart_file **group, siz
         rc = hc_arena_check(a, err, "chart");
     if (rc == HC_OK)
         rc = load(a, files, files_n, port, depth + 1, c, err);
+    if (rc != HC_OK && err && err->file[0]) { /* from the parent's root on */
+        char inner[sizeof(err->file)];
+        snprintf(inner, sizeof(inner), "%s", err->file);
+        int fits = snprintf(err->file, sizeof(err->file), "charts/%.*s/%s", HC_P(name), inner);
+        if (fits < 0 || (size_t)fits >= sizeof(err->file))
+            err->file[0] = '\0';
+    }
     if (rc != HC_OK)
         return hc_wrap(err, "error unpacking subchart %.*s in %.*s", HC_P(name), HC_P(parent->name));
     c->parent = parent;

@@ -11,6 +11,7 @@
 #include "core/base/semver.h"
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/faults.h"
 
 static const char about[] =
     "Lists what a chart depends on and whether charts/ holds it, or packs dependencies on this machine into "
@@ -167,7 +168,7 @@ static int list(struct hc_arena *a, const char *dir, int64_t width)
     const struct hc_chart_source source = { .ref = dir, .no_digest = true, .no_detect = true };
     const struct hc_chart_port port = hc_cli_chart_port(&source);
     if (hc_chart_load_path(dir, &port, &chart, &err) != HC_OK)
-        return hc_cli_fail(&err);
+        return hc_cli_fault_loading(a, &source, &err);
     hc_cli_chart_notes(chart);
     struct listing l = { a, dir, chart };
     if (!chart->deps_n) {

@@ -12,6 +12,7 @@
 #include "core/base/semver.h"
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/faults.h"
 #include "templating/overlay/overlay.h"
 
 static const char about[] =
@@ -126,7 +127,7 @@ int hc_cmd_package(int argc, char **argv)
     for (size_t i = 0; i < cli.args_n; i++) {
         hc_str path;
         if (pack(a, cli.args[i], &o, epoch, &path, &err) != HC_OK)
-            return fflush(stdout), hc_cli_fail(&err);
+            return fflush(stdout), hc_cli_fault_loading(a, &(struct hc_chart_source){ .ref = cli.args[i] }, &err);
         printf("Successfully packaged chart and saved it to: %.*s\n", HC_P(path));
     }
     return 0;

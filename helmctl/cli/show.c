@@ -10,6 +10,7 @@
 #include "core/value/yaml.h"
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/faults.h"
 
 enum { SHOW_CHART = 1, SHOW_VALUES = 2, SHOW_README = 4, SHOW_CRDS = 8, SHOW_ALL = 15 };
 
@@ -108,7 +109,7 @@ int hc_cmd_show(int argc, char **argv)
     struct hc_err err = HC_ERR_INIT;
     HC_AUTO(hc_chart) struct hc_chart *chart = NULL;
     if (hc_cli_load_chart(&source, &chart, &err) != HC_OK)
-        return hc_cli_fail(&err);
+        return hc_cli_fault_loading(a, &source, &err);
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 2 * HC_MAX_CHART_BYTES);
     put_chart(&b, chart, what);

@@ -15,6 +15,7 @@
 #include "core/base/limits.h"
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/faults.h"
 #include "helmctl/cli/replay.h"
 #include "helmctl/cli/strict.h"
 #include "templating/overlay/overlay.h"
@@ -24,7 +25,8 @@ struct options {
     struct hc_chart_source source;
     struct hc_values_flags values;
     struct hc_strings show_only, api_versions;
-    const char *kube_version, *output_dir, *name_template, *dry_run, *post_renderer, *helm_version;
+    const char *kube_version, *output_dir, *name_template, *dry_run, *post_renderer, *helm_version, *error_format;
+    enum hc_fault_format errors;
     struct hc_replay_flags replay;
     bool enable_dns;
     bool include_crds, no_hooks, skip_tests, is_upgrade, use_release_name, skip_schema, dependency_update,
@@ -372,7 +374,10 @@ static int render(struct hc_arena *a, const struct hc_cli *cli, const struct opt
         .skip_crds = !o->include_crds,
         .door = o->enable_dns ? &dns_door : NULL,
     };
+    struct hc_fault fault = { 0 };
     struct hc_render_output out;
+    if (o->errors != HC_FAULT_HELM)
+        in.fault = &fault;
     hc_strict_begin(strict, &in);
     if (hc_cli_replay_begin(replay, &in, &err) != HC_OK)
         return hc_cli_fail(&err);
@@ -386,10 +391,18 @@ static int render(struct hc_arena *a, const struct hc_cli *cli, const struct opt
     if (rc == HC_OK)
         return print(a, o, &out.docs, name, &err);
     hc_str text = out.error.n ? out.error : hc_str_of(err.msg);
-    if (out.stage == HC_RENDER_VALUES)
-        return hc_cli_error("%.*s", HC_P(text));
-    if (!cli->globals.debug)
-        return hc_cli_error("%.*s\n\nUse --debug flag to render out invalid YAML", HC_P(text));
+    const struct hc_cli_fault told = {
+        .format = o->errors,
+        .err = &err,
+        .text = text,
+        .fault = &fault,
+        .chart = chart,
+        .rendered = out.stage == HC_RENDER_DOCUMENTS ? &out.docs : NULL,
+        .values = &o->values,
+        .debug_hint = out.stage != HC_RENDER_VALUES && !cli->globals.debug,
+    };
+    if (out.stage == HC_RENDER_VALUES || !cli->globals.debug)
+        return hc_cli_fault(a, &told);
     struct hc_err other = HC_ERR_INIT;
     struct options plain = *o;
     plain.output_dir = NULL;
@@ -398,7 +411,7 @@ static int render(struct hc_arena *a, const struct hc_cli *cli, const struct opt
     if (out.stage == HC_RENDER_DOCUMENTS)
         out.docs.hooks_n = 0;
     print(a, &plain, &out.docs, name, &other);
-    return hc_cli_error("%.*s", HC_P(text));
+    return hc_cli_fault(a, &told);
 }
 
 /* -1: go on. */
@@ -439,6 +452,8 @@ int hc_cmd_template(int argc, char **argv)
         { "no-hooks", 0, HC_FLAG_BOOL, &o.no_hooks, "leave hooks out" },
         { "skip-tests", 0, HC_FLAG_BOOL, &o.skip_tests, "leave test hooks out" },
         { "is-upgrade", 0, HC_FLAG_BOOL, &o.is_upgrade, "set .Release.IsUpgrade instead of .Release.IsInstall" },
+        { "error-format", 0, HC_FLAG_STR, &o.error_format,
+          "how errors are told: person (on a terminal), helm (elsewhere), json", NULL, "format" },
         { "helm-version", 0, HC_FLAG_STR, &o.helm_version, "render as Helm 3 or Helm 4 does (default 4)", NULL,
           "version" },
         { "kube-version", 0, HC_FLAG_STR, &o.kube_version, "Kubernetes version the chart sees", NULL, "version" },
@@ -489,7 +504,7 @@ int hc_cmd_template(int argc, char **argv)
     int code = hc_cli_parse(a, &cli, argc, argv);
     if (code >= 0)
         return code;
-    if (!hc_cli_helm_version(o.helm_version, &o.helm3))
+    if (!hc_cli_helm_version(o.helm_version, &o.helm3) || !hc_cli_fault_format(o.error_format, &o.errors))
         return 1;
     o.source.helm3 = o.values.helm3 = o.helm3;
     code = refuse(&o);
@@ -509,7 +524,11 @@ int hc_cmd_template(int argc, char **argv)
     HC_AUTO(hc_strict) struct hc_strict strict = { NULL, NULL };
     struct hc_origins *origins = o.strict_values ? hc_origins_new(a) : NULL;
     if (hc_strict_open(&strict, origins, o.strict_values, &err) != HC_OK ||
-        load(a, &o, origins, &values, &chart, &err) != HC_OK || check_name(name, &err) != HC_OK)
-        return hc_cli_fail(&err);
+        load(a, &o, origins, &values, &chart, &err) != HC_OK || check_name(name, &err) != HC_OK) {
+        const struct hc_cli_fault told = {
+            .format = o.errors, .err = &err, .text = hc_str_of(err.msg), .source = &o.source
+        };
+        return hc_cli_fault(a, &told);
+    }
     return render(a, &cli, &o, &replay, &strict, name, chart, values);
 }

@@ -8,6 +8,7 @@
  */
 #include "core/base/buf.h"
 #include "lua/funcs/funcs.h"
+#include "templating/render/fault.h"
 
 struct hc_program;
 
@@ -41,6 +42,7 @@ struct hc_run {
     struct hc_val *lint_log;    /* a list that gets what Helm logs instead then; may be NULL */
     uint64_t max_steps;         /* 0: HC_MAX_RENDER_STEPS */
     struct hc_trace *trace;     /* NULL: none (templating/render/trace.h) */
+    struct hc_fault *fault;     /* NULL, or gets where it failed (in `a`) */
     hc_str *out_error;          /* NULL, or gets the whole error text (in `a`): it may be longer than err->msg */
 };
 

@@ -183,6 +183,58 @@ static void rewrite(struct run *r, const struct chain *c)
     hc_buf_put(&r->error, hc_str_trim(hc_buf_str(&b)));
 }
 
+/* ---- the same as data ---------------------------------------------------------------------------------- */
+
+static hc_str line_of(hc_str text, uint32_t pos)
+{
+    size_t from = HC_MIN((size_t)pos, text.n), to = from;
+    while (from > 0 && text.p[from - 1] != '\n')
+        from--;
+    while (to < text.n && text.p[to] != '\n')
+        to++;
+    return hc_str_sub(text, from, to);
+}
+
+/* What a marked text (fail, required) says. */
+static hc_str unmarked(hc_str msg)
+{
+    size_t from = hc_str_find_str(msg, HC_S(MARK_START)), to = hc_str_find_str(msg, HC_S(MARK_END));
+    if (from == SIZE_MAX || to == SIZE_MAX || to < from)
+        return msg;
+    return hc_str_sub(msg, from + sizeof(MARK_START) - 1, to);
+}
+
+static void tell_fault(struct run *r, hc_str msg)
+{
+    struct hc_fault *out = r->in->fault;
+    if (!out)
+        return;
+    *out = (struct hc_fault){ .message = hc_arena_str(r->a, unmarked(msg)) };
+    out->frames = HC_NEW_N(r->a, struct hc_fault_frame, r->frames_n + 1);
+    for (size_t i = r->frames_n; out->frames && i-- > 0;) {
+        const struct frame *f = &r->frames[i], *inner = i + 1 < r->frames_n ? f + 1 : NULL;
+        const struct hc_node *n = inner ? inner->call : node_at(r);
+        struct hc_fault_frame *to = &out->frames[out->frames_n++];
+        hc_syntax_where(&f->t->tree, n, &to->line, &to->col);
+        to->file = hc_arena_str(r->a, f->t->tree.file);
+        to->name = hc_arena_str(r->a, f->t->tree.name);
+        to->expr = node_text(r, n);
+        to->text = hc_arena_str(r->a, line_of(f->t->tree.text, n->pos));
+    }
+    const struct hc_node *at = r->frames_n ? node_at(r) : NULL;
+    if (at && at->kind == HC_NODE_COMMAND && at->n > 1) /* required: its last argument */
+        at = at->items[at->n - 1];
+    if (!at || (at->kind != HC_NODE_FIELD && at->kind != HC_NODE_VARIABLE))
+        return;
+    bool root = at->kind == HC_NODE_VARIABLE; /* of variables only "$" stands for the root */
+    if (root && !hc_str_eqz(at->field.names[0], "$"))
+        return;
+    hc_str *names = HC_NEW_N(r->a, hc_str, at->n + 1);
+    for (uint32_t i = root; names && i < at->n; i++)
+        names[out->path_n++] = hc_arena_str(r->a, at->field.names[i]);
+    out->path = names;
+}
+
 /* ---- leaving --------------------------------------------------------------------------------------- */
 
 static void set_err(struct run *r, enum hc_rc rc)
@@ -217,6 +269,7 @@ void run_steps_spent(struct run *r)
 static HC_NORETURN void fail_with(struct run *r, hc_str msg, size_t wrapped)
 {
     struct chain c = build(r, msg, wrapped);
+    tell_fault(r, msg);
     rewrite(r, &c);
     set_err(r, HC_E_INPUT);
     leave(r);

@@ -105,6 +105,7 @@ static enum hc_rc run_templates(struct hc_arena *a, const struct hc_render_input
         .strict = in->strict,
         .lint = in->lint,
         .lint_log = in->lint_log,
+        .fault = in->fault,
         .out_error = &told->error,
     };
     hc_str *texts = HC_NEW_N(a, hc_str, input->n + 1);

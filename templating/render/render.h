@@ -32,6 +32,7 @@ struct hc_render_input {
     const struct hc_door *door;
     bool helm3, skip_schema, skip_crds, sub_notes;
     struct hc_trace *trace;  /* NULL, or learns where the output came from (trace.h); `origins` is then set too */
+    struct hc_fault *fault;  /* NULL, or gets where a template failed; message and frames are absent otherwise */
     struct hc_val *lint_log; /* with lint: a list that gets what Helm logs (struct hc_run) */
     bool files_only;         /* ends behind the templates: docs.manifests holds the rendered files whole */
     bool strict, lint;       /* missing keys are errors; fail and required are none (struct hc_run) */

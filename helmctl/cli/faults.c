@@ -1,0 +1,387 @@
+/*
+ * All of it is made from data: the frames of the engine, the position of the error, the origins of the values, which are
+ * read once more here, because a render that goes well must not pay for them.
+ */
+#include "helmctl/cli/faults.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/buf.h"
+#include "core/base/fs.h"
+#include "core/base/limits.h"
+#include "core/value/fieldpath.h"
+#include "core/value/json.h"
+#include "helmctl/cli/cli.h"
+#include "helmctl/cli/traced.h"
+#include "templating/overlay/overlay.h"
+
+bool hc_cli_fault_format(const char *flag, enum hc_fault_format *out)
+{
+    const char *name = flag && *flag ? flag : getenv("HELMCTL_ERROR_FORMAT");
+    *out = isatty(STDERR_FILENO) ? HC_FAULT_PERSON : HC_FAULT_HELM;
+    if (!name || !*name)
+        return true;
+    static const char *const names[] = { "helm", "person", "json" };
+    for (size_t i = 0; i < HC_LEN(names); i++)
+        if (strcmp(name, names[i]) == 0) {
+            *out = (enum hc_fault_format)i;
+            return true;
+        }
+    hc_cli_error("unknown error format \"%s\": one of person, helm, json", name);
+    return false;
+}
+
+/* ---- what is known ----------------------------------------------------------------------------------- */
+
+struct place {
+    hc_str file, line_text;
+    int line, col, width; /* col from 1 in bytes, 0: not known; width of what is marked, at least 1 */
+    const char *what;     /* "rendered", or NULL */
+};
+
+struct wrong {
+    hc_str path, says, origin, near; /* ".Values.a.b", "is null", "values.yaml:3", a name close to a missing one */
+};
+
+static hc_str nth_line(hc_str text, int n)
+{
+    hc_str rest = text, line = { NULL, 0 };
+    while (n > 0 && hc_str_split(&rest, '\n', &line))
+        n--;
+    if (n > 0)
+        return (hc_str){ NULL, 0 };
+    return hc_str_ends(line, HC_S("\r")) ? hc_str_sub(line, 0, line.n - 1) : line;
+}
+
+/* A line whose key has a secret's name keeps the key alone. */
+static hc_str harmless(struct hc_arena *a, hc_str line)
+{
+    size_t colon = hc_str_find(line, ':');
+    if (colon == SIZE_MAX || !hc_traced_is_secret(hc_str_trim(hc_str_sub(line, 0, colon))))
+        return line;
+    return hc_arena_printf(a, "%.*s: ***", HC_P(hc_str_sub(line, 0, colon)));
+}
+
+static bool in_chart(struct hc_arena *a, const struct hc_chart *c, hc_str file, hc_str *out)
+{
+    hc_str path = hc_chart_path(a, c);
+    for (size_t i = 0; i < c->templates_n; i++) {
+        hc_str name = c->templates[i].name;
+        if (file.n == path.n + 1 + name.n && hc_str_starts(file, path) && hc_str_ends(file, name)) {
+            *out = c->templates[i].body;
+            return true;
+        }
+    }
+    for (size_t i = 0; i < c->subs_n; i++)
+        if (in_chart(a, c->subs[i], file, out))
+            return true;
+    return false;
+}
+
+static bool on_disk(struct hc_arena *a, const char *path, hc_str *out)
+{
+    struct stat st;
+    return path && stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+           hc_read_file(a, AT_FDCWD, path, HC_MAX_CHART_BYTES, out, NULL) == HC_OK;
+}
+
+static bool is_kind_secret(hc_str text)
+{
+    return hc_str_find_str(text, HC_S("kind: Secret")) != SIZE_MAX;
+}
+
+/* The text that the error's position is in. */
+static bool source_of(struct hc_arena *a, const struct hc_cli_fault *f, hc_str *out, struct place *p)
+{
+    hc_str file = hc_str_of(f->err->file);
+    for (size_t i = 0; f->rendered && i < f->rendered->manifests_n; i++)
+        if (hc_str_eq(f->rendered->manifests[i].path, file)) {
+            *out = f->rendered->manifests[i].text;
+            p->what = "rendered";
+            return !is_kind_secret(*out);
+        }
+    if (f->chart && in_chart(a, f->chart, file, out))
+        return true;
+    if (!f->chart && f->source && f->source->ref &&
+        on_disk(a, hc_arena_printf(a, "%s/%s", f->source->ref, f->err->file).p, out)) {
+        p->file = hc_path_clean(a, hc_arena_printf(a, "%s/%s", f->source->ref, f->err->file));
+        return true;
+    }
+    return on_disk(a, f->err->file, out);
+}
+
+/* Where the expression stands in its line: around the column that Helm counts. */
+static void mark(struct place *p, hc_str expr, int col)
+{
+    p->col = col + 1;
+    p->width = 1;
+    for (size_t from = 0; expr.n && from < p->line_text.n;) {
+        size_t at = hc_str_find_str(hc_str_sub(p->line_text, from, p->line_text.n), expr);
+        if (at == SIZE_MAX)
+            return;
+        at += from;
+        if ((size_t)col >= at && (size_t)col < at + expr.n) {
+            p->col = (int)at + 1;
+            p->width = (int)expr.n;
+            return;
+        }
+        from = at + 1;
+    }
+}
+
+static bool place_of_frame(const struct hc_fault_frame *frame, struct place *p)
+{
+    *p = (struct place){ .file = frame->file, .line_text = frame->text, .line = frame->line };
+    mark(p, frame->expr, frame->col);
+    return true;
+}
+
+static bool place_of_error(struct hc_arena *a, const struct hc_cli_fault *f, struct place *p)
+{
+    hc_str text = { NULL, 0 };
+    *p = (struct place){ .file = hc_str_of(f->err->file), .line = f->err->line, .width = 1 };
+    if (!p->file.n || p->line <= 0)
+        return false;
+    if (source_of(a, f, &text, p)) {
+        hc_str line = nth_line(text, p->line);
+        for (int back = p->line;
+             !hc_str_trim(line).n && back > 1;) { /* a text that ends too early: its last line */
+            line = nth_line(text, --back);
+            if (hc_str_trim(line).n)
+                p->line = back;
+        }
+        p->line_text = harmless(a, line);
+        p->col = f->err->col > 0 && (size_t)f->err->col <= p->line_text.n ? f->err->col : 0;
+    }
+    return true;
+}
+
+static const struct hc_overlay_chart *chart_at(struct hc_arena *a, const struct hc_overlay_chart *c, hc_str prefix,
+                                               hc_str file)
+{
+    hc_str parts[] = { prefix, c->name, HC_S("/") };
+    hc_str own = hc_arena_cat(a, HC_LEN(parts), parts);
+    if (!hc_str_starts(file, own))
+        return NULL;
+    hc_str below[] = { own, HC_S("charts/") };
+    hc_str charts = hc_arena_cat(a, HC_LEN(below), below);
+    for (size_t i = 0; i < c->subs_n; i++) {
+        const struct hc_overlay_chart *found = chart_at(a, c->subs[i], charts, file);
+        if (found)
+            return found;
+    }
+    return c;
+}
+
+static bool reads_stdin(const struct hc_values_flags *v)
+{
+    for (size_t i = 0; i < v->files.n; i++)
+        if (hc_str_eqz(hc_str_trim(hc_str_of(v->files.items[i])), "-"))
+            return true;
+    return false;
+}
+
+/* The deepest value on the way of the expression: what it is, and who said so. */
+static bool wrong_value(struct hc_arena *a, const struct hc_cli_fault *f, struct wrong *w)
+{
+    const struct hc_fault *t = f->fault;
+    struct hc_val *user = NULL;
+    struct hc_overlay overlay;
+    struct hc_origins *origins = hc_origins_new(a);
+    if (!t || t->path_n < 2 || !hc_str_eqz(t->path[0], "Values") || !f->chart || !f->values || !origins ||
+        reads_stdin(f->values))
+        return false;
+    const struct hc_overlay_opts opts = { .helm3 = f->values->helm3, .skip_schema = true, .origins = origins };
+    if (hc_cli_values(a, f->values, origins, NULL, &user, NULL) != HC_OK ||
+        hc_overlay_process(a, f->chart, user, &opts, &overlay, NULL) != HC_OK)
+        return false;
+    const struct hc_overlay_chart *c = chart_at(a, overlay.root, HC_S(""), t->frames[t->frames_n - 1].file);
+    const struct hc_val *v = c ? c->values : NULL, *above = NULL;
+    HC_AUTO(hc_buf) struct hc_buf path;
+    hc_buf_init(&path, 0);
+    hc_buf_puts(&path, ".Values");
+    size_t i = 1;
+    for (; v && i < t->path_n && hc_is_map(v); i++) {
+        above = v;
+        v = hc_map_get(v, t->path[i]);
+        hc_buf_printf(&path, ".%.*s", HC_P(t->path[i]));
+    }
+    w->path = hc_buf_to_arena(&path, a);
+    if (!v) {
+        w->says = HC_S("is not set");
+        for (size_t k = 0; k < hc_map_len(above); k++)
+            if (hc_name_near(t->path[i - 1], hc_map_at(above, k)->key))
+                w->near = hc_map_at(above, k)->key;
+        return true;
+    }
+    static const char *const kinds[] = { "null",     "a bool", "a number", "a number",
+                                         "a number", "a text", "a list",   "a map" };
+    bool shown = !hc_traced_is_secret(w->path) && hc_kind_of(v) >= HC_BOOL && hc_kind_of(v) <= HC_FLOAT;
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    hc_buf_printf(&b, "is %s", hc_kind_of(v) <= HC_MAP ? kinds[hc_kind_of(v)] : "a value");
+    if (shown) {
+        hc_buf_puts(&b, ", ");
+        hc_json_write(&b, v, 0);
+    }
+    w->says = hc_buf_to_arena(&b, a);
+    w->origin = hc_traced_layer(a, origins, v);
+    return true;
+}
+
+/* ---- for a person ------------------------------------------------------------------------------------ */
+
+static int digits(int n)
+{
+    int d = 1;
+    for (; n >= 10; n /= 10)
+        d++;
+    return d;
+}
+
+/* Tabs stay, so that the caret stands under its column; what a terminal would take for orders does not. */
+static void put_source(hc_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        fputc((unsigned char)s.p[i] < 0x20 && s.p[i] != '\t' ? '?' : s.p[i], stderr);
+}
+
+static void print_place(const struct place *p, bool called)
+{
+    const int width = digits(p->line);
+    fprintf(stderr, "%s%*s--> %.*s:%d", called ? "" : "\n", width + 1, "", HC_P(p->file), p->line);
+    if (p->col)
+        fprintf(stderr, ":%d", p->col);
+    if (p->what)
+        fprintf(stderr, " (as %s)", p->what);
+    fputc('\n', stderr);
+    if (!p->line_text.p)
+        return;
+    fprintf(stderr, "%*s |\n %d | ", width + 1, "", p->line);
+    put_source(p->line_text);
+    fputc('\n', stderr);
+    if (!p->col)
+        return;
+    fprintf(stderr, "%*s | ", width + 1, "");
+    size_t at = HC_MIN((size_t)p->col - 1, p->line_text.n);
+    for (size_t i = 0; i < at; i++)
+        if (((unsigned char)p->line_text.p[i] & 0xc0) != 0x80) /* one column a character */
+            fputc(p->line_text.p[i] == '\t' ? '\t' : ' ', stderr);
+    size_t end = HC_MIN(at + (size_t)p->width, p->line_text.n);
+    fputc('^', stderr);
+    for (size_t i = at + 1; i < end; i++)
+        if (((unsigned char)p->line_text.p[i] & 0xc0) != 0x80)
+            fputc('^', stderr);
+    fputc('\n', stderr);
+}
+
+static void print_person(struct hc_arena *a, const struct hc_cli_fault *f)
+{
+    const struct hc_fault *t = f->fault && f->fault->frames_n ? f->fault : NULL;
+    struct place p;
+    struct wrong w = { { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { NULL, 0 } };
+    fprintf(stderr, "Error: %.*s\n", HC_P(t ? t->message : f->text));
+    if (!t) {
+        if (place_of_error(a, f, &p))
+            print_place(&p, false);
+        return;
+    }
+    place_of_frame(&t->frames[0], &p);
+    print_place(&p, false);
+    if (wrong_value(a, f, &w)) {
+        fprintf(stderr, "   = %.*s %.*s", HC_P(w.path), HC_P(w.says));
+        if (w.origin.n)
+            fprintf(stderr, ", from %.*s", HC_P(w.origin));
+        if (w.near.n)
+            fprintf(stderr, "; did you mean %.*s?", HC_P(w.near));
+        fputc('\n', stderr);
+    }
+    enum { SHOWN = 12 }; /* a chain may be a thousand deep: both its ends are worth a look */
+    for (size_t i = 1; i < t->frames_n; i++) {
+        const struct hc_fault_frame *frame = &t->frames[i];
+        if (t->frames_n > 2 * SHOWN && i == SHOWN) {
+            i = t->frames_n - SHOWN;
+            fprintf(stderr, "   ... %zu more\n", i - SHOWN);
+            frame = &t->frames[i];
+        }
+        place_of_frame(frame, &p);
+        fprintf(stderr, "   called from %.*s:%d:%d: %.*s\n", HC_P(p.file), p.line, p.col, HC_P(frame->expr));
+    }
+}
+
+/* ---- for a program ----------------------------------------------------------------------------------- */
+
+static struct hc_val *place_val(struct hc_arena *a, const struct place *p)
+{
+    struct hc_val *m = hc_map_new(a);
+    hc_map_put_str(a, m, "file", p->file);
+    hc_map_put_int(a, m, "line", p->line);
+    if (p->col)
+        hc_map_put_int(a, m, "column", p->col);
+    if (p->line_text.p)
+        hc_map_put_str(a, m, "source", p->line_text);
+    if (p->what)
+        hc_map_put_strz(a, m, "of", p->what);
+    return m;
+}
+
+static void print_json(struct hc_arena *a, const struct hc_cli_fault *f)
+{
+    const struct hc_fault *t = f->fault && f->fault->frames_n ? f->fault : NULL;
+    struct hc_val *m = hc_map_new(a), *chain = hc_list_new(a);
+    struct place p;
+    struct wrong w = { { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { NULL, 0 } };
+    hc_map_put_str(a, m, "error", t ? t->message : f->text);
+    hc_map_put_str(a, m, "helm", f->text);
+    hc_map_put_strz(a, m, "code", hc_rc_name(f->err->code));
+    for (size_t i = 0; t && i < t->frames_n; i++) {
+        place_of_frame(&t->frames[i], &p);
+        struct hc_val *one = place_val(a, &p);
+        hc_map_put_str(a, one, "template", t->frames[i].name);
+        hc_map_put_str(a, one, "expression", t->frames[i].expr);
+        hc_list_add(a, chain, one);
+    }
+    if (!t && place_of_error(a, f, &p))
+        hc_list_add(a, chain, place_val(a, &p));
+    hc_map_put(a, m, HC_S("chain"), chain);
+    if (wrong_value(a, f, &w)) {
+        struct hc_val *value = hc_map_new(a);
+        hc_map_put_str(a, value, "path", w.path);
+        hc_map_put_str(a, value, "says", w.says);
+        hc_map_put_str(a, value, "origin", w.origin);
+        hc_map_put_str(a, value, "near", w.near);
+        hc_map_put(a, m, HC_S("value"), value);
+    }
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    hc_json_write(&b, m, 0);
+    fprintf(stderr, "%.*s\n", HC_P(hc_buf_str(&b)));
+}
+
+int hc_cli_fault(struct hc_arena *a, const struct hc_cli_fault *f)
+{
+    switch (f->format) {
+    case HC_FAULT_PERSON:
+        print_person(a, f);
+        break;
+    case HC_FAULT_JSON:
+        print_json(a, f);
+        break;
+    case HC_FAULT_HELM:
+        fprintf(stderr, "Error: %.*s\n", HC_P(f->text));
+        if (f->debug_hint)
+            fputs("\nUse --debug flag to render out invalid YAML\n", stderr);
+        break;
+    }
+    return 1;
+}
+
+int hc_cli_fault_loading(struct hc_arena *a, const struct hc_chart_source *source, const struct hc_err *err)
+{
+    struct hc_cli_fault f = { .err = err, .text = hc_str_of(err->msg), .source = source };
+    return hc_cli_fault_format(NULL, &f.format) ? hc_cli_fault(a, &f) : 1;
+}
