@@ -87,6 +87,17 @@ static struct hc_todo behind_the_wait(const struct hc_seen *s)
     return act(HC_ACT_DEPLOYED, "nothing is left to do");
 }
 
+static struct hc_todo wait_rows(const struct hc_seen *s)
+{
+    if (s->wait_off || s->objects == HC_OBJECTS_READY)
+        return behind_the_wait(s);
+    if (s->objects == HC_OBJECTS_FAILED)
+        return act(HC_ACT_FAILED, "an object failed");
+    if (s->now_ms >= s->deadline_ms)
+        return act(HC_ACT_FAILED, "objects are not ready in time");
+    return wait_until(s->deadline_ms, "waiting for objects");
+}
+
 static struct hc_todo pending_rows(const struct hc_seen *s)
 {
     struct hc_todo t;
@@ -98,17 +109,13 @@ static struct hc_todo pending_rows(const struct hc_seen *s)
             return act(HC_ACT_FAILED, "an object was refused");
         if (!s->applied)
             return act(HC_ACT_APPLY, "revision recorded, not applied");
-        if (s->wait_off || s->objects == HC_OBJECTS_READY)
-            return behind_the_wait(s);
+        /* With nothing behind us that must not be done twice, the record need not say how far we are: whoever goes on
+         * with it sends the objects again and waits. That saves one write of the whole record an install. */
+        if (!s->pre_hooks || s->hooks_off || s->wait_off || s->objects == HC_OBJECTS_READY)
+            return wait_rows(s);
         return to_stage(HC_STAGE_WAIT, "objects sent, not ready");
     case HC_STAGE_WAIT:
-        if (s->wait_off || s->objects == HC_OBJECTS_READY)
-            return behind_the_wait(s);
-        if (s->objects == HC_OBJECTS_FAILED)
-            return act(HC_ACT_FAILED, "an object failed");
-        if (s->now_ms >= s->deadline_ms)
-            return act(HC_ACT_FAILED, "objects are not ready in time");
-        return wait_until(s->deadline_ms, "waiting for objects");
+        return wait_rows(s);
     case HC_STAGE_POST:
         if (hook_row(s, HC_ACT_FAILED, &t))
             return t;

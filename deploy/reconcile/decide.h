@@ -72,6 +72,7 @@ struct hc_seen {
     bool applied;      /* of this revision: all objects were sent (deleted) and answered */
     bool fault;        /* sending, deleting or correcting failed in a way no repetition mends */
     bool hooks_off, wait_off;
+    bool pre_hooks;  /* there were hooks before the objects were sent */
     bool post_hooks; /* there are hooks of the stage behind the wait */
     enum hc_stage stage;
     enum hc_hook_seen hook;

@@ -423,6 +423,7 @@ enum hc_rc hc_rec_apply(struct hc_reconcile *r, struct hc_err *err)
     if (rc == HC_OK) {
         r->applied = r->fresh = true;
         r->memo.applied_revision = r->head.revision;
+        r->memo.applied_ms = hc_rec_now(r);
     }
     return fault(r, rc, err);
 }
@@ -465,6 +466,27 @@ enum hc_rc hc_rec_cleanup(struct hc_reconcile *r, struct hc_err *err)
 }
 
 /* ---- waiting ----------------------------------------------------------------------------------------------- */
+
+/* What is known of all objects: s->objects, and what is awaited. */
+static void sum_up(struct hc_reconcile *r, struct hc_seen *s, bool away)
+{
+    s->objects = HC_OBJECTS_READY;
+    r->awaited_n = 0;
+    for (size_t i = 0; i < r->objects_n; i++) {
+        const struct object *o = &r->objects[i];
+        bool over = away ? o->gone || o->plan.keep : o->settled || o->ready == HC_READY_CURRENT;
+        if (over || o->plan.name.n == 0)
+            continue;
+        if (r->awaited_n == 0 || o->ready == HC_READY_FAILED)
+            r->waiting_for = hc_arena_printf(r->step, "%.*s: %.*s", HC_P(hc_ref_str(r->step, &o->ref)),
+                                             HC_P(o->message));
+        r->awaited[r->awaited_n++] = o->ref;
+        if (!away && o->ready == HC_READY_FAILED)
+            s->objects = HC_OBJECTS_FAILED;
+        else if (s->objects == HC_OBJECTS_READY)
+            s->objects = HC_OBJECTS_PROGRESSING;
+    }
+}
 
 /* One look at the objects; with `doubtful` only at those that were not ready when last seen. */
 static enum hc_rc look_at_all(struct hc_reconcile *r, struct hc_seen *s, bool away, bool doubtful, size_t *out_left,
@@ -519,22 +541,7 @@ static enum hc_rc look_at_all(struct hc_reconcile *r, struct hc_seen *s, bool aw
             o->message = HC_S("Resource not found");
         }
     }
-    s->objects = HC_OBJECTS_READY;
-    r->awaited_n = 0;
-    for (size_t i = 0; i < r->objects_n; i++) {
-        const struct object *o = &r->objects[i];
-        bool over = away ? o->gone || o->plan.keep : o->settled || o->ready == HC_READY_CURRENT;
-        if (over || o->plan.name.n == 0)
-            continue;
-        if (r->awaited_n == 0 || o->ready == HC_READY_FAILED)
-            r->waiting_for = hc_arena_printf(r->step, "%.*s: %.*s", HC_P(hc_ref_str(r->step, &o->ref)),
-                                             HC_P(o->message));
-        r->awaited[r->awaited_n++] = o->ref;
-        if (!away && o->ready == HC_READY_FAILED)
-            s->objects = HC_OBJECTS_FAILED;
-        else if (s->objects == HC_OBJECTS_READY)
-            s->objects = HC_OBJECTS_PROGRESSING;
-    }
+    sum_up(r, s, away);
     return HC_OK;
 }
 
@@ -553,11 +560,9 @@ enum hc_rc hc_rec_observe_objects(struct hc_reconcile *r, struct hc_seen *s, str
     if (!r->awaited)
         return rc == HC_OK ? hc_arena_check(r->step, err, "objects") : rc;
     if (fresh) {
-        for (size_t i = 0; i < r->objects_n; i++)
-            if (!r->objects[i].settled && r->objects[i].ready != HC_READY_CURRENT) {
-                s->objects = HC_OBJECTS_PROGRESSING;
-                return HC_OK;
-            }
+        sum_up(r, s, false);
+        if (s->objects == HC_OBJECTS_PROGRESSING)
+            return HC_OK;
     }
     rc = look_at_all(r, s, away, true, &left, err);
     if (rc == HC_OK && left > 0 && s->objects == HC_OBJECTS_READY)

@@ -144,8 +144,11 @@ static enum hc_rc operation(struct hc_reconcile *r, struct hc_seen *s, struct hc
     s->stage = r->mark.stage;
     s->applied = r->applied;
     s->fault = r->fault;
+    s->pre_hooks = hc_rec_has_hooks(r, HC_STAGE_PRE);
     s->post_hooks = hc_rec_has_hooks(r, HC_STAGE_POST);
-    s->deadline_ms = r->mark.since_ms + timeout_of(p);
+    bool sent = s->stage == HC_STAGE_PRE && r->applied &&
+                r->memo.applied_ms > 0; /* the wait has a time of its own */
+    s->deadline_ms = (sent ? r->memo.applied_ms : r->mark.since_ms) + timeout_of(p);
     if (s->stage == HC_STAGE_PRE || s->stage == HC_STAGE_POST) {
         enum hc_rc rc = s->hooks_off ? HC_OK : hc_rec_observe_hook(r, s, err);
         if (rc != HC_OK || s->stage == HC_STAGE_POST)

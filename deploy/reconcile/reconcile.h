@@ -168,6 +168,7 @@ struct hc_reconcile_memo {
     char resource_version[32]; /* of its object */
     char synced_digest[72];    /* the wish it was found in sync with at that resourceVersion */
     int64_t applied_revision;  /* all objects of this pending revision were sent and answered */
+    int64_t applied_ms;        /* when */
     int64_t drift_checked_ms;
 };
 

@@ -385,7 +385,8 @@ static hc_str cause_of(struct hc_reconcile *r, const char *why)
         return hc_str_of(r->fault_err.msg);
     if (r->mark.hook_broken)
         return r->mark.why;
-    if (r->mark.stage == HC_STAGE_WAIT && r->planned && r->head.status != HC_STATUS_UNINSTALLING)
+    if ((r->mark.stage == HC_STAGE_WAIT || (r->mark.stage == HC_STAGE_PRE && r->applied)) && r->planned &&
+        r->head.status != HC_STATUS_UNINSTALLING)
         return hc_arena_printf(r->step, "%s: %.*s", why, HC_P(hc_rec_cause(r)));
     if (r->waiting_for.n > 0)
         return hc_arena_printf(r->step, "%s: %.*s", why, HC_P(r->waiting_for));
@@ -490,6 +491,7 @@ enum hc_rc hc_rec_uninstall(struct hc_reconcile *r, struct hc_err *err)
     r->mark = m;
     r->applied = r->swept = r->fault = false;
     r->memo.applied_revision = 0;
+    r->memo.applied_ms = 0;
     for (size_t i = 0; i < r->objects_n; i++)
         r->objects[i].gone = false;
     enum hc_rc rc = hc_rec_store(r, err);

@@ -48,7 +48,22 @@ static void test_rows(void **state)
           { .head = HC_HEAD_PENDING, .applied = true, .objects = HC_OBJECTS_READY },
           HC_ACT_DEPLOYED,
           HC_GO_ON },
-        { "not ready", { .head = HC_HEAD_PENDING, .applied = true }, HC_ACT_STAGE, HC_GO_ON },
+        { "not ready, and hooks ran before",
+          { .head = HC_HEAD_PENDING, .applied = true, .pre_hooks = true },
+          HC_ACT_STAGE,
+          HC_GO_ON },
+        { "not ready, no stage is written",
+          { .head = HC_HEAD_PENDING, .applied = true, .deadline_ms = 5 },
+          HC_ACT_NONE,
+          HC_WAIT },
+        { "not ready in time, no stage was written",
+          { .head = HC_HEAD_PENDING, .applied = true, .deadline_ms = 5, .now_ms = 5 },
+          HC_ACT_FAILED,
+          HC_GO_ON },
+        { "failed for certain, no stage was written",
+          { .head = HC_HEAD_PENDING, .applied = true, .objects = HC_OBJECTS_FAILED, .deadline_ms = 5 },
+          HC_ACT_FAILED,
+          HC_GO_ON },
         { "no wait", { .head = HC_HEAD_PENDING, .applied = true, .wait_off = true }, HC_ACT_DEPLOYED, HC_GO_ON },
         { "killed while waiting",
           { .head = HC_HEAD_PENDING, .stage = HC_STAGE_WAIT, .deadline_ms = 5 },
@@ -204,6 +219,7 @@ static void enter(struct world *w, enum hc_stage stage)
 static void new_pending(struct world *w, bool rollback)
 {
     w->s.head = HC_HEAD_PENDING;
+    w->s.pre_hooks = w->hooks;
     w->s.rolling_back = rollback;
     w->s.want_changed = false;
     w->s.applied = w->s.fault = w->s.asked = false;
@@ -281,6 +297,7 @@ static void do_act(struct world *w, const struct hc_todo *t)
             s->fault = true;
         else
             s->applied = true;
+        s->deadline_ms = s->now_ms + 10;
         break;
     case HC_ACT_STAGE:
         enter(w, t->stage);
