@@ -1,8 +1,9 @@
 /*
  * Archives read.
  *
- * A .tar.gz is inflated whole into the arena first (gzip.c), then libarchive walks the tar in memory: it hands out
- * pointers into that buffer, so a file's body is not copied. Everything is checked in that first walk; only then
+ * A .tar.gz is inflated whole into the arena first (gzip.c). A tar of plain files and folders under short names, which is
+ * what packers of charts write, is then walked here; anything else by libarchive. Both hand out pointers into that
+ * buffer, so a file's body is not copied. Everything is checked in that first walk; only then
  * files are handed out or written. Writing to a folder is our own: each step opens its parent without following
  * links, so an archive cannot write through a link it brought along.
  *
@@ -130,6 +131,39 @@ static enum hc_rc read_body(struct hc_arena *a, struct archive *ar, hc_str whole
     return HC_OK;
 }
 
+/* A file: counted, checked, added. NULL: refused. */
+static enum hc_rc new_member(struct hc_arena *a, const char *raw, struct member **out, struct hc_err *err)
+{
+    if (!*raw)
+        return hc_fail(err, HC_E_INPUT, "archive holds a file without a name");
+    struct member *m = HC_NEW(a, struct member);
+    if (!m)
+        return hc_arena_check(a, err, "archive");
+    *out = m;
+    return clean_name(a, raw, &m->file.name, err);
+}
+
+static enum hc_rc no_name(const char *raw, struct hc_err *err)
+{
+    return hc_fail(err, HC_E_INPUT, "archive holds '%s', which is no file name", raw);
+}
+
+static enum hc_rc count_bytes(uint64_t size, const struct hc_unpack_limits *limits, size_t *bytes,
+                              struct hc_err *err)
+{
+    if (size > limits->bytes - *bytes)
+        return hc_fail(err, HC_E_LIMIT, "archive unpacks to more than the %zu bytes allowed", limits->bytes);
+    *bytes += (size_t)size;
+    return HC_OK;
+}
+
+static void add_member(struct members *out, struct member *m)
+{
+    *out->last = m;
+    out->last = &m->next;
+    out->n++;
+}
+
 static enum hc_rc one_entry(struct hc_arena *a, struct archive *ar, struct archive_entry *e, hc_str whole,
                             const struct hc_unpack_limits *limits, size_t *bytes, struct members *out,
                             struct hc_err *err)
@@ -137,19 +171,15 @@ static enum hc_rc one_entry(struct hc_arena *a, struct archive *ar, struct archi
     const char *raw = archive_entry_pathname_utf8(e);
     if (!raw)
         raw = archive_entry_pathname(e);
-    if (!raw || !*raw)
-        return hc_fail(err, HC_E_INPUT, "archive holds a file without a name");
-    struct member *m = HC_NEW(a, struct member);
-    if (!m)
-        return hc_arena_check(a, err, "archive");
-    enum hc_rc rc = clean_name(a, raw, &m->file.name, err);
+    struct member *m = NULL;
+    enum hc_rc rc = new_member(a, raw ? raw : "", &m, err);
     if (rc != HC_OK)
         return rc;
     unsigned type = archive_entry_filetype(e);
     if (type == AE_IFDIR)
         return HC_OK;
     if (m->file.name.n == 0)
-        return hc_fail(err, HC_E_INPUT, "archive holds '%s', which is no file name", raw);
+        return no_name(raw, err);
     if (archive_entry_hardlink(e))
         return hc_fail(err, HC_E_INPUT, "archive holds the hard link '%s': refused", raw);
     m->file.mode = archive_entry_perm(e) & 0777;
@@ -164,32 +194,159 @@ static enum hc_rc one_entry(struct hc_arena *a, struct archive *ar, struct archi
             return rc;
     } else if (type == AE_IFREG) {
         la_int64_t size = archive_entry_size(e);
-        if (size < 0 || (uint64_t)size > limits->bytes - *bytes)
-            return hc_fail(err, HC_E_LIMIT, "archive unpacks to more than the %zu bytes allowed", limits->bytes);
-        *bytes += (size_t)size;
-        rc = read_body(a, ar, whole, m, (size_t)size, err);
+        rc = count_bytes(size < 0 ? UINT64_MAX : (uint64_t)size, limits, bytes, err);
+        if (rc == HC_OK)
+            rc = read_body(a, ar, whole, m, (size_t)size, err);
         if (rc != HC_OK)
             return rc;
     } else {
         return hc_fail(err, HC_E_INPUT, "archive holds '%s', which is a device or a pipe: refused", raw);
     }
-    *out->last = m;
-    out->last = &m->next;
-    out->n++;
+    add_member(out, m);
+    return HC_OK;
+}
+
+/* ---- the plain case, by ourselves ---------------------------------------------------------------------- */
+
+enum { RECORD = 512 };
+
+struct header { /* POSIX ustar; GNU tar's has the same first fields */
+    char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], sum[8], type, link[100], magic[8], owner[32],
+        group[32], device[16], prefix[155], rest[12];
+};
+
+/* Octal digits, then blanks or NULs. */
+static bool octal(const char *p, size_t n, uint64_t *out)
+{
+    uint64_t v = 0;
+    size_t i = 0, digits = 0;
+    while (i < n && p[i] == ' ')
+        i++;
+    for (; i < n && p[i] >= '0' && p[i] <= '7'; i++, digits++)
+        v = v * 8 + (uint64_t)(p[i] - '0');
+    for (; i < n; i++)
+        if (p[i] != ' ' && p[i] != '\0')
+            return false;
+    *out = v;
+    return digits > 0;
+}
+
+static bool sum_is_right(const struct header *h)
+{
+    const unsigned char *p = (const unsigned char *)h;
+    uint64_t want, sum = 8 * ' ';
+    for (size_t i = 0; i < RECORD; i++)
+        sum += p[i];
+    for (size_t i = 0; i < sizeof(h->sum); i++)
+        sum -= (unsigned char)h->sum[i];
+    return octal(h->sum, sizeof(h->sum), &want) && want == sum;
+}
+
+/* The next header, its name and size; *at goes behind its body. False: not a plain one. */
+static bool plain_header(hc_str tar, size_t *at, const struct header **out, char *name, uint64_t *size)
+{
+    static const char gnu[8] = "ustar  ", posix[8] = { 'u', 's', 't', 'a', 'r', '\0', '0', '0' };
+    const struct header *h = (const void *)(tar.p + *at);
+    size_t n = strnlen(h->name, sizeof(h->name)), dir = 0;
+    bool is_posix = memcmp(h->magic, posix, 8) == 0;
+    if ((!is_posix && memcmp(h->magic, gnu, 8) != 0) || !sum_is_right(h) || n == 0)
+        return false;
+    if (is_posix)
+        dir = strnlen(h->prefix, sizeof(h->prefix));
+    memcpy(name, h->prefix, dir);
+    if (dir)
+        name[dir++] = '/';
+    memcpy(name + dir, h->name, n);
+    name[dir + n] = '\0';
+    for (size_t i = 0; i < dir + n; i++)
+        if ((unsigned char)name[i] >= 0x80)
+            return false;
+    uint64_t mode;
+    if (!octal(h->size, sizeof(h->size), size) || !octal(h->mode, sizeof(h->mode), &mode))
+        return false;
+    bool folder = h->type == '5', slash = name[dir + n - 1] == '/';
+    if (!folder && ((h->type != '0' && h->type != '\0') || slash))
+        return false;
+    if (folder && *size != 0)
+        return false;
+    *out = h;
+    *at += RECORD;
+    if (*size > tar.n - *at)
+        return false;
+    *at += (size_t)*size;
+    size_t pad = (RECORD - (size_t)*size % RECORD) % RECORD;
+    if (pad > tar.n - *at)
+        return false;
+    *at += pad;
+    return true;
+}
+
+static bool is_zero(const char *p)
+{
+    for (size_t i = 0; i < RECORD; i++)
+        if (p[i])
+            return false;
+    return true;
+}
+
+/* Plain from the first header to two empty records. */
+static bool is_plain(hc_str tar)
+{
+    const struct header *h;
+    char name[sizeof(h->prefix) + sizeof(h->name) + 2];
+    uint64_t size;
+    _Static_assert(sizeof(*h) == RECORD, "a record of a tar has 512 bytes");
+    for (size_t at = 0; tar.n - at >= (size_t)2 * RECORD;) {
+        if (tar.p[at] == '\0')
+            return is_zero(tar.p + at) && is_zero(tar.p + at + RECORD);
+        if (!plain_header(tar, &at, &h, name, &size))
+            return false;
+    }
+    return false;
+}
+
+static enum hc_rc read_plain_tar(struct hc_arena *a, hc_str tar, const struct hc_unpack_limits *limits,
+                                 struct members *out, struct hc_err *err)
+{
+    const struct header *h;
+    char name[sizeof(h->prefix) + sizeof(h->name) + 2];
+    uint64_t size, mode = 0;
+    size_t bytes = 0, entries = 0;
+    for (size_t at = 0, from = 0; tar.p[at] != '\0' && plain_header(tar, &at, &h, name, &size); from = at) {
+        struct member *m = NULL;
+        if (++entries > limits->entries)
+            return hc_fail(err, HC_E_LIMIT, "archive holds more than the %zu files allowed", limits->entries);
+        enum hc_rc rc = new_member(a, name, &m, err);
+        if (rc != HC_OK)
+            return rc;
+        if (h->type == '5')
+            continue;
+        if (m->file.name.n == 0)
+            return no_name(name, err);
+        rc = count_bytes(size, limits, &bytes, err);
+        if (rc != HC_OK)
+            return rc;
+        octal(h->mode, sizeof(h->mode), &mode);
+        m->file.mode = (unsigned)mode & 0777;
+        m->file.body = size ? (hc_str){ tar.p + from + RECORD, (size_t)size } : HC_S("");
+        add_member(out, m);
+    }
     return HC_OK;
 }
 
 static enum hc_rc read_tar(struct hc_arena *a, hc_str tar, const struct hc_unpack_limits *limits,
                            struct members *out, struct hc_err *err)
 {
+    out->first = NULL;
+    out->last = &out->first;
+    out->n = 0;
+    if (is_plain(tar))
+        return read_plain_tar(a, tar, limits, out, err);
     struct archive *ar = archive_read_new();
     if (!ar)
         return hc_fail_nomem(err);
     enum hc_rc rc = HC_OK;
     size_t bytes = 0, entries = 0;
-    out->first = NULL;
-    out->last = &out->first;
-    out->n = 0;
     archive_read_support_format_tar(ar);
     /* Names are bytes; without this libarchive would want a locale for the old formats. */
     archive_read_set_option(ar, "tar", "compat-2x", NULL);

@@ -42,7 +42,7 @@ void hc_arena_free(struct hc_arena *a)
         return;
     for (struct block *b = a->blocks; b;) {
         struct block *next = b->next;
-        free(b);
+        hc_block_free(b, sizeof(*b) + b->cap);
         b = next;
     }
     free(a);
@@ -69,7 +69,7 @@ static struct block *add_block(struct hc_arena *a, size_t need)
     if (a->next_cap < LARGEST_BLOCK)
         a->next_cap *= 2;
 #endif
-    struct block *b = hc_calloc(1, sizeof(*b) + cap);
+    struct block *b = hc_block_new(sizeof(*b) + cap);
     if (!b)
         return NULL;
     b->cap = cap;

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 static atomic_uint_fast64_t counted, fail_at;
 
@@ -40,6 +41,63 @@ void *hc_calloc(size_t n, size_t size)
 void *hc_realloc(void *p, size_t n)
 {
     return fails() ? NULL : realloc(p, n ? n : 1);
+}
+
+/* ---- blocks ------------------------------------------------------------------------------------------ */
+
+enum { HUGE = 2 << 20, REGION = 32 << 20 };
+
+static bool one_job;
+/* The mapping at hand: taken up to `region`, never touched from `region_fresh` on. One thread. */
+static char *region, *region_fresh, *region_end;
+
+void hc_mem_one_job(void)
+{
+#ifndef HC_DEBUG_ARENA
+    one_job = true;
+#endif
+}
+
+/* A further mapping, aligned to huge pages; where there are none it is as good as any other. */
+static bool new_region(void)
+{
+    char *p = mmap(NULL, REGION + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+        return false;
+    p += (HUGE - (uintptr_t)p % HUGE) % HUGE;
+    madvise(p, REGION, MADV_HUGEPAGE);
+    region = region_fresh = p;
+    region_end = p + REGION;
+    return true;
+}
+
+static size_t rounded(size_t n)
+{
+    return (n + 63) & ~(size_t)63;
+}
+
+void *hc_block_new(size_t n)
+{
+    n = rounded(n);
+    if (!one_job || n > REGION / 2)
+        return hc_calloc(1, n);
+    if (fails() || (n > (size_t)(region_end - region) && !new_region()))
+        return NULL;
+    char *p = region;
+    if (p < region_fresh)
+        memset(p, 0, HC_MIN(n, (size_t)(region_fresh - p)));
+    region += n;
+    region_fresh = HC_MAX(region_fresh, region);
+    return p;
+}
+
+void hc_block_free(void *p, size_t n)
+{
+    n = rounded(n);
+    if (!one_job || n > REGION / 2)
+        free(p);
+    else if ((char *)p + n == region) /* short-lived arenas come and go in this order */
+        region = p;
 }
 
 char *hc_strdup_n(const char *p, size_t n)

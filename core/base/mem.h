@@ -12,6 +12,15 @@ HC_MUST_USE void *hc_calloc(size_t n, size_t size);
 HC_MUST_USE void *hc_realloc(void *p, size_t n);
 HC_MUST_USE char *hc_strdup_n(const char *p, size_t n);
 
+/*
+ * Zeroed memory for an arena's block, and back with the same size. After hc_mem_one_job(), which a program of one thread
+ * that does one job and ends calls first thing, blocks come from one large mapping in huge pages, and only the last one
+ * taken can be used again: in a fresh process page faults are a third of all time.
+ */
+HC_MUST_USE void *hc_block_new(size_t n);
+void hc_block_free(void *p, size_t n);
+void hc_mem_one_job(void);
+
 /* Tests only: the nth allocation from now on fails (1: the next), 0 switches it off. All later ones
  * succeed again. hc_mem_count() counts allocations since the last call of hc_mem_fail_at. */
 void hc_mem_fail_at(uint64_t n);

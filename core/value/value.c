@@ -1,7 +1,7 @@
 /*
  * Nodes, maps and lists. A map is an array of entries in their order; from INDEX_FROM entries on it also
  * has an open-addressing table of entry numbers (plus one; 0 is free), kept at most half full. The hash is
- * seeded with an address of this process, so that nobody can prepare keys that collide. A deletion makes
+ * seeded anew in each process, so that nobody can prepare keys that collide. A deletion makes
  * the table anew: it is rare, and tombstones would cost every lookup.
  */
 #include "core/value/value.h"
@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 
 #include "core/base/mem.h"
 #include "core/value/value_impl.h"
@@ -39,7 +40,15 @@ void hc_scratch_done(struct hc_scratch *s)
 
 /* ---- hashing ------------------------------------------------------------------------------------- */
 
-static const char seed_here;
+static uint64_t seed;
+
+/* The kernel gives every process 16 random bytes. */
+static __attribute__((constructor)) void make_seed(void)
+{
+    const void *random = (const void *)(uintptr_t)getauxval(AT_RANDOM);
+    if (random)
+        memcpy(&seed, random, sizeof(seed));
+}
 
 static inline uint64_t mix(uint64_t x)
 {
@@ -51,7 +60,7 @@ static inline uint64_t mix(uint64_t x)
 
 static uint32_t key_hash(hc_str k)
 {
-    uint64_t h = (uint64_t)(uintptr_t)&seed_here ^ (k.n * 0x9e3779b97f4a7c15u);
+    uint64_t h = seed ^ (k.n * 0x9e3779b97f4a7c15u);
     const char *p = k.p;
     size_t n = k.n;
     for (; n >= 8; n -= 8, p += 8) {

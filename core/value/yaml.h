@@ -2,7 +2,7 @@
 /*
  * core/value/yaml.h - YAML in and out of the value tree
  *
- * Reading: libyaml's events, resolved by the YAML 1.1 rules of the Go library Helm uses (templating-facts
+ * Reading: plain text by a reader of our own, the rest by libyaml's events, resolved by the YAML 1.1 rules of the Go library Helm uses (templating-facts
  * C2): y/n/on/off are bools, also as keys; merge keys; duplicate keys, last wins; aliases copied under a
  * budget. Error texts are that library's ("yaml: line 3: did not find expected key").
  * Writing: the bytes of sigs.k8s.io/yaml (toYaml, C4) or of yaml.v3 (toYamlPretty, C5).
@@ -16,6 +16,7 @@ enum {
                                       fromYaml); else integers stay integers (objects for the API server)  */
     HC_YAML_TRUE_FALSE =
         1 << 2, /* only true and false are bools; y, n, yes, no, on, off stay text: yaml.v3, kustomize */
+    HC_YAML_BY_EVENTS = 1 << 3,   /* libyaml reads it, plain as it may be (tests: it must make no difference)     */
     HC_YAML_STRICT_KEYS = 1 << 1, /* duplicate keys are an error (kustomize, our own configuration)       */
 };
 

@@ -27,5 +27,8 @@ struct hc_yaml_scalar {
 /* `timestamps`: look for them too (the scalar has no tag, or that one). */
 struct hc_yaml_scalar hc_yaml_resolve(hc_str s, bool timestamps);
 
+/* The plain part of YAML without libyaml. False: nothing is said about the text, libyaml is to read it. */
+bool hc_yaml_read_fast(struct hc_arena *a, hc_str text, unsigned flags, struct hc_val **out);
+
 /* The key order of yaml.v3. */
 int hc_yaml_key_cmp_v3(hc_str x, hc_str y);

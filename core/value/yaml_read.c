@@ -1,5 +1,5 @@
 /*
- * YAML in: libyaml's events become nodes in one pass.
+ * YAML in: libyaml's events become nodes in one pass. (Plain text does not come here: yaml_fast.c.)
  *
  * What Go's library does and libyaml does not: scalars are resolved (yaml_resolve.c), aliases are copied
  * where they stand, `<<` lays the entries of other maps into this one at its place (so that it also replaces
@@ -795,6 +795,8 @@ static enum hc_rc parse_one(struct hc_arena *a, hc_str text, hc_str name, unsign
 enum hc_rc hc_yaml_parse(struct hc_arena *a, hc_str text, hc_str name, unsigned flags, struct hc_val **out,
                          struct hc_err *err)
 {
+    if (!(flags & HC_YAML_BY_EVENTS) && hc_yaml_read_fast(a, text, flags, out))
+        return HC_OK;
     bool unreadable;
     enum hc_rc rc = parse_one(a, text, name, flags, false, &unreadable, out, err);
     if (rc == HC_E_INPUT && unreadable) {

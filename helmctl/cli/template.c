@@ -510,6 +510,9 @@ int hc_cmd_template(int argc, char **argv)
     code = refuse(&o);
     if (code >= 0)
         return code;
+    /* The half that is linked statically can not ask name servers. */
+    if (hc_cli_ports.hand_over && o.enable_dns)
+        return hc_cli_ports.hand_over(argc, argv);
     struct hc_err err = HC_ERR_INIT;
     hc_str name;
     struct hc_cli_replay replay;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "core/base/mem.h"
 #include "helmctl/cli/cli.h"
 
 static int hand_over(int argc, char **argv)
@@ -52,6 +53,7 @@ int main(int argc, char **argv)
         { "version", hc_cmd_version, "print the version" },
         { "why", hc_cmd_why, "say which template, values and layers a field came from" },
     };
+    hc_mem_one_job();
     hc_cli_ports.hand_over = hand_over_command;
     return hc_cli_dispatch(argc, argv, commands, HC_LEN(commands), hand_over);
 }
