@@ -1,8 +1,8 @@
 /*
  * Archives read.
  *
- * A .tar.gz is inflated whole into the arena first (gzip.c). A tar of plain files and folders under short names, which is
- * what packers of charts write, is then walked here; anything else by libarchive. Both hand out pointers into that
+ * A .tar.gz is inflated whole into the arena first (gzip.c). A tar of plain files and folders, which is what packers of
+ * charts write, is then walked here; anything else by libarchive. Both hand out pointers into that
  * buffer, so a file's body is not copied. Everything is checked in that first walk; only then
  * files are handed out or written. Writing to a folder is our own: each step opens its parent without following
  * links, so an archive cannot write through a link it brought along.
@@ -242,8 +242,24 @@ static bool sum_is_right(const struct header *h)
     return octal(h->sum, sizeof(h->sum), &want) && want == sum;
 }
 
-/* The next header, its name and size; *at goes behind its body. False: not a plain one. */
-static bool plain_header(hc_str tar, size_t *at, const struct header **out, char *name, uint64_t *size)
+/* GNU's way with long names: a record of type L whose body is the name of the file behind it. */
+static bool long_name(hc_str tar, size_t *at, const struct header *h, hc_str *out)
+{
+    uint64_t size;
+    if (memcmp(h->name, "././@LongLink", 14) != 0 || !octal(h->size, sizeof(h->size), &size) || size < 2 ||
+        size > HC_MAX_PATH_BYTES || tar.n - *at < (size_t)4 * RECORD + HC_MAX_PATH_BYTES)
+        return false;
+    const char *p = tar.p + *at + RECORD;
+    *out = (hc_str){ p, (size_t)size - 1 };
+    *at += RECORD + ((size_t)size + RECORD - 1) / RECORD * RECORD;
+    return p[size - 1] == '\0' && !memchr(p, '\0', (size_t)size - 1);
+}
+
+/*
+ * The next header, its name and size; *at goes behind its body, which begins at *body. False: not a plain one.
+ */
+static bool plain_header(hc_str tar, size_t *at, const struct header **out, char *name, uint64_t *size,
+                         const char **body)
 {
     static const char gnu[8] = "ustar  ", posix[8] = { 'u', 's', 't', 'a', 'r', '\0', '0', '0' };
     const struct header *h = (const void *)(tar.p + *at);
@@ -253,10 +269,19 @@ static bool plain_header(hc_str tar, size_t *at, const struct header **out, char
         return false;
     if (is_posix)
         dir = strnlen(h->prefix, sizeof(h->prefix));
+    hc_str full = { h->name, n };
+    if (h->type == 'L') {
+        if (is_posix || !long_name(tar, at, h, &full))
+            return false;
+        n = full.n;
+        h = (const void *)(tar.p + *at);
+        if (memcmp(h->magic, gnu, 8) != 0 || !sum_is_right(h) || h->type == 'L')
+            return false;
+    }
     memcpy(name, h->prefix, dir);
     if (dir)
         name[dir++] = '/';
-    memcpy(name + dir, h->name, n);
+    memcpy(name + dir, full.p, n);
     name[dir + n] = '\0';
     for (size_t i = 0; i < dir + n; i++)
         if ((unsigned char)name[i] >= 0x80)
@@ -271,6 +296,7 @@ static bool plain_header(hc_str tar, size_t *at, const struct header **out, char
         return false;
     *out = h;
     *at += RECORD;
+    *body = tar.p + *at;
     if (*size > tar.n - *at)
         return false;
     *at += (size_t)*size;
@@ -293,13 +319,14 @@ static bool is_zero(const char *p)
 static bool is_plain(hc_str tar)
 {
     const struct header *h;
-    char name[sizeof(h->prefix) + sizeof(h->name) + 2];
+    char name[HC_MAX_PATH_BYTES + 1];
+    const char *body;
     uint64_t size;
     _Static_assert(sizeof(*h) == RECORD, "a record of a tar has 512 bytes");
     for (size_t at = 0; tar.n - at >= (size_t)2 * RECORD;) {
         if (tar.p[at] == '\0')
             return is_zero(tar.p + at) && is_zero(tar.p + at + RECORD);
-        if (!plain_header(tar, &at, &h, name, &size))
+        if (!plain_header(tar, &at, &h, name, &size, &body))
             return false;
     }
     return false;
@@ -309,10 +336,11 @@ static enum hc_rc read_plain_tar(struct hc_arena *a, hc_str tar, const struct hc
                                  struct members *out, struct hc_err *err)
 {
     const struct header *h;
-    char name[sizeof(h->prefix) + sizeof(h->name) + 2];
+    char name[HC_MAX_PATH_BYTES + 1];
+    const char *body = NULL;
     uint64_t size, mode = 0;
     size_t bytes = 0, entries = 0;
-    for (size_t at = 0, from = 0; tar.p[at] != '\0' && plain_header(tar, &at, &h, name, &size); from = at) {
+    for (size_t at = 0; tar.p[at] != '\0' && plain_header(tar, &at, &h, name, &size, &body);) {
         struct member *m = NULL;
         if (++entries > limits->entries)
             return hc_fail(err, HC_E_LIMIT, "archive holds more than the %zu files allowed", limits->entries);
@@ -328,7 +356,7 @@ static enum hc_rc read_plain_tar(struct hc_arena *a, hc_str tar, const struct hc
             return rc;
         octal(h->mode, sizeof(h->mode), &mode);
         m->file.mode = (unsigned)mode & 0777;
-        m->file.body = size ? (hc_str){ tar.p + from + RECORD, (size_t)size } : HC_S("");
+        m->file.body = size ? (hc_str){ body, (size_t)size } : HC_S("");
         add_member(out, m);
     }
     return HC_OK;

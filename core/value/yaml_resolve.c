@@ -41,45 +41,47 @@ static bool one_of(hc_str s, const char *lower, const char *title, const char *u
     return memcmp(s.p, lower, s.n) == 0 || memcmp(s.p, title, s.n) == 0 || memcmp(s.p, upper, s.n) == 0;
 }
 
+/* One to five bytes whose first may begin a word. */
 static struct hc_yaml_scalar word(hc_str s)
 {
+    char first = (char)(*s.p | 0x20);
     switch (s.n) {
     case 1:
-        if (*s.p == 'y' || *s.p == 'Y')
+        if (first == 'y')
             return make_bool(true);
-        if (*s.p == 'n' || *s.p == 'N')
+        if (first == 'n')
             return make_bool(false);
         if (*s.p == '~')
             return (struct hc_yaml_scalar){ .tag = HC_TAG_NULL };
         break;
     case 2:
-        if (one_of(s, "no", "No", "NO"))
+        if (first == 'n' && one_of(s, "no", "No", "NO"))
             return make_bool(false);
-        if (one_of(s, "on", "On", "ON"))
+        if (first == 'o' && one_of(s, "on", "On", "ON"))
             return make_bool(true);
         break;
     case 3:
-        if (one_of(s, "yes", "Yes", "YES"))
+        if (first == 'y' && one_of(s, "yes", "Yes", "YES"))
             return make_bool(true);
-        if (one_of(s, "off", "Off", "OFF"))
+        if (first == 'o' && one_of(s, "off", "Off", "OFF"))
             return make_bool(false);
         break;
     case 4:
-        if (one_of(s, "true", "True", "TRUE"))
+        if (first == 't' && one_of(s, "true", "True", "TRUE"))
             return make_bool(true);
-        if (one_of(s, "null", "Null", "NULL"))
+        if (first == 'n' && one_of(s, "null", "Null", "NULL"))
             return (struct hc_yaml_scalar){ .tag = HC_TAG_NULL };
-        if (one_of(s, ".nan", ".NaN", ".NAN"))
+        if (*s.p == '.' && one_of(s, ".nan", ".NaN", ".NAN"))
             return make_float(__builtin_nan(""));
-        if (one_of(s, ".inf", ".Inf", ".INF"))
+        if (*s.p == '.' && one_of(s, ".inf", ".Inf", ".INF"))
             return make_float(__builtin_inf());
         break;
     case 5:
-        if (one_of(s, "false", "False", "FALSE"))
+        if (first == 'f' && one_of(s, "false", "False", "FALSE"))
             return make_bool(false);
-        if (one_of(s, "+.inf", "+.Inf", "+.INF"))
+        if (*s.p == '+' && one_of(s, "+.inf", "+.Inf", "+.INF"))
             return make_float(__builtin_inf());
-        if (one_of(s, "-.inf", "-.Inf", "-.INF"))
+        if (*s.p == '-' && one_of(s, "-.inf", "-.Inf", "-.INF"))
             return make_float(-__builtin_inf());
         break;
     default:

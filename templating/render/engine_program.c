@@ -227,9 +227,14 @@ enum hc_rc text_lua(struct hc_program *p, struct hc_arena *a, struct tmpl *t, st
     return prepare(p, a, t, out, err);
 }
 
-static size_t slashes(hc_str s)
+struct sort_by {
+    const struct hc_template_file *files;
+    uint32_t *depth; /* slashes in their names */
+};
+
+static uint32_t slashes(hc_str s)
 {
-    size_t n = 0;
+    uint32_t n = 0;
     for (size_t i = 0; i < s.n; i++)
         n += s.p[i] == '/';
     return n;
@@ -238,9 +243,10 @@ static size_t slashes(hc_str s)
 /* Helm pkg/engine: sortTemplates: deep paths first, then descending names. */
 static int by_path(const void *x, const void *y, void *ctx)
 {
-    const struct hc_template_file *files = ctx, *a = &files[*(const uint32_t *)x],
-                                  *b = &files[*(const uint32_t *)y];
-    size_t ca = slashes(a->name), cb = slashes(b->name);
+    const struct sort_by *by = ctx;
+    uint32_t i = *(const uint32_t *)x, k = *(const uint32_t *)y;
+    const struct hc_template_file *a = &by->files[i], *b = &by->files[k];
+    uint32_t ca = by->depth[i], cb = by->depth[k];
     if (ca != cb)
         return ca > cb ? -1 : 1;
     return hc_str_cmp(b->name, a->name);
@@ -286,10 +292,17 @@ static enum hc_rc add_files(struct hc_program *p, const struct hc_template_file 
     enum hc_rc rc = hc_arena_check(p->a, err, "the templates of a chart");
     if (rc != HC_OK)
         return rc;
-    qsort_r(p->order, n, sizeof(*p->order), by_path, p->files);
     struct file_tmpls *made = hc_calloc(n, sizeof(*made));
-    if (!made)
+    struct sort_by by = { p->files, hc_calloc(n, sizeof(*by.depth)) };
+    if (!made || !by.depth) {
+        free(made);
+        free(by.depth);
         return hc_fail_nomem(err);
+    }
+    for (size_t i = 0; i < n; i++)
+        by.depth[i] = slashes(p->files[i].name);
+    qsort_r(p->order, n, sizeof(*p->order), by_path, &by);
+    free(by.depth);
     for (size_t i = 0; i < n && rc == HC_OK; i++)
         rc = add_file(p, &p->files[p->order[i]], &made[i], whole, err);
     /* Only now all names are known that an include may give. */

@@ -27,7 +27,7 @@ static const struct {
     { 5, "false", T_BOOL },
 };
 
-/* 1: a byte of a name; 2: white space. */
+/* 1: a byte of a name; 2: white space; 4: ends a name or field, as space does. */
 static const uint8_t classes[256] = {
     ['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1,  ['5'] = 1,  ['6'] = 1,  ['7'] = 1, ['8'] = 1, ['9'] = 1,
     ['A'] = 1, ['B'] = 1, ['C'] = 1, ['D'] = 1, ['E'] = 1,  ['F'] = 1,  ['G'] = 1,  ['H'] = 1, ['I'] = 1, ['J'] = 1,
@@ -35,7 +35,8 @@ static const uint8_t classes[256] = {
     ['U'] = 1, ['V'] = 1, ['W'] = 1, ['X'] = 1, ['Y'] = 1,  ['Z'] = 1,  ['_'] = 1,  ['a'] = 1, ['b'] = 1, ['c'] = 1,
     ['d'] = 1, ['e'] = 1, ['f'] = 1, ['g'] = 1, ['h'] = 1,  ['i'] = 1,  ['j'] = 1,  ['k'] = 1, ['l'] = 1, ['m'] = 1,
     ['n'] = 1, ['o'] = 1, ['p'] = 1, ['q'] = 1, ['r'] = 1,  ['s'] = 1,  ['t'] = 1,  ['u'] = 1, ['v'] = 1, ['w'] = 1,
-    ['x'] = 1, ['y'] = 1, ['z'] = 1, [' '] = 2, ['\t'] = 2, ['\r'] = 2, ['\n'] = 2,
+    ['x'] = 1, ['y'] = 1, ['z'] = 1, [' '] = 2, ['\t'] = 2, ['\r'] = 2, ['\n'] = 2, ['.'] = 4, [','] = 4, ['|'] = 4,
+    [':'] = 4, ['('] = 4, [')'] = 4,
 };
 
 static bool is_space(int c)
@@ -118,27 +119,27 @@ static bool right_delim(const struct lexer *l, bool *out_trim)
 
 static void skip_space(struct lexer *l)
 {
-    while (is_space(at(l, l->pos)))
-        l->pos++;
+    uint32_t pos = l->pos;
+    while (pos < l->n && classes[(unsigned char)l->p[pos]] == 2)
+        pos++;
+    l->pos = pos;
 }
 
 static bool at_terminator(const struct lexer *l)
 {
-    int c = at(l, l->pos);
-    if (c == -1 || is_space(c))
-        return true;
-    if (c == '.' || c == ',' || c == '|' || c == ':' || c == ')' || c == '(')
-        return true;
-    return starts(l, l->pos, '}', '}');
+    return l->pos >= l->n || classes[(unsigned char)l->p[l->pos]] & 6 || starts(l, l->pos, '}', '}');
 }
 
 /* Over letters and digits; gives the rune that stopped it. */
 static int32_t skip_word(struct lexer *l)
 {
     for (;;) {
-        uint32_t len;
-        while (l->pos < l->n && classes[(unsigned char)l->p[l->pos]] == 1)
-            l->pos++;
+        uint32_t len, pos = l->pos;
+        while (pos < l->n && classes[(unsigned char)l->p[pos]] == 1)
+            pos++;
+        l->pos = pos;
+        if (pos < l->n && (unsigned char)l->p[pos] < 0x80)
+            return l->p[pos];
         int32_t r = rune_at(l, l->pos, &len);
         if (r < 0x80 || !hc_syntax_is_alnum(l->port, (uint32_t)r))
             return r;
@@ -179,7 +180,7 @@ static struct token lex_word(struct lexer *l)
     if (!at_terminator(l))
         return fail_rune(l, "bad character", stop);
     hc_str word = { l->p + l->start, l->pos - l->start };
-    for (size_t i = 0; i < HC_LEN(keywords); i++) {
+    for (size_t i = 0; word.n <= 8 && word.n >= 2 && i < HC_LEN(keywords); i++) {
         if (word.n == keywords[i].len && word.p[0] == keywords[i].word[0] &&
             memcmp(word.p, keywords[i].word, word.n) == 0)
             return give(l, keywords[i].kind);
@@ -201,7 +202,11 @@ static struct token lex_field(struct lexer *l, enum token_kind kind)
 static struct token lex_quoted(struct lexer *l, char quote, enum token_kind kind, const char *unterminated)
 {
     for (;;) {
-        int c = at(l, l->pos);
+        uint32_t pos = l->pos;
+        while (pos < l->n && l->p[pos] != quote && l->p[pos] != '\\' && l->p[pos] != '\n')
+            pos++;
+        l->pos = pos;
+        int c = at(l, pos);
         if (c == '\\') {
             l->pos++;
             c = at(l, l->pos);
@@ -295,19 +300,22 @@ static struct token lex_number(struct lexer *l)
 static struct token lex_inside(struct lexer *l)
 {
     bool trim;
-    if (right_delim(l, &trim)) {
+    unsigned char first = l->pos < l->n ? (unsigned char)l->p[l->pos] : '\0';
+    if (classes[first] == 1)
+        return first >= '0' && first <= '9' ? lex_number(l) : lex_word(l);
+    if ((first == '}' || classes[first] == 2) && right_delim(l, &trim)) {
         if (l->parens == 0)
             return lex_right_delim(l, trim);
         return fail(l, "unclosed left paren");
     }
+    if (classes[first] == 2)
+        return lex_space(l);
     uint32_t len;
     int32_t r = rune_at(l, l->pos, &len);
     if (r == -1)
         return fail(l, "unclosed action");
-    if (is_space(r))
-        return lex_space(l);
     if (hc_syntax_is_alnum(l->port, (uint32_t)r))
-        return r >= '0' && r <= '9' ? lex_number(l) : lex_word(l);
+        return lex_word(l);
     l->pos += len;
     int next = at(l, l->pos);
     switch (r) {
