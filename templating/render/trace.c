@@ -118,7 +118,7 @@ void hc_trace_free(struct hc_trace *t)
                                   &t->slots,   &t->trees,      &t->branches,   &t->assigns,    &t->files,
                                   &t->entries, &t->seen_cells, &t->seen_conds, &t->seen_insts, &t->seen_recs,
                                   &t->work };
-    struct ptrmap *const maps[] = { &t->by_root, &t->by_node, &t->by_pipe, &t->maps, &t->seen };
+    struct ptrmap *const maps[] = { &t->by_root, &t->by_node, &t->by_pipe, &t->maps, &t->seen, &t->linked };
     for (size_t i = 0; i < HC_LEN(lists); i++)
         free(lists[i]->p);
     for (size_t i = 0; i < HC_LEN(maps); i++) {

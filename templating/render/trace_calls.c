@@ -11,6 +11,7 @@
 
 enum kind {
     KEEP,   /* what is in the result is what is in the arguments               */
+    MERGE,  /* the same, and who asks the result asks the arguments            */
     PICK,   /* one value out of a container, by a key                          */
     CHOOSE, /* one of the arguments                                            */
     LOOK,   /* looks at a container without looking into it                    */
@@ -24,21 +25,65 @@ static const struct row {
     const char *name;
     enum kind kind;
 } rows[] = {
-    { "append", KEEP },      { "chunk", KEEP },       { "coalesce", CHOOSE },     { "compact", KEEP },
-    { "concat", KEEP },      { "deepCopy", KEEP },    { "default", CHOOSE },      { "dict", KEEP },
-    { "dig", PICK },         { "empty", LOOK },       { "first", KEEP },          { "get", PICK },
-    { "hasKey", PICK },      { "index", PICK },       { "initial", KEEP },        { "keys", KEYS },
-    { "kindIs", TYPE },      { "kindOf", TYPE },      { "last", KEEP },           { "len", COUNT },
-    { "list", KEEP },        { "merge", KEEP },       { "mergeOverwrite", KEEP }, { "mustAppend", KEEP },
-    { "mustChunk", KEEP },   { "mustCompact", KEEP }, { "mustDeepCopy", KEEP },   { "mustFirst", KEEP },
-    { "mustInitial", KEEP }, { "mustLast", KEEP },    { "mustMerge", KEEP },      { "mustMergeOverwrite", KEEP },
-    { "mustPrepend", KEEP }, { "mustPush", KEEP },    { "mustRest", KEEP },       { "mustReverse", KEEP },
-    { "mustSlice", KEEP },   { "mustUniq", KEEP },    { "mustWithout", KEEP },    { "not", LOOK },
-    { "omit", KEEP },        { "pick", KEEP },        { "pluck", KEEP },          { "prepend", KEEP },
-    { "push", KEEP },        { "rest", KEEP },        { "reverse", KEEP },        { "set", KEEP },
-    { "slice", KEEP },       { "sortAlpha", SORT },   { "ternary", CHOOSE },      { "tuple", KEEP },
-    { "typeIs", TYPE },      { "typeIsLike", TYPE },  { "typeOf", TYPE },         { "uniq", KEEP },
-    { "unset", KEEP },       { "values", KEEP },      { "without", KEEP },
+    { "append", KEEP },
+    { "chunk", KEEP },
+    { "coalesce", CHOOSE },
+    { "compact", KEEP },
+    { "concat", KEEP },
+    { "deepCopy", MERGE },
+    { "default", CHOOSE },
+    { "dict", KEEP },
+    { "dig", PICK },
+    { "empty", LOOK },
+    { "first", KEEP },
+    { "get", PICK },
+    { "hasKey", PICK },
+    { "index", PICK },
+    { "initial", KEEP },
+    { "keys", KEYS },
+    { "kindIs", TYPE },
+    { "kindOf", TYPE },
+    { "last", KEEP },
+    { "len", COUNT },
+    { "list", KEEP },
+    { "merge", MERGE },
+    { "mergeOverwrite", MERGE },
+    { "mustAppend", KEEP },
+    { "mustChunk", KEEP },
+    { "mustCompact", KEEP },
+    { "mustDeepCopy", MERGE },
+    { "mustFirst", KEEP },
+    { "mustInitial", KEEP },
+    { "mustLast", KEEP },
+    { "mustMerge", MERGE },
+    { "mustMergeOverwrite", MERGE },
+    { "mustPrepend", KEEP },
+    { "mustPush", KEEP },
+    { "mustRest", KEEP },
+    { "mustReverse", KEEP },
+    { "mustSlice", KEEP },
+    { "mustUniq", KEEP },
+    { "mustWithout", KEEP },
+    { "not", LOOK },
+    { "omit", KEEP },
+    { "pick", KEEP },
+    { "pluck", KEEP },
+    { "prepend", KEEP },
+    { "push", KEEP },
+    { "rest", KEEP },
+    { "reverse", KEEP },
+    { "set", KEEP },
+    { "slice", KEEP },
+    { "sortAlpha", SORT },
+    { "ternary", CHOOSE },
+    { "tuple", KEEP },
+    { "typeIs", TYPE },
+    { "typeIsLike", TYPE },
+    { "typeOf", TYPE },
+    { "uniq", KEEP },
+    { "unset", KEEP },
+    { "values", KEEP },
+    { "without", KEEP },
 };
 
 static const struct row *row_of(hc_str name)
@@ -239,6 +284,10 @@ struct hc_val *trace_call(struct run *r, const struct hc_func *f, size_t base, s
         case KEEP:
             if (hc_str_eqz(name, "set"))
                 note_set(r, args, n);
+            return v;
+        case MERGE:
+            for (size_t i = 0; i < n; i++)
+                value_linked(t, v, args[i], 0);
             return v;
         case PICK:
             return picked(r, name, args, n, v);

@@ -133,10 +133,13 @@ struct hc_trace {
     struct vec out;                                    /* spans of the output at hand */
     struct vec frames, log, table, slots;              /* slots: deps of variables without a value */
     struct vec trees, branches, assigns, files, entries;
-    struct ptrmap by_root, by_node, by_pipe, maps,
-        seen;        /* tree by root; branch around a node, + 1; branch of a pipeline;
-                                                      path of a map */
-    uint32_t *index; /* of entries by place */
+    struct ptrmap by_root; /* trees, by their roots                              */
+    struct ptrmap by_node; /* the branch around a node, plus 1                   */
+    struct ptrmap by_pipe; /* branches, by their pipelines                       */
+    struct ptrmap maps;    /* values: the entry of a map or list                 */
+    struct ptrmap linked;  /* the entry of a map that another was merged out of  */
+    struct ptrmap seen;    /* scalars that were met                              */
+    uint32_t *index;       /* of entries by place */
     size_t index_cap;
     struct hc_val *names; /* what templates mention: a map used as a set */
     /* Of the question at hand: what was looked at, by number. */
@@ -206,6 +209,8 @@ struct value_entry *value_find(const struct hc_trace *t, const struct hc_val *v)
 void value_read(struct hc_trace *t, const struct hc_val *v);
 /* Something in the map was looked for by name; `named`: and the map itself. */
 void value_asked(struct hc_trace *t, const struct hc_val *map, bool named);
+/* `to` was merged out of `from`, or is a copy of it: who asks the one asks the other. */
+void value_linked(struct hc_trace *t, const struct hc_val *to, const struct hc_val *from, int depth);
 /* By its name. */
 void value_named(struct hc_trace *t, const struct hc_val *v);
 /* All that is in it. */

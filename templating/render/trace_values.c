@@ -168,10 +168,26 @@ void value_named(struct hc_trace *t, const struct hc_val *v)
 void value_asked(struct hc_trace *t, const struct hc_val *map, bool named)
 {
     struct value_entry *e = shared_entry(t, map);
-    if (!e)
+    if (e) {
+        e->asked = true;
+        e->named |= named;
+    }
+    uint32_t other = hc_is_map(map) ? ptrmap_get(&t->linked, map->map) : 0;
+    if (other)
+        AT(t, entries, struct value_entry, other)->asked = true;
+}
+
+void value_linked(struct hc_trace *t, const struct hc_val *to, const struct hc_val *from, int depth)
+{
+    if (!hc_is_map(to) || !hc_is_map(from) || to->map == from->map || depth > MAX_DEPTH || t->spent)
         return;
-    e->asked = true;
-    e->named |= named;
+    uint32_t number = ptrmap_get(&t->maps, from->map);
+    if (!number)
+        number = ptrmap_get(&t->linked, from->map);
+    if (number)
+        ptrmap_put(t, &t->linked, to->map, number);
+    for (size_t i = 0; i < hc_map_len(from); i++)
+        value_linked(t, hc_map_get(to, hc_map_at(from, i)->key), hc_map_at(from, i)->val, depth + 1);
 }
 
 static void read_whole(struct hc_trace *t, const struct hc_val *v, int depth)

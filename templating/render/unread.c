@@ -233,7 +233,7 @@ static void walk(struct finder *f, const struct place *p, const struct hc_val *v
     /* Globals of a sub-chart are those of the top, and were looked at there. */
     if (p->top && p->chart->parent && hc_str_eqz(key, "global"))
         return;
-    bool known = defaults.n > 0;
+    bool known = defaults.n > 0 || hc_trace_was_asked(f->t, v); /* then what is in it is judged */
     if (!others && (!known || (!hc_map_len(v) && !hc_list_len(v)))) {
         judge(f, p, key, path, v);
         return;
