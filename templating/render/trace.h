@@ -87,7 +87,8 @@ hc_str hc_trace_text(const struct hc_trace *t, hc_str file);
 bool hc_trace_was_read(const struct hc_trace *t, const struct hc_val *v);
 /* The same, by its own name: a template went to just this value. */
 bool hc_trace_was_named(const struct hc_trace *t, const struct hc_val *v);
-/* Whether a template looked for something in this map by name. */
+/* Whether a template merged this map over defaults of the chart that stand elsewhere, and looked for something in it by
+ * name: its keys have names the chart chose. */
 bool hc_trace_was_asked(const struct hc_trace *t, const struct hc_val *map);
 /* The path of a node of the effective values, by its origin; absent: not one of them. */
 hc_str hc_trace_path(const struct hc_trace *t, const struct hc_val *v);

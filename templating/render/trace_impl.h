@@ -114,8 +114,10 @@ struct ptrmap {
 struct value_entry {
     const struct hc_val *v;
     hc_str path;
-    uint32_t next;           /* the next one from the same place of the same file: aliases, merge keys, globals */
-    bool read, named, asked; /* asked: for something in it, by name */
+    uint32_t next; /* the next one from the same place of the same file: aliases, merge keys, globals */
+    bool read, named;
+    bool asked;  /* for something in it, by name                     */
+    bool merged; /* into a map that has things of the chart's own    */
 };
 
 struct traced_file {

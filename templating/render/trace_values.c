@@ -184,8 +184,14 @@ void value_linked(struct hc_trace *t, const struct hc_val *to, const struct hc_v
     uint32_t number = ptrmap_get(&t->maps, from->map);
     if (!number)
         number = ptrmap_get(&t->linked, from->map);
-    if (number)
+    if (number) {
+        struct value_entry *e = AT(t, entries, struct value_entry, number);
         ptrmap_put(t, &t->linked, to->map, number);
+        for (size_t i = 0; i < hc_map_len(to) && !e->merged; i++) {
+            const struct hc_origin *o = hc_origins_get(t->origins, hc_map_at(to, i)->val->origin);
+            e->merged = o && o->layer == HC_LAYER_CHART;
+        }
+    }
     for (size_t i = 0; i < hc_map_len(from); i++)
         value_linked(t, hc_map_get(to, hc_map_at(from, i)->key), hc_map_at(from, i)->val, depth + 1);
 }
@@ -244,7 +250,7 @@ bool hc_trace_was_named(const struct hc_trace *t, const struct hc_val *v)
 bool hc_trace_was_asked(const struct hc_trace *t, const struct hc_val *map)
 {
     const struct value_entry *e = shared_entry(t, map);
-    return e && e->asked;
+    return e && e->asked && e->merged;
 }
 
 /* ---- what is not a value of the chart ------------------------------------------------------------------ */
