@@ -238,8 +238,14 @@ static void test_nothing_to_do(void **state)
     /* A wish that changed is seen, whatever the memo says. */
     r.spec.digest = HC_S("two");
     r.wish.value = "2";
+    struct hc_reconcile_memo first = memo;
     s = run(&r, &memo);
     done(&s, 2);
+    /* The watch is behind, it still says 1: what it hides is found when our own revision 2 is refused. */
+    r.spec.digest = HC_S("three");
+    r.wish.value = "3";
+    s = run(&r, &first);
+    done(&s, 3);
     hc_storage_free(r.spec.storage);
 }
 
