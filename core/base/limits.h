@@ -41,6 +41,11 @@
 #define HC_MAX_TRACE_LIST_BYTES (512 * HC_MIB) /* one list of a trace; the largest public chart needs 20 MiB   */
 #define HC_MAX_TRACE_SOURCES    10000u         /* values that one answer names                                */
 
+/* Lua templates */
+#define HC_MAX_SCRIPT_BYTES (64 * HC_MIB) /* Lua memory of a render with Lua templates                 */
+#define HC_MAX_SCRIPT_TEXT  (4 * HC_MIB)  /* one Lua text or table: what one instruction can be busy with */
+#define HC_MAX_SCRIPT_DEPTH 200u          /* tables in tables that become values                       */
+
 /* Recordings of renders: what a Secret holds many times over once gzip has seen it */
 #define HC_MAX_RECORDING_BYTES   (8 * HC_MIB)
 #define HC_MAX_RECORDING_ANSWERS 10000u /* generated values of one render; charts ask for a handful          */

@@ -23,3 +23,20 @@ function template(...)
   body(dot)
   template_leave()
 end
+
+-- The same for Lua templates, which name what they call: a frame of a template is a call of one of this file's functions,
+-- and error texts count them.
+function script_calls(enter_include, leave_include, enter_tpl, leave_tpl)
+  local function include(...)
+    local body, dot = enter_include(...)
+    body(dot)
+    return leave_include()
+  end
+  local function tpl(...)
+    local body, dot = enter_tpl(...)
+    if not body then return dot end
+    body(dot)
+    return leave_tpl()
+  end
+  return include, tpl
+end

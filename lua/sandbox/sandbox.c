@@ -9,19 +9,31 @@
 #include <lua.h>
 #include <lualib.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 
 struct hc_luabox {
     uint64_t steps_left;
-    size_t bytes, max_bytes;
+    size_t bytes, max_bytes, max_piece;
+    uint64_t seen_ns; /* processor time at the last look; 0: nobody looks */
+    bool timed;
+    void (*on_full)(void *user); /* NULL: nobody wants to know */
     enum hc_spent spent;
     void *user;
     lua_State *l;
 };
 
-enum { STRIDE = 1000 };
+enum { STRIDE = 1000, NS_PER_STEP = 10 };
+
+static void *full(struct hc_luabox *s, enum hc_spent why)
+{
+    s->spent = why;
+    if (s->on_full && s->user)
+        s->on_full(s->user);
+    return NULL;
+}
 
 static void *allocate(void *ud, void *p, size_t old, size_t size)
 {
@@ -32,22 +44,48 @@ static void *allocate(void *ud, void *p, size_t old, size_t size)
         s->bytes -= was;
         return NULL;
     }
-    if (size > was && size - was > s->max_bytes - HC_MIN(s->bytes, s->max_bytes)) {
-        s->spent = HC_SPENT_BYTES;
-        return NULL;
-    }
+    if (__builtin_expect(size > s->max_piece, 0))
+        return full(s, HC_SPENT_PIECE);
+    if (size > was && size - was > s->max_bytes - HC_MIN(s->bytes, s->max_bytes))
+        return full(s, HC_SPENT_BYTES);
     void *grown = hc_realloc(p, size);
     if (grown)
         s->bytes += size - was;
+    if (grown && s->spent == HC_SPENT_BYTES)
+        s->spent = HC_SPENT_NOTHING; /* the collector has found room */
     return grown;
+}
+
+static uint64_t thread_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+void hc_luabox_look(struct hc_luabox *s)
+{
+    if (s->timed)
+        s->seen_ns = thread_ns();
+}
+
+/* What the last instructions cost: their number, or more when they took long (a comparison of two long texts is one). */
+static uint64_t stride_cost(struct hc_luabox *s)
+{
+    if (!s->timed)
+        return STRIDE;
+    uint64_t before = s->seen_ns;
+    hc_luabox_look(s);
+    return HC_MAX((s->seen_ns - before) / NS_PER_STEP, (uint64_t)STRIDE);
 }
 
 static void on_count(lua_State *l, lua_Debug *ar)
 {
     struct hc_luabox *s = hc_luabox_of(l);
     (void)ar;
-    if (s->spent != HC_SPENT_STEPS && s->steps_left > STRIDE) {
-        s->steps_left -= STRIDE;
+    uint64_t cost = stride_cost(s);
+    if (s->spent != HC_SPENT_STEPS && s->steps_left > cost) {
+        s->steps_left -= cost;
         return;
     }
     s->steps_left = 0;
@@ -62,6 +100,7 @@ struct hc_luabox *hc_luabox_new(size_t max_bytes)
     if (!s)
         return NULL;
     s->max_bytes = max_bytes ? max_bytes : HC_MAX_RENDER_BYTES;
+    s->max_piece = SIZE_MAX;
     s->l = lua_newstate(allocate, s);
     if (!s->l) {
         free(s);
@@ -102,8 +141,17 @@ void *hc_luabox_user(const struct hc_luabox *s)
     return s->user;
 }
 
+void hc_luabox_for_people(struct hc_luabox *s, size_t max_piece, void (*on_full)(void *user))
+{
+    s->timed = true;
+    s->on_full = on_full;
+    s->max_piece = max_piece;
+    lua_gc(s->l, LUA_GCINC, 200, 100, 0); /* what people write makes garbage */
+}
+
 void hc_luabox_start(struct hc_luabox *s, uint64_t steps)
 {
+    hc_luabox_look(s);
     s->steps_left = steps;
     s->spent = HC_SPENT_NOTHING;
     lua_sethook(s->l, on_count, LUA_MASKCOUNT, STRIDE);

@@ -14,7 +14,12 @@
 struct lua_State;
 struct hc_luabox;
 
-enum hc_spent { HC_SPENT_NOTHING, HC_SPENT_STEPS, HC_SPENT_BYTES };
+enum hc_spent {
+    HC_SPENT_NOTHING,
+    HC_SPENT_STEPS,
+    HC_SPENT_BYTES,
+    HC_SPENT_PIECE, /* one text or table would be larger than one may be */
+};
 
 /* NULL: no memory. `max_bytes` 0: HC_MAX_RENDER_BYTES. */
 HC_MUST_USE struct hc_luabox *hc_luabox_new(size_t max_bytes);
@@ -25,6 +30,16 @@ struct hc_luabox *hc_luabox_of(struct lua_State *l);
 /* A pointer for whoever owns the sandbox. */
 void hc_luabox_set_user(struct hc_luabox *s, void *user);
 void *hc_luabox_user(const struct hc_luabox *s);
+
+/*
+ * For code that people write: steps are charged by processor time, too (10 ns are at least one), since one instruction can
+ * compare long texts; and no text or table is larger than `max_piece` bytes, which bounds how long that takes. Before
+ * hc_luabox_start. `on_full` (may be NULL) is called with the user pointer where memory is refused, while Lua's stack
+ * stands (for an error of memory Lua calls no handler); it may read the stack and nothing else.
+ */
+void hc_luabox_for_people(struct hc_luabox *s, size_t max_piece, void (*on_full)(void *user));
+/* What was done since the last look is not charged by time: it was charged otherwise. */
+void hc_luabox_look(struct hc_luabox *s);
 
 /* Gives it that many steps from now on; forgets that a budget was spent. */
 void hc_luabox_start(struct hc_luabox *s, uint64_t steps);

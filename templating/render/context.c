@@ -13,6 +13,8 @@ struct collector {
     struct hc_val *release, *capabilities;
     bool helm3;
     bool once; /* the program is not kept longer than the chart */
+    struct hc_err *err;
+    enum hc_rc refused; /* a chart cannot be rendered by this program */
     struct hc_template_file *files;
     struct hc_val **contexts;
     size_t n, cap;
@@ -185,8 +187,28 @@ static void add_file(struct collector *w, const struct hc_template_file *f, stru
     w->contexts[w->n++] = context;
 }
 
+/* The annotation by which a chart asks for its templates/ *.lua to be run as Lua; without it they are Go templates, as
+ * all other files. */
+#define LUA_ANNOTATION "helmctl.dev/lua-templates"
+#define LUA_VERSION    "v1"
+
+static bool wants_lua(struct collector *w, const struct hc_chart *c)
+{
+    const struct hc_val *v = hc_map_getz(hc_map_getz(c->metadata, "annotations"), LUA_ANNOTATION);
+    if (!v || hc_str_eqz(hc_get_str(v), LUA_VERSION))
+        return v != NULL;
+    if (w->refused == HC_OK)
+        w->refused = hc_fail(w->err, HC_E_INPUT,
+                             "chart \"%.*s\": the annotation " LUA_ANNOTATION
+                             " in its Chart.yaml is \"%.*s\", and this "
+                             "helmctl knows \"" LUA_VERSION "\"",
+                             HC_P(c->name), HC_P(hc_get_str(v)));
+    return false;
+}
+
 static void collect_templates(struct collector *w, const struct hc_overlay_chart *c, struct hc_val *context)
 {
+    bool lua = wants_lua(w, c->chart);
     hc_str path = hc_overlay_chart_path(w->a, c);
     hc_str base = hc_arena_cat(w->a, 2, (hc_str[]){ path, HC_S("/templates") });
     bool library = hc_str_eq_nocase(c->chart->type, HC_S("library"));
@@ -200,7 +222,8 @@ static void collect_templates(struct collector *w, const struct hc_overlay_chart
                                       .base_path = base,
                                       .text = t->body,
                                       .partial = partial,
-                                      .borrowed = w->once };
+                                      .borrowed = w->once,
+                                      .lua = lua && hc_str_ends(t->name, HC_S(".lua")) };
         add_file(w, &f, context);
     }
 }
@@ -256,7 +279,10 @@ enum hc_rc hc_program_input_collect(struct hc_arena *a, const struct hc_overlay_
     struct collector w = {
         .a = a, .release = release, .capabilities = capabilities, .helm3 = helm3, .once = root->chart->digest.n == 0
     };
+    w.err = err;
     collect(&w, root);
+    if (w.refused != HC_OK)
+        return w.refused;
     if (!hc_arena_spent(a) && w.n)
         drop_doubles(&w);
     out->files = w.files;

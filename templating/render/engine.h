@@ -18,6 +18,7 @@ struct hc_template_file {
     hc_str text;
     bool partial;  /* parsed, not rendered: base name starts with _ (or a library chart's file) */
     bool borrowed; /* the text outlives the program, which then keeps no copy of it */
+    bool lua;      /* a Lua template, of a chart that asks for them */
 };
 
 /* Parses all files in Helm's order (B7.2: callers pass them in any order) and keeps what it needs of them.
@@ -61,3 +62,6 @@ uint64_t hc_program_parses(void);
 
 /* The Lua that one template compiles to, with the template's words as comments. */
 enum hc_rc hc_program_lua(struct hc_program *p, hc_str name, struct hc_arena *a, hc_str *out, struct hc_err *err);
+
+/* Every name that a Lua template can reach, one a line, sorted: what is really there, for a test and for people. */
+enum hc_rc hc_lua_template_names(struct hc_buf *b, struct hc_err *err);

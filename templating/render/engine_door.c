@@ -6,11 +6,13 @@
  * key that stands before it on the line being written; keys that a loop writes tell its turns apart that way.
  */
 #include "templating/render/engine_impl.h"
+#include "templating/render/lua_impl.h"
 
 enum { VIA_MOST = 8, LABEL_MOST = 128 };
 
 struct at {
     struct run *r;
+    const struct hc_func *func;
     const struct hc_node *node;
 };
 
@@ -77,6 +79,17 @@ static hc_str yaml_key(hc_str out)
     return s;
 }
 
+/* In Lua the label is what stands before the call on its line: "password =", "local pw =". */
+static void script_place(struct run *r, const struct hc_func *f, struct hc_place *out)
+{
+    hc_str line;
+    if (!script_position(r, &out->file, &out->line, &line))
+        return;
+    size_t at = hc_str_find_str(line, hc_str_of(f->name));
+    hc_str label = hc_str_trim(hc_str_sub(line, 0, at == SIZE_MAX ? 0 : at));
+    out->label = label.n <= LABEL_MOST ? hc_arena_str(r->a, label) : HC_S("");
+}
+
 static void place(void *ctx, struct hc_place *out)
 {
     const struct at *at = ctx;
@@ -84,10 +97,14 @@ static void place(void *ctx, struct hc_place *out)
     if (!r->f)
         return;
     const struct hc_tree *t = &r->f->t->tree;
-    hc_syntax_where(t, at->node, &out->line, &out->col);
-    out->file = t->file;
     out->in = r->frames[0].t->tree.name;
     out->via = via(r);
+    if (r->f->t->script) {
+        script_place(r, at->func, out);
+        return;
+    }
+    hc_syntax_where(t, at->node, &out->line, &out->col);
+    out->file = t->file;
     hc_str label = variable(t->text, at->node->pos);
     if (!label.n)
         label = yaml_key(hc_buf_str(&r->out));
@@ -97,7 +114,7 @@ static void place(void *ctx, struct hc_place *out)
 enum hc_rc engine_ask(struct run *r, const struct hc_func *f, const struct hc_node *node,
                       struct hc_val *const *argv, size_t argc, struct hc_val **out)
 {
-    struct at at = { r, node };
+    struct at at = { r, f, node };
     const struct hc_asked what = { f, place, &at };
     return r->fc.door->ask(r->fc.door->ctx, &what, &r->fc, argv, argc, out);
 }

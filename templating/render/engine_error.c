@@ -13,6 +13,7 @@
 #include "core/base/limits.h"
 #include "lua/funcs/gofmt.h"
 #include "templating/render/engine_impl.h"
+#include "templating/render/lua_impl.h"
 
 #define MARK_START "HELM_ERR_START"
 #define MARK_END   "HELM_ERR_END"
@@ -55,8 +56,9 @@ static struct chain build(struct run *r, hc_str msg, size_t wrapped)
         put_position(r, b, f->t, inner ? inner->call : node_at(r));
         if (!inner)
             continue;
-        if (inner->kind == FRAME_INCLUDE) {
-            hc_buf_puts(b, "error calling include: ");
+        if (inner->kind == FRAME_INCLUDE || inner->kind == FRAME_SCRIPT) {
+            hc_str name = inner->kind == FRAME_SCRIPT ? inner->t->tree.name : HC_S("include");
+            hc_buf_printf(b, "error calling %.*s: ", HC_P(name));
             continue;
         }
         hc_buf_puts(b, "error calling tpl: ");
@@ -266,13 +268,24 @@ void run_steps_spent(struct run *r)
     longjmp(r->out_of_run, 1);
 }
 
-static HC_NORETURN void fail_with(struct run *r, hc_str msg, size_t wrapped)
+static void note_with(struct run *r, hc_str msg, size_t wrapped)
 {
+    script_positions(r);
     struct chain c = build(r, msg, wrapped);
     tell_fault(r, msg);
     rewrite(r, &c);
     set_err(r, HC_E_INPUT);
+}
+
+static HC_NORETURN void fail_with(struct run *r, hc_str msg, size_t wrapped)
+{
+    note_with(r, msg, wrapped);
     leave(r);
+}
+
+void hc_run_note_msg(struct run *r, hc_str msg)
+{
+    note_with(r, msg, SIZE_MAX);
 }
 
 void hc_run_fail_msg(struct run *r, hc_str msg)
@@ -316,6 +329,7 @@ void hc_run_fail_call(struct run *r, const struct hc_node *node, hc_str name, hc
 static void spent_text(struct run *r, const char *what)
 {
     int line = 0, col = 0;
+    script_positions(r);
     hc_buf_reset(&r->error);
     if (r->frames_n > 0) {
         const struct tmpl *t = r->f->t;
@@ -327,7 +341,7 @@ static void spent_text(struct run *r, const char *what)
     hc_buf_puts(&r->error, what);
 }
 
-void hc_run_fail_limit(struct run *r, const char *what)
+void hc_run_note_limit(struct run *r, const char *what)
 {
     if (strcmp(what, "memory") == 0) {
         struct hc_err e = HC_ERR_INIT;
@@ -340,6 +354,11 @@ void hc_run_fail_limit(struct run *r, const char *what)
         spent_text(r, what);
         set_err(r, HC_E_LIMIT);
     }
+}
+
+void hc_run_fail_limit(struct run *r, const char *what)
+{
+    hc_run_note_limit(r, what);
     leave(r);
 }
 
@@ -371,6 +390,15 @@ enum hc_rc run_error(struct run *r)
     if (spent == HC_SPENT_STEPS) {
         uint64_t max = r->in->max_steps ? r->in->max_steps : HC_MAX_RENDER_STEPS;
         snprintf(text, sizeof(text), "the budget of %" PRIu64 " steps for one render is spent", max);
+        spent_text(r, text);
+        set_err(r, HC_E_LIMIT);
+    } else if (spent != HC_SPENT_NOTHING && r->script && r->script->deep) {
+        spent_text(r, "functions call each other too deeply");
+        set_err(r, HC_E_LIMIT);
+    } else if (spent == HC_SPENT_PIECE) {
+        snprintf(text, sizeof(text),
+                 "a text or table of more than %zu bytes, the most for one in a chart with Lua templates",
+                 HC_MAX_SCRIPT_TEXT);
         spent_text(r, text);
         set_err(r, HC_E_LIMIT);
     } else if (spent == HC_SPENT_BYTES) {

@@ -638,16 +638,10 @@ static hc_tv eval_own(struct run *r, hc_tv dot, enum own_func own, const struct 
     }
 }
 
-static hc_tv eval_call(struct run *r, hc_tv dot, const struct hc_func *f, const struct hc_node *cmd,
-                       struct hc_node *const *args, size_t n, hc_tv final, struct given *g)
+/* Calls it with the arguments on the stack from `base` on. */
+static inline hc_tv call_gathered(struct run *r, const struct hc_func *f, const struct hc_node *cmd, size_t base)
 {
     hc_str name = hc_str_of(f->name);
-    count_args(r, name, f->params, n > 0 ? n - 1 : 0, final != MISSING);
-    enum own_func own = own_func_of(f);
-    if (own != OWN_NONE)
-        return eval_own(r, dot, own, f, cmd, args, n, final, g);
-    size_t base = r->args_n;
-    gather_all(r, dot, f->params, args, n, final, g);
     charge_call(r, name);
     charge_args(r, base);
     struct hc_val *out = NULL;
@@ -665,9 +659,24 @@ static hc_tv eval_call(struct run *r, hc_tv dot, const struct hc_func *f, const 
         hc_run_fail_call(r, cmd, name, msg);
     }
     charge_result(r, out);
+    if (r->script && is_dear(name))
+        hc_luabox_look(r->m->sandbox);
     if (TRACED(r))
         out = trace_call(r, f, base, n_args, out);
     return out && out->kind != HC_NULL ? out : HC_TV_NIL;
+}
+
+static hc_tv eval_call(struct run *r, hc_tv dot, const struct hc_func *f, const struct hc_node *cmd,
+                       struct hc_node *const *args, size_t n, hc_tv final, struct given *g)
+{
+    hc_str name = hc_str_of(f->name);
+    count_args(r, name, f->params, n > 0 ? n - 1 : 0, final != MISSING);
+    enum own_func own = own_func_of(f);
+    if (own != OWN_NONE)
+        return eval_own(r, dot, own, f, cmd, args, n, final, g);
+    size_t base = r->args_n;
+    gather_all(r, dot, f->params, args, n, final, g);
+    return call_gathered(r, f, cmd, base);
 }
 
 /* ---- arguments, commands, pipelines ------------------------------------------------------------------ */
@@ -866,4 +875,29 @@ void eval_print(struct run *r, hc_tv value)
         }
     }
     hc_go_print(&r->out, v);
+}
+
+/* ---- for Lua templates --------------------------------------------------------------------------------- */
+
+hc_tv eval_call_with(struct run *r, const struct hc_func *f, const struct hc_node *node, size_t base)
+{
+    for (size_t i = base; i < r->args_n; i++)
+        r->args[i] = validate(r, r->args[i], param_type(f->params, i - base));
+    r->invalid = false;
+    return call_gathered(r, f, node, base);
+}
+
+void eval_push_arg(struct run *r, struct hc_val *v)
+{
+    push_arg(r, v);
+}
+
+char eval_param_type(const char *params, size_t i)
+{
+    return param_type(params, i);
+}
+
+void eval_count_args(struct run *r, hc_str name, const char *params, size_t args)
+{
+    count_args(r, name, params, args, false);
 }

@@ -8,6 +8,7 @@
  * engine_eval.c     pipelines: fields, methods, functions, literals
  * engine_error.c    Helm's error texts
  * engine_door.c     where a question to the outside world is asked
+ * lua_*.c           Lua templates (lua_impl.h)
  * trace_*.c         a traced run: where each byte of the output came from
  *
  * Functions that may leave by a Lua error end in _raises or are hc_run_fail*; nothing in a run owns memory but the
@@ -33,6 +34,7 @@ struct tmpl {
     uint32_t slots;             /* places for its variables */
     uint32_t index;             /* of its function in the state's table */
     uint32_t nth;               /* in its file or text */
+    uint32_t script;            /* 1 + its file, when it is a Lua template; 0: Go's */
     uint32_t active;            /* tpl only: how deep include is in it */
     _Atomic(struct tmpl *) lua; /* the twin, NULL until Lua first runs it */
     struct hc_code code;        /* twins only */
@@ -62,6 +64,7 @@ struct hc_program {
     uint32_t *index; /* of names: open addressing, 1 + position */
     size_t names_n, index_cap;
     uint32_t tmpls_n;
+    uint32_t scripts_n; /* Lua templates */
     struct hc_syntax_port port;
     pthread_mutex_t lock; /* the arena after compiling, `code` of the templates, the pool */
     struct machine *pool;
@@ -82,7 +85,13 @@ struct env {
     struct text *text;
 };
 
-enum frame_kind { FRAME_FILE, FRAME_INCLUDE, FRAME_TPL, FRAME_TEMPLATE };
+enum frame_kind {
+    FRAME_FILE,
+    FRAME_INCLUDE,
+    FRAME_TPL,
+    FRAME_TEMPLATE,
+    FRAME_SCRIPT, /* only in errors: a function of a Lua template, called by the frame before */
+};
 
 /* A template that is running. */
 struct frame {
@@ -125,7 +134,8 @@ struct run {
     uint32_t *active; /* per name of the program */
     struct text **texts;
     size_t texts_n, texts_cap;
-    uint32_t tmpls_n; /* of the program and of all tpl texts */
+    uint32_t tmpls_n;          /* of the program and of all tpl texts */
+    struct script_run *script; /* NULL: the program has no Lua templates */
     uint64_t calls, deadline_ns;
     enum hc_rc rc; /* HC_OK until it failed */
     struct hc_err *err;
@@ -168,6 +178,7 @@ void machine_give(struct hc_program *p, struct machine *m, bool good);
 /* The engine's own functions, which have no row in lua/funcs. */
 enum own_func { OWN_NONE, OWN_INCLUDE, OWN_TPL, OWN_AND, OWN_OR, OWN_CALL, OWN_FAIL, OWN_REQUIRED };
 enum own_func own_func_of(const struct hc_func *f);
+const char *own_func_name(enum own_func f);
 
 /* ---- engine_run.c ---------------------------------------------------------------------------------- */
 
@@ -175,6 +186,13 @@ enum own_func own_func_of(const struct hc_func *f);
 void engine_open_raises(lua_State *l);
 /* The registry's name for the table of template functions. */
 #define FUNCS_KEY "hc.templates"
+/* The key of a template in it, and of the bodies of its blocks. */
+static inline lua_Integer func_key(uint32_t index, uint32_t block)
+{
+    return (lua_Integer)index << 20 | block;
+}
+/* `.` of a file. */
+hc_tv file_context(struct run *r, uint32_t file);
 
 /* Pushes a frame for the template and pops it. `text`: of tpl. */
 struct frame *frame_enter(struct run *r, enum frame_kind kind, struct tmpl *t, const struct hc_node *call,
@@ -183,8 +201,13 @@ void frame_leave(struct run *r);
 /* What Lua runs in place of the template, and running it: the top frame's. */
 struct tmpl *lua_twin(struct run *r, struct tmpl *t);
 void run_by_lua(struct run *r);
+/* Runs `f` in the state of Lua, protected; an error leaves the run. */
+void run_in_lua(struct run *r, lua_CFunction f);
+/* Pushes the function and the data of the top frame: the two results of an *_enter. */
+int push_body(struct run *r, lua_State *l);
 
-/* The template that include, tpl or template means, checked; *out_active: the counter of include. */
+/* The template that include, tpl or template means, checked; *out_active: the counter of include. `cmd` may be NULL:
+ * a Lua template calls. */
 struct tmpl *include_target(struct run *r, const struct hc_node *cmd, hc_str name, uint32_t **out_active);
 struct tmpl *template_target(struct run *r, const struct hc_node *n);
 struct text *text_of(struct run *r, const struct hc_node *cmd, hc_str s);
@@ -250,6 +273,15 @@ void eval_declare(struct run *r, const struct hc_node *pipe, hc_tv v);
 void eval_store(struct run *r, const struct hc_node *var, hc_tv v);
 bool eval_truth(hc_tv v);
 void eval_print(struct run *r, hc_tv v);
+/*
+ * Calls a function with the values r->args[base...], which are checked against its parameters and popped. `node`: where
+ * an error is; NULL in a Lua template.
+ */
+hc_tv eval_call_with(struct run *r, const struct hc_func *f, const struct hc_node *node, size_t base);
+void eval_push_arg(struct run *r, struct hc_val *v);
+char eval_param_type(const char *params, size_t i);
+/* Go's complaint when the number of arguments is wrong. */
+void eval_count_args(struct run *r, hc_str name, const char *params, size_t args);
 /* The emitter's bind: ctx is a struct bind_ctx. */
 struct bind_ctx {
     struct hc_program *p;
@@ -271,6 +303,9 @@ enum hc_rc engine_ask(struct run *r, const struct hc_func *f, const struct hc_no
 HC_NORETURN HC_PRINTF(2, 3) void hc_run_fail(struct run *r, const char *fmt, ...);
 HC_NORETURN void hc_run_fail_msg(struct run *r, hc_str msg);
 HC_NORETURN void hc_run_fail_call(struct run *r, const struct hc_node *node, hc_str name, hc_str msg);
+/* The same without leaving: for a Lua error that is on its way already. */
+void hc_run_note_msg(struct run *r, hc_str msg);
+void hc_run_note_limit(struct run *r, const char *what);
 /* A budget is spent, or memory. */
 HC_NORETURN void hc_run_fail_limit(struct run *r, const char *what);
 /* After functions that may have spent the arena. */

@@ -10,6 +10,7 @@
 #include "lua/funcs/gofmt.h"
 #include "lua/funcs/gounicode.h"
 #include "templating/render/engine_impl.h"
+#include "templating/render/lua_impl.h"
 
 static _Atomic uint64_t parses;
 
@@ -37,6 +38,11 @@ enum own_func own_func_of(const struct hc_func *f)
     if (f >= own_funcs && f < own_funcs + HC_LEN(own_funcs))
         return (enum own_func)(f - own_funcs);
     return OWN_NONE;
+}
+
+const char *own_func_name(enum own_func f)
+{
+    return own_funcs[f].name;
 }
 
 static bool is_alnum(uint32_t r)
@@ -257,11 +263,29 @@ struct file_tmpls {
     size_t n;
 };
 
+/* A Lua template: one template, whose text is compiled when it first runs. What it defines is known to a run only. */
+static enum hc_rc add_script(struct hc_program *p, const struct hc_template_file *f, struct hc_err *err)
+{
+    struct tmpl *t = HC_NEW(p->a, struct tmpl);
+    enum hc_rc rc = t ? script_check(f, err) : hc_arena_check(p->a, err, "the templates of a chart");
+    if (rc != HC_OK)
+        return rc;
+    program_count();
+    t->tree = (struct hc_tree){ .name = f->name, .file = f->name, .text = f->text };
+    t->slots = 1;
+    t->index = ++p->tmpls_n;
+    t->script = 1 + (uint32_t)(f - p->files);
+    p->scripts_n++;
+    return define(p, t, err);
+}
+
 static enum hc_rc add_file(struct hc_program *p, const struct hc_template_file *f, struct file_tmpls *out,
                            struct hc_buf *whole, struct hc_err *err)
 {
     struct tmpl *tmpls;
     size_t n;
+    if (f->lua)
+        return add_script(p, f, err);
     if (make_templates(p, p->a, f->name, f->text, p->tmpls_n + 1, &tmpls, &n, whole, err) != HC_OK)
         return clean_parse_error(f->name, whole, err);
     program_count();
@@ -392,6 +416,13 @@ static int open_protected(lua_State *l)
     return 0;
 }
 
+static int open_scripts_protected(lua_State *l)
+{
+    engine_open_raises(l);
+    script_open_raises(l);
+    return 0;
+}
+
 struct machine *machine_take(struct hc_program *p)
 {
     pthread_mutex_lock(&p->lock);
@@ -406,10 +437,12 @@ struct machine *machine_take(struct hc_program *p)
     m = hc_calloc(1, sizeof(*m));
     if (!m)
         return NULL;
-    m->sandbox = hc_luabox_new(0);
+    m->sandbox = hc_luabox_new(p->scripts_n ? HC_MAX_SCRIPT_BYTES : 0);
     if (m->sandbox) {
+        if (p->scripts_n)
+            hc_luabox_for_people(m->sandbox, HC_MAX_SCRIPT_TEXT, script_full);
         m->l = hc_luabox_lua(m->sandbox);
-        lua_pushcfunction(m->l, open_protected);
+        lua_pushcfunction(m->l, p->scripts_n ? open_scripts_protected : open_protected);
         if (lua_pcall(m->l, 0, 0, 0) == LUA_OK)
             return m;
     }
@@ -445,6 +478,10 @@ enum hc_rc hc_program_lua(struct hc_program *p, hc_str name, struct hc_arena *a,
     size_t n;
     if (!t)
         return hc_fail(err, HC_E_NOTFOUND, "no template named %.*s", HC_P(name));
+    if (t->script) {
+        *out = t->tree.text;
+        return HC_OK;
+    }
     /* Emitting marks the nodes, so it is done on a tree of its own. */
     enum hc_rc rc = hc_syntax_parse(a, &p->port, t->tree.file, t->tree.text, &trees, &n, NULL, err);
     if (rc != HC_OK)

@@ -14,6 +14,7 @@
 #include "lua/funcs/gofmt.h"
 #include "lua/rt/rt.h"
 #include "templating/render/engine_impl.h"
+#include "templating/render/lua_impl.h"
 
 /* ---- frames ------------------------------------------------------------------------------------------ */
 
@@ -44,7 +45,11 @@ static void load(struct run *r, lua_State *l, struct tmpl *t, hc_str lua)
  */
 static void push_function(struct run *r, lua_State *l, struct tmpl *t, uint32_t block)
 {
-    lua_Integer key = (lua_Integer)t->index << 20 | block;
+    lua_Integer key = func_key(t->index, block);
+    if (t->script) {
+        script_push_body(r, l, t);
+        return;
+    }
     lua_getfield(l, LUA_REGISTRYINDEX, FUNCS_KEY);
     if (lua_rawgeti(l, -1, key) == LUA_TFUNCTION) {
         lua_remove(l, -2);
@@ -117,14 +122,15 @@ struct tmpl *lua_twin(struct run *r, struct tmpl *t)
 {
     struct hc_err e = HC_ERR_INIT;
     struct tmpl *lua = NULL;
+    if (t->script)
+        return t;
     enum hc_rc rc = t->index > r->p->tmpls_n ? text_lua(r->p, r->a, t, &lua, &e) : program_lua(r->p, t, &lua, &e);
     if (rc != HC_OK)
         fail_err(r, &e);
     return lua;
 }
 
-/* Pushes the function and the data of the top frame: the two results of an *_enter. */
-static int push_body(struct run *r, lua_State *l)
+int push_body(struct run *r, lua_State *l)
 {
     luaL_checkstack(l, 10, "templates call each other too deeply");
     push_function(r, l, r->f->t, 0);
@@ -141,6 +147,11 @@ static int run_body(lua_State *l)
 
 void run_by_lua(struct run *r)
 {
+    run_in_lua(r, run_body);
+}
+
+void run_in_lua(struct run *r, lua_CFunction f)
+{
     if (!r->m) {
         r->m = machine_take(r->p);
         if (!r->m)
@@ -151,8 +162,10 @@ void run_by_lua(struct run *r)
     hc_luabox_start(r->m->sandbox, r->steps_left);
     r->in_lua = true;
     lua_settop(l, 0);
-    lua_pushcfunction(l, run_body);
-    int failed = lua_pcall(l, 0, 0, 0);
+    if (r->script)
+        lua_pushcfunction(l, script_handle);
+    lua_pushcfunction(l, f);
+    int failed = lua_pcall(l, 0, 0, r->script ? 1 : 0);
     r->in_lua = false;
     if (failed) {
         run_error(r);
@@ -487,6 +500,11 @@ static struct tmpl *find(struct run *r, hc_str name, uint32_t hint, uint32_t **o
     }
     uint32_t entry = hint - 1;
     struct tmpl *t = hint ? r->p->names[entry].tmpl : program_find(r->p, name, &entry);
+    struct tmpl *s = r->script ? script_find(r, name, t) : NULL;
+    if (s) {
+        *out_active = &s->active;
+        return s;
+    }
     if (!t)
         return empty;
     *out_active = &r->active[entry];
@@ -496,7 +514,7 @@ static struct tmpl *find(struct run *r, hc_str name, uint32_t hint, uint32_t **o
 struct tmpl *include_target(struct run *r, const struct hc_node *cmd, hc_str s, uint32_t **out_active)
 {
     uint32_t *active = NULL;
-    struct tmpl *t = find(r, s, cmd->items[0]->n, &active);
+    struct tmpl *t = find(r, s, cmd ? cmd->items[0]->n : 0, &active);
     if (!t) {
         hc_str q = quoted(r, s);
         hc_run_fail_call(
@@ -722,7 +740,7 @@ void engine_open_raises(lua_State *l)
 /* ---- the run ----------------------------------------------------------------------------------------- */
 
 /* `.` of a file: the chart's map as a common.Values, with .Template of this file in it. */
-static hc_tv file_context(struct run *r, uint32_t i)
+hc_tv file_context(struct run *r, uint32_t i)
 {
     const struct hc_template_file *f = &r->p->files[i];
     struct hc_val *ctx = r->in->contexts[i], *dot = HC_NEW(r->a, struct hc_val), *t = hc_map_new(r->a);
@@ -745,6 +763,8 @@ static bool render_files(struct run *r)
         return false;
     if (TRACED(r))
         trace_start(r);
+    if (p->scripts_n)
+        script_start(r);
     for (size_t k = 0; k < p->files_n; k++) {
         uint32_t i = p->order[k], entry;
         r->out_texts[i] = (hc_str){ NULL, 0 };
@@ -773,7 +793,7 @@ static int forget_texts(lua_State *l)
     lua_getfield(l, LUA_REGISTRYINDEX, FUNCS_KEY);
     for (uint32_t i = r->p->tmpls_n + 1; i <= r->tmpls_n; i++) {
         lua_pushnil(l);
-        lua_rawseti(l, -2, (lua_Integer)i << 20);
+        lua_rawseti(l, -2, func_key(i, 0));
     }
     return 0;
 }

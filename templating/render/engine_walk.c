@@ -3,7 +3,7 @@
  *
  * Compiling Lua costs more than running it when a template runs once, so statements are walked as they were parsed, and
  * include, tpl and template recurse. The C stack is bounded: what is called from deeper than HC_MAX_WALK_STACK is run
- * by Lua, where a thousand nested includes use none of it. A traced run is Lua's too, which is why there is a call of the
+ * by Lua, where a thousand nested includes use none of it. A traced run is Lua's too, as is one with Lua templates, which is why there is a call of the
  * trace only in what both share.
  */
 #include "core/base/limits.h"
@@ -47,7 +47,7 @@ static enum flow walk_range(struct run *r, hc_tv dot, const struct hc_node *n)
 static bool is_for_lua(const struct run *r)
 {
     const char *here = __builtin_frame_address(0);
-    return r->trace || r->in->by_lua || (size_t)(r->stack - here) > HC_MAX_WALK_STACK;
+    return r->trace || r->in->by_lua || r->script || (size_t)(r->stack - here) > HC_MAX_WALK_STACK;
 }
 
 /* The template, or what Lua runs in its place. */
@@ -59,7 +59,7 @@ static struct tmpl *choose(struct run *r, struct tmpl *t)
 /* The template of the top frame. */
 static void run_body(struct run *r)
 {
-    if (r->f->t->code.nodes)
+    if (r->f->t->code.nodes || r->f->t->script)
         run_by_lua(r);
     else
         walk_list(r, r->slots[r->f->slots], r->f->t->tree.root);
