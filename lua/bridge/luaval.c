@@ -316,6 +316,14 @@ static bool is_struct(const struct hc_val *v)
     return v->kind == HC_OBJ || (v->kind == HC_MAP && v->type >= HC_GO_CAPABILITIES);
 }
 
+static void push_entry(lua_State *l, const struct hc_luaval_port *port, struct hc_val *v, hc_str name,
+                       struct hc_val *entry)
+{
+    if (port->read)
+        port->read(l, v, name, entry);
+    hc_luaval_push_raises(l, entry);
+}
+
 static int get_index(lua_State *l)
 {
     struct hc_val *v = hc_luaval_node(l, 1);
@@ -326,7 +334,7 @@ static int get_index(lua_State *l)
         if (i < 1 || (lua_Unsigned)i > hc_list_len(v))
             lua_pushnil(l);
         else
-            hc_luaval_push_raises(l, hc_list_at(v, (size_t)i - 1));
+            push_entry(l, port, v, (hc_str){ NULL, 0 }, hc_list_at(v, (size_t)i - 1));
         return 1;
     }
     if (lua_type(l, 2) != LUA_TSTRING) {
@@ -338,11 +346,13 @@ static int get_index(lua_State *l)
     hc_str name = hc_str_n(p, n);
     struct hc_entry *e = v->kind == HC_MAP && v->map ? hc_map_find(v, name) : NULL;
     if (e) {
-        hc_luaval_push_raises(l, e->val);
+        push_entry(l, port, v, name, e->val);
         return 1;
     }
     if (port->method_raises(l, v, name))
         return 1;
+    if (port->read && v->kind == HC_MAP)
+        port->read(l, v, name, NULL);
     if (is_struct(v))
         raise(l, "there is no field or method %.*s here", (int)HC_MIN(n, (size_t)100), p);
     lua_pushnil(l);

@@ -27,6 +27,8 @@ struct hc_luaval_port {
     void (*charge_raises)(struct lua_State *l, uint64_t steps);
     /* Pushes the method `name` of the value, or what it gives when it takes nothing. False: no such method. */
     bool (*method_raises)(struct lua_State *l, struct hc_val *v, hc_str name);
+    /* An entry was read: `v` itself is the map or list, `name` absent in a list. NULL: nobody wants to know. */
+    void (*read)(struct lua_State *l, struct hc_val *v, hc_str name, struct hc_val *entry);
     /* Pushes what Go prints. */
     void (*print_raises)(struct lua_State *l, struct hc_val *v);
 };

@@ -9,6 +9,7 @@
 
 #include "lua/funcs/gofmt.h"
 #include "templating/render/lua_impl.h"
+#include "templating/render/trace_impl.h"
 
 void script_raise(lua_State *l, const char *fmt, ...)
 {
@@ -243,6 +244,18 @@ static void charge(lua_State *l, uint64_t steps)
     hc_luabox_charge_raises(run_of(l)->m->sandbox, steps);
 }
 
+/* For a trace, as a field of a Go template. */
+static void was_read(lua_State *l, struct hc_val *v, hc_str name, struct hc_val *entry)
+{
+    struct run *r = run_of(l);
+    if (!TRACED(r))
+        return;
+    if (name.p)
+        trace_read(r, v, &name, 1, entry ? hc_tv_box(entry) : HC_TV_NIL);
+    else
+        value_read(r->trace, entry);
+}
+
 static void print_value(lua_State *l, struct hc_val *v)
 {
     struct run *r = run_of(l);
@@ -256,5 +269,5 @@ static void print_value(lua_State *l, struct hc_val *v)
 }
 
 const struct hc_luaval_port script_port = {
-    .arena = arena, .charge_raises = charge, .method_raises = method, .print_raises = print_value
+    .arena = arena, .charge_raises = charge, .method_raises = method, .read = was_read, .print_raises = print_value
 };

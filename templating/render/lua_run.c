@@ -62,30 +62,27 @@ enum hc_rc script_check(const struct hc_template_file *f, struct hc_err *err)
 
 /* ---- output ------------------------------------------------------------------------------------------ */
 
-static hc_str to_yaml(struct run *r, struct hc_val *v)
+/* A text with the history of its values, for a trace. */
+static struct hc_val *to_yaml(struct run *r, struct hc_val *v)
 {
-    const struct hc_func *f = hc_func_find(HC_S("mustToYaml"), false);
-    struct hc_val *out = NULL;
-    hc_luabox_charge_raises(r->m->sandbox, STEPS_CALL);
-    enum hc_rc rc = f->fn(&r->fc, &v, 1, &out);
-    check_arena(r);
-    if (rc == HC_E_LIMIT || rc == HC_E_NOMEM)
-        hc_run_fail_limit(r, r->func_err.msg);
-    if (rc != HC_OK)
-        hc_run_fail(r, "cannot be written as YAML: %s", r->func_err.msg);
-    hc_str s = hc_get_str(out);
-    hc_luabox_charge_raises(r->m->sandbox, s.n);
-    return s;
+    size_t base = r->args_n;
+    eval_push_arg(r, v);
+    return hc_tv_node(eval_call_with(r, hc_func_find(HC_S("mustToYaml"), false), NULL, base));
 }
 
 /* For a trace, the line that gave it has printed it. */
-static void put(struct run *r, hc_str s)
+static void put(struct run *r, struct hc_val *text)
 {
     if (TRACED(r)) {
         script_trace_node(r);
-        trace_print(r, hc_str_val_ref(r->a, s));
+        trace_print(r, text);
     }
-    hc_buf_put(&r->out, s);
+    hc_buf_put(&r->out, hc_get_str(text));
+}
+
+static void put_plain(struct run *r, hc_str s)
+{
+    put(r, hc_str_val_ref(r->a, s));
 }
 
 static void put_document(struct run *r, struct hc_val *v, const char *what)
@@ -96,9 +93,9 @@ static void put_document(struct run *r, struct hc_val *v, const char *what)
         hc_run_fail(r, "%s is a %s, and a document is a map%s", what, hc_kind_name(v),
                     v->kind == HC_STR ? "; fromYaml makes one of a text" : "");
     if (r->out.n > r->f->mark)
-        put(r, HC_S("---\n"));
+        put_plain(r, HC_S("---\n"));
     put(r, to_yaml(r, v));
-    put(r, HC_S("\n"));
+    put_plain(r, HC_S("\n"));
     check_output(r);
 }
 
@@ -130,7 +127,7 @@ static int put_text(lua_State *l)
     if (hc_is_null(v))
         return 0;
     if (v->kind == HC_STR) {
-        put(r, hc_get_str(v));
+        put(r, v);
     } else if ((v->kind == HC_MAP && v->type < HC_GO_CAPABILITIES) || v->kind == HC_LIST) {
         put(r, to_yaml(r, v));
     } else {

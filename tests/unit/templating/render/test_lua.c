@@ -41,7 +41,7 @@ static struct hc_val *context(void)
 static struct hc_program *compile(const struct hc_template_file *files, size_t n, struct hc_err *err)
 {
     struct hc_program *p = NULL;
-    return hc_program_compile(files, n, false, &p, err) == HC_OK ? p : NULL;
+    return hc_program_compile(files, n, false, &p, NULL, err) == HC_OK ? p : NULL;
 }
 
 static void run(struct hc_program *p, size_t n, uint64_t steps, struct result *out)
