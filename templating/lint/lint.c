@@ -161,13 +161,15 @@ static hc_str rendered(struct lint *l, const struct hc_documents *d, hc_str char
 
 static void look_at_templates(struct lint *l, const struct hc_chart *c, const struct hc_documents *d)
 {
+    bool lua = hc_chart_has_lua_templates(c);
     for (size_t i = 0; i < c->templates_n; i++) {
         hc_str name = hc_arena_str(l->a, c->templates[i].name), ext = extension(name);
-        if (!hc_str_eqz(ext, ".yaml") && !hc_str_eqz(ext, ".yml") && !hc_str_eqz(ext, ".tpl") &&
+        bool by_lua = lua && hc_str_eqz(ext, ".lua");
+        if (!by_lua && !hc_str_eqz(ext, ".yaml") && !hc_str_eqz(ext, ".yml") && !hc_str_eqz(ext, ".tpl") &&
             !hc_str_eqz(ext, ".txt"))
             lint_say(l, HC_LINT_ERROR, name,
                      "file extension '%.*s' not valid. Valid extensions are .yaml, .yml, .tpl, or .txt", HC_P(ext));
-        if (!hc_str_eq_nocase(ext, HC_S(".yaml")) && !hc_str_eq_nocase(ext, HC_S(".yml")))
+        if (!by_lua && !hc_str_eq_nocase(ext, HC_S(".yaml")) && !hc_str_eq_nocase(ext, HC_S(".yml")))
             continue;
         hc_str text = rendered(l, d, c->name, name);
         if (!hc_str_trim(text).n)

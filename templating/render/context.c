@@ -192,10 +192,20 @@ static void add_file(struct collector *w, const struct hc_template_file *f, stru
 #define LUA_ANNOTATION "helmctl.dev/lua-templates"
 #define LUA_VERSION    "v1"
 
+static const struct hc_val *lua_annotation(const struct hc_chart *c)
+{
+    return hc_map_getz(hc_map_getz(c->metadata, "annotations"), LUA_ANNOTATION);
+}
+
+bool hc_chart_has_lua_templates(const struct hc_chart *c)
+{
+    return hc_str_eqz(hc_get_str(lua_annotation(c)), LUA_VERSION);
+}
+
 static bool wants_lua(struct collector *w, const struct hc_chart *c)
 {
-    const struct hc_val *v = hc_map_getz(hc_map_getz(c->metadata, "annotations"), LUA_ANNOTATION);
-    if (!v || hc_str_eqz(hc_get_str(v), LUA_VERSION))
+    const struct hc_val *v = lua_annotation(c);
+    if (!v || hc_chart_has_lua_templates(c))
         return v != NULL;
     if (w->refused == HC_OK)
         w->refused = hc_fail(w->err, HC_E_INPUT,

@@ -57,6 +57,9 @@ struct hc_render_output {
 enum hc_rc hc_render(struct hc_arena *a, const struct hc_render_input *in, struct hc_render_output *out,
                      struct hc_err *err);
 
+/* Whether the chart's templates/ *.lua are Lua (it says so by an annotation) and not Go templates. */
+bool hc_chart_has_lua_templates(const struct hc_chart *c);
+
 /* Checks a Kubernetes version as --kube-version takes it ("1.33", "v1.33.4-gke.1"); Helm's text behind "invalid kube
  * version 'X': ". */
 enum hc_rc hc_kube_version_check(hc_str version, struct hc_err *err);

@@ -44,6 +44,10 @@ for case in "$here"/lua/*/; do
             failed=1
         done
     done
+    "$HELMCTL" lint mixed >"$tmp/out" 2>&1 || { echo "FAIL $case: lint"; cat "$tmp/out"; failed=1; }
+    "$HELMCTL" package mixed -d "$tmp" >/dev/null && "$HELMCTL" template web "$tmp"/*.tgz | cmp - expected.yaml ||
+        { echo "FAIL $case: package"; failed=1; }
+    rm -f "$tmp"/*.tgz
     "$HELMCTL" template web mixed --record "$tmp/rec" >"$tmp/one" && "$HELMCTL" template mixed --replay "$tmp/rec" |
         cmp - "$tmp/one" || { echo "FAIL $case: replay"; failed=1; }
 done
