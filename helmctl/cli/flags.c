@@ -148,6 +148,8 @@ static int take(struct hc_arena *a, const struct hc_flag *f, const char *value)
     int64_t n = 0;
     if (f->given)
         *f->given = true;
+    if (f->deprecated)
+        fprintf(stderr, "Flag --%s has been deprecated, %s\n", f->name, f->deprecated);
     switch (f->kind) {
     case HC_FLAG_BOOL:
         if (!parse_bool(value, &flag)) {

@@ -45,6 +45,7 @@ struct hc_flag {
     const char *bare; /* value when the flag stands without "=value" (--wait, --dry-run); NULL: it must have one */
     const char *type; /* shown in help instead of the kind's name, e.g. "FILE" */
     bool *given;      /* set when the flag was used; may be NULL */
+    const char *deprecated; /* what to use instead: told when it is used; NULL: it is not */
 };
 
 /* The flags every command takes, with their defaults from the environment (HELM_NAMESPACE, HELM_KUBECONTEXT, ...).

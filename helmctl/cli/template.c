@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "charts-fetch/chart/ignore.h"
+#include "charts-fetch/resolve/local_deps.h"
 #include "core/base/buf.h"
 #include "core/base/fs.h"
 #include "core/base/limits.h"
@@ -24,7 +25,9 @@
 struct options {
     struct hc_chart_source source;
     struct hc_values_flags values;
-    struct hc_strings show_only, api_versions;
+    struct hc_strings show_only, api_versions, labels;
+    const char *wait;
+    bool given_validate, given_force, given_force_replace, given_force_conflicts;
     const char *kube_version, *output_dir, *name_template, *dry_run, *post_renderer, *helm_version, *error_format;
     enum hc_fault_format errors;
     struct hc_replay_flags replay;
@@ -105,6 +108,14 @@ static enum hc_rc name_and_chart(struct hc_arena *a, const struct hc_cli *cli, c
         if (o->name_template)
             return hc_fail(err, HC_E_INPUT, "cannot set --name-template and also specify a name");
         return HC_OK;
+    }
+    if (cli->args_n > 2) {
+        HC_AUTO(hc_buf) struct hc_buf more;
+        hc_buf_init(&more, 0);
+        for (size_t i = 2; i < cli->args_n; i++)
+            hc_buf_printf(&more, "%s%s", i > 2 ? ", " : "", cli->args[i]);
+        return hc_fail(err, HC_E_INPUT, "expected at most two arguments, unexpected arguments: %.*s",
+                       HC_P(hc_buf_str(&more)));
     }
     *chart = cli->args[0];
     *name = replay->known ? hc_recording_release(replay->known) : HC_S("release-name");
@@ -207,11 +218,11 @@ static hc_str source_of(hc_str doc)
 }
 
 /* E4.5: the output is split again and what matches is printed in the order of the arguments. */
-static enum hc_rc show_only(struct hc_arena *a, hc_str all, const struct hc_strings *wanted, struct hc_buf *b,
-                            struct hc_err *err)
+static enum hc_rc show_only(struct hc_arena *a, hc_str all, bool helm3, const struct hc_strings *wanted,
+                            struct hc_buf *b, struct hc_err *err)
 {
     hc_str *docs = NULL;
-    size_t n = hc_documents_split(a, all, false, &docs);
+    size_t n = hc_documents_split(a, all, helm3, &docs);
     for (size_t w = 0; w < wanted->n; w++) {
         bool found = false;
         for (size_t i = 0; i < n; i++) {
@@ -286,14 +297,36 @@ static enum hc_rc write_files(struct hc_arena *a, const struct hc_documents *d, 
 
 /* ---- the command ------------------------------------------------------------------------------------- */
 
+/* --dependency-update: when one is missing; what it does goes to stdout, before the manifests, as Helm prints it. */
+static enum hc_rc update_dependencies(const struct options *o, struct hc_err *err)
+{
+    HC_AUTO(hc_chart) struct hc_chart *chart = NULL;
+    HC_AUTO(hc_buf) struct hc_buf log;
+    int64_t epoch = -1;
+    const struct hc_chart_port port = hc_cli_chart_port(&o->source);
+    if (hc_chart_load_dir(o->source.ref, &port, &chart, NULL) != HC_OK ||
+        hc_overlay_missing_deps(chart, NULL) == HC_OK)
+        return HC_OK; /* what is wrong is told when it is loaded */
+    enum hc_rc rc = hc_cli_epoch(&epoch, err);
+    if (rc != HC_OK)
+        return rc;
+    hc_buf_init(&log, 0);
+    rc = hc_local_deps_update(o->source.ref, epoch, &log, err);
+    printf("%.*s", HC_P(hc_buf_str(&log)));
+    return rc;
+}
+
 static enum hc_rc load(struct hc_arena *a, const struct options *o, struct hc_origins *origins,
                        struct hc_val **values, struct hc_chart **chart, struct hc_err *err)
 {
     enum hc_rc rc = HC_OK;
     struct stat st;
-    if (hc_cli_chart_is_local(&o->source) && stat(o->source.ref, &st) < 0)
+    bool local = hc_cli_chart_is_local(&o->source);
+    if (local && stat(o->source.ref, &st) < 0)
         return hc_fail(err, HC_E_NOTFOUND, "path \"%s\" not found", o->source.ref);
     rc = hc_cli_values(a, &o->values, origins, NULL, values, err);
+    if (rc == HC_OK && o->dependency_update && local && S_ISDIR(st.st_mode))
+        rc = update_dependencies(o, err);
     return rc == HC_OK ? hc_cli_load_installable(&o->source, chart, err) : rc;
 }
 
@@ -335,7 +368,7 @@ static int print(struct hc_arena *a, const struct options *o, const struct hc_do
     put_all(&all, d, o);
     struct hc_buf *out = &all;
     if (o->show_only.n) {
-        if (show_only(a, hc_buf_str(&all), &o->show_only, &chosen, err) != HC_OK)
+        if (show_only(a, hc_buf_str(&all), o->helm3, &o->show_only, &chosen, err) != HC_OK)
             return hc_cli_fail(err);
         out = &chosen;
     }
@@ -415,25 +448,72 @@ static int render(struct hc_arena *a, const struct hc_cli *cli, const struct opt
 }
 
 /* -1: go on. */
+static int exclusive(const char *group, const char *both)
+{
+    return hc_cli_error("if any flags in the group [%s] are set none of the others can be; [%s] were all set",
+                        group, both);
+}
+
+static int check_dry_run(const char *way)
+{
+    if (!way || strcmp(way, "client") == 0)
+        return -1;
+    if (strcmp(way, "unset") == 0)
+        fputs("level=WARN msg=\"--dry-run is deprecated and should be replaced with '--dry-run=client'\"\n",
+              stderr);
+    else if (strcmp(way, "true") == 0)
+        fputs("level=WARN msg=\"boolean '--dry-run=true' flag is deprecated and must be replaced with "
+              "'--dry-run=client'\"\n",
+              stderr);
+    else if (strcmp(way, "none") == 0 || strcmp(way, "false") == 0)
+        return hc_cli_error("invalid dry-run value (\"%s\"). Must be \"server\" or \"client\"", way);
+    else
+        return hc_cli_error("invalid dry-run value (\"%s\"). Must be \"none\", \"server\", or \"client\"", way);
+    return -1;
+}
+
+static int check_wait(const char *way)
+{
+    if (!way || strcmp(way, "watcher") == 0 || strcmp(way, "hookOnly") == 0 || strcmp(way, "legacy") == 0)
+        return -1;
+    bool yes = strcmp(way, "true") == 0;
+    if (!yes && strcmp(way, "false") != 0)
+        return hc_cli_error(
+            "invalid argument \"%s\" for \"--wait\" flag: invalid wait input \"%s\". Valid inputs are "
+            "watcher, hookOnly, and legacy",
+            way, way);
+    fprintf(stderr,
+            "level=WARN msg=\"--wait=%s is deprecated (boolean value) and can be replaced with --wait=%s\"\n", way,
+            yes ? "watcher" : "hookOnly");
+    return -1;
+}
+
 static int refuse(const struct options *o)
 {
     struct hc_err err = HC_ERR_INIT;
-    if (o->kube_version && hc_kube_version_check(hc_str_of(o->kube_version), &err) != HC_OK)
+    if (o->dry_run && o->given_validate)
+        return exclusive("validate dry-run", "dry-run validate");
+    if (o->given_force_replace && o->given_force_conflicts)
+        return exclusive("force-replace force-conflicts", "force-conflicts force-replace");
+    if (o->given_force && o->given_force_conflicts)
+        return exclusive("force force-conflicts", "force force-conflicts");
+    for (size_t i = 0; i < o->labels.n; i++)
+        if (!strchr(o->labels.items[i], '='))
+            return hc_cli_error(
+                "invalid argument \"%s\" for \"-l, --labels\" flag: %s must be formatted as key=value",
+                o->labels.items[i], o->labels.items[i]);
+    int code = check_wait(o->wait);
+    if (code >= 0)
+        return code;
+    if (o->kube_version && *o->kube_version && hc_kube_version_check(hc_str_of(o->kube_version), &err) != HC_OK)
         return hc_cli_fail(&err);
     if (o->validate || (o->dry_run && strcmp(o->dry_run, "server") == 0))
         return hc_cli_error(
             "--dry-run=server needs a cluster, and template asks none: render with --kube-version and "
             "--api-versions, or use `helmctl install --dry-run=server`");
-    static const char *const ways[] = { "client", "unset", "none", "true", "false" };
-    bool known = !o->dry_run;
-    for (size_t i = 0; i < HC_LEN(ways) && !known; i++)
-        known = strcmp(o->dry_run, ways[i]) == 0;
-    if (!known)
-        return hc_cli_error("invalid dry-run value (\"%s\"). Must be \"none\", \"server\", or \"client\"",
-                            o->dry_run);
-    if (o->dependency_update)
-        return hc_cli_error(
-            "--dependency-update is not done by template: run `helmctl dependency update CHART` first");
+    code = check_dry_run(o->dry_run);
+    if (code >= 0)
+        return code;
     if (o->post_renderer)
         return hc_cli_error("--post-renderer is not supported by template: pipe the output into the program");
     return -1;
@@ -468,38 +548,43 @@ int hc_cmd_template(int argc, char **argv)
         { "generate-name", 'g', HC_FLAG_BOOL, &o.generate_name, "make up a name (template uses release-name)" },
         { "dry-run", 0, HC_FLAG_STR, &o.dry_run, "only \"client\" here: no cluster is asked", "unset" },
         HC_REPLAY_FLAGS(o.replay),
-        { "dependency-update", 0, HC_FLAG_BOOL, &o.dependency_update, NULL },
+        { "dependency-update", 0, HC_FLAG_BOOL, &o.dependency_update,
+          "pack missing dependencies of the form file://PATH into charts/ first" },
         { "post-renderer", 0, HC_FLAG_STR, &o.post_renderer, NULL },
         { "post-renderer-args", 0, HC_FLAG_LIST, NULL, NULL },
-        { "validate", 0, HC_FLAG_BOOL, &o.validate, NULL },
+        { "validate", 0, HC_FLAG_BOOL, &o.validate, NULL, .given = &o.given_validate,
+          .deprecated = "use '--dry-run=server' instead" },
         /* Of install, and without a meaning here; taken so that scripts go on to work. */
         { "create-namespace", 0, HC_FLAG_BOOL, NULL, NULL },
         { "description", 0, HC_FLAG_STR, NULL, NULL },
         { "disable-openapi-validation", 0, HC_FLAG_BOOL, NULL, NULL },
         { "enable-dns", 0, HC_FLAG_BOOL, &o.enable_dns, "let getHostByName ask the name servers" },
-        { "force", 0, HC_FLAG_BOOL, NULL, NULL },
-        { "force-conflicts", 0, HC_FLAG_BOOL, NULL, NULL },
-        { "force-replace", 0, HC_FLAG_BOOL, NULL, NULL },
-        { "hide-notes", 0, HC_FLAG_BOOL, NULL, NULL },
-        { "labels", 'l', HC_FLAG_LIST, NULL, NULL },
-        { "render-subchart-notes", 0, HC_FLAG_BOOL, NULL, NULL },
+        { "force", 0, HC_FLAG_BOOL, NULL, NULL, .given = &o.given_force,
+          .deprecated = "use --force-replace instead" },
+        { "force-conflicts", 0, HC_FLAG_BOOL, NULL, NULL, .given = &o.given_force_conflicts },
+        { "force-replace", 0, HC_FLAG_BOOL, NULL, NULL, .given = &o.given_force_replace },
+        { "hide-notes", 0, HC_FLAG_BOOL, NULL, NULL,
+          .deprecated = "this flag has no effect for 'helm template' and will be removed in Helm 5" },
+        { "labels", 'l', HC_FLAG_CSV, &o.labels, NULL },
+        { "render-subchart-notes", 0, HC_FLAG_BOOL, NULL, NULL,
+          .deprecated = "this flag has no effect for 'helm template' and will be removed in Helm 5" },
         { "replace", 0, HC_FLAG_BOOL, NULL, NULL },
         { "rollback-on-failure", 0, HC_FLAG_BOOL, NULL, NULL },
-        { "atomic", 0, HC_FLAG_BOOL, NULL, NULL },
+        { "atomic", 0, HC_FLAG_BOOL, NULL, NULL, .deprecated = "use --rollback-on-failure instead" },
         { "server-side", 0, HC_FLAG_BOOL, NULL, NULL },
         { "take-ownership", 0, HC_FLAG_BOOL, NULL, NULL },
         { "timeout", 0, HC_FLAG_DURATION, NULL, NULL },
-        { "wait", 0, HC_FLAG_STR, NULL, NULL, "watcher" },
+        { "wait", 0, HC_FLAG_STR, &o.wait, NULL, "watcher" },
         { "wait-for-jobs", 0, HC_FLAG_BOOL, NULL, NULL },
         HC_CHART_SOURCE_FLAGS(o.source),
     };
     struct hc_cli cli = {
-        .use = "template [NAME] CHART [flags]",
+        .use = "template [NAME] [CHART] [flags]",
         .about = about,
         .flags = flags,
         .flags_n = HC_LEN(flags),
         .min_args = 1,
-        .max_args = 2,
+        .max_args = -1,
     };
     int code = hc_cli_parse(a, &cli, argc, argv);
     if (code >= 0)
@@ -514,7 +599,7 @@ int hc_cmd_template(int argc, char **argv)
     if (hc_cli_ports.hand_over && o.enable_dns)
         return hc_cli_ports.hand_over(argc, argv);
     struct hc_err err = HC_ERR_INIT;
-    hc_str name;
+    hc_str name = { NULL, 0 };
     struct hc_cli_replay replay;
     if (hc_cli_replay_open(&replay, a, &o.replay, o.enable_dns ? &dns_door : NULL, false, &err) != HC_OK ||
         name_and_chart(a, &cli, &o, &replay, &name, &o.source.ref, &err) != HC_OK)

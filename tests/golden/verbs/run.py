@@ -47,6 +47,7 @@ class Tgz(dict):
     """An archive of these files."""
 
 
+LOGS = "warnings are told in our own words, without values, and once"
 MORE = "our text goes on where Helm's ends"
 
 
@@ -145,6 +146,11 @@ def run(program, c, top, helm3_flag):
 
 
 def compare(c, want, got):
+    if c["differs"] == LOGS:
+        def plain(d):
+            words = ("level=", "coalesce.go", "dependencies.go", "warning:", "Warning:", "key ", "Conflict:")
+            return {**d, "err": [line for line in d["err"] if not line.startswith(words)]}
+        return plain(want) == plain(got)
     if c["differs"] and want["rc"] == got["rc"]:
         return all(any(line.startswith(w) for line in got["err"]) for w in want["err"]) or c["differs"] != MORE
     return want == got
