@@ -3,8 +3,7 @@
  * them, and what does not fit is told in the words of the library Helm uses.
  *
  * Left out: the check of the schema itself against its metaschema (keywords that make no sense are ignored), schemas
- * from the network (an error that says so), vocabularies, and identifiers that move the base of pointers inside one
- * file.
+ * from the network (an error that says so), and vocabularies.
  */
 #include "templating/overlay/schema_impl.h"
 
@@ -132,38 +131,111 @@ struct hc_pattern *hc_schema_pattern(struct hc_schema_run *r, hc_str text)
 
 /* ---- references ---------------------------------------------------------------------------------- */
 
-/* The first node below `v` in which `match` finds what it looks for. */
-static const struct hc_val *find_node(const struct hc_val *v, hc_str want, int draft,
-                                      bool (*match)(const struct hc_val *, hc_str, int))
-{
-    if (hc_is_map(v) && match(v, want, draft))
-        return v;
-    const struct hc_val *found = NULL;
-    for (size_t i = 0; i < hc_map_len(v) && !found; i++)
-        found = find_node(hc_map_at(v, i)->val, want, draft, match);
-    for (size_t i = 0; i < hc_list_len(v) && !found; i++)
-        found = find_node(hc_list_at(v, i), want, draft, match);
-    return found;
-}
-
 static hc_str id_of(const struct hc_val *v, int draft)
 {
+    if (draft < 2019 && hc_is_str(hc_map_getz(v, "$ref")))
+        return (hc_str){ NULL, 0 }; /* what stands beside a $ref does not count in these drafts */
     return hc_get_str(hc_map_getz(v, draft == 4 ? "id" : "$id"));
 }
 
-static bool has_id(const struct hc_val *v, hc_str want, int draft)
+static hc_str without_fragment(hc_str s)
 {
-    hc_str id = id_of(v, draft);
-    id = hc_str_sub(id, 0, hc_str_find(id, '#'));
-    if (id.n == 0)
-        return false;
-    if (hc_str_eq(id, want))
+    return hc_str_sub(s, 0, hc_str_find(s, '#'));
+}
+
+/* Values in these keywords are data, whatever they look like. */
+static bool is_data(hc_str key)
+{
+    return hc_str_eqz(key, "enum") || hc_str_eqz(key, "const") || hc_str_eqz(key, "default") ||
+           hc_str_eqz(key, "examples");
+}
+
+static size_t scheme_end(hc_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == ':')
+            return i;
+        if (strchr("/?#", s.p[i]))
+            break;
+    }
+    return SIZE_MAX;
+}
+
+/* RFC 3986, 5.2: `ref` as seen from `base`; neither has a fragment. */
+static hc_str join_url(struct hc_arena *a, hc_str base, hc_str ref)
+{
+    size_t colon = scheme_end(base);
+    if (!ref.n)
+        return base;
+    if (scheme_end(ref) != SIZE_MAX || colon == SIZE_MAX)
+        return ref;
+    size_t authority = colon + 1, path;
+    if (hc_str_starts(hc_str_sub(base, authority, base.n), HC_S("//"))) {
+        size_t slash = hc_str_find(hc_str_sub(base, authority + 2, base.n), '/');
+        path = slash == SIZE_MAX ? base.n : authority + 2 + slash;
+    } else {
+        path = authority;
+    }
+    if (hc_str_starts(ref, HC_S("//")))
+        return hc_arena_cat(a, 2, (hc_str[]){ hc_str_sub(base, 0, authority), ref });
+    hc_str folder = HC_S("/");
+    if (*ref.p != '/' && path < base.n)
+        folder = hc_str_sub(base, path, hc_str_rfind(base, '/') + 1);
+    else if (*ref.p == '/')
+        folder = HC_S("");
+    hc_str parts[] = { folder, ref };
+    hc_str whole = hc_arena_cat(a, HC_LEN(parts), parts), rest = whole, part;
+    char *out = hc_arena_alloc(a, path + whole.n + 2, 1);
+    size_t n = path;
+    if (!out)
+        return ref;
+    memcpy(out, base.p, path);
+    hc_str_split(&rest, '/', &part); /* what stands before the first slash: nothing */
+    while (hc_str_split(&rest, '/', &part)) {
+        bool last = !rest.p;
+        if (hc_str_eqz(part, "..") || hc_str_eqz(part, ".")) {
+            while (part.n == 2 && n > path && out[--n] != '/')
+                continue;
+            if (last)
+                out[n++] = '/';
+            continue;
+        }
+        out[n++] = '/';
+        memcpy(out + n, part.p, part.n);
+        n += part.n;
+    }
+    return hc_str_n(out, n);
+}
+
+/* A schema with an identifier of its own, and all below it: what references in it are relative to. */
+struct resource {
+    const struct hc_val *root;
+    hc_str url;
+};
+
+static struct resource entered(struct hc_schema_run *r, const struct hc_val *v, struct resource in)
+{
+    hc_str id = without_fragment(id_of(v, r->draft));
+    return id.n ? (struct resource){ v, join_url(r->a, in.url, id) } : in;
+}
+
+/* The resource that `node` is in (`url` absent), or the one of this address. */
+static bool find_resource(struct hc_schema_run *r, const struct hc_val *v, struct resource in,
+                          const struct hc_val *node, hc_str url, struct resource *out)
+{
+    if (hc_is_map(v))
+        in = entered(r, v, in);
+    if (node ? v == node : in.root == v && hc_str_eq(in.url, url)) {
+        *out = in;
         return true;
-    /* one of the two may be written relative to the other */
-    size_t slash = hc_str_rfind(id, '/'), want_slash = hc_str_rfind(want, '/');
-    hc_str id_name = hc_str_sub(id, slash == SIZE_MAX ? 0 : slash + 1, id.n);
-    hc_str want_name = hc_str_sub(want, want_slash == SIZE_MAX ? 0 : want_slash + 1, want.n);
-    return (slash == SIZE_MAX || want_slash == SIZE_MAX) && id_name.n && hc_str_eq(id_name, want_name);
+    }
+    for (size_t i = 0; i < hc_map_len(v); i++)
+        if (!is_data(hc_map_at(v, i)->key) && find_resource(r, hc_map_at(v, i)->val, in, node, url, out))
+            return true;
+    for (size_t i = 0; i < hc_list_len(v); i++)
+        if (find_resource(r, hc_list_at(v, i), in, node, url, out))
+            return true;
+    return false;
 }
 
 static bool has_anchor(const struct hc_val *v, hc_str want, int draft)
@@ -175,6 +247,22 @@ static bool has_anchor(const struct hc_val *v, hc_str want, int draft)
     }
     return hc_str_eq(hc_get_str(hc_map_getz(v, "$anchor")), want) ||
            hc_str_eq(hc_get_str(hc_map_getz(v, "$dynamicAnchor")), want);
+}
+
+/* Not below another identifier: anchors are names within one resource. */
+static const struct hc_val *find_anchor(const struct hc_val *v, const struct hc_val *root, hc_str want, int draft)
+{
+    if (hc_is_map(v) && v != root && without_fragment(id_of(v, draft)).n)
+        return NULL;
+    if (hc_is_map(v) && has_anchor(v, want, draft))
+        return v;
+    const struct hc_val *found = NULL;
+    for (size_t i = 0; i < hc_map_len(v) && !found; i++)
+        if (!is_data(hc_map_at(v, i)->key))
+            found = find_anchor(hc_map_at(v, i)->val, root, want, draft);
+    for (size_t i = 0; i < hc_list_len(v) && !found; i++)
+        found = find_anchor(hc_list_at(v, i), root, want, draft);
+    return found;
 }
 
 static hc_str percent_decoded(struct hc_arena *a, hc_str s)
@@ -200,42 +288,52 @@ static hc_str percent_decoded(struct hc_arena *a, hc_str s)
     return hc_str_n(p, n);
 }
 
-static const struct hc_val *resolve(struct hc_schema_run *r, hc_str ref)
+static bool is_metaschema(hc_str url)
+{
+    return hc_str_starts(url, HC_S("http://json-schema.org/draft")) ||
+           hc_str_starts(url, HC_S("https://json-schema.org/draft"));
+}
+
+static const struct hc_val *resolve(struct hc_schema_run *r, const struct hc_val *from, hc_str ref)
 {
     static const struct hc_val anything = { .kind = HC_BOOL, .b = true };
     size_t hash = hc_str_find(ref, '#');
-    hc_str base = hc_str_sub(ref, 0, hash), fragment = hc_str_sub(ref, hash == SIZE_MAX ? ref.n : hash + 1, ref.n);
-    const struct hc_val *doc = r->root;
-    if (base.n && !hc_str_eqz(base, SCHEMA_URL) && !hc_str_eqz(base, "values.schema.json") &&
-        !hc_str_eqz(base, "./values.schema.json")) {
-        doc = find_node(r->root, base, r->draft, has_id);
-        if (!doc && (hc_str_starts(base, HC_S("urn:")) ||
-                     hc_str_find_str(base, HC_S("json-schema.org/draft")) < sizeof("https://")))
+    hc_str base = without_fragment(ref), fragment = hc_str_sub(ref, hash == SIZE_MAX ? ref.n : hash + 1, ref.n);
+    const struct resource top = { r->root, HC_S(SCHEMA_URL) };
+    struct resource in = top;
+    find_resource(r, r->root, top, from, base, &in);
+    if (base.n) {
+        hc_str url = join_url(r->a, in.url, base);
+        bool found = hc_str_eqz(url, SCHEMA_URL);
+        if (found)
+            in = top;
+        else
+            found = find_resource(r, r->root, top, NULL, url, &in);
+        if (!found && (hc_str_starts(url, HC_S("urn:")) || is_metaschema(url)))
             return &anything;
-        if (!doc) {
+        if (!found) {
             r->broken = hc_fail(r->err, HC_E_INPUT,
                                 "failing loading \"%.*s\": schemas are not fetched from elsewhere; put its content "
                                 "under $defs, or skip the check with --skip-schema-validation",
-                                HC_P(base));
+                                HC_P(url));
             return NULL;
         }
     }
     fragment = percent_decoded(r->a, fragment);
     if (fragment.n == 0)
-        return doc;
+        return in.root;
     const struct hc_val *v;
     if (fragment.p[0] == '/') {
-        v = hc_pointer_get(doc, fragment);
+        v = hc_pointer_get(in.root, fragment);
         if (!v)
             r->broken = hc_fail(r->err, HC_E_INPUT, "json-pointer in \"" SCHEMA_URL "#%.*s\" not found",
                                 HC_P(fragment));
         return v;
     }
-    v = find_node(doc, fragment, r->draft, has_anchor);
+    v = find_anchor(in.root, in.root, fragment, r->draft);
     if (!v)
-        r->broken = hc_fail(r->err, HC_E_INPUT,
-                            "anchor in \"" SCHEMA_URL "#%.*s\" not found in schema \"" SCHEMA_URL "\"",
-                            HC_P(fragment));
+        r->broken = hc_fail(r->err, HC_E_INPUT, "anchor in \"%.*s#%.*s\" not found in schema \"%.*s\"",
+                            HC_P(in.url), HC_P(fragment), HC_P(in.url));
     return v;
 }
 
@@ -243,12 +341,68 @@ struct hc_schema *hc_schema_target(struct hc_schema_run *r, struct hc_schema *s,
 {
     struct hc_schema **slot = &s->refs[which == K_REF ? 0 : which == K_RECURSIVE_REF ? 1 : 2];
     if (!*slot) {
-        const struct hc_val *node = resolve(r, hc_get_str(s->kw[which]));
+        const struct hc_val *node = resolve(r, s->node, hc_get_str(s->kw[which]));
         if (!node)
             return NULL;
         *slot = hc_schema_of(r, node);
     }
     return *slot;
+}
+
+bool hc_schema_is_dynamic(const struct hc_schema *s, const struct hc_schema *target, enum hc_keyword which,
+                          hc_str *out_name)
+{
+    if (which == K_REF || !target)
+        return false;
+    if (which == K_RECURSIVE_REF) {
+        const struct hc_val *mark = hc_map_getz(target->node, "$recursiveAnchor");
+        *out_name = HC_S("");
+        return hc_kind_of(mark) == HC_BOOL && mark->b;
+    }
+    hc_str ref = hc_get_str(s->kw[which]);
+    size_t hash = hc_str_find(ref, '#');
+    *out_name = hash == SIZE_MAX ? HC_S("") : hc_str_sub(ref, hash + 1, ref.n);
+    return out_name->n && hc_str_eq(hc_get_str(hc_map_getz(target->node, "$dynamicAnchor")), *out_name);
+}
+
+static const struct hc_val *find_dynamic(const struct hc_val *v, const struct hc_val *root, hc_str want, int draft)
+{
+    if (hc_is_map(v) && v != root && without_fragment(id_of(v, draft)).n)
+        return NULL;
+    if (hc_str_eq(hc_get_str(hc_map_getz(v, "$dynamicAnchor")), want))
+        return v;
+    const struct hc_val *found = NULL;
+    for (size_t i = 0; i < hc_map_len(v) && !found; i++)
+        if (!is_data(hc_map_at(v, i)->key))
+            found = find_dynamic(hc_map_at(v, i)->val, root, want, draft);
+    for (size_t i = 0; i < hc_list_len(v) && !found; i++)
+        found = find_dynamic(hc_list_at(v, i), root, want, draft);
+    return found;
+}
+
+struct hc_schema *hc_schema_dynamic_in(struct hc_schema_run *r, const struct hc_schema *s, enum hc_keyword which,
+                                       hc_str name)
+{
+    struct hc_schema *own = hc_schema_of(r, s->node);
+    const struct resource top = { r->root, HC_S(SCHEMA_URL) };
+    struct resource in = top;
+    if (own && !own->resource) {
+        find_resource(r, r->root, top, own->node, HC_S(""), &in);
+        own->resource = in.root;
+    }
+    struct hc_schema *resource = own ? hc_schema_of(r, own->resource) : NULL;
+    if (!resource)
+        return NULL;
+    if (which == K_RECURSIVE_REF) {
+        const struct hc_val *mark = hc_map_getz(resource->node, "$recursiveAnchor");
+        return hc_kind_of(mark) == HC_BOOL && mark->b ? resource : NULL;
+    }
+    if (!resource->dynamic_name.p || !hc_str_eq(resource->dynamic_name, name)) {
+        const struct hc_val *found = find_dynamic(resource->node, resource->node, name, r->draft);
+        resource->dynamic_name = name;
+        resource->dynamic = found ? hc_schema_of(r, found) : NULL;
+    }
+    return resource->dynamic;
 }
 
 /* ---- the whole check ----------------------------------------------------------------------------- */

@@ -219,7 +219,13 @@ static struct hc_schema *sub(struct check *c, const struct hc_val *node)
 
 static struct hc_misfit *on_ref(struct check *c, enum hc_keyword k)
 {
-    struct hc_schema *target = hc_schema_target(c->r, c->s, k);
+    struct hc_schema *target = hc_schema_target(c->r, c->s, k), *outer;
+    hc_str name;
+    if (hc_schema_is_dynamic(c->s, target, k, &name))
+        for (const struct scope *at = &c->scope; at; at = at->up) {
+            outer = hc_schema_dynamic_in(c->r, at->s, k, name);
+            target = outer ? outer : target;
+        }
     struct hc_misfit *m = on_self(c, target, false);
     if (!m || c->quick)
         return m;

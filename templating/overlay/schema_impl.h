@@ -67,6 +67,9 @@ struct hc_schema {
     struct hc_schema *refs[3]; /* targets of $ref, $recursiveRef, $dynamicRef */
     struct hc_pattern *pattern;
     struct hc_pattern **name_patterns; /* in the order of patternProperties */
+    const struct hc_val *resource;     /* the schema with an identifier that it is in; NULL: not looked up yet */
+    hc_str dynamic_name; /* of a resource: the anchor last asked for, and where it is (NULL: nowhere) */
+    struct hc_schema *dynamic;
 };
 
 /* What did not fit: a tree of texts. */
@@ -103,6 +106,15 @@ enum {
 struct hc_schema *hc_schema_of(struct hc_schema_run *r, const struct hc_val *node);
 /* The target of a reference keyword of `s`; NULL: the run is broken. */
 struct hc_schema *hc_schema_target(struct hc_schema_run *r, struct hc_schema *s, enum hc_keyword which);
+/*
+ * For $dynamicRef and $recursiveRef: `target` is what the reference means by itself. True when the dynamic scope has a
+ * say, and by which name; then hc_schema_dynamic_in gives what that name is in the resource of a schema of the scope, or
+ * NULL. The outermost wins.
+ */
+bool hc_schema_is_dynamic(const struct hc_schema *s, const struct hc_schema *target, enum hc_keyword which,
+                          hc_str *out_name);
+struct hc_schema *hc_schema_dynamic_in(struct hc_schema_run *r, const struct hc_schema *s, enum hc_keyword which,
+                                       hc_str name);
 struct hc_pattern *hc_schema_pattern(struct hc_schema_run *r, hc_str text);
 
 /* schema_check.c: NULL when `v` fits or the run is broken. */
