@@ -93,6 +93,9 @@ def lay_out(top, files):
             path.symlink_to(str(body))
         elif isinstance(body, Dir):
             path.mkdir(exist_ok=True)
+        elif isinstance(body, Zeros):
+            with path.open("wb") as f:
+                f.truncate(int(body))  # a hole costs nothing
         else:
             path.write_bytes(data_of(body))
 
