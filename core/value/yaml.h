@@ -32,6 +32,9 @@ enum hc_rc hc_yaml_parse_all(struct hc_arena *a, hc_str text, hc_str name, unsig
 bool hc_yaml_write(struct hc_buf *b, const struct hc_val *v);
 /* The same with keys sorted by their bytes (digests of Flux). */
 bool hc_yaml_write_bytewise(struct hc_buf *b, const struct hc_val *v);
+/* The type of a HC_STR that hc_yaml_write_pretty puts as it is: a timestamp, which needs no quotes. */
+#define HC_YAML_WORD 2
+
 /* toYamlPretty. */
 bool hc_yaml_write_pretty(struct hc_buf *b, const struct hc_val *v);
 /* True when the plain scalar would be read as something other than a string (C2): needs quotes. */

@@ -677,6 +677,8 @@ static void put_node(struct writer *w, const struct hc_val *v, bool in_map)
         if (v->type == 1) {
             HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
             put_str(w, hc_base64(a, hc_get_str(v)));
+        } else if (v->type == HC_YAML_WORD) {
+            put_word(w, hc_get_str(v));
         } else {
             put_str(w, hc_get_str(v));
         }

@@ -43,6 +43,7 @@ enum hc_gotype {
     HC_GO_CHART3,            /* Helm 3: struct { chart.Metadata; IsRoot bool } */
     HC_GO_DEP3,              /* Helm 3: *chart.Dependency */
     HC_GO_PERSON3,           /* Helm 3: *chart.Maintainer */
+    HC_GO_KUBEVALUE,         /* common.KubeVersion as a function passes it on: a copy, which has no methods */
     /* kind HC_OBJ: val->obj */
     HC_GO_TIME = 80, /* struct hc_time of lua/funcs/time.h */
     HC_GO_SEMVER,    /* *semver.Version: struct hc_semver */

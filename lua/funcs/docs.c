@@ -477,8 +477,8 @@ static struct hc_val *text_of(struct hc_arena *a, const struct hc_val *v, bool p
         hc_semver_put(&b, v->obj);
     else
         hc_duration_string(&b, v->i);
-    (void)pretty;
-    return hc_str_val(a, hc_buf_str(&b));
+    struct hc_val *text = hc_str_val(a, hc_buf_str(&b));
+    return pretty && v->kind == HC_OBJ && v->type == HC_GO_TIME ? fn_typed(text, HC_YAML_WORD) : text;
 }
 
 static bool has_complex(const struct hc_val *v, int depth)

@@ -42,7 +42,9 @@ void hc_time_civil(const struct hc_time *t, struct hc_civil *out)
 {
     const char *name;
     int offset = hc_zone_at(t->zone, t->sec, &name);
-    int64_t local = t->sec + offset, days = floor_div(local, 86400), rest = local - days * 86400;
+    int64_t days = floor_div(t->sec, 86400), rest = t->sec - days * 86400 + offset; /* the sum might not fit */
+    days += floor_div(rest, 86400);
+    rest -= floor_div(rest, 86400) * 86400;
     int64_t z = days + 719468, era = floor_div(z, 146097), doe = z - era * 146097;
     int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
     int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;

@@ -66,6 +66,7 @@ static const char *map_name(unsigned type, bool helm3)
     case HC_GO_CAPABILITIES:
         return helm3 ? "*chartutil.Capabilities" : "*common.Capabilities";
     case HC_GO_KUBEVERSION:
+    case HC_GO_KUBEVALUE:
         return helm3 ? "chartutil.KubeVersion" : "common.KubeVersion";
     case HC_GO_HELMVERSION:
         return "version.BuildInfo";

@@ -80,6 +80,7 @@ static const struct {
     { HC_MAP, HC_GO_FILES, "AsConfig", "" },
     { HC_MAP, HC_GO_FILES, "AsSecrets", "" },
     { HC_MAP, HC_GO_VALUES, "AsMap", "" },
+    { HC_MAP, HC_GO_VALUES, "Encode", "w" },
     { HC_MAP, HC_GO_VALUES, "YAML", "" },
     { HC_MAP, HC_GO_VALUES, "Table", "s" },
     { HC_MAP, HC_GO_VALUES, "PathValue", "s" },

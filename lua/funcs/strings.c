@@ -498,7 +498,9 @@ FN(fn_sort_alpha)
     (void)argc;
     struct hc_val *list;
     if (fn_is_slice(argv[0])) {
-        list = to_strings(c->a, argv[0]);
+        /* a []string is sorted where it is, and whoever holds it sees it */
+        bool own = argv[0]->kind == HC_LIST && argv[0]->type == HC_GO_STRINGS;
+        list = own ? argv[0] : to_strings(c->a, argv[0]);
         if (list && list->list->n > 1)
             qsort(list->list->items, list->list->n, sizeof(*list->list->items), by_text);
     } else {

@@ -75,6 +75,8 @@ static const char *type_text(char type)
         return "*semver.Version";
     case 'r':
         return "reflect.Value";
+    case 'w':
+        return "io.Writer";
     default:
         return "interface {}";
     }
@@ -115,16 +117,29 @@ static bool fits(const struct hc_val *v, char type)
     case 'u': /* only literals are, which say so by their type */
         return v->kind == HC_INT && v->type == HC_GO_INT32;
     case 'e':
+    case 'w': /* nothing in a chart is one */
         return false;
     default:
         return true;
     }
 }
 
+/* A function that takes anything gets a copy, and a copy has no address, without which it has no methods (B14.4). */
+static struct hc_val *kube_copy(struct run *r, const struct hc_val *v)
+{
+    struct hc_val *copy = HC_NEW(r->a, struct hc_val);
+    check_arena(r);
+    *copy = *v;
+    copy->type = HC_GO_KUBEVALUE;
+    return copy;
+}
+
 /* Go's validateType: the node that the parameter gets, NULL for nil. `type` 0: none is wanted. */
 static struct hc_val *validate(struct run *r, hc_tv value, char type)
 {
     struct hc_val *v = hc_tv_node(value);
+    if (type == 'a' && v && v->kind == HC_MAP && v->type == HC_GO_KUBEVERSION)
+        return kube_copy(r, v);
     if (type == 0 || type == 'a' || type == 'r')
         return v && v->kind != HC_NULL ? v : NULL;
     if (!value) {
@@ -305,7 +320,7 @@ static hc_tv eval_call(struct run *r, hc_tv dot, const struct hc_func *f, const 
 static bool may_have(const struct hc_val *v, hc_str name)
 {
     return v->type != HC_GO_VALUES || hc_str_eqz(name, "YAML") || hc_str_eqz(name, "Table") ||
-           hc_str_eqz(name, "AsMap") || hc_str_eqz(name, "PathValue");
+           hc_str_eqz(name, "AsMap") || hc_str_eqz(name, "PathValue") || hc_str_eqz(name, "Encode");
 }
 
 static void count_args(struct run *r, hc_str name, const char *params, size_t args, bool piped);
@@ -348,7 +363,7 @@ static void gather(struct run *r, hc_tv dot, char type, const struct hc_node *n,
         push_arg(r, validate(r, v, type));
     } else {
         v = eval_arg(r, dot, type, n);
-        push_arg(r, hc_tv_node(v));
+        push_arg(r, type == 'a' ? validate(r, v, type) : hc_tv_node(v));
     }
     r->invalid = !v;
 }
@@ -462,6 +477,25 @@ static hc_str type_of(struct run *r, hc_tv v)
     return hc_str_of(hc_tv_boxed(v) ? "interface {}" : hc_go_type_name(hc_tv_node(v), r->p->helm3));
 }
 
+static bool is_unexported(const struct hc_val *v, hc_str name)
+{
+    static const struct {
+        uint8_t kind, type;
+        const char *name;
+    } fields[] = { { HC_OBJ, HC_GO_SEMVER, "major" },   { HC_OBJ, HC_GO_SEMVER, "minor" },
+                   { HC_OBJ, HC_GO_SEMVER, "patch" },   { HC_OBJ, HC_GO_SEMVER, "pre" },
+                   { HC_OBJ, HC_GO_SEMVER, "metadata" }, { HC_OBJ, HC_GO_SEMVER, "original" },
+                   { HC_OBJ, HC_GO_TIME, "wall" },      { HC_OBJ, HC_GO_TIME, "ext" },
+                   { HC_OBJ, HC_GO_TIME, "loc" },
+                   { HC_MAP, HC_GO_KUBEVERSION, "normalizedVersion" },
+                   { HC_MAP, HC_GO_KUBEVALUE, "normalizedVersion" } };
+    for (size_t i = 0; i < HC_LEN(fields); i++)
+        if (v->kind == fields[i].kind && hc_str_eqz(name, fields[i].name) &&
+            (v->type == fields[i].type || (v->type == HC_GO_VERSION && fields[i].type == HC_GO_SEMVER)))
+            return true;
+    return false;
+}
+
 static hc_tv eval_field(struct run *r, hc_tv dot, hc_str name, const struct hc_node *node,
                         struct hc_node *const *args, size_t n, hc_tv final, hc_tv recv, struct given *g)
 {
@@ -482,7 +516,7 @@ static hc_tv eval_field(struct run *r, hc_tv dot, hc_str name, const struct hc_n
         bool has_args = n > 1 || final != MISSING;
         struct hc_entry *e = v->map ? hc_map_find(v, name) : NULL;
         if (v->type >= HC_GO_CAPABILITIES) { /* a struct */
-            if (e) {
+            if (e && !is_unexported(v, name)) {
                 if (has_args)
                     hc_run_fail(r, "%.*s has arguments but cannot be invoked as function", HC_P(name));
                 return hc_tv_unbox(e->val);
@@ -506,6 +540,8 @@ static hc_tv eval_field(struct run *r, hc_tv dot, hc_str name, const struct hc_n
         }
     }
     hc_str type = type_of(r, recv);
+    if (is_unexported(v, name))
+        hc_run_fail(r, "%.*s is an unexported field of struct type %.*s", HC_P(name), HC_P(type));
     hc_run_fail(r, "can't evaluate field %.*s in type %.*s", HC_P(name), HC_P(type));
 }
 

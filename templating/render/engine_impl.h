@@ -226,9 +226,10 @@ struct walk {
     const struct hc_node *node;
     struct hc_val **items;    /* list */
     struct hc_entry *entries; /* map, sorted */
+    const unsigned char *bytes; /* []byte */
     int64_t i, n;
     uint8_t kind, type; /* of an int */
-    bool boxed;
+    bool boxed, is_uint;
 };
 /* Begins a range over the value of its pipeline; NULL: there is nothing to go over. */
 struct walk *range_start(struct run *r, const struct hc_node *n, hc_tv value);

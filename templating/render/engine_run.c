@@ -354,7 +354,11 @@ bool range_turn(struct run *r, struct walk *w, hc_tv *out_elem)
         if (keyed)
             key = hc_str_val_ref(r->a, w->entries[i].key);
     } else {
-        elem = int_node(r, i, w->type);
+        elem = int_node(r, w->bytes ? w->bytes[i] : i, w->type);
+        if (w->is_uint)
+            elem->kind = HC_UINT;
+        if (keyed)
+            key = int_node(r, i, HC_GO_INT);
     }
     check_arena(r);
     if (TRACED(r))
@@ -389,8 +393,13 @@ struct walk *range_start(struct run *r, const struct hc_node *n, hc_tv value)
     } else if (v->kind == HC_INT || v->kind == HC_UINT) {
         if (n->branch.pipe->decl_n > 1)
             fail_printing(r, "can't use ", v, " to iterate over more than one variable");
-        w->n = v->kind == HC_UINT ? INT64_MAX : v->i;
+        w->is_uint = v->kind == HC_UINT;
+        w->n = w->is_uint && v->u > INT64_MAX ? INT64_MAX : v->i;
         w->type = v->type;
+    } else if (v->kind == HC_STR && v->type == HC_GO_BYTES) {
+        w->bytes = (const unsigned char *)v->s;
+        w->n = v->n;
+        w->type = HC_GO_UINT8;
     } else {
         fail_printing(r, "range can't iterate over ", v, "");
     }
