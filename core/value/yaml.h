@@ -34,6 +34,8 @@ bool hc_yaml_write(struct hc_buf *b, const struct hc_val *v);
 bool hc_yaml_write_bytewise(struct hc_buf *b, const struct hc_val *v);
 /* The type of a HC_STR that hc_yaml_write_pretty puts as it is: a timestamp, which needs no quotes. */
 #define HC_YAML_WORD 2
+/* In map->flags: its entries are written in their order, as a struct's fields. */
+#define HC_YAML_FIELDS 2u
 
 /* toYamlPretty. */
 bool hc_yaml_write_pretty(struct hc_buf *b, const struct hc_val *v);

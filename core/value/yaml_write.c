@@ -617,7 +617,7 @@ static void put_map(struct writer *w, const struct hc_map *m)
     int outer = w->indent;
     w->indent = outer < 0 ? 0 : outer + BEST_INDENT;
     bool sorted = true;
-    for (uint32_t i = 1; i < m->n && sorted; i++)
+    for (uint32_t i = 1; i < m->n && sorted && !(m->flags & HC_YAML_FIELDS); i++)
         sorted = order(m->entries[i - 1].key, m->entries[i].key) <= 0;
     if (sorted) {
         for (uint32_t i = 0; i < m->n && !w->failed; i++)

@@ -257,6 +257,8 @@ static struct hc_val *copied(struct hc_arena *a, const struct hc_val *v, int dep
         for (uint32_t i = 0; map && i < v->map->n; i++)
             hc_map_put_ref(a, map, v->map->entries[i].key, copied(a, v->map->entries[i].val, depth + 1));
         if (map) {
+            if (v->type == HC_GO_KUBEVALUE)
+                hc_map_put_ref(a, map, HC_S("normalizedVersion"), hc_str_val_ref(a, HC_S("")));
             map->map->flags = v->map->flags;
             to->map = map->map;
         }

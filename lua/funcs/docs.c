@@ -514,6 +514,8 @@ static struct hc_val *plain_map(struct hc_arena *a, const struct hc_val *v, bool
         }
         hc_map_put_ref(a, map, key, plain(a, e->val, pretty, depth + 1));
     }
+    if (map && pretty && fn_is_struct(v))
+        map->map->flags |= HC_YAML_FIELDS;
     return map;
 }
 

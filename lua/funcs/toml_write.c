@@ -282,7 +282,7 @@ static void put_group(struct writer *w, const struct key *k, const struct hc_val
             continue;
         seen++;
         struct key next = { .parent = k, .name = order[i]->key, .len = (k ? k->len : 0) + 1 };
-        if (is_nil(val))
+        if (is_nil(val) || (fn_is_struct(v) && next.name.n && next.name.p[0] >= 'a')) /* no capital: not exported */
             continue;
         if (is_inline) {
             put_key_value(w, &next, val, true, depth);

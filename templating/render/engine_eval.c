@@ -482,10 +482,14 @@ static bool is_unexported(const struct hc_val *v, hc_str name)
     static const struct {
         uint8_t kind, type;
         const char *name;
-    } fields[] = { { HC_OBJ, HC_GO_SEMVER, "major" },   { HC_OBJ, HC_GO_SEMVER, "minor" },
-                   { HC_OBJ, HC_GO_SEMVER, "patch" },   { HC_OBJ, HC_GO_SEMVER, "pre" },
-                   { HC_OBJ, HC_GO_SEMVER, "metadata" }, { HC_OBJ, HC_GO_SEMVER, "original" },
-                   { HC_OBJ, HC_GO_TIME, "wall" },      { HC_OBJ, HC_GO_TIME, "ext" },
+    } fields[] = { { HC_OBJ, HC_GO_SEMVER, "major" },
+                   { HC_OBJ, HC_GO_SEMVER, "minor" },
+                   { HC_OBJ, HC_GO_SEMVER, "patch" },
+                   { HC_OBJ, HC_GO_SEMVER, "pre" },
+                   { HC_OBJ, HC_GO_SEMVER, "metadata" },
+                   { HC_OBJ, HC_GO_SEMVER, "original" },
+                   { HC_OBJ, HC_GO_TIME, "wall" },
+                   { HC_OBJ, HC_GO_TIME, "ext" },
                    { HC_OBJ, HC_GO_TIME, "loc" },
                    { HC_MAP, HC_GO_KUBEVERSION, "normalizedVersion" },
                    { HC_MAP, HC_GO_KUBEVALUE, "normalizedVersion" } };

@@ -224,8 +224,8 @@ void check_output(struct run *r);
 /* What a loop goes over: a snapshot, so that a map may change meanwhile. */
 struct walk {
     const struct hc_node *node;
-    struct hc_val **items;    /* list */
-    struct hc_entry *entries; /* map, sorted */
+    struct hc_val **items;      /* list */
+    struct hc_entry *entries;   /* map, sorted */
     const unsigned char *bytes; /* []byte */
     int64_t i, n;
     uint8_t kind, type; /* of an int */

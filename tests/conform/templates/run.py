@@ -37,9 +37,11 @@ annotations: {x: y}
 keywords: [a, b]
 maintainers: [{name: n, email: e@x}]
 """
-# Where we differ on purpose (docs/templates.md, "Differences"): the inner fields of a time, and sums of dates that no
-# calendar reaches.
-KNOWN = [re.compile(rb"time\.Location=|\{\d*\S* \S+ \S*(0x[0-9a-f]+|\d{7,}|<nil>)\}"), re.compile(rb"AddDate by more than")]
+# Where we differ on purpose (docs/templates.md, "Known differences"): the inner fields of a time; dates of a billion years;
+# the room that Go leaves behind a list; what stands behind a NUL byte in an error text.
+KNOWN = [re.compile(k) for k in (
+    rb"time\.Location=|\{[^ {}]* [^ {}]* [^ {}]*(0x[0-9a-f]+|\d{7,}|<nil>)\}|\{[-+0-9a-fxXo]+ [-+0-9a-fxXo]+ [-+0-9a-fxXo]+\}",
+    rb"AddDate by more than|29227702\d{4}", rb"slice index out of bounds", rb"\0")]
 
 
 def write(path, text):
@@ -109,7 +111,7 @@ class Helm:
 
 
 def known(*answers):
-    return any(k.search(a[1]) for k in KNOWN for a in answers)
+    return any(k.search(a[1][:4000]) for k in KNOWN for a in answers)
 
 
 def compare(helm, ours, cases, tell):
@@ -129,7 +131,7 @@ def compare(helm, ours, cases, tell):
             n["late"] += 1
         elif known(a, got):
             n["known"] += 1
-        elif any(b != a for b in helm.ask([c, c, c])):
+        elif any(b != a for b in helm.ask([c, c, c])) or ours.ask(c) in (a, helm.ask([c])[0]): # the clock, mostly
             n["vary"] += 1
         else:
             n["differences"] += 1
