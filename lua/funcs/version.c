@@ -170,6 +170,8 @@ enum hc_rc fn_semver_method(struct hc_fcall *c, struct hc_val *recv, hc_str name
         *out_found = false;
         return HC_OK;
     }
+    if (hc_str_eqz(name, "Equal") && argc == 1 && fn_nil(argv[0]))
+        return fn_bool(c, false, out); /* the one that looks */
     if ((rc = fn_method_args(c, name, "v", argv, argc)) != HC_OK)
         return rc;
     int d = hc_semver_cmp(v, argv[0]->obj);

@@ -69,6 +69,11 @@ class Ours:
         return rc, self.p.stdout.read(out), self.p.stdout.read(err)
 
 
+    def close(self):
+        self.p.stdin.close()
+        self.p.wait()
+
+
 def error_text(err):
     """What is told of an error: no warnings ahead of it, no advice behind it."""
     text = re.sub(rb"\n*Use --debug flag to render out invalid YAML\n?", b"", err)

@@ -4,7 +4,7 @@
   run.py [-n 300] [-s 1] [-c CHART,...]   N mutants of each chart, from seed S on, against the real Helm
   run.py --show CHART SEED                one of them: what was changed, and both answers
   run.py --record [-n 36]                 writes recorded.tsv: Helm's answers to N mutants of each chart
-  run.py --replay                         helmctl against recorded.tsv: needs no Go (this runs in CI)
+  run.py --replay [--every 3]             helmctl against recorded.tsv, all or each third: needs no Go (CI runs a part)
 
 HC_SHARED: folder that holds charts/ (default ../shared). HC_PEERS_DIR: where helm4-many is or is built.
 Helm's answers are kept in build/conform/mutants.db. An answer is equal when the exit status and the error text, to
@@ -29,6 +29,7 @@ import mutate
 
 SHARED = os.environ.get("HC_SHARED") or os.path.join(engines.ROOT, "..", "shared")
 CHARTS = os.path.join(SHARED, "charts")
+CLOCK = ["linkerd-control-plane"] # its output tells the minute
 RECORDED = os.path.join(here, "recorded.tsv")
 VARIES = "varies"
 
@@ -251,7 +252,7 @@ def record(o, work):
             try:
                 # Of three mutants in four it is the error that is recorded; output is conform.sh's business.
                 rc, out = answer(ours.run(args, bench.work))
-                if rc == 0 and found % 4:
+                if rc == 0 and (found % 4 or name in CLOCK):
                     continue
                 a, b = answer(helm.run(args, bench.work)), answer(helm.run(args, bench.work))
                 if a != b or a != (rc, out):
@@ -282,6 +283,7 @@ def replay(o, work):
         print("mutate.py changed: its mutants are others now; run.py --record makes new answers")
         return 1
     files, ours, bench, n, bad = dict(archives()), engines.Ours(), None, 0, 0
+    seen = 0
     for line in lines[1:]:
         words = line.split(" ")
         if words[0] == "=":
@@ -294,6 +296,9 @@ def replay(o, work):
             continue
         if not bench:
             continue
+        seen += 1
+        if seen % o.every:
+            continue
         m = mutate.mutant(bench.chart, int(words[0]))
         args, undo = bench.build(m)
         rc, out = answer(ours.run(args, bench.work))
@@ -305,6 +310,7 @@ def replay(o, work):
                                                           out.decode("utf-8", "backslashreplace") if rc else "other output"))
     if bench:
         bench.close()
+    ours.close()
     print("%d recorded mutants, %d differ" % (n, bad))
     return 1 if bad or not n else 0
 
@@ -317,6 +323,7 @@ def main():
     p.add_argument("-c", "--charts", default="")
     p.add_argument("--limit", dest="show", type=int, default=1000)
     p.add_argument("--full", action="store_true")
+    p.add_argument("--every", type=int, default=1)
     for mode in ("record", "replay"):
         p.add_argument("--" + mode, action="store_true")
     p.add_argument("--show", dest="one", action="store_true")
