@@ -1,25 +1,34 @@
 /*
  * Plain YAML without libyaml.
  *
- * Nearly all values files, Chart.yaml and manifests keep to a small part of YAML: block maps and lists, scalars on one
- * line, literal blocks, short flow collections. This reads such text straight into nodes, line by line, some eight times
- * faster than by events. It says yes only to text that libyaml surely accepts, and gives the very tree with the very
- * positions that yaml_read.c would give; everything else (false) is read again from the start by that, which also has
- * the error texts. What is left to it: anchors, aliases, tags, merge keys, directives, several documents, scalars over
- * several lines, folded blocks, explicit indentation, tabs where structure is, CR, escapes beyond the usual ones, keys
- * that are no plain words or would not be text, numbers that are not finite, duplicate keys where they are an error.
+ * Nearly all values files, Chart.yaml and manifests keep to a small part of
+ * YAML: block maps and lists, scalars on one line, literal blocks, short flow
+ * collections. This reads such text straight into nodes, line by line, some
+ * eight times faster than by events. It says yes only to text that libyaml
+ * surely accepts, and gives the very tree with the very positions that
+ * yaml_read.c would give; everything else (false) is read again from the start
+ * by that, which also has the error texts. What is left to it: anchors,
+ * aliases, tags, merge keys, directives, several documents, folded blocks,
+ * explicit indentation, tabs where structure is, CR, escapes beyond the usual
+ * ones, keys that are no plain words or would not be text, numbers that are not
+ * finite, duplicate keys where they are an error.
  *
- * A line is known by its start; columns are bytes from it, which is right because only ASCII stands before a node: a
- * flow collection or key with other characters is not taken.
+ * A line is known by its start; columns are bytes from it, which is right
+ * because only ASCII stands before a node: a flow collection or key with other
+ * characters is not taken.
  */
 #include <math.h>
 
+#include "core/base/buf.h"
 #include "core/base/limits.h"
 #include "core/value/value_impl.h"
 #include "core/value/yaml.h"
 #include "core/value/yaml_impl.h"
 
-enum { MAX_DEPTH = 100, MAX_KEY = 1000 /* libyaml: a simple key has at most 1024 characters */ };
+enum {
+    MAX_DEPTH = 100,
+    MAX_KEY = 1000 /* libyaml: a simple key has at most 1024 characters */
+};
 
 struct fast {
     struct hc_arena *a;
@@ -33,7 +42,8 @@ struct fast {
     struct hc_scratch scratch;
 };
 
-/* 1: a character of a plain key. 2: may also begin a plain scalar. 4: may stand in a plain scalar of a flow collection. */
+/* 1: a character of a plain key. 2: may also begin a plain scalar. 4: may stand
+ * in a plain scalar of a flow collection. */
 static const uint8_t classes[256] = {
     ['0'] = 7, ['1'] = 7, ['2'] = 7, ['3'] = 7, ['4'] = 7, ['5'] = 7, ['6'] = 7, ['7'] = 7, ['8'] = 7, ['9'] = 7,
     ['A'] = 7, ['B'] = 7, ['C'] = 7, ['D'] = 7, ['E'] = 7, ['F'] = 7, ['G'] = 7, ['H'] = 7, ['I'] = 7, ['J'] = 7,
@@ -50,13 +60,22 @@ static bool is(char c, unsigned bit)
     return classes[(unsigned char)c] & bit;
 }
 
+/* There is no NUL in the text. */
+static bool among(char c, const char *set)
+{
+    return strchr(set, c) != NULL;
+}
+
 static bool read_block(struct fast *f, int parent, struct hc_val **out);
 static bool read_map(struct fast *f, int indent, struct hc_val **out);
 static bool read_list(struct fast *f, int indent, struct hc_val **out);
 
-/* ---- bytes and lines ----------------------------------------------------------------------------- */
+/* ---- bytes and lines
+ * -----------------------------------------------------------------------------
+ */
 
-/* No control but LF and tab, valid UTF-8 without breaks, marks or C1: bytes that need no second look. */
+/* No control but LF and tab, valid UTF-8 without breaks, marks or C1: bytes
+ * that need no second look. */
 static bool clean_bytes(hc_str s)
 {
     unsigned char high = 0, bad = 0;
@@ -100,7 +119,8 @@ static void open_line(struct fast *f, const char *at)
     f->line_end = nl ? nl : f->end;
 }
 
-/* To the next line's first character that means anything. False: a tab, a marker or directive is there. */
+/* To the next line's first character that means anything. False: a tab, a
+ * marker or directive is there. */
 static bool next_content(struct fast *f)
 {
     for (;;) {
@@ -139,7 +159,9 @@ static void skip_spaces(struct fast *f)
         f->p++;
 }
 
-/* ---- nodes --------------------------------------------------------------------------------------- */
+/* ---- nodes
+ * ---------------------------------------------------------------------------------------
+ */
 
 static struct hc_val *node(struct fast *f, enum hc_kind kind, uint32_t line, int col)
 {
@@ -194,9 +216,12 @@ static bool set_plain(struct fast *f, struct hc_val *v, hc_str s)
     }
 }
 
-/* ---- scalars on one line --------------------------------------------------------------------------- */
+/* ---- scalars on one line
+ * ---------------------------------------------------------------------------
+ */
 
-/* Behind the closing quote; NULL: not a simple one. *out_plain: nothing is escaped in it. */
+/* Behind the closing quote; NULL: not a simple one. *out_plain: nothing is
+ * escaped in it. */
 static const char *quote_end(const struct fast *f, const char *p, bool *out_plain)
 {
     char q = *p++;
@@ -210,7 +235,7 @@ static const char *quote_end(const struct fast *f, const char *p, bool *out_plai
             *out_plain = false;
             p++;
         } else if (q == '"' && *p == '\\') {
-            if (p + 1 >= f->line_end || !memchr("\\\"ntr", p[1], 5))
+            if (p + 1 >= f->line_end || !among(p[1], "\\\"ntr"))
                 return NULL;
             *out_plain = false;
             p++;
@@ -257,9 +282,122 @@ static bool read_quoted(struct fast *f, struct hc_val **out)
     return true;
 }
 
-static bool read_plain(struct fast *f, struct hc_val **out)
+/* To the next line that is not blank and belongs to the scalar at hand;
+ * *out_breaks: how many breaks were passed. False: there is none, and nothing
+ * was passed. */
+static bool next_of_scalar(struct fast *f, int parent, unsigned *out_breaks)
+{
+    const char *line = f->line, *line_end = f->line_end, *p = f->p;
+    uint32_t number = f->number;
+    *out_breaks = 0;
+    do {
+        if (f->line_end >= f->end || f->line_end + 1 >= f->end)
+            goto none;
+        f->number++;
+        open_line(f, f->line_end + 1);
+        skip_spaces(f);
+        ++*out_breaks;
+    } while (f->p == f->line_end);
+    if (column(f) > parent)
+        return true;
+none:
+    f->line = line;
+    f->line_end = line_end;
+    f->p = p;
+    f->number = number;
+    return false;
+}
+
+static void put_breaks(struct hc_buf *b, unsigned breaks)
+{
+    if (breaks == 1)
+        hc_buf_putc(b, ' ');
+    else
+        hc_buf_fill(b, '\n', breaks - 1);
+}
+
+/* The deeper lines behind a plain scalar `first`, folded. False: one of them is
+ * not simple. */
+static bool plain_lines(struct fast *f, int parent, hc_str first, struct hc_buf *b)
+{
+    unsigned breaks;
+    const char *next = f->line_end + 1;
+    int i = 0;
+    while (i <= parent && next + i < f->end && next[i] == ' ')
+        i++;
+    if (next + i >= f->end || (i <= parent && next[i] != '\n'))
+        return true; /* nearly always */
+    for (struct fast before = *f; next_of_scalar(f, parent, &breaks); before = *f) {
+        const char *p = f->p;
+        if (*p == '#') { /* a comment ends it; what follows is looked at as after
+                        any node */
+            *f = before;
+            break;
+        }
+        for (; p < f->line_end; p++)
+            if (*p == '\t' || (*p == ':' && (p + 1 == f->line_end || p[1] == ' ')) || (*p == '#' && p[-1] == ' '))
+                return false;
+        while (p[-1] == ' ')
+            p--;
+        if (b->n == 0)
+            hc_buf_put(b, first);
+        put_breaks(b, breaks);
+        hc_buf_put(b, (hc_str){ f->p, (size_t)(p - f->p) });
+        f->p = p;
+    }
+    return !b->spent;
+}
+
+/* A quoted scalar that does not end on its line. */
+static bool quoted_lines(struct fast *f, int parent, struct hc_val **out)
+{
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    char q = *f->p;
+    struct hc_val *v = node(f, HC_STR, f->number, column(f));
+    size_t solid = 0; /* blanks behind it are dropped at a break */
+    if (!v || parent < 0)
+        return false;
+    for (const char *p = f->p + 1;;) {
+        for (; p < f->line_end; p++) {
+            char c = *p;
+            if (c == '\t')
+                return false;
+            if (c == q) {
+                if (q != '\'' || p + 1 >= f->line_end || p[1] != '\'') {
+                    f->p = p + 1;
+                    *out = v;
+                    return !b.spent && set_str(f, v, hc_buf_str(&b));
+                }
+                p++;
+            } else if (q == '"' && c == '\\') {
+                if (p + 1 >= f->line_end || !among(p[1], "\\\"ntr"))
+                    return false;
+                c = *++p;
+                c = c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c;
+                hc_buf_putc(&b, c);
+                solid = b.n;
+                continue;
+            }
+            hc_buf_putc(&b, c);
+            if (c != ' ')
+                solid = b.n;
+        }
+        unsigned breaks;
+        b.n = solid;
+        f->p = p;
+        if (!next_of_scalar(f, parent, &breaks))
+            return false;
+        put_breaks(&b, breaks);
+        solid = b.n;
+        p = f->p;
+    }
+}
+
+static bool read_plain(struct fast *f, int parent, struct hc_val **out)
 {
     const char *p = f->p, *end = f->line_end;
+    bool comment = false;
     if (!is(*p, 2) && !(*p == '-' && p + 1 < end && is(p[1], 1)) && (unsigned char)*p < 0x80)
         return false;
     for (; p < f->line_end; p++) {
@@ -267,23 +405,31 @@ static bool read_plain(struct fast *f, struct hc_val **out)
             return false;
         if (*p == '#' && p[-1] == ' ' && p > f->p) {
             end = p;
+            comment = true;
             break;
         }
     }
     p = end;
     while (p > f->p && p[-1] == ' ')
         p--;
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
     struct hc_val *v = node(f, HC_NULL, f->number, column(f));
-    if (!v || !set_plain(f, v, (hc_str){ f->p, (size_t)(p - f->p) }))
-        return false;
+    hc_str s = { f->p, (size_t)(p - f->p) };
     f->p = p;
+    if (!v || (!comment && parent >= 0 && !plain_lines(f, parent, s, &b)) ||
+        !set_plain(f, v, b.n ? hc_buf_str(&b) : s))
+        return false;
     *out = v;
     return true;
 }
 
-/* ---- keys ---------------------------------------------------------------------------------------- */
+/* ---- keys
+ * ----------------------------------------------------------------------------------------
+ */
 
-/* "key:" where reading stands, and what is behind it. False: no such key; nothing was read then. */
+/* "key:" where reading stands, and what is behind it. False: no such key;
+ * nothing was read then. */
 static bool read_key(struct fast *f, struct hc_entry *e)
 {
     const char *p = f->p;
@@ -317,7 +463,8 @@ static bool read_key(struct fast *f, struct hc_entry *e)
     return e->key.p != NULL;
 }
 
-/* ---- flow collections on one line ------------------------------------------------------------------ */
+/* ---- flow collections on one line
+ * ------------------------------------------------------------------ */
 
 static bool read_flow(struct fast *f, struct hc_val **out);
 
@@ -340,7 +487,7 @@ static bool flow_scalar(struct fast *f, struct hc_val **out)
     }
     struct hc_val *v = node(f, HC_NULL, f->number, column(f));
     /* The next character ends it for sure. */
-    if (!v || p == f->p || p >= f->line_end || !memchr(" ,]}", *p, 4) ||
+    if (!v || p == f->p || p >= f->line_end || !among(*p, " ,]}") ||
         !set_plain(f, v, (hc_str){ f->p, (size_t)(p - f->p) }))
         return false;
     f->p = p;
@@ -410,7 +557,9 @@ static bool is_ascii(const char *p, const char *end)
     return true;
 }
 
-/* ---- literal blocks ------------------------------------------------------------------------------ */
+/* ---- literal blocks
+ * ------------------------------------------------------------------------------
+ */
 
 /* `|`, `|-`, `|+`. Reading then stands at the first content behind it. */
 static bool read_literal(struct fast *f, int parent, struct hc_val **out)
@@ -484,14 +633,17 @@ static bool read_literal(struct fast *f, int parent, struct hc_val **out)
     v->s = start;
     v->n = (uint32_t)(to - start);
     *out = v;
-    /* The line before the one that ended it, so that that one is looked at next. */
+    /* The line before the one that ended it, so that that one is looked at next.
+   */
     f->number = stop_number;
     f->line_end = stop - 1;
     f->line = f->p = f->line_end;
     return next_content(f);
 }
 
-/* ---- blocks -------------------------------------------------------------------------------------- */
+/* ---- blocks
+ * --------------------------------------------------------------------------------------
+ */
 
 static bool at_dash(const struct fast *f)
 {
@@ -504,7 +656,8 @@ static bool null_at(struct fast *f, uint32_t line, int col, struct hc_val **out)
     return *out != NULL;
 }
 
-/* A node that is no block, where reading stands; reading then stands at the next content. */
+/* A node that is no block, where reading stands; reading then stands at the
+ * next content. */
 static bool read_inline(struct fast *f, int parent, struct hc_val **out)
 {
     bool good;
@@ -513,14 +666,14 @@ static bool read_inline(struct fast *f, int parent, struct hc_val **out)
         return read_literal(f, parent, out) && (f->last || column(f) <= parent);
     case '"':
     case '\'':
-        good = read_quoted(f, out);
+        good = read_quoted(f, out) || quoted_lines(f, parent, out);
         break;
     case '[':
     case '{':
         good = is_ascii(f->p, f->line_end) && read_flow(f, out);
         break;
     default:
-        good = read_plain(f, out);
+        good = read_plain(f, parent, out);
         break;
     }
     /* A deeper line would belong to the scalar, or be an error. */
@@ -528,8 +681,8 @@ static bool read_inline(struct fast *f, int parent, struct hc_val **out)
 }
 
 /*
- * What stands behind a key's colon or a dash: `parent` is the indentation of their block. Reading then stands at the
- * next content.
+ * What stands behind a key's colon or a dash: `parent` is the indentation of
+ * their block. Reading then stands at the next content.
  */
 static bool read_value(struct fast *f, int parent, bool after_key, struct hc_val **out)
 {
@@ -627,7 +780,8 @@ static bool read_list(struct fast *f, int indent, struct hc_val **out)
         if (column(f) > indent)
             return false;
         if (!at_dash(f))
-            break; /* the key behind a list that is not indented; else its owner refuses it */
+            break; /* the key behind a list that is not indented; else its owner
+                refuses it */
     }
     f->depth--;
     struct hc_val *v = hc_list_adopt(f->a, f->scratch.p + base, f->scratch.n - base);

@@ -82,6 +82,14 @@ static void put_quoted(struct hc_buf *b, hc_str s, bool ascii)
 {
     hc_buf_putc(b, '"');
     for (size_t i = 0; i < s.n;) {
+        size_t plain = i; /* most of any text stands for itself */
+        while (plain < s.n && s.p[plain] >= ' ' && s.p[plain] < 0x7f && s.p[plain] != '"' && s.p[plain] != '\\')
+            plain++;
+        if (plain > i) {
+            hc_buf_put(b, hc_str_sub(s, i, plain));
+            i = plain;
+            continue;
+        }
         uint32_t r = (unsigned char)s.p[i];
         size_t n = 1;
         if (r >= 0x80)

@@ -72,14 +72,14 @@ static int probably_prime(struct hc_fcall *c, const BIGNUM *n, BN_CTX *ctx)
         twos++;
     ok = ok && BN_rshift(odd, less, twos);
     for (int round = 0; ok && result != 0 && round <= rounds; round++) {
-        if (round == 0) { /* most composites go here, without asking for randomness */
-            ok = BN_set_word(base, 2);
+        if (round == 0) { /* most composites go here, without asking for randomness, and to this base faster */
+            ok = ok && BN_mod_exp_mont_word(x, 2, odd, n, ctx, mont);
         } else {
             ok = fn_random(c, bytes, size);
             bytes[0] &= 0x7f;
             ok = ok && BN_bin2bn(bytes, (int)size, base) && BN_add_word(base, 2);
         }
-        ok = ok && BN_mod_exp_mont(x, base, odd, n, ctx, mont);
+        ok = ok && (round == 0 || BN_mod_exp_mont(x, base, odd, n, ctx, mont));
         bool passes = ok && (BN_is_one(x) || BN_cmp(x, less) == 0);
         for (int i = 1; ok && !passes && i < twos; i++) {
             ok = BN_mod_sqr(x, x, n, ctx);

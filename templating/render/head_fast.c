@@ -65,10 +65,20 @@ static bool clean_bytes(hc_str s)
     return true;
 }
 
-static bool word_char(char c)
+/* Bytes of a plain key. */
+static const bool word_chars[256] = {
+    ['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1, ['7'] = 1, ['8'] = 1, ['9'] = 1,
+    ['A'] = 1, ['B'] = 1, ['C'] = 1, ['D'] = 1, ['E'] = 1, ['F'] = 1, ['G'] = 1, ['H'] = 1, ['I'] = 1, ['J'] = 1,
+    ['K'] = 1, ['L'] = 1, ['M'] = 1, ['N'] = 1, ['O'] = 1, ['P'] = 1, ['Q'] = 1, ['R'] = 1, ['S'] = 1, ['T'] = 1,
+    ['U'] = 1, ['V'] = 1, ['W'] = 1, ['X'] = 1, ['Y'] = 1, ['Z'] = 1, ['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1,
+    ['e'] = 1, ['f'] = 1, ['g'] = 1, ['h'] = 1, ['i'] = 1, ['j'] = 1, ['k'] = 1, ['l'] = 1, ['m'] = 1, ['n'] = 1,
+    ['o'] = 1, ['p'] = 1, ['q'] = 1, ['r'] = 1, ['s'] = 1, ['t'] = 1, ['u'] = 1, ['v'] = 1, ['w'] = 1, ['x'] = 1,
+    ['y'] = 1, ['z'] = 1, ['_'] = 1, ['/'] = 1, ['.'] = 1, ['-'] = 1, ['$'] = 1,
+};
+
+static inline bool word_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '/' ||
-           c == '.' || c == '-' || c == '$';
+    return word_chars[(unsigned char)c];
 }
 
 static size_t skip_spaces(hc_str s, size_t at)
@@ -126,7 +136,8 @@ static bool read_key(hc_str line, size_t at, hc_str *key, size_t *after)
         while (end < line.n && word_char(line.p[end]))
             end++;
         *key = hc_str_sub(line, at, end);
-        if (key->n == 0 || *key->p == '.' || *key->p == '-' || hc_str_eq_nocase(*key, HC_S("null")))
+        if (key->n == 0 || *key->p == '.' || *key->p == '-' ||
+            (key->n == 4 && hc_str_eq_nocase(*key, HC_S("null"))))
             return false;
         /* y, on, 0x10: the key's text becomes another */
         if (hc_yaml_resolves(*key))

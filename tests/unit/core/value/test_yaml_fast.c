@@ -10,14 +10,15 @@
 #include "tests/unit/unit.h"
 
 static const char *const texts[] = {
-    "a: 1\nb:\n  c: true\n  d: 1.50\n  e: 0x1F\n  f: null\n  g: ~\n  h:\ni: 'it''s'\nj: \"x\\n\\\"y\\\"\\t\\\\ "
-    "z\"\n",
+    "a: 1\nb:\n  c: true\n  d: 1.50\n  e: 0x1F\n  f: null\n  g: ~\n  h:\ni: 'it''s'\n",
+    "j: \"x\\n\\\"y\\\"\\t\\\\ z\"\n",
     "list:\n- a\n- b: 1\n  c: 2\n-\n- - x\n  - y\n- - - deep\nnext:\n  - one\n  -   two\n  - 'three'  # three\n",
-    "s: |\n  line 1\n\n    line 2\n  # no comment\n\nt: |-\n    stripped\n\n\nu: |+\n  kept\n\n# a comment\nv: |\n "
-    " last\n",
-    "flow: []\nm: {}\nn: [1, two, \"three, four\", {a: b, 'c': [d]}, ]\no: [ a , b ] # c\np: {a: 1, b: ~}\n",
-    "# head\n\nurl: http://example.com:8080/a?b=c#d\nimage: nginx:1.25 # tag\nexpr: a == b && c\nneg: -1\nd: "
-    "--flag\n",
+    "s: |\n  line 1\n\n    line 2\n  # no comment\n\nt: |-\n    stripped\n\n\n",
+    "u: |+\n  kept\n\n# a comment\nv: |\n  last\n",
+    "flow: []\nm: {}\nn: [1, two, \"three, four\", {a: b, 'c': [d]}, ]\no: [ a , b ] # c\n",
+    "p: {a: 1, b: ~}\n",
+    "# head\n\nurl: http://example.com:8080/a?b=c#d\nimage: nginx:1.25 # tag\nexpr: a == b && c\nneg: -1\n",
+    "d: --flag\n",
     "a:\n  b:\n    c: 1\n   d: 2\n",
     "a: b: c\n",
     "a: b\n  c\n",
@@ -35,9 +36,14 @@ static const char *const texts[] = {
     "a: |\nb: |\n\nc: 1\n",
     "a: |\n     \n  x\n",
     "a: 'open\n  more'\n",
+    "m:\n  a: one\n    # deeper\n  b: two\n    three\n      # c\n\n  c: x\n # d\n  e: y\n    # f\n    z\n",
+    "m:\n  a: one\n    two   \n\n    three\n  b: 'it''s\n    two  \n\n\n    three '\n  c: z\n",
+    "m:\n  c: \"x \\n \n    y\\t\n\n    \"\n  d: z\n",
+    "- a b\n  c\n- 'q\n\n  r'\n- \"\n  s\n  \"\n- k: v\n    w\n  l: 1\n    2\n",
     "a: [1,\n 2]\n",
     "---\na: 1\n",
-    "a: 1  # one\nb: x # y\nc: [-d, --log=1, a b  c, x:y, http://h:1/p, a@b.c, 50%, *, k=v, (x) > y!, sh -c] # z\n",
+    "a: 1  # one\nb: x # y\n",
+    "c: [-d, --log=1, a b  c, x:y, http://h:1/p, a@b.c, 50%, *, k=v, (x) > y!, sh -c] # z\n",
     "a:\n  {}\nb:\n  [x]\nc:\n  text\nd:\n  'q'\ne:\n  - \n    w\nf:\n  |\n  lit\ng: {a: b:c, d: e f}\n",
     "a: |\nb: |-\n\n\nc:\n- |\n- x\nd: |+\n\ne: |",
     "a: 1\n---\nb: 2\n",
