@@ -11,9 +11,10 @@
 #define HC_MAX_BUF   (256 * HC_MIB)  /* one growing text                                           */
 
 /* Documents */
-#define HC_MAX_YAML_DEPTH 1000     /* nesting; libyaml's own parser recurses by heap, we by depth */
-#define HC_MAX_JSON_DEPTH 1000     /* Go's encoding/json stops at 10000; the C stack is ours      */
-#define HC_MAX_YAML_NODES 4000000u /* nodes of one document, aliases expanded                     */
+#define HC_MAX_YAML_DEPTH  1000          /* nesting; libyaml's own parser recurses by heap, we by depth */
+#define HC_MAX_JSON_DEPTH  1000          /* Go's encoding/json stops at 10000; the C stack is ours      */
+#define HC_MAX_YAML_REREAD (64 * HC_MIB) /* bytes read again for things only the Go library takes */
+#define HC_MAX_YAML_NODES  4000000u      /* nodes of one document, aliases expanded                     */
 
 /* Charts: Helm pkg/chart/loader/archive: 100 MiB a chart */
 #define HC_MAX_CHART_BYTES  (100 * HC_MIB)

@@ -808,7 +808,11 @@ bool hc_yaml_read_fast(struct hc_arena *a, hc_str text, unsigned flags, struct h
         f.line_end = text.p + 3;
         f.number = 1;
     }
-    good = next_content(&f) && !f.last && read_block(&f, -1, out) && f.last;
+    struct hc_val *v = NULL;
+    good = next_content(&f) && !f.last && read_block(&f, -1, &v) && f.last;
     hc_scratch_done(&f.scratch);
-    return good && !hc_arena_spent(a);
+    if (!good || hc_arena_spent(a))
+        return false;
+    *out = v;
+    return true;
 }

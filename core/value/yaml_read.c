@@ -45,7 +45,11 @@ struct reader {
     struct hc_err json_err; /* the first thing that only the step to JSON refuses */
     bool syntax;            /* the failure is one of the first step */
     size_t given;           /* bytes of the text libyaml has, when it gets them in pieces */
+    bool colons;            /* COLON stands for ':' in the text */
 };
+
+/* Stands for a ':' that libyaml does not take and the Go library does: a character of private use. */
+#define COLON "\xef\xa3\xbf"
 
 static enum hc_rc read_node(struct reader *r, unsigned depth, struct hc_val **out);
 
@@ -321,8 +325,8 @@ static size_t byte_of(hc_str s, size_t at)
 static enum hc_rc check_escapes(struct reader *r, yaml_mark_t from_mark, yaml_mark_t to_mark)
 {
     size_t from = byte_of(r->text, from_mark.index), to = byte_of(r->text, to_mark.index);
-    if (from >= r->text.n || r->text.p[from] != '"')
-        return HC_OK;
+    while (from < to && r->text.p[from] != '"') /* behind its tag and anchor */
+        from++;
     for (size_t i = from; i + 1 < to; i++) {
         if (r->text.p[i] != '\\')
             continue;
@@ -355,9 +359,24 @@ static hc_str clean_utf8(struct hc_arena *a, hc_str s)
     return (hc_str){ start, to ? (size_t)(to - start) : 0 };
 }
 
+/* A copy of a scalar's text. */
+static hc_str own_text(struct reader *r, hc_str s)
+{
+    if (!r->colons || hc_str_find_str(s, HC_S(COLON)) == SIZE_MAX)
+        return hc_arena_str(r->a, s);
+    char *to = hc_arena_alloc(r->a, s.n + 1, 1);
+    size_t n = 0;
+    for (size_t i = 0; to && i < s.n; i++) {
+        bool colon = hc_str_starts(hc_str_sub(s, i, s.n), HC_S(COLON));
+        to[n++] = colon ? ':' : s.p[i];
+        i += colon ? 2 : 0;
+    }
+    return (hc_str){ to, to ? n : 0 };
+}
+
 static enum hc_rc set_str(struct reader *r, struct hc_val *v, hc_str s)
 {
-    s = hc_arena_str(r->a, s);
+    s = own_text(r, s);
     if (!s.p)
         return spent(r);
     v->kind = HC_STR;
@@ -556,7 +575,7 @@ static enum hc_rc read_key(struct reader *r, unsigned depth, struct hc_entry *e,
         !(r->slash_escapes && r->ev.data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE)) {
         hc_str s = { (const char *)r->ev.data.scalar.value, r->ev.data.scalar.length };
         if (!r->ev.data.scalar.plain_implicit || plain(r, s).tag == HC_TAG_STR) {
-            e->key = hc_arena_str(r->a, s);
+            e->key = own_text(r, s);
             return e->key.p ? count_node(r, 1) : spent(r);
         }
     }
@@ -766,12 +785,58 @@ static void prefer_syntax_error(struct reader *r)
     }
 }
 
-static enum hc_rc parse_one(struct hc_arena *a, hc_str text, hc_str name, unsigned flags, bool pieces,
-                            bool *out_unreadable, struct hc_val **out, struct hc_err *err)
+/* What another reading of a text that failed needs. */
+struct retry {
+    bool pieces; /* in pieces of 512 bytes, as the Go library decodes */
+    bool colons;
+    struct hc_buf text; /* the text to read, when it is not the given one */
+    size_t read;        /* bytes read so far, over all tries */
+};
+
+/*
+ * Whether the text is to be read once more: the Go library may find another mistake, or the document's end, before a
+ * character that is none; and it takes two things that libyaml refuses, which are written differently then: \' in
+ * double quotes, and a ':' that ends a plain scalar in a flow collection.
+ */
+static bool again(const struct reader *r, struct retry *t)
 {
-    struct reader r = { .json_err = HC_ERR_INIT };
+    const yaml_parser_t *p = &r->p;
+    if (p->error == YAML_READER_ERROR && !t->pieces)
+        return t->pieces = true;
+    t->read += r->text.n;
+    if (p->error != YAML_SCANNER_ERROR || !p->problem || t->read > HC_MAX_YAML_REREAD)
+        return false;
+    hc_str text = r->text, with;
+    size_t at = byte_of(text, p->problem_mark.index), len;
+    if (strcmp(p->problem, "found unknown escape character") == 0 &&
+        hc_str_starts(hc_str_sub(text, at, text.n), HC_S("\\'"))) {
+        with = HC_S("\\x27");
+        len = 2;
+    } else if (strcmp(p->problem, "found unexpected ':'") == 0 &&
+               hc_str_starts(hc_str_sub(text, at, text.n), HC_S(":")) &&
+               (t->colons || hc_str_find_str(text, HC_S(COLON)) == SIZE_MAX)) {
+        with = HC_S(COLON);
+        len = 1;
+        t->colons = true;
+    } else {
+        return false;
+    }
+    struct hc_buf b;
+    hc_buf_init(&b, 0);
+    hc_buf_put(&b, hc_str_sub(text, 0, at));
+    hc_buf_put(&b, with);
+    hc_buf_put(&b, hc_str_sub(text, at + len, text.n));
+    hc_buf_done(&t->text);
+    t->text = b;
+    return !b.spent;
+}
+
+static enum hc_rc parse_one(struct hc_arena *a, hc_str text, hc_str name, unsigned flags, struct retry *t,
+                            bool *out_again, struct hc_val **out, struct hc_err *err)
+{
+    struct reader r = { .json_err = HC_ERR_INIT, .colons = t->colons };
     struct hc_val *v = NULL;
-    enum hc_rc rc = start(&r, a, text, name, flags, pieces, err);
+    enum hc_rc rc = start(&r, a, text, name, flags, t->pieces, err);
     if (rc == HC_OK)
         rc = read_document(&r, &v);
     if (rc == HC_E_INPUT)
@@ -785,7 +850,7 @@ static enum hc_rc parse_one(struct hc_arena *a, hc_str text, hc_str name, unsign
         if (err)
             *err = r.json_err;
     }
-    *out_unreadable = r.p.error == YAML_READER_ERROR;
+    *out_again = rc == HC_E_INPUT && again(&r, t);
     finish(&r);
     if (rc == HC_OK)
         *out = v;
@@ -797,13 +862,16 @@ enum hc_rc hc_yaml_parse(struct hc_arena *a, hc_str text, hc_str name, unsigned 
 {
     if (!(flags & HC_YAML_BY_EVENTS) && hc_yaml_read_fast(a, text, flags, out))
         return HC_OK;
-    bool unreadable;
-    enum hc_rc rc = parse_one(a, text, name, flags, false, &unreadable, out, err);
-    if (rc == HC_E_INPUT && unreadable) {
-        /* The Go library decodes 512 bytes at a time and may find another mistake, or the document's end, first. */
-        hc_err_clear(err);
-        rc = parse_one(a, text, name, flags, true, &unreadable, out, err);
-    }
+    struct retry t = { .read = 0 };
+    bool once_more;
+    enum hc_rc rc;
+    hc_buf_init(&t.text, 0);
+    do {
+        rc = parse_one(a, t.text.p ? hc_buf_str(&t.text) : text, name, flags, &t, &once_more, out, err);
+        if (once_more)
+            hc_err_clear(err);
+    } while (once_more);
+    hc_buf_done(&t.text);
     return rc;
 }
 

@@ -168,6 +168,9 @@ static enum hc_rc json_obj(struct json *j, const struct hc_val *v)
         if (t.year < 0 || t.year > 9999)
             return fn_fail(j->c, "json: error calling MarshalJSON for type time.Time: Time.MarshalJSON: year "
                                  "outside of range [0,9999]");
+        if (t.offset <= -86400 || t.offset >= 86400)
+            return fn_fail(j->c, "json: error calling MarshalJSON for type time.Time: Time.MarshalJSON: timezone "
+                                 "hour outside of range [0,23]");
         hc_buf_putc(j->b, '"');
         hc_time_json(j->b, v->obj);
         hc_buf_putc(j->b, '"');

@@ -21,10 +21,9 @@
 
 struct hc_regex {
     hc_str expression;
-    char *names;              /* "number name\n" ... */
-    pcre2_code *code, *loose; /* loose: for texts that are no UTF-8; made when first needed */
-    char *pattern;
-    size_t pattern_n, groups;
+    char *names; /* "number name\n" ... */
+    pcre2_code *code;
+    size_t groups;
     unsigned refs;
 };
 
@@ -65,10 +64,8 @@ static void regex_free(struct hc_regex *r)
     if (!r)
         return;
     pcre2_code_free(r->code);
-    pcre2_code_free(r->loose);
     free((char *)(uintptr_t)r->expression.p);
     free(r->names);
-    free(r->pattern);
     free(r);
 }
 
@@ -89,13 +86,11 @@ static enum hc_rc make(hc_str expression, struct hc_regex **out, struct hc_err *
         return hc_fail_nomem(err);
     r->expression = hc_str_n(hc_strdup_n(expression.p, expression.n), expression.n);
     r->names = hc_strdup_n(hc_buf_str(&names).p, names.n);
-    r->pattern = hc_strdup_n(hc_buf_str(&pattern).p, pattern.n);
-    r->pattern_n = pattern.n;
     r->groups = groups;
     r->refs = 1;
     r->code = compile(hc_buf_str(&pattern).p, pattern.n, 0, &error);
-    if (!r->code || !r->names || !r->pattern || !r->expression.p) {
-        bool memory = !r->names || !r->pattern || !r->expression.p || error == PCRE2_ERROR_NOMEMORY;
+    if (!r->code || !r->names || !r->expression.p) {
+        bool memory = !r->names || !r->expression.p || error == PCRE2_ERROR_NOMEMORY;
         regex_free(r);
         if (memory)
             return hc_fail_nomem(err);
@@ -148,15 +143,40 @@ void hc_regex_put_auto(struct hc_regex **r)
         hc_regex_put(*r);
 }
 
-/* The tool for texts that are no UTF-8: their stray bytes match nothing. */
-static pcre2_code *loose_code(struct hc_regex *r)
+/* Go sees each byte that is no UTF-8 as one U+FFFD; PCRE2 would refuse the text. */
+static bool clean_subject(struct hc_search *s)
 {
-    int error;
-    pthread_mutex_lock(&lock);
-    if (!r->loose)
-        r->loose = compile(r->pattern, r->pattern_n, PCRE2_MATCH_INVALID_UTF, &error);
-    pthread_mutex_unlock(&lock);
-    return r->loose;
+    hc_str rest = s->subject;
+    if (rest.n > UINT32_MAX / 3)
+        return false;
+    s->clean = hc_malloc(rest.n * 3 + 1);
+    s->origin = hc_malloc((rest.n * 3 + 1) * sizeof(*s->origin));
+    if (!s->clean || !s->origin)
+        return false;
+    while (rest.n) {
+        uint32_t rune;
+        size_t width = hc_utf8_decode(rest, &rune), at = s->subject.n - rest.n;
+        size_t n = hc_utf8_encode(rune, s->clean + s->clean_n);
+        for (size_t i = 0; i < n; i++)
+            s->origin[s->clean_n++] = (uint32_t)(at + (n == width ? i : 0));
+        rest = hc_str_sub(rest, width, rest.n);
+    }
+    s->origin[s->clean_n] = (uint32_t)s->subject.n;
+    return true;
+}
+
+/* The first place in `clean` that stands for byte `at` of the subject. */
+static size_t clean_at(const struct hc_search *s, size_t at)
+{
+    size_t lo = 0, hi = s->clean_n;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (s->origin[mid] < at)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
 }
 
 enum hc_rc hc_search_init(struct hc_search *s, struct hc_regex *r, hc_str subject, struct hc_err *err)
@@ -164,11 +184,14 @@ enum hc_rc hc_search_init(struct hc_search *s, struct hc_regex *r, hc_str subjec
     *s = (struct hc_search){ .regex = r, .subject = subject, .groups = r->groups };
     if (!s->subject.p)
         s->subject.p = "";
-    s->code = hc_utf8_valid(subject) ? r->code : loose_code(r);
+    if (!hc_utf8_valid(subject) && !clean_subject(s)) {
+        hc_search_done(s);
+        return hc_fail_nomem(err);
+    }
     pcre2_general_context *g = pcre2_general_context_create(take, give, NULL);
     pcre2_match_context *limits = g ? pcre2_match_context_create(g) : NULL;
     s->limits = limits;
-    s->data = s->code && g ? pcre2_match_data_create((uint32_t)r->groups + 1, g) : NULL;
+    s->data = g ? pcre2_match_data_create((uint32_t)r->groups + 1, g) : NULL;
     pcre2_general_context_free(g);
     s->at = hc_calloc(2 * (r->groups + 1), sizeof(*s->at));
     if (!s->data || !s->limits || !s->at)
@@ -183,13 +206,16 @@ void hc_search_done(struct hc_search *s)
     pcre2_match_data_free(s->data);
     pcre2_match_context_free(s->limits);
     free(s->at);
+    free(s->clean);
+    free(s->origin);
     *s = (struct hc_search){ 0 };
 }
 
 enum hc_rc hc_search_next(struct hc_search *s, size_t from, bool *out_found, struct hc_err *err)
 {
-    uint32_t options = s->code == s->regex->code ? PCRE2_NO_UTF_CHECK : 0;
-    int n = pcre2_match(s->code, (PCRE2_SPTR)s->subject.p, s->subject.n, from, options, s->data, s->limits);
+    const char *text = s->clean ? s->clean : s->subject.p;
+    size_t text_n = s->clean ? s->clean_n : s->subject.n, start = s->clean ? clean_at(s, from) : from;
+    int n = pcre2_match(s->regex->code, (PCRE2_SPTR)text, text_n, start, PCRE2_NO_UTF_CHECK, s->data, s->limits);
     *out_found = n > 0;
     if (n == PCRE2_ERROR_NOMATCH)
         return HC_OK;
@@ -202,8 +228,8 @@ enum hc_rc hc_search_next(struct hc_search *s, size_t from, bool *out_found, str
     const PCRE2_SIZE *at = pcre2_get_ovector_pointer(s->data);
     for (size_t i = 0; i <= s->groups; i++) {
         bool part = i < (size_t)n && at[2 * i] != PCRE2_UNSET;
-        s->at[2 * i] = part ? at[2 * i] : SIZE_MAX;
-        s->at[2 * i + 1] = part ? at[2 * i + 1] : SIZE_MAX;
+        for (size_t k = 2 * i; k <= 2 * i + 1; k++)
+            s->at[k] = !part ? SIZE_MAX : s->clean ? s->origin[at[k]] : at[k];
     }
     return HC_OK;
 }

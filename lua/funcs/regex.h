@@ -19,9 +19,11 @@ void hc_regex_put_auto(struct hc_regex **r);
 struct hc_search {
     const struct hc_regex *regex;
     hc_str subject;
-    void *data;   /* pcre2_match_data */
-    void *limits; /* pcre2_match_context */
-    const void *code;
+    void *data;       /* pcre2_match_data */
+    void *limits;     /* pcre2_match_context */
+    char *clean;      /* the subject with U+FFFD for each byte that is no UTF-8, when it has any */
+    uint32_t *origin; /* where in the subject each byte of `clean` stands, and its end */
+    size_t clean_n;
     size_t *at; /* 2 * (groups + 1) offsets of the last match; SIZE_MAX: the group took no part */
     size_t groups;
 };

@@ -24,6 +24,8 @@ struct reader {
     int depth;
 };
 
+static bool more(const struct reader *r);
+
 static int line_at(const struct reader *r, size_t at)
 {
     int line = 1;
@@ -67,8 +69,13 @@ static enum hc_rc bad(struct reader *r, const char *text)
 }
 
 /* "... but got 'x' instead", x being the rune at r->i. `behind`: the line is counted with that rune read. */
+static enum hc_rc check_char(struct reader *r);
+
 static enum hc_rc bad_rune_at(struct reader *r, const char *text, const char *rest, bool behind)
 {
+    enum hc_rc rc = more(r) ? check_char(r) : HC_OK; /* what may stand nowhere is told first */
+    if (rc != HC_OK)
+        return rc;
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 0);
     uint32_t rune = 0;
@@ -147,10 +154,12 @@ static enum hc_rc check_char(struct reader *r)
 /* A comment, up to its line's end. */
 static enum hc_rc comment(struct reader *r)
 {
-    for (; more(r) && at(r) != '\n' && at(r) != '\r'; r->i++) {
-        enum hc_rc rc = (unsigned char)at(r) < 0x80 ? check_char(r) : HC_OK;
+    while (more(r) && at(r) != '\n' && at(r) != '\r') {
+        enum hc_rc rc = check_char(r);
         if (rc != HC_OK)
             return rc;
+        uint32_t rune;
+        r->i += hc_utf8_decode(hc_str_sub(r->s, r->i, r->s.n), &rune);
     }
     return check_char(r);
 }
@@ -287,6 +296,12 @@ static enum hc_rc string(struct reader *r, bool may_be_multi, hc_str *out)
 static bool is_digit(char ch)
 {
     return ch >= '0' && ch <= '9';
+}
+
+/* A value of its own alphabet ended here: a byte that may stand nowhere is told before the value is looked at. */
+static enum hc_rc ended(struct reader *r)
+{
+    return more(r) ? check_char(r) : HC_OK;
 }
 
 static bool is_hex(char ch)
@@ -445,12 +460,20 @@ static enum hc_rc based_integer(struct reader *r, size_t from, bool sign, struct
 
 static enum hc_rc number(struct reader *r, struct hc_val **out)
 {
+    enum hc_rc rc;
     size_t from = r->i;
     bool sign = at(r) == '-' || at(r) == '+';
     r->i += sign;
     if (sign && (looking_at(r, "inf") || looking_at(r, "nan"))) {
         r->i += 3;
         return floating(r, hc_str_sub(r->s, from, r->i), out);
+    }
+    if (sign && (at(r) == 'i' || at(r) == 'n')) {
+        char text[40];
+        bool second = r->i + 1 < r->s.n && r->s.p[r->i + 1] == (at(r) == 'i' ? 'n' : 'a');
+        size_t n = second ? 3 : 2;
+        snprintf(text, sizeof(text), "invalid float: '%.*s'", (int)n, r->s.p + from);
+        return bad(r, text);
     }
     if (sign && at(r) == '.')
         return bad(r, "floats must start with a digit, not '.'");
@@ -461,14 +484,17 @@ static enum hc_rc number(struct reader *r, struct hc_val **out)
     scan(r, "");
     if (!sign && (at(r) == '-' || at(r) == ':')) {
         scan(r, "-:Tt .Zz+");
-        return datetime(r, hc_str_sub(r->s, from, r->i), out);
+        rc = ended(r);
+        return rc == HC_OK ? datetime(r, hc_str_sub(r->s, from, r->i), out) : rc;
     }
     scan(r, "_");
     if (at(r) == '.' || (at(r) | 32) == 'e') {
         scan(r, "_.-+eE");
-        return floating(r, hc_str_sub(r->s, from, r->i), out);
+        rc = ended(r);
+        return rc == HC_OK ? floating(r, hc_str_sub(r->s, from, r->i), out) : rc;
     }
-    return integer(r, hc_str_sub(r->s, from, r->i), out);
+    rc = ended(r);
+    return rc == HC_OK ? integer(r, hc_str_sub(r->s, from, r->i), out) : rc;
 }
 
 /* ---- keys and tables --------------------------------------------------------------------------------- */
@@ -553,6 +579,7 @@ static enum hc_rc key_value(struct reader *r, struct hc_val *table)
 {
     hc_str parts[MAX_KEYS], outer = r->key;
     size_t n = 0, context_n = r->context->n, start;
+    bool clash = false;
     blanks(r);
     start = r->i;
     enum hc_rc rc = dotted_key(r, parts, &n);
@@ -562,7 +589,9 @@ static enum hc_rc key_value(struct reader *r, struct hc_val *table)
             return defined(r, "Key '", r->context, "' was already created as a hash.", start);
         struct hc_val *child = hc_map_get(table, parts[k]);
         add_name(r->context, parts[k]);
-        if (!child || (hc_is_list(child) && child->type != HC_GO_MAPS)) { /* an array gives way */
+        bool array = hc_is_list(child) && child->type != HC_GO_MAPS;
+        clash |= array && r->depth > 0;
+        if (!child || array) { /* an array gives way, outside of inline tables */
             child = new_table(r, true);
             hc_map_put(r->c->a, table, parts[k], child);
             if (hc_arena_spent(r->c->a))
@@ -577,14 +606,23 @@ static enum hc_rc key_value(struct reader *r, struct hc_val *table)
         r->key = parts[n - 1];
         blanks(r);
         rc = value(r, &v); /* a mistake in it is told first */
+        if (rc == HC_OK && clash)
+            return bad_text(r, "", hc_buf_str(r->context), " is not a table");
         if (rc == HC_OK && !table)
             return defined(r, "Key '", r->context, "' has already been defined.", start);
-        if (rc == HC_OK && hc_map_find(table, parts[n - 1])) {
+        struct hc_val *there = rc == HC_OK ? hc_map_get(table, parts[n - 1]) : NULL;
+        bool implied = hc_is_map(there) && (there->map->flags & IMPLICIT);
+        if (there && (!implied || hc_is_map(v))) {
             HC_AUTO(hc_buf) struct hc_buf name;
             hc_buf_init(&name, HC_ERR_MSG * 4);
             hc_buf_put(&name, hc_buf_str(r->context));
             add_name(&name, parts[n - 1]);
             return defined(r, "Key '", &name, "' has already been defined.", start);
+        }
+        if (implied &&
+            !hc_is_list(v)) { /* the table stays, the value is forgotten; only an array takes its place */
+            there->map->flags &= ~IMPLICIT;
+            v = there;
         }
         if (rc == HC_OK)
             hc_map_put(r->c->a, table, parts[n - 1], v ? v : hc_null_val(r->c->a));
@@ -624,8 +662,11 @@ static enum hc_rc inline_table(struct reader *r, struct hc_val **out)
             return bad(r, "expected a comma or an inline table terminator '}', but got end of file instead");
         else if (at(r) != '}') {
             char text[100];
-            snprintf(text, sizeof(text), "expected a comma or an inline table terminator '}', but got '%c' instead",
-                     at(r));
+            uint32_t rune;
+            size_t n = hc_utf8_decode(hc_str_sub(r->s, r->i, r->s.n), &rune);
+            snprintf(text, sizeof(text),
+                     "expected a comma or an inline table terminator '}', but got '%.*s' instead", (int)n,
+                     r->s.p + r->i);
             return bad(r, text);
         }
     }
@@ -659,7 +700,10 @@ static enum hc_rc array(struct reader *r, struct hc_val **out)
             return bad(r, "expected a comma (',') or array terminator (']'), but got end of file");
         } else if (at(r) != ']') {
             char text[100];
-            snprintf(text, sizeof(text), "expected a comma (',') or array terminator (']'), but got '%c'", at(r));
+            uint32_t rune;
+            size_t n = hc_utf8_decode(hc_str_sub(r->s, r->i, r->s.n), &rune);
+            snprintf(text, sizeof(text), "expected a comma (',') or array terminator (']'), but got '%.*s'", (int)n,
+                     r->s.p + r->i);
             return bad(r, text);
         }
     }
@@ -680,6 +724,9 @@ static enum hc_rc word(struct reader *r, struct hc_val **out)
         r->i += n;
     }
     hc_str s = hc_str_sub(r->s, from, r->i);
+    enum hc_rc rc = ended(r);
+    if (rc != HC_OK)
+        return rc;
     if (!hc_str_eqz(s, "true") && !hc_str_eqz(s, "false"))
         return bad_text(r, "expected value but found ", s, " instead");
     *out = hc_bool_val(r->c->a, s.p[0] == 't');
@@ -698,6 +745,8 @@ static enum hc_rc value(struct reader *r, struct hc_val **out)
     if (++r->depth > MAX_DEPTH)
         return hc_fail(r->c->err, HC_E_LIMIT, "toml: values nested deeper than %d", MAX_DEPTH);
     char ch = at(r);
+    char at_sign = (ch == '+' || ch == '-') && r->i + 1 < r->s.n ? r->s.p[r->i + 1]
+                                                                 : '\0'; /* what is behind a sign */
     hc_utf8_decode(hc_str_sub(r->s, r->i, r->s.n), &rune);
     if (ch == '"' || ch == '\'') {
         rc = string(r, true, &s);
@@ -714,12 +763,15 @@ static enum hc_rc value(struct reader *r, struct hc_val **out)
         r->i += 3;
         *out = hc_float_val(r->c->a, ch == 'i' ? HUGE_VAL : NAN);
     } else if (hc_rune_is(rune, HC_RUNE_LETTER)) {
+        r->i += looking_at(r, "in") || looking_at(r, "na"); /* the library has taken it for an inf or a nan */
         rc = word(r, out);
     } else {
         rc = bad_rune(r, "expected value but found ", " instead");
     }
     r->depth--;
-    return rc == HC_OK ? check_char(r) : rc;
+    /* the library reads one character more before it ends a string or a number, but for inf and nan */
+    bool looked = ch == '"' || ch == '\'' || is_digit(ch) || is_digit(at_sign);
+    return rc == HC_OK && looked ? check_char(r) : rc;
 }
 
 /* The parts of a header's name, up to its bracket. */

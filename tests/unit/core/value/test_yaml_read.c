@@ -80,6 +80,10 @@ static void test_documents(void **state)
         { "\"a\\/b\"", "yaml: found unknown escape character" },
         { "\"a\\\\/b\"", "\"a\\\\/b\"" },
         { "%YAML 1.2\n---\na", "yaml: found incompatible YAML document" },
+        /* taken by the Go library, not by libyaml */
+        { "a: \"b\\'c\\'\"\nd: \"\\'\"", "{\"a\":\"b'c'\",\"d\":\"'\"}" },
+        { "[a:, {b:, c: d:}, 'e:']", "[\"a:\",{\"b:\":null,\"c\":\"d:\"},\"e:\"]" },
+        { "a: \"\\'\\q\"", "yaml: found unknown escape character" },
         { "%YAML 1.2", "yaml: found incompatible YAML document" },
         /* the first mistake of the first step counts */
         { "a: *x b", "yaml: unknown anchor 'x' referenced" },
