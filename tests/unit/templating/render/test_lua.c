@@ -183,7 +183,9 @@ static void no_way_out(void **state)
     };
     for (size_t i = 0; i < HC_LEN(rows); i++) {
         struct result r;
-        run_one(rows[i].code, strstr(rows[i].want, "too deeply") ? 0 : 3000000, &r);
+        /* A step is ten nanoseconds at most: slow programs (sanitizers) get the whole budget where steps are not asked about. */
+        run_one(rows[i].code, strstr(rows[i].want, "budget of") || strstr(rows[i].want, "stopped") ? 3000000 : 0,
+                &r);
         if (r.rc == HC_OK || !hc_str_starts(r.error, HC_S("c/templates/")) ||
             hc_str_find_str(r.error, hc_str_of(rows[i].want)) == SIZE_MAX) {
             if (r.rc == HC_OK || hc_str_find_str(r.error, hc_str_of(rows[i].want)) == SIZE_MAX)
