@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "charts-fetch/chart/chart_impl.h"
+#include "core/base/limits.h"
 #include "core/value/json.h"
 #include "core/value/yaml.h"
 
@@ -482,6 +483,9 @@ static enum hc_rc check_dependencies(struct hc_arena *a, struct hc_val *meta, st
 {
     const struct hc_val *list = hc_map_getz(meta, "dependencies");
     size_t n = hc_list_len(list);
+    if (n > HC_MAX_CHART_DEPS)
+        return hc_fail(err, HC_E_LIMIT, "Chart.yaml lists %zu dependencies, more than the %u allowed", n,
+                       HC_MAX_CHART_DEPS);
     struct hc_chart_dep *deps = HC_NEW_N(a, struct hc_chart_dep, n + 1);
     struct hc_val *seen = hc_map_new(a);
     if (!deps)

@@ -65,7 +65,9 @@ enum hc_rc hc_chart_load_archive(hc_str archive, const struct hc_chart_port *por
 {
     struct hc_chart_file *files = NULL;
     size_t n = 0;
-    struct hc_arena *a = hc_arena_new(0);
+    /* What is packed inside what is packed can multiply; so one ceiling for all of it. */
+    struct hc_arena *a = hc_arena_new(
+        HC_MIN(HC_MAX_ARENA, HC_MAX_CHART_ARENA_BASE + HC_MAX_CHART_ARENA_RATIO * archive.n));
     if (!a)
         return hc_fail_nomem(err);
     enum hc_rc rc = is_gzip(archive) ? unpack_as(a, archive, port->helm3, &files, &n, err)

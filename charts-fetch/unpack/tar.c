@@ -412,9 +412,11 @@ static enum hc_rc read_all(struct hc_arena *a, hc_str archive, const struct hc_u
     if (archive.n >= 2 && (uint8_t)archive.p[0] == 0x1f && (uint8_t)archive.p[1] == 0x8b) {
         /* headers and padding come on top of the bodies: two blocks a file, more with long names */
         size_t ceiling = limits.bytes + (limits.entries + 16) * 2048;
+        /* ... and nobody's chart or manifests shrink to a hundredth, but zeros do to a thousandth */
+        ceiling = HC_MIN(ceiling, HC_MAX_UNPACK_BASE + HC_MAX_UNPACK_RATIO * archive.n);
         enum hc_rc rc = hc_gunzip(a, archive, ceiling, &tar, err);
         if (rc != HC_OK)
-            return rc;
+            return rc == HC_E_LIMIT ? hc_wrap(err, "archive of %zu bytes", archive.n) : rc;
     }
     if (tar.n < 512)
         return not_an_archive(err);

@@ -1,6 +1,6 @@
 /*
- * A bump allocator over a list of blocks that double in size. With HC_DEBUG_ARENA every object has a
- * block of its own, so that the sanitizers see each overrun.
+ * A bump allocator over a list of blocks that double in size. Under the address sanitizer what was not handed out is
+ * poisoned and a gap stands behind every object, so that each overrun is seen without a malloc for each.
  */
 #include "core/base/arena.h"
 
@@ -12,8 +12,26 @@
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define POISONS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define POISONS 1
+#endif
+#endif
+#ifdef POISONS
+#include <sanitizer/asan_interface.h>
+#define POISON(p, n)   __asan_poison_memory_region((p), (n))
+#define UNPOISON(p, n) __asan_unpoison_memory_region((p), (n))
+enum { GAP = 16 };
+#else
+#define POISON(p, n)   ((void)0)
+#define UNPOISON(p, n) ((void)0)
+enum { GAP = 0 };
+#endif
+
 struct block {
-    struct block *next;
+    _Alignas(16) struct block *next; /* so that what follows it is aligned for anything */
     size_t cap, used;
 };
 
@@ -36,16 +54,42 @@ struct hc_arena *hc_arena_new(size_t ceiling)
     return a;
 }
 
+static void free_blocks(struct block *b)
+{
+    while (b) {
+        struct block *next = b->next;
+        UNPOISON(b + 1, b->cap);
+        hc_block_free(b, sizeof(*b) + b->cap);
+        b = next;
+    }
+}
+
 void hc_arena_free(struct hc_arena *a)
 {
     if (!a)
         return;
-    for (struct block *b = a->blocks; b;) {
-        struct block *next = b->next;
-        hc_block_free(b, sizeof(*b) + b->cap);
-        b = next;
-    }
+    free_blocks(a->blocks);
     free(a);
+}
+
+void hc_arena_reset(struct hc_arena *a)
+{
+    struct block *b = a->blocks;
+    a->used = 0;
+    a->spent = a->over = false;
+    if (!b)
+        return;
+    free_blocks(b->next);
+    b->next = NULL;
+    if (b->cap > LARGEST_BLOCK) {
+        free_blocks(b);
+        a->blocks = NULL;
+        return;
+    }
+    UNPOISON(b + 1, b->cap);
+    memset(b + 1, 0, b->used);
+    POISON(b + 1, b->cap);
+    b->used = 0;
 }
 
 void hc_arena_free_auto(struct hc_arena **a)
@@ -62,16 +106,13 @@ static void *spend(struct hc_arena *a, bool over)
 
 static struct block *add_block(struct hc_arena *a, size_t need)
 {
-#ifdef HC_DEBUG_ARENA
-    size_t cap = need;
-#else
-    size_t cap = HC_MAX(need, a->next_cap);
+    size_t cap = HC_MAX(need + GAP, a->next_cap);
     if (a->next_cap < LARGEST_BLOCK)
         a->next_cap *= 2;
-#endif
     struct block *b = hc_block_new(sizeof(*b) + cap);
     if (!b)
         return NULL;
+    POISON(b + 1, cap);
     b->cap = cap;
     b->next = a->blocks;
     a->blocks = b;
@@ -87,6 +128,9 @@ void *hc_arena_alloc(struct hc_arena *a, size_t size, size_t align)
     if (size > a->ceiling - a->used)
         return spend(a, true);
     struct block *b = a->blocks;
+#ifdef POISONS
+    align = HC_MAX(align, (size_t)8);
+#endif
     size_t at = b ? (b->used + align - 1) & ~(align - 1) : 0;
     if (!b || at > b->cap || size > b->cap - at) {
         b = add_block(a, size ? size : 1);
@@ -96,6 +140,11 @@ void *hc_arena_alloc(struct hc_arena *a, size_t size, size_t align)
     }
     b->used = at + size;
     a->used += size;
+    UNPOISON((char *)(b + 1) + at, size);
+#ifdef POISONS
+    b->used = HC_MIN(b->cap,
+                     (b->used + 7 + GAP) & ~(size_t)7); /* the sanitizer poisons whole words of eight bytes */
+#endif
     return (char *)(b + 1) + at;
 }
 
@@ -112,6 +161,15 @@ void *hc_arena_alloc_n(struct hc_arena *a, size_t n, size_t size, size_t align)
 bool hc_arena_spent(const struct hc_arena *a)
 {
     return !a || a->spent;
+}
+
+size_t hc_arena_limit(struct hc_arena *a, size_t ceiling)
+{
+    if (!a)
+        return 0;
+    size_t before = a->ceiling;
+    a->ceiling = HC_MAX(ceiling, a->used);
+    return before;
 }
 
 size_t hc_arena_ceiling(const struct hc_arena *a)

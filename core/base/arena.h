@@ -13,6 +13,8 @@ struct hc_arena;
 /* Gives an arena that hands out at most `ceiling` bytes (0: HC_MAX_ARENA). NULL: no memory. */
 HC_MUST_USE struct hc_arena *hc_arena_new(size_t ceiling);
 void hc_arena_free(struct hc_arena *a);
+/* Takes back all that was handed out, keeps one block for what comes next. */
+void hc_arena_reset(struct hc_arena *a);
 
 /*
  * Gives zeroed memory, or NULL at the ceiling or when memory ran out. From the first NULL on the arena
@@ -20,6 +22,8 @@ void hc_arena_free(struct hc_arena *a);
  */
 HC_MUST_USE void *hc_arena_alloc(struct hc_arena *a, size_t size, size_t align);
 bool hc_arena_spent(const struct hc_arena *a);
+/* Sets the ceiling, to lower it for a while: gives the one before, to be put back. */
+size_t hc_arena_limit(struct hc_arena *a, size_t ceiling);
 size_t hc_arena_ceiling(const struct hc_arena *a);
 /* Bytes handed out so far. */
 size_t hc_arena_used(const struct hc_arena *a);

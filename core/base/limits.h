@@ -11,34 +11,66 @@
 #define HC_MAX_BUF   (256 * HC_MIB)  /* one growing text                                           */
 
 /* Documents */
+/* Memory of a YAML text's tree: beside a base so much for each byte; the least that is said in 20 bytes takes 100 */
+#define HC_MAX_YAML_BASE   (24 * HC_MIB)
+#define HC_MAX_YAML_RATIO  6u
 #define HC_MAX_YAML_DEPTH  1000          /* nesting; libyaml's own parser recurses by heap, we by depth */
 #define HC_MAX_JSON_DEPTH  1000          /* Go's encoding/json stops at 10000; the C stack is ours      */
 #define HC_MAX_YAML_REREAD (64 * HC_MIB) /* bytes read again for things only the Go library takes */
-#define HC_MAX_YAML_NODES  4000000u      /* nodes of one document, aliases expanded                     */
+/* Nodes of one document, aliases expanded: some 40 MiB in the tree; 5 MiB of text can hold 2,500,000, and no object of
+ * a cluster comes near. */
+#define HC_MAX_YAML_NODES  750000u
 
 /* Charts: Helm pkg/chart/loader/archive: 100 MiB a chart */
 #define HC_MAX_CHART_BYTES  (100 * HC_MIB)
 #define HC_MAX_CHART_PACKED (100 * HC_MIB)
 #define HC_MAX_CHART_FILES  20000u /* the largest public chart has 700                            */
 #define HC_MAX_PATH_BYTES   1024u
-#define HC_MAX_CHART_DEPTH  16u /* charts within charts                                        */
+/* What may be inflated out of an archive: YAML and Go templates shrink to a fifth or a tenth, CRDs to a thirtieth */
+#define HC_MAX_UNPACK_BASE  (16 * HC_MIB)
+#define HC_MAX_UNPACK_RATIO 100u
+#define HC_MAX_CHART_DEPTH  16u           /* charts within charts                                        */
+#define HC_MAX_VALUES_BYTES (16 * HC_MIB) /* a file of -f or --set-file; a release record holds 1 MiB  */
+#define HC_MAX_CHART_DEPS   1000u         /* entries of dependencies; large umbrella charts have some fifty      */
+/* Memory of a chart that was packed: beside a base so much for each byte of the archive, archives inside included */
+#define HC_MAX_CHART_ARENA_BASE  (40 * HC_MIB)
+#define HC_MAX_CHART_ARENA_RATIO 150u
+#define HC_MAX_IMPORT_DEPTH      100u /* parts of a parent path of import-values: merging walks by recursion */
+/* One check against a values.schema.json: two nanoseconds a step, 50 a schema met, one a state of a pattern. */
+#define HC_MAX_SCHEMA_STEPS 40000000u
 
 /* Artifacts of sources (Git trees, OCI layers): Flux has no ceiling, a disk has */
 #define HC_MAX_ARTIFACT_BYTES (512 * HC_MIB)
 #define HC_MAX_ARTIFACT_FILES 200000u
 
 /* Templates */
-#define HC_MAX_TEMPLATE_BYTES   (8 * HC_MIB)   /* one template file                                         */
-#define HC_MAX_TEMPLATE_NESTING 200u           /* parentheses and control blocks                            */
-#define HC_MAX_TEMPLATE_CHAIN   5000u          /* else branches of one if: PUC Lua takes quadratic time       */
-#define HC_MAX_INCLUDE_DEPTH    1000           /* Helm pkg/engine: recursionMaxNums                         */
-#define HC_MAX_RENDER_STEPS     100000000u     /* steps of one render; the largest public chart needs 4,400,000  */
-#define HC_MAX_RENDER_CPU_MS    10000u         /* processor time of one render: keys, hashes, regexes in loops  */
-#define HC_MAX_WALK_STACK       262144u        /* bytes of C stack for templates: Lua runs what is deeper  */
-#define HC_MAX_TEMPLATE_DEPTH   100000         /* Go text/template: maxExecDepth                                */
-#define HC_MAX_RENDER_BYTES     (512 * HC_MIB) /* arena and Lua memory of one render                        */
-#define HC_MAX_OUTPUT_BYTES     (128 * HC_MIB) /* text of one render                                        */
-#define HC_MAX_CALL_ENTRIES     1000000u       /* entries of a list that one function call makes            */
+#define HC_MAX_TEMPLATE_BYTES   (8 * HC_MIB) /* one template file                                         */
+#define HC_MAX_TEMPLATE_NESTING 200u         /* parentheses and control blocks                            */
+#define HC_MAX_TEMPLATE_CHAIN   5000u        /* else branches of one if: PUC Lua takes quadratic time       */
+#define HC_MAX_INCLUDE_DEPTH    1000         /* Helm pkg/engine: recursionMaxNums                         */
+#define HC_MAX_WALK_STACK       262144u      /* bytes of C stack for templates: Lua runs what is deeper  */
+#define HC_MAX_TEMPLATE_DEPTH   100000       /* Go text/template: maxExecDepth                                */
+
+/*
+ * One render. A chart that nobody trusts must end within a second and 64 MiB, so the ceilings are that divided up: what
+ * is handed out of the arena, Lua's own memory, the text being written and the text of the function being called may
+ * all be there at once. The largest public chart (sentry) needs 24 MiB of resident memory, program and chart included,
+ * and 4,400,000 steps.
+ */
+#define HC_MAX_RENDER_STEPS 50000000u     /* two nanoseconds each                                          */
+#define HC_MAX_RENDER_BYTES (24 * HC_MIB) /* of the arena, beyond twice what chart and values take in it   */
+#define HC_MAX_LUA_BYTES    (16 * HC_MIB) /* a thousand nested includes need 1; the stack doubles          */
+#define HC_MAX_OUTPUT_BYTES                                                                                        \
+    (8 * HC_MIB)                    /* text of one file, and of one function call: a cluster takes no
+                                             object over 1.5 MiB                                           */
+#define HC_MAX_CALL_ENTRIES 500000u /* entries of a list that one function call makes                */
+/* Keys and password hashes cost what they cost, in Helm too: about this many milliseconds together, counted by kind
+ * (lua/funcs: fn_dear) and not by the clock, so that a chart which renders does so on a slow machine too. */
+#define HC_MAX_RENDER_DEAR 1000u
+/* Behind all that, against what the steps misjudge: processor time of one render. */
+#define HC_MAX_RENDER_CPU_MS    10000u
+#define HC_MAX_REGEX_STEPS      1000000u /* of one search, 30 ns each; RE2 needs text times expression         */
+#define HC_MAX_REGEX_KIB        8192u    /* heap of one search                                                 */
 #define HC_MAX_TRACE_LIST_BYTES (512 * HC_MIB) /* one list of a trace; the largest public chart needs 20 MiB   */
 #define HC_MAX_TRACE_SOURCES    10000u         /* values that one answer names                                */
 

@@ -225,7 +225,7 @@ static size_t read_wild(hc_str s, size_t i, struct wild *out)
     return i;
 }
 
-/* "1.2 - 1.4" becomes ">= 1.2, <= 1.4 ". */
+/* "1.2 - 1.4" becomes ">= 1.2, <= 1.4 ". Absent: no memory. */
 static hc_str rewrite_ranges(struct hc_arena *a, hc_str s)
 {
     HC_AUTO(hc_buf) struct hc_buf b;
@@ -241,7 +241,7 @@ static hc_str rewrite_ranges(struct hc_arena *a, hc_str s)
             hc_buf_putc(&b, s.p[i++]);
         }
     }
-    return hc_buf_to_arena(&b, a);
+    return b.spent ? (hc_str){ NULL, 0 } : hc_buf_to_arena(&b, a);
 }
 
 static size_t read_op(hc_str s, size_t i, enum op *out)
@@ -452,8 +452,10 @@ enum hc_rc hc_semrange_parse(struct hc_arena *a, hc_str text, struct hc_semrange
     struct hc_semrange *r = HC_NEW(a, struct hc_semrange);
     hc_str rest = rewrite_ranges(a, text);
     struct group *groups = HC_NEW_N(a, struct group, MAX_GROUPS);
-    if (!r || !groups || !rest.p)
+    if (hc_arena_spent(a))
         return hc_arena_check(a, err, "a version range");
+    if (!r || !groups || !rest.p)
+        return hc_fail_nomem(err);
     for (bool more = true; more; r->n++) {
         size_t at = hc_str_find_str(rest, HC_S("||"));
         more = at != SIZE_MAX;

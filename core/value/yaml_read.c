@@ -785,6 +785,13 @@ static void prefer_syntax_error(struct reader *r)
     }
 }
 
+/* Lowers the ceiling of the arena to what a text of this length may take; gives the one before. */
+static size_t bound(struct hc_arena *a, hc_str text)
+{
+    size_t most = hc_arena_used(a) + HC_MAX_YAML_BASE + HC_MAX_YAML_RATIO * text.n;
+    return hc_arena_limit(a, HC_MIN(hc_arena_ceiling(a), most));
+}
+
 /* What another reading of a text that failed needs. */
 struct retry {
     bool pieces; /* in pieces of 512 bytes, as the Go library decodes */
@@ -836,6 +843,7 @@ static enum hc_rc parse_one(struct hc_arena *a, hc_str text, hc_str name, unsign
 {
     struct reader r = { .json_err = HC_ERR_INIT, .colons = t->colons };
     struct hc_val *v = NULL;
+    size_t ceiling = bound(a, text);
     enum hc_rc rc = start(&r, a, text, name, flags, t->pieces, err);
     if (rc == HC_OK)
         rc = read_document(&r, &v);
@@ -852,6 +860,7 @@ static enum hc_rc parse_one(struct hc_arena *a, hc_str text, hc_str name, unsign
     }
     *out_again = rc == HC_E_INPUT && again(&r, t);
     finish(&r);
+    (void)hc_arena_limit(a, ceiling);
     if (rc == HC_OK)
         *out = v;
     return rc;
@@ -880,6 +889,7 @@ enum hc_rc hc_yaml_parse_all(struct hc_arena *a, hc_str text, hc_str name, unsig
 {
     struct reader r = { .json_err = HC_ERR_INIT };
     struct hc_val *list = hc_list_new(a);
+    size_t ceiling = bound(a, text);
     enum hc_rc rc = start(&r, a, text, name, flags, false, err);
     while (rc == HC_OK) {
         struct hc_val *v = NULL;
@@ -897,6 +907,7 @@ enum hc_rc hc_yaml_parse_all(struct hc_arena *a, hc_str text, hc_str name, unsig
             *err = r.json_err;
     }
     finish(&r);
+    (void)hc_arena_limit(a, ceiling);
     if (rc == HC_OK)
         *out_list = list;
     return rc;

@@ -620,7 +620,7 @@ static void put_map(struct writer *w, const struct hc_map *m)
     for (uint32_t i = 1; i < m->n && sorted && !(m->flags & HC_YAML_FIELDS); i++)
         sorted = order(m->entries[i - 1].key, m->entries[i].key) <= 0;
     if (sorted) {
-        for (uint32_t i = 0; i < m->n && !w->failed; i++)
+        for (uint32_t i = 0; i < m->n && !w->failed && !w->b->spent; i++)
             put_entry(w, &m->entries[i]);
     } else {
         const struct hc_entry *few[24], **list = few;
@@ -633,7 +633,7 @@ static void put_map(struct writer *w, const struct hc_map *m)
         for (uint32_t i = 0; i < m->n; i++)
             list[i] = &m->entries[i];
         hc_sort_entries(list, m->n, order);
-        for (uint32_t i = 0; i < m->n && !w->failed; i++)
+        for (uint32_t i = 0; i < m->n && !w->failed && !w->b->spent; i++)
             put_entry(w, list[i]);
         if (list != few)
             free(list);
@@ -649,7 +649,7 @@ static void put_list(struct writer *w, const struct hc_list *l, bool in_map)
         w->indent = 0;
     else if (!indentless)
         w->indent = outer + BEST_INDENT;
-    for (uint32_t i = 0; i < l->n && !w->failed; i++) {
+    for (uint32_t i = 0; i < l->n && !w->failed && !w->b->spent; i++) {
         put_indent(w);
         put_indicator(w, "-", true, false, true);
         put_node(w, l->items[i], false);

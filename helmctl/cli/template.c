@@ -363,8 +363,8 @@ static int print(struct hc_arena *a, const struct options *o, const struct hc_do
     if (!o->show_only.n && !o->output_dir)
         return write_all(d, o, err) == HC_OK ? 0 : hc_cli_fail(err);
     HC_AUTO(hc_buf) struct hc_buf all, chosen;
-    hc_buf_init(&all, 2 * HC_MAX_OUTPUT_BYTES);
-    hc_buf_init(&chosen, 2 * HC_MAX_OUTPUT_BYTES);
+    hc_buf_init(&all, 0);
+    hc_buf_init(&chosen, 0);
     put_all(&all, d, o);
     struct hc_buf *out = &all;
     if (o->show_only.n) {

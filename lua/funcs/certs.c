@@ -201,6 +201,11 @@ static enum hc_rc issue(struct hc_fcall *c, const struct request *r, EVP_PKEY *k
     int kind = EVP_PKEY_get_base_id(signer);
     if (kind == EVP_PKEY_DSA)
         return fn_fail(c, "error creating certificate: x509: only RSA, ECDSA and Ed25519 keys supported");
+    /* A key that was handed over may be as long as its maker liked. */
+    uint32_t bits = kind == EVP_PKEY_RSA ? HC_MIN((uint32_t)EVP_PKEY_get_bits(signer), 65536u) / 1024 : 0;
+    enum hc_rc dear = fn_dear(c, 2 + bits * bits * bits / 8);
+    if (dear != HC_OK)
+        return dear;
     if (!x || !fill(c, x, r, key, parent))
         return broken(c);
     if (!X509_sign(x, signer, kind == EVP_PKEY_ED25519 ? NULL : EVP_sha256()))

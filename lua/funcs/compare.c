@@ -48,7 +48,7 @@ static bool comparable(const struct hc_val *v)
     return v->kind == HC_OBJ || (v->kind == HC_MAP && v->type >= HC_GO_CAPABILITIES);
 }
 
-static bool same_value(const struct hc_val *x, const struct hc_val *y)
+static bool same_value(struct hc_fcall *c, const struct hc_val *x, const struct hc_val *y)
 {
     if (x->type != y->type)
         return false;
@@ -56,7 +56,7 @@ static bool same_value(const struct hc_val *x, const struct hc_val *y)
         return x->obj == y->obj; /* pointers */
     if (fn_is_pointer(x))
         return x->map == y->map;
-    return fn_deep_equal(x, y);
+    return fn_deep_equal(c, x, y);
 }
 
 static void put(struct hc_buf *b, const char *format, const struct hc_val *v)
@@ -86,7 +86,7 @@ static enum hc_rc eq_other(struct hc_fcall *c, const struct hc_val *x, const str
         put(&b, "%s", y);
         return fn_fail(c, "%.*s: %s", HC_P(hc_buf_str(&b)), hc_go_type_name(y, c->helm3));
     }
-    *out = same_value(x, y);
+    *out = same_value(c, x, y);
     return HC_OK;
 }
 
@@ -118,7 +118,7 @@ static enum hc_rc equal(struct hc_fcall *c, const struct hc_val *x, const struct
         *out = hc_str_eq(fn_s(x), fn_s(y));
         return HC_OK;
     case BASIC_COMPLEX:
-        *out = fn_deep_equal(x, y);
+        *out = fn_deep_equal(c, x, y);
         return HC_OK;
     case BASIC_NONE:
         break;

@@ -112,6 +112,9 @@ static enum hc_rc bcrypt_text(struct hc_fcall *c, hc_str password, hc_str *out)
         *out = HC_S("failed to encrypt string with bcrypt: bcrypt: password length exceeds 72 bytes");
         return HC_OK;
     }
+    enum hc_rc rc = fn_dear(c, 80);
+    if (rc != HC_OK)
+        return rc;
     if (!fn_random(c, salt, sizeof(salt)))
         return no_random(c);
     if (!text || !hc_bcrypt(password.p, password.n, COST, salt, text))
@@ -214,6 +217,9 @@ FN(fn_derive_password)
             templates = kinds[i].templates;
     if (!templates)
         return fn_done(c, hc_printf_val(c->a, "cannot find password template %.*s", HC_P(type)), out);
+    enum hc_rc rc = fn_dear(c, 150);
+    if (rc != HC_OK)
+        return rc;
     hc_buf_puts(&b, SEED);
     put_be32(&b, user.n);
     hc_buf_put(&b, user);

@@ -128,6 +128,7 @@ FN(fn_omit)
 /* ---- merge ----------------------------------------------------------------------------------------- */
 
 #define MAX_MERGE_DEPTH 1000
+enum { STEPS_MERGE = 20 }; /* of an entry: a look-up by key */
 
 /* mergo's deepMerge of two maps. Depth stops maps that contain themselves. */
 static enum hc_rc merge_into(struct hc_fcall *c, struct hc_val *dst, const struct hc_val *src, bool over, int depth)
@@ -138,6 +139,8 @@ static enum hc_rc merge_into(struct hc_fcall *c, struct hc_val *dst, const struc
         return HC_OK;
     bool dst_empty = dst->map->n == 0;
     for (uint32_t i = 0; i < src->map->n; i++) {
+        if (!fn_work(c, STEPS_MERGE))
+            return fn_spent(c);
         hc_str key = src->map->entries[i].key;
         struct hc_val *from = src->map->entries[i].val;
         struct hc_entry *at = hc_map_find(dst, key);

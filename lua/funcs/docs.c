@@ -441,32 +441,56 @@ FN(fn_from_yaml_array)
 
 /* ---- YAML ------------------------------------------------------------------------------------------ */
 
-/* Is there anything in the tree that the writers do not know? */
-static bool special(const struct hc_val *v, int depth)
+/* One walk over what is to be written, before it is: how much there is of it, and what kinds. */
+struct look {
+    struct hc_fcall *c;
+    bool special; /* something that the writers do not know */
+    bool no_json; /* Go's JSON step, the first one of toYaml, would fail */
+    bool in_itself, complex;
+    enum hc_rc rc; /* a budget is spent */
+    const void *above[MAX_DEPTH + 1];
+};
+
+enum { STEPS_LOOK = 3 };
+
+/* Behind MAX_DEPTH levels: does it hold itself? Go's encoding/json looks no sooner. */
+static void look_too_deep(struct look *l, const void *at)
 {
-    switch (hc_kind_of(v)) {
-    case HC_INT:
-        return v->type == HC_GO_DURATION;
-    case HC_STR:
-        return v->type == HC_GO_BYTES;
-    case HC_LIST:
-        if (v->list->flags & HC_LIST_NIL || depth > MAX_DEPTH)
-            return true;
-        for (uint32_t i = 0; i < v->list->n; i++)
-            if (special(v->list->items[i], depth + 1))
-                return true;
-        return false;
-    case HC_MAP:
-        if (v->map->flags & HC_LIST_NIL || depth > MAX_DEPTH || fn_is_struct(v))
-            return true;
-        for (uint32_t i = 0; i < v->map->n; i++)
-            if (special(v->map->entries[i].val, depth + 1))
-                return true;
-        return false;
-    case HC_OBJ:
-        return true;
-    default:
-        return false;
+    for (int i = 0; i <= MAX_DEPTH && !l->in_itself; i++)
+        l->in_itself = l->above[i] == at;
+    l->no_json = l->in_itself;
+    if (!l->in_itself)
+        l->rc = hc_fail(l->c->err, HC_E_LIMIT, "a value is nested deeper than %d levels", MAX_DEPTH);
+}
+
+static void look_at(struct look *l, const struct hc_val *v, int depth)
+{
+    enum hc_kind kind = hc_kind_of(v);
+    if (kind == HC_INT) {
+        l->special |= v->type == HC_GO_DURATION;
+    } else if (kind == HC_STR) {
+        l->special |= v->type == HC_GO_BYTES;
+    } else if (kind == HC_FLOAT) {
+        l->no_json |= isnan(v->f) || isinf(v->f);
+    } else if (kind == HC_OBJ) {
+        l->special = true;
+        l->complex |= v->type == HC_GO_COMPLEX;
+        l->no_json |= v->type == HC_GO_COMPLEX;
+    } else if (kind == HC_LIST || kind == HC_MAP) {
+        const void *at = kind == HC_LIST ? (const void *)v->list : v->map;
+        uint32_t n = kind == HC_LIST ? v->list->n : v->map->n;
+        l->special |= ((kind == HC_LIST ? v->list->flags : v->map->flags) & HC_LIST_NIL) || fn_is_struct(v);
+        if (depth > MAX_DEPTH) {
+            look_too_deep(l, at);
+            return;
+        }
+        l->above[depth] = at;
+        if (!fn_work(l->c, (uint64_t)n * STEPS_LOOK)) {
+            l->rc = fn_spent(l->c);
+            return;
+        }
+        for (uint32_t i = 0; i < n && l->rc == HC_OK && !l->in_itself; i++)
+            look_at(l, kind == HC_LIST ? v->list->items[i] : v->map->entries[i].val, depth + 1);
     }
 }
 
@@ -482,19 +506,6 @@ static struct hc_val *text_of(struct hc_arena *a, const struct hc_val *v, bool p
         hc_duration_string(&b, v->i);
     struct hc_val *text = hc_str_val(a, hc_buf_str(&b));
     return pretty && v->kind == HC_OBJ && v->type == HC_GO_TIME ? fn_typed(text, HC_YAML_WORD) : text;
-}
-
-static bool has_complex(const struct hc_val *v, int depth)
-{
-    if (!v || depth > MAX_DEPTH)
-        return false;
-    for (uint32_t i = 0; v->kind == HC_LIST && i < v->list->n; i++)
-        if (has_complex(v->list->items[i], depth + 1))
-            return true;
-    for (uint32_t i = 0; v->kind == HC_MAP && i < v->map->n; i++)
-        if (has_complex(v->map->entries[i].val, depth + 1))
-            return true;
-    return v->kind == HC_OBJ && v->type == HC_GO_COMPLEX;
 }
 
 static struct hc_val *plain(struct hc_arena *a, const struct hc_val *v, bool pretty, int depth);
@@ -558,34 +569,13 @@ static struct hc_val *plain(struct hc_arena *a, const struct hc_val *v, bool pre
     return (struct hc_val *)(uintptr_t)v;
 }
 
-struct hc_val *fn_plain(struct hc_arena *a, const struct hc_val *v, bool pretty)
+/* A plain tree for the writers: typed values become what encoding/json makes of them (times and versions text, bytes
+ * base64, nil lists null). `pretty`: what yaml.v3 makes of them. Shares what needs no change. */
+static const struct hc_val *plain_of(const struct look *l, const struct hc_val *v, bool pretty)
 {
-    if (!special(v, 0))
-        return v ? (struct hc_val *)(uintptr_t)v : hc_null_val(a);
-    return plain(a, v, pretty, 0);
-}
-
-/* Whether Go's JSON step would fail: it is the first step of toYaml. */
-static bool has_no_json(const struct hc_val *v, int depth)
-{
-    switch (hc_kind_of(v)) {
-    case HC_OBJ:
-        return v->type == HC_GO_COMPLEX;
-    case HC_FLOAT:
-        return isnan(v->f) || isinf(v->f);
-    case HC_LIST:
-        for (uint32_t i = 0; i < v->list->n; i++)
-            if (depth > MAX_DEPTH || has_no_json(v->list->items[i], depth + 1))
-                return true;
-        return false;
-    case HC_MAP:
-        for (uint32_t i = 0; i < v->map->n; i++)
-            if (depth > MAX_DEPTH || has_no_json(v->map->entries[i].val, depth + 1))
-                return true;
-        return false;
-    default:
-        return false;
-    }
+    if (!l->special)
+        return v ? v : hc_null_val(l->c->a);
+    return plain(l->c->a, v, pretty, 0);
 }
 
 static hc_str without_newline(const struct hc_buf *b)
@@ -594,9 +584,12 @@ static hc_str without_newline(const struct hc_buf *b)
     return hc_str_ends(s, HC_S("\n")) ? hc_str_sub(s, 0, s.n - 1) : s;
 }
 
-bool fn_yaml(struct hc_fcall *c, struct hc_buf *b, const struct hc_val *v)
+enum hc_rc fn_yaml(struct hc_fcall *c, struct hc_buf *b, const struct hc_val *v, bool *out_written)
 {
-    return !has_no_json(v, 0) && hc_yaml_write(b, fn_plain(c->a, v, false));
+    struct look l = { .c = c };
+    look_at(&l, v, 0);
+    *out_written = l.rc == HC_OK && !l.no_json && hc_yaml_write(b, plain_of(&l, v, false));
+    return l.rc;
 }
 
 FN(fn_to_yaml)
@@ -604,7 +597,10 @@ FN(fn_to_yaml)
     (void)argc;
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, HC_MAX_OUTPUT_BYTES);
-    bool ok = fn_yaml(c, &b, argv[0]);
+    bool ok;
+    enum hc_rc rc = fn_yaml(c, &b, argv[0], &ok);
+    if (rc != HC_OK)
+        return rc;
     if (b.spent)
         return hc_buf_check(&b, c->err, "toYaml");
     return ok ? fn_str(c, without_newline(&b), out) : fn_ref(c, HC_S(""), out);
@@ -622,7 +618,10 @@ FN(fn_must_to_yaml)
     if (rc != HC_OK)
         return rc;
     hc_buf_reset(&b);
-    bool ok = fn_yaml(c, &b, argv[0]);
+    bool ok;
+    rc = fn_yaml(c, &b, argv[0], &ok);
+    if (rc != HC_OK)
+        return rc;
     if (b.spent)
         return hc_buf_check(&b, c->err, "mustToYaml");
     if (!ok)
@@ -635,9 +634,15 @@ FN(fn_to_yaml_pretty)
     (void)argc;
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, HC_MAX_OUTPUT_BYTES);
-    if (has_complex(argv[0], 0))
+    struct look l = { .c = c };
+    look_at(&l, argv[0], 0);
+    if (l.rc != HC_OK)
+        return l.rc;
+    if (l.in_itself)
+        return hc_fail(c->err, HC_E_LIMIT, "toYamlPretty: a value holds itself");
+    if (l.complex)
         return fn_panic(c, "cannot marshal type: complex128");
-    const struct hc_val *v = fn_plain(c->a, argv[0], true);
+    const struct hc_val *v = plain_of(&l, argv[0], true);
     bool ok = v && hc_yaml_write_pretty(&b, v);
     if (b.spent)
         return hc_buf_check(&b, c->err, "toYamlPretty");

@@ -124,7 +124,7 @@ static enum hc_rc glob_compile(struct hc_fcall *c, hc_str pattern, struct hc_reg
         return HC_OK;
     if (b.spent)
         return hc_buf_check(&b, c->err, "a pattern of .Files.Glob");
-    enum hc_rc rc = hc_regex_get(hc_buf_str(&b), out, c->err);
+    enum hc_rc rc = fn_regex(c, hc_buf_str(&b), out);
     if (rc == HC_E_INPUT)
         hc_err_clear(c->err);
     return rc == HC_E_INPUT ? HC_OK : rc;
@@ -146,7 +146,7 @@ static enum hc_rc files_glob(struct hc_fcall *c, const struct hc_val *files, hc_
         bool yes = true;
         if (r) {
             HC_AUTO(hc_search) struct hc_search s = { 0 };
-            rc = hc_search_init(&s, r, order[i]->key, c->err);
+            rc = fn_search(c, &s, r, order[i]->key);
             if (rc == HC_OK)
                 rc = hc_search_next(&s, 0, &yes, c->err);
         }
@@ -178,7 +178,10 @@ static enum hc_rc files_config(struct hc_fcall *c, const struct hc_val *files, b
     }
     if (hc_arena_spent(c->a))
         return fn_done(c, NULL, out);
-    bool ok = fn_yaml(c, &b, map);
+    bool ok;
+    enum hc_rc rc = fn_yaml(c, &b, map, &ok);
+    if (rc != HC_OK)
+        return rc;
     if (b.spent)
         return hc_buf_check(&b, c->err, "the text of .Files");
     hc_str s = ok ? hc_buf_str(&b) : HC_S("");

@@ -53,6 +53,11 @@ struct hc_fcall {
     bool helm3;                 /* semantics of Helm 3.22 where they differ */
     bool panicked;              /* set when Go's function would panic instead of returning an error */
     hc_str long_error;          /* on failure: the whole text where msg could not hold it, else absent */
+    /* Steps this call did beyond what its arguments and result weigh, and how many are left (0: HC_MAX_RENDER_STEPS);
+     * the caller charges them, and fails the render when there were too few, whatever the function gave. */
+    uint64_t work, work_max;
+    bool slow_regex; /* a search of this render took long */
+    uint32_t dear;   /* keys and password hashes of the render so far, see HC_MAX_RENDER_DEAR */
 };
 
 /*

@@ -134,6 +134,26 @@ static inline enum hc_rc fn_f64(struct hc_fcall *c, double f, struct hc_val **ou
 /* What a buffer holds, as a string; its complaint when it is spent. */
 enum hc_rc fn_buf(struct hc_fcall *c, const struct hc_buf *b, struct hc_val **out);
 
+/* ---- budgets ------------------------------------------------------------------------------------ */
+
+/* Work whose size arguments and result do not tell, in steps. False: the budget is spent, and the function may return
+ * anything, soon. */
+static inline bool fn_work(struct hc_fcall *c, uint64_t steps)
+{
+    c->work += steps;
+    return c->work <= (c->work_max ? c->work_max : HC_MAX_RENDER_STEPS);
+}
+/* What to return then. */
+#define fn_spent(c) hc_fail((c)->err, HC_E_LIMIT, "the budget of steps for one render is spent")
+/* Before a key or a hash is made that takes about `ms` milliseconds. */
+enum hc_rc fn_dear(struct hc_fcall *c, uint32_t ms);
+
+/* An expression, and a search with it, charged to the render (regex.h). */
+struct hc_regex;
+struct hc_search;
+enum hc_rc fn_regex(struct hc_fcall *c, hc_str expression, struct hc_regex **out);
+enum hc_rc fn_search(struct hc_fcall *c, struct hc_search *s, struct hc_regex *r, hc_str subject);
+
 /* ---- shared between topics ---------------------------------------------------------------------- */
 
 /* cast.ToInt64 and cast.ToFloat64: never an error (A4.1, A4.2). */
@@ -143,8 +163,8 @@ double fn_to_f64(const struct hc_val *v);
  * limit it ran into. */
 bool fn_parse_float(hc_str s, double *out);
 bool fn_parse_int(hc_str s, int base, int64_t *out);
-/* reflect.DeepEqual. */
-bool fn_deep_equal(const struct hc_val *x, const struct hc_val *y);
+/* reflect.DeepEqual; false too when the budget of steps is spent. */
+bool fn_deep_equal(struct hc_fcall *c, const struct hc_val *x, const struct hc_val *y);
 /* sprig's empty and text/template's truth are hc_go_truth. */
 
 int64_t fn_now_ns(struct hc_fcall *c);
@@ -154,11 +174,8 @@ bool fn_random(struct hc_fcall *c, void *p, size_t n);
 void fn_query_escape(struct hc_buf *b, hc_str s);
 /* encoding/json's bytes of any Go value. HC_E_INPUT: cannot be encoded, err holds Go's text. */
 enum hc_rc fn_json(struct hc_fcall *c, struct hc_buf *b, const struct hc_val *v, unsigned json_flags);
-/* A plain tree for the writers: typed values become what encoding/json makes of them (times and versions text,
- * bytes base64, nil lists null). `pretty`: what yaml.v3 makes of them. Shares what needs no change. */
-struct hc_val *fn_plain(struct hc_arena *a, const struct hc_val *v, bool pretty);
-/* toYaml without its last newline; false: cannot be written. */
-bool fn_yaml(struct hc_fcall *c, struct hc_buf *b, const struct hc_val *v);
+/* toYaml without its last newline; *out_written false: Go can not write it. HC_E_LIMIT: it is too much. */
+enum hc_rc fn_yaml(struct hc_fcall *c, struct hc_buf *b, const struct hc_val *v, bool *out_written);
 
 /* The pieces of strings.Split; n < 0: all. */
 enum hc_rc fn_split(struct hc_fcall *c, hc_str s, hc_str sep, int64_t n, struct hc_val *list);

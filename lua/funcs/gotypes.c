@@ -177,6 +177,8 @@ bool hc_go_truth(const struct hc_val *v)
     return true;
 }
 
+enum { STEPS_COMPARE = 5 };
+
 static bool list_nil(const struct hc_val *v)
 {
     return (v->list->flags & HC_LIST_NIL) != 0;
@@ -187,8 +189,10 @@ static bool map_nil(const struct hc_val *v)
     return (v->map->flags & HC_LIST_NIL) != 0;
 }
 
-static bool deep_equal(const struct hc_val *x, const struct hc_val *y, int depth)
+static bool deep_equal(struct hc_fcall *c, const struct hc_val *x, const struct hc_val *y, int depth)
 {
+    if (!fn_work(c, STEPS_COMPARE))
+        return false;
     if (fn_nil(x) || fn_nil(y))
         return fn_nil(x) && fn_nil(y);
     if (x->kind != y->kind || x->type != y->type || depth > HC_MAX_JSON_DEPTH)
@@ -211,7 +215,7 @@ static bool deep_equal(const struct hc_val *x, const struct hc_val *y, int depth
         if (x->list->n != y->list->n || list_nil(x) != list_nil(y))
             return false;
         for (uint32_t i = 0; i < x->list->n; i++)
-            if (!deep_equal(x->list->items[i], y->list->items[i], depth + 1))
+            if (!deep_equal(c, x->list->items[i], y->list->items[i], depth + 1))
                 return false;
         return true;
     case HC_MAP:
@@ -221,7 +225,7 @@ static bool deep_equal(const struct hc_val *x, const struct hc_val *y, int depth
             return false;
         for (uint32_t i = 0; i < x->map->n; i++) {
             const struct hc_entry *e = hc_map_find(y, x->map->entries[i].key);
-            if (!e || !deep_equal(x->map->entries[i].val, e->val, depth + 1))
+            if (!e || !deep_equal(c, x->map->entries[i].val, e->val, depth + 1))
                 return false;
         }
         return true;
@@ -246,9 +250,9 @@ static bool deep_equal(const struct hc_val *x, const struct hc_val *y, int depth
     return false;
 }
 
-bool fn_deep_equal(const struct hc_val *x, const struct hc_val *y)
+bool fn_deep_equal(struct hc_fcall *c, const struct hc_val *x, const struct hc_val *y)
 {
-    return deep_equal(x, y, 0);
+    return deep_equal(c, x, y, 0);
 }
 
 struct hc_val *fn_slice_at(struct hc_arena *a, const struct hc_val *v, size_t i)
@@ -294,10 +298,21 @@ enum hc_rc fn_fail(struct hc_fcall *c, const char *fmt, ...)
     return hc_fail(c->err, HC_E_INPUT, "%s", text);
 }
 
+enum hc_rc fn_dear(struct hc_fcall *c, uint32_t ms)
+{
+    if (ms > HC_MAX_RENDER_DEAR - c->dear)
+        return hc_fail(
+            c->err, HC_E_LIMIT,
+            "the budget for keys and password hashes of one render is spent (16 RSA keys of 2048 bits, 4 of "
+            "4096, 12 of bcrypt or htpasswd); make them beforehand and hand them over as values");
+    c->dear += ms;
+    return HC_OK;
+}
+
 enum hc_rc fn_too_long(struct hc_fcall *c, const char *what)
 {
-    return hc_fail(c->err, HC_E_LIMIT, "%s would give more than %zu bytes, the most that one render may print",
-                   what, (size_t)HC_MAX_OUTPUT_BYTES);
+    return hc_fail(c->err, HC_E_LIMIT, "%s would give more than %zu bytes, the most for one call", what,
+                   (size_t)HC_MAX_OUTPUT_BYTES);
 }
 
 enum hc_rc fn_too_many(struct hc_fcall *c, const char *what)

@@ -142,6 +142,9 @@ static bool compute_rsa(struct rsa_parts *r, BN_CTX *ctx)
 
 enum hc_rc hc_key_rsa(struct hc_fcall *c, int bits, EVP_PKEY **out)
 {
+    enum hc_rc dear = fn_dear(c, bits > 2048 ? 250 : 60);
+    if (dear != HC_OK)
+        return dear;
     OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
     struct rsa_parts r = { BN_new(), BN_new(), BN_new(), BN_new(), BN_new(), BN_new(), BN_new(), BN_new() };
     BN_CTX *ctx = BN_CTX_new();
@@ -176,6 +179,9 @@ enum hc_rc hc_key_rsa(struct hc_fcall *c, int bits, EVP_PKEY **out)
 static enum hc_rc key_ec(struct hc_fcall *c, EVP_PKEY **out)
 {
     unsigned char bytes[32];
+    enum hc_rc dear = fn_dear(c, 1);
+    if (dear != HC_OK)
+        return dear;
     EC_KEY *ec = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1);
     EVP_PKEY *key = EVP_PKEY_new();
     BIGNUM *d = BN_new(), *order = BN_new();
@@ -202,6 +208,9 @@ static enum hc_rc key_ec(struct hc_fcall *c, EVP_PKEY **out)
 static enum hc_rc key_ed25519(struct hc_fcall *c, EVP_PKEY **out)
 {
     unsigned char bytes[32];
+    enum hc_rc dear = fn_dear(c, 1);
+    if (dear != HC_OK)
+        return dear;
     if (!fn_random(c, bytes, sizeof(bytes)))
         return fn_fail(c, "the system gives no random numbers");
     *out = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, bytes, sizeof(bytes));
@@ -210,6 +219,9 @@ static enum hc_rc key_ed25519(struct hc_fcall *c, EVP_PKEY **out)
 
 static enum hc_rc key_dsa(struct hc_fcall *c, EVP_PKEY **out)
 {
+    enum hc_rc dear = fn_dear(c, 1000);
+    if (dear != HC_OK)
+        return dear;
     DSA *dsa = DSA_new();
     EVP_PKEY *key = EVP_PKEY_new();
     if (dsa && key && DSA_generate_parameters_ex(dsa, 2048, NULL, 0, NULL, NULL, NULL) && DSA_generate_key(dsa) &&

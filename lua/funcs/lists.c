@@ -130,14 +130,6 @@ FN(fn_compact)
     return fn_done(c, list, out);
 }
 
-#define MAX_COMPARISONS 200000000u /* of one uniq or without: some seconds */
-
-static enum hc_rc too_much_work(struct hc_fcall *c, const char *what)
-{
-    return hc_fail(c->err, HC_E_LIMIT, "%s would compare more than %u pairs; use a shorter list", what,
-                   MAX_COMPARISONS);
-}
-
 FN(fn_uniq)
 {
     (void)argc;
@@ -145,15 +137,13 @@ FN(fn_uniq)
     if (rc != HC_OK)
         return rc;
     struct hc_val *list = hc_list_new(c->a);
-    uint64_t work = 0;
     for (size_t i = 0; list && i < fn_slice_len(argv[0]); i++) {
         struct hc_val *item = fn_slice_at(c->a, argv[0], i);
         bool seen = false;
         for (uint32_t k = 0; k < list->list->n && !seen; k++)
-            seen = fn_deep_equal(item, list->list->items[k]);
-        work += list->list->n;
-        if (work > MAX_COMPARISONS)
-            return too_much_work(c, "uniq");
+            seen = fn_deep_equal(c, item, list->list->items[k]);
+        if (!fn_work(c, 1))
+            return fn_spent(c);
         if (!seen)
             fn_add(c->a, list, item);
     }
@@ -165,14 +155,14 @@ FN(fn_without)
     enum hc_rc rc = need(c, argv[0], "Cannot find without on type");
     if (rc != HC_OK)
         return rc;
-    if (argc * fn_slice_len(argv[0]) > MAX_COMPARISONS)
-        return too_much_work(c, "without");
     struct hc_val *list = hc_list_new(c->a);
     for (size_t i = 0; i < fn_slice_len(argv[0]); i++) {
         struct hc_val *item = fn_slice_at(c->a, argv[0], i);
         bool omit = false;
         for (size_t k = 1; k < argc && !omit; k++)
-            omit = fn_deep_equal(item, argv[k]);
+            omit = fn_deep_equal(c, item, argv[k]);
+        if (!fn_work(c, 1))
+            return fn_spent(c);
         if (!omit)
             fn_add(c->a, list, item);
     }
@@ -189,7 +179,7 @@ FN(fn_has)
         return rc;
     bool found = false;
     for (size_t i = 0; i < fn_slice_len(argv[1]) && !found; i++)
-        found = fn_deep_equal(argv[0], fn_slice_at(c->a, argv[1], i));
+        found = fn_deep_equal(c, argv[0], fn_slice_at(c->a, argv[1], i));
     return fn_bool(c, found, out);
 }
 

@@ -79,7 +79,7 @@ FN(fn_type_is_like)
 FN(fn_deep_equal_of)
 {
     (void)argc;
-    return fn_bool(c, fn_deep_equal(argv[0], argv[1]), out);
+    return fn_bool(c, fn_deep_equal(c, argv[0], argv[1]), out);
 }
 
 /* ---- text/template -------------------------------------------------------------------------------- */

@@ -10,14 +10,20 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 
+enum {
+    FIRST_STEPS = 5000,      /* of backtracking at one start; most need a dozen      */
+    WINDOW_STARTS = 256,     /* tried in one go ...                                  */
+    WINDOW_BYTES = 16000000, /* ... fewer when each may read so much text            */
+    SEARCH_STEPS = 100,      /* what an easy search costs                            */
+    SLOW_NS = 200000,
+};
 #define SLOTS       256u
 #define MAX_PATTERN ((size_t)1 << 20)
-#define MATCH_STEPS 20000000u /* some seconds; RE2 never needs more than text times expression */
-#define MATCH_KIB   65536u
 
 struct hc_regex {
     hc_str expression;
@@ -25,6 +31,7 @@ struct hc_regex {
     pcre2_code *code;
     size_t groups;
     unsigned refs;
+    bool anchored;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -51,7 +58,9 @@ static pcre2_code *compile(const char *p, size_t n, uint32_t options, int *error
     *error = PCRE2_ERROR_NOMEMORY;
     if (cc) {
         pcre2_set_parens_nest_limit(cc, 4000);
-        code = pcre2_compile((PCRE2_SPTR)p, n, PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY | options,
+        code = pcre2_compile((PCRE2_SPTR)p, n,
+                             PCRE2_UTF | PCRE2_USE_OFFSET_LIMIT | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY |
+                                 options,
                              error, &at, cc);
     }
     pcre2_compile_context_free(cc);
@@ -89,6 +98,10 @@ static enum hc_rc make(hc_str expression, struct hc_regex **out, struct hc_err *
     r->groups = groups;
     r->refs = 1;
     r->code = compile(hc_buf_str(&pattern).p, pattern.n, 0, &error);
+    uint32_t options = 0;
+    if (r->code)
+        pcre2_pattern_info(r->code, PCRE2_INFO_ALLOPTIONS, &options);
+    r->anchored = (options & PCRE2_ANCHORED) != 0;
     if (!r->code || !r->names || !r->expression.p) {
         bool memory = !r->names || !r->expression.p || error == PCRE2_ERROR_NOMEMORY;
         regex_free(r);
@@ -106,8 +119,9 @@ static void unref_locked(struct hc_regex *r)
         regex_free(r);
 }
 
-enum hc_rc hc_regex_get(hc_str expression, struct hc_regex **out, struct hc_err *err)
+enum hc_rc hc_regex_get(hc_str expression, struct hc_regex **out, size_t *out_made, struct hc_err *err)
 {
+    *out_made = 0;
     size_t slot = hc_str_hash(expression) % SLOTS;
     struct hc_regex *r = NULL;
     pthread_mutex_lock(&lock);
@@ -120,6 +134,7 @@ enum hc_rc hc_regex_get(hc_str expression, struct hc_regex **out, struct hc_err 
         enum hc_rc rc = make(expression, &r, err);
         if (rc != HC_OK)
             return rc;
+        pcre2_pattern_info(r->code, PCRE2_INFO_SIZE, out_made);
         pthread_mutex_lock(&lock);
         unref_locked(slots[slot]);
         slots[slot] = r;
@@ -196,8 +211,7 @@ enum hc_rc hc_search_init(struct hc_search *s, struct hc_regex *r, hc_str subjec
     s->at = hc_calloc(2 * (r->groups + 1), sizeof(*s->at));
     if (!s->data || !s->limits || !s->at)
         return hc_fail_nomem(err);
-    pcre2_set_match_limit(limits, MATCH_STEPS);
-    pcre2_set_heap_limit(limits, MATCH_KIB);
+    pcre2_set_heap_limit(limits, HC_MAX_REGEX_KIB);
     return HC_OK;
 }
 
@@ -211,11 +225,70 @@ void hc_search_done(struct hc_search *s)
     *s = (struct hc_search){ 0 };
 }
 
+static uint64_t clock_ns(clockid_t which)
+{
+    struct timespec t;
+    clock_gettime(which, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/*
+ * Tries the starts from `from` to `last`. PCRE2 bounds the steps of one start and nothing else, so a search goes on by
+ * windows that are small enough to be stopped behind.
+ */
+static int match_window(struct hc_search *s, hc_str text, size_t from, size_t last, uint32_t steps)
+{
+    bool exact = s->work && *s->slow;
+    uint64_t began = exact ? clock_ns(CLOCK_THREAD_CPUTIME_ID) : 0;
+    pcre2_set_match_limit(s->limits, steps);
+    pcre2_set_offset_limit(s->limits, last);
+    int n = pcre2_match(s->regex->code, (PCRE2_SPTR)text.p, text.n, from, PCRE2_NO_UTF_CHECK, s->data, s->limits);
+    if (exact)
+        *s->work += (clock_ns(CLOCK_THREAD_CPUTIME_ID) - began) / 2; /* a step is two nanoseconds */
+    return n;
+}
+
+static size_t next_start(hc_str subject, size_t at)
+{
+    while (at < subject.n && ((unsigned char)subject.p[at] & 0xc0) == 0x80)
+        at++;
+    return at;
+}
+
+/* PCRE2's answer; `from` is a start of a character. The clock that costs nothing tells whether the one that is exact is
+ * worth its price. */
+static int search(struct hc_search *s, hc_str text, size_t from)
+{
+    uint64_t began = s->work ? clock_ns(CLOCK_MONOTONIC) : 0;
+    const size_t end = text.n;
+    uint32_t steps = FIRST_STEPS;
+    size_t width = HC_MAX(HC_MIN(WINDOW_BYTES / (end + 1), (size_t)WINDOW_STARTS), (size_t)1), wide = width;
+    for (;;) {
+        int n = match_window(s, text, from, HC_MIN(from + width - 1, end), steps);
+        if (s->work && !*s->slow && clock_ns(CLOCK_MONOTONIC) - began > SLOW_NS)
+            *s->slow = true;
+        if (s->work && *s->work > s->work_max)
+            return n > 0 ? n : PCRE2_ERROR_MATCHLIMIT;
+        if (n == PCRE2_ERROR_MATCHLIMIT && width > 1) {
+            width = 1; /* start by start, to give more to the one that needs it */
+        } else if (n == PCRE2_ERROR_MATCHLIMIT && steps < HC_MAX_REGEX_STEPS) {
+            steps = HC_MIN(steps * 10, HC_MAX_REGEX_STEPS);
+        } else if (n == PCRE2_ERROR_NOMATCH && !s->regex->anchored && from + width <= end) {
+            from = next_start(text, from + width);
+            width = wide;
+            steps = FIRST_STEPS;
+        } else {
+            return n;
+        }
+    }
+}
+
 enum hc_rc hc_search_next(struct hc_search *s, size_t from, bool *out_found, struct hc_err *err)
 {
-    const char *text = s->clean ? s->clean : s->subject.p;
-    size_t text_n = s->clean ? s->clean_n : s->subject.n, start = s->clean ? clean_at(s, from) : from;
-    int n = pcre2_match(s->regex->code, (PCRE2_SPTR)text, text_n, start, PCRE2_NO_UTF_CHECK, s->data, s->limits);
+    hc_str text = s->clean ? hc_str_n(s->clean, s->clean_n) : s->subject;
+    int n = search(s, text, s->clean ? clean_at(s, from) : from);
+    if (s->work)
+        *s->work += SEARCH_STEPS;
     *out_found = n > 0;
     if (n == PCRE2_ERROR_NOMATCH)
         return HC_OK;
@@ -224,7 +297,7 @@ enum hc_rc hc_search_next(struct hc_search *s, size_t from, bool *out_found, str
             err, HC_E_LIMIT,
             "regular expression `%.*s` takes more than %u steps or %u KiB on a text of %zu bytes; write it "
             "without nested repeats",
-            HC_P(s->regex->expression), MATCH_STEPS, MATCH_KIB, s->subject.n);
+            HC_P(s->regex->expression), HC_MAX_REGEX_STEPS, HC_MAX_REGEX_KIB, s->subject.n);
     const PCRE2_SIZE *at = pcre2_get_ovector_pointer(s->data);
     for (size_t i = 0; i <= s->groups; i++) {
         bool part = i < (size_t)n && at[2 * i] != PCRE2_UNSET;

@@ -9,8 +9,8 @@
 
 struct hc_regex;
 
-/* Errors carry Go's text: "error parsing regexp: missing closing ]: `[`". */
-enum hc_rc hc_regex_get(hc_str expression, struct hc_regex **out, struct hc_err *err);
+/* *out_made: bytes of code that were made for it, 0 when it was at hand. Errors carry Go's text: "error parsing regexp: missing closing ]: `[`". */
+enum hc_rc hc_regex_get(hc_str expression, struct hc_regex **out, size_t *out_made, struct hc_err *err);
 void hc_regex_put(struct hc_regex *r);
 void hc_regex_put_auto(struct hc_regex **r);
 #define hc_regex_auto hc_regex_put_auto
@@ -26,6 +26,10 @@ struct hc_search {
     size_t clean_n;
     size_t *at; /* 2 * (groups + 1) offsets of the last match; SIZE_MAX: the group took no part */
     size_t groups;
+    /* Where the steps of searches are charged, and how many there may be; NULL: nowhere. *slow is set when a search took
+     * long: from then on time is measured. */
+    uint64_t *work, work_max;
+    bool *slow;
 };
 enum hc_rc hc_search_init(struct hc_search *s, struct hc_regex *r, hc_str subject, struct hc_err *err);
 void hc_search_done(struct hc_search *s);

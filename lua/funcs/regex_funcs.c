@@ -6,11 +6,25 @@
 #include "lua/funcs/gounicode.h"
 #include "lua/funcs/regex.h"
 
+enum { STEPS_COMPILE = 2000, STEPS_CODE_BYTE = 10 };
+
+enum hc_rc fn_regex(struct hc_fcall *c, hc_str expression, struct hc_regex **out)
+{
+    size_t made = 0;
+    enum hc_rc rc = hc_regex_get(expression, out, &made, c->err);
+    if (made && !fn_work(c, STEPS_COMPILE + (uint64_t)made * STEPS_CODE_BYTE)) {
+        hc_regex_put(*out);
+        *out = NULL;
+        return fn_spent(c);
+    }
+    return rc;
+}
+
 /* regexp.MustCompile panics with the expression quoted in front. */
 static enum hc_rc compile(struct hc_fcall *c, hc_str expression, bool must, struct hc_regex **out)
 {
     static const struct hc_fmt sharp = { .sharp = true };
-    enum hc_rc rc = hc_regex_get(expression, out, c->err);
+    enum hc_rc rc = fn_regex(c, expression, out);
     if (rc != HC_E_INPUT || must)
         return rc;
     HC_AUTO(hc_buf) struct hc_buf b;
@@ -18,6 +32,15 @@ static enum hc_rc compile(struct hc_fcall *c, hc_str expression, bool must, stru
     hc_fmt_quoted(&b, &sharp, expression);
     c->panicked = true;
     return hc_wrap(c->err, "regexp: Compile(%.*s)", HC_P(hc_buf_str(&b)));
+}
+
+enum hc_rc fn_search(struct hc_fcall *c, struct hc_search *s, struct hc_regex *r, hc_str subject)
+{
+    enum hc_rc rc = hc_search_init(s, r, subject, c->err);
+    s->work = &c->work;
+    s->work_max = c->work_max ? c->work_max : HC_MAX_RENDER_STEPS;
+    s->slow = &c->slow_regex;
+    return rc;
 }
 
 static size_t width_at(hc_str s, size_t at)
@@ -31,13 +54,13 @@ static enum hc_rc match(struct hc_fcall *c, struct hc_val *const *argv, bool mus
     HC_AUTO(hc_regex) struct hc_regex *r = NULL;
     HC_AUTO(hc_search) struct hc_search s = { 0 };
     bool found = false;
-    enum hc_rc rc = hc_regex_get(fn_s(argv[0]), &r, c->err);
+    enum hc_rc rc = fn_regex(c, fn_s(argv[0]), &r);
     if (rc == HC_E_INPUT && !must) {
         hc_err_clear(c->err);
         return fn_bool(c, false, out);
     }
     if (rc == HC_OK)
-        rc = hc_search_init(&s, r, fn_s(argv[1]), c->err);
+        rc = fn_search(c, &s, r, fn_s(argv[1]));
     if (rc == HC_OK)
         rc = hc_search_next(&s, 0, &found, c->err);
     return rc == HC_OK ? fn_bool(c, found, out) : rc;
@@ -62,7 +85,7 @@ static enum hc_rc find(struct hc_fcall *c, struct hc_val *const *argv, bool must
     bool found = false;
     enum hc_rc rc = compile(c, fn_s(argv[0]), must, &r);
     if (rc == HC_OK)
-        rc = hc_search_init(&s, r, fn_s(argv[1]), c->err);
+        rc = fn_search(c, &s, r, fn_s(argv[1]));
     if (rc == HC_OK)
         rc = hc_search_next(&s, 0, &found, c->err);
     if (rc != HC_OK)
@@ -134,7 +157,7 @@ static enum hc_rc find_all(struct hc_fcall *c, struct hc_val *const *argv, bool 
     struct collect k = { .a = c->a, .list = fn_strings(c->a) };
     enum hc_rc rc = compile(c, fn_s(argv[0]), must, &r);
     if (rc == HC_OK)
-        rc = hc_search_init(&s, r, fn_s(argv[1]), c->err);
+        rc = fn_search(c, &s, r, fn_s(argv[1]));
     if (rc == HC_OK)
         rc = all_matches(c, &s, fn_i(argv[2]), collect_text, &k);
     if (rc != HC_OK)
@@ -227,7 +250,7 @@ static enum hc_rc replace(struct hc_fcall *c, struct hc_val *const *argv, bool m
     hc_str with = fn_s(argv[2]);
     enum hc_rc rc = compile(c, fn_s(argv[0]), must, &r);
     if (rc == HC_OK)
-        rc = hc_search_init(&s, r, fn_s(argv[1]), c->err);
+        rc = fn_search(c, &s, r, fn_s(argv[1]));
     if (rc != HC_OK)
         return rc;
     size_t last = 0, pos = 0;
@@ -324,7 +347,7 @@ static enum hc_rc split(struct hc_fcall *c, struct hc_val *const *argv, bool mus
         fn_add(c->a, k.list, hc_strz_val(c->a, ""));
         return fn_done(c, k.list, out);
     }
-    rc = hc_search_init(&s, r, subject, c->err);
+    rc = fn_search(c, &s, r, subject);
     if (rc == HC_OK)
         rc = all_matches(c, &s, k.n, add_piece, &k);
     if (rc != HC_OK)

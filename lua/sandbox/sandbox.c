@@ -99,7 +99,7 @@ struct hc_luabox *hc_luabox_new(size_t max_bytes)
     struct hc_luabox *s = hc_calloc(1, sizeof(*s));
     if (!s)
         return NULL;
-    s->max_bytes = max_bytes ? max_bytes : HC_MAX_RENDER_BYTES;
+    s->max_bytes = max_bytes ? max_bytes : HC_MAX_LUA_BYTES;
     s->max_piece = SIZE_MAX;
     s->l = lua_newstate(allocate, s);
     if (!s->l) {

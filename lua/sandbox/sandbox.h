@@ -21,7 +21,7 @@ enum hc_spent {
     HC_SPENT_PIECE, /* one text or table would be larger than one may be */
 };
 
-/* NULL: no memory. `max_bytes` 0: HC_MAX_RENDER_BYTES. */
+/* NULL: no memory. `max_bytes` 0: HC_MAX_LUA_BYTES. */
 HC_MUST_USE struct hc_luabox *hc_luabox_new(size_t max_bytes);
 void hc_luabox_free(struct hc_luabox *s);
 

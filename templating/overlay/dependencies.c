@@ -5,6 +5,7 @@
  * conditions and tags only when a chart in question has some. Defaults are merged upwards even where nothing is
  * imported: nulls and globals come out differently then (D5.6).
  */
+#include "core/base/limits.h"
 #include "core/base/semver.h"
 #include "core/value/json.h"
 #include "templating/overlay/overlay_impl.h"
@@ -15,8 +16,11 @@ static bool fits(struct hc_process *p, hc_str range, hc_str version)
 {
     struct hc_semver v;
     struct hc_semrange *r = NULL;
-    return hc_semver_parse(version, &v, NULL) == HC_OK && hc_semrange_parse(p->a, range, &r, NULL) == HC_OK &&
-           hc_semrange_fits(r, &v);
+    if (hc_semver_parse(version, &v, NULL) != HC_OK)
+        return false;
+    enum hc_rc rc = hc_semrange_parse(p->a, range, &r, NULL);
+    p->no_memory |= rc == HC_E_NOMEM;
+    return rc == HC_OK && hc_semrange_fits(r, &v);
 }
 
 static struct hc_node *node_new(struct hc_process *p, const struct hc_chart *chart, hc_str name)
@@ -73,6 +77,8 @@ static enum hc_rc add_subs(struct hc_process *p, struct hc_node *node)
             dep->name = dep->alias;
         dep->enabled = true;
     }
+    if (p->no_memory)
+        return hc_fail_nomem(p->err);
     /* whole trees: defaults of charts further down count when conditions are looked up */
     for (size_t i = 0; i < node->subs_n; i++) {
         struct hc_node *sub = node->subs[i];
@@ -278,12 +284,12 @@ static enum hc_rc enable(struct hc_process *p, struct hc_node *node, const struc
 
 /* ---- import-values ------------------------------------------------------------------------------- */
 
-/* "a.b" over `data`: {a: {b: data}} */
+/* "a.b" over `data`: {a: {b: data}}. NULL: too deep. */
 static struct hc_val *nest(struct hc_process *p, hc_str path, struct hc_val *data)
 {
     if (hc_str_eqz(path, "."))
         return data;
-    for (;;) {
+    for (unsigned depth = 0; depth < HC_MAX_IMPORT_DEPTH; depth++) {
         size_t dot = hc_str_rfind(path, '.');
         struct hc_val *outer = hc_map_new(p->a);
         hc_map_put(p->a, outer, dot == SIZE_MAX ? path : hc_str_sub(path, dot + 1, path.n), data);
@@ -292,6 +298,7 @@ static struct hc_val *nest(struct hc_process *p, hc_str path, struct hc_val *dat
             return data;
         path = hc_str_sub(path, 0, dot);
     }
+    return NULL;
 }
 
 /* Go's %v of a field that should be text. */
@@ -311,8 +318,8 @@ static hc_str field_text(struct hc_process *p, const struct hc_val *map, const c
     return hc_buf_to_arena(&b, p->a);
 }
 
-static void import_one(struct hc_process *p, struct hc_chart_dep *dep, const struct hc_val *iv,
-                       struct hc_val *values, struct hc_val *imported, struct hc_val *shown)
+static enum hc_rc import_one(struct hc_process *p, struct hc_chart_dep *dep, const struct hc_val *iv,
+                             struct hc_val *values, struct hc_val *imported, struct hc_val *shown)
 {
     hc_str child, parent = HC_S(".");
     if (hc_is_map(iv)) {
@@ -322,7 +329,7 @@ static void import_one(struct hc_process *p, struct hc_chart_dep *dep, const str
         const hc_str parts[] = { HC_S("exports."), hc_get_str(iv) };
         child = hc_arena_cat(p->a, 2, parts);
     } else {
-        return;
+        return HC_OK;
     }
     struct hc_val *row = hc_map_new(p->a);
     hc_map_put(p->a, row, HC_S("child"), hc_str_val(p->a, child));
@@ -333,9 +340,15 @@ static void import_one(struct hc_process *p, struct hc_chart_dep *dep, const str
     if (!table) {
         hc_process_warn(p, "Warning: ImportValues missing table from chart %.*s: \"%.*s\" is not a table",
                         HC_P(dep->name), HC_P(child));
-        return;
+        return HC_OK;
     }
-    hc_merge_tables(p, imported, nest(p, parent, table));
+    struct hc_val *nested = nest(p, parent, table);
+    if (!nested && !hc_arena_spent(p->a))
+        return hc_fail(p->err, HC_E_LIMIT,
+                       "Chart.yaml: import-values of dependency '%.*s' has a parent of more than %u parts",
+                       HC_P(dep->name), HC_MAX_IMPORT_DEPTH);
+    hc_merge_tables(p, imported, nested);
+    return hc_arena_check(p->a, p->err, "chart values (import-values in Chart.yaml)");
 }
 
 static enum hc_rc import_values(struct hc_process *p, struct hc_node *node)
@@ -355,8 +368,10 @@ static enum hc_rc import_values(struct hc_process *p, struct hc_node *node)
     for (size_t k = 0; k < node->deps_n; k++) {
         struct hc_chart_dep *dep = &node->deps[k];
         struct hc_val *shown = hc_list_new(p->a);
-        for (size_t i = 0; i < hc_list_len(dep->import_values); i++)
-            import_one(p, dep, hc_list_at(dep->import_values, i), values, imported, shown);
+        for (size_t i = 0; rc == HC_OK && i < hc_list_len(dep->import_values); i++)
+            rc = import_one(p, dep, hc_list_at(dep->import_values, i), values, imported, shown);
+        if (rc != HC_OK)
+            return rc;
         any |= hc_list_len(shown) > 0;
         if (dep->import_values)
             dep->import_values = shown;

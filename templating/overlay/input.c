@@ -28,7 +28,7 @@ static enum hc_rc read_local(void *ctx, struct hc_arena *a, hc_str path, hc_str 
 {
     (void)ctx;
     if (hc_str_eqz(hc_str_trim(path), "-"))
-        return hc_read_fd(a, STDIN_FILENO, "stdin", HC_MAX_CHART_BYTES, out, err);
+        return hc_read_fd(a, STDIN_FILENO, "stdin", HC_MAX_VALUES_BYTES, out, err);
     char *z = hc_arena_strz(a, path);
     if (!z)
         return hc_arena_check(a, err, "values file");
@@ -38,7 +38,7 @@ static enum hc_rc read_local(void *ctx, struct hc_arena *a, hc_str path, hc_str 
     char probe;
     if (read(fd, &probe, 0) < 0)
         return go_errno(err, "read", path, errno);
-    return hc_read_fd(a, fd, z, HC_MAX_CHART_BYTES, out, err);
+    return hc_read_fd(a, fd, z, HC_MAX_VALUES_BYTES, out, err);
 }
 
 static const struct hc_values_port local_files = { read_local, NULL };

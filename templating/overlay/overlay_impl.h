@@ -25,6 +25,7 @@ struct hc_process {
     hc_str *warnings;
     size_t warnings_n, warnings_cap;
     struct hc_err *err;
+    bool no_memory; /* met where only yes or no can be said */
 };
 
 void hc_process_warn(struct hc_process *p, const char *fmt, ...) HC_PRINTF(2, 3);

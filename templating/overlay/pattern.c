@@ -31,7 +31,8 @@ struct node {
     struct node *a, *b;
     struct class *class;
     enum assert_kind assert;
-    int min, max; /* max -1: no end */
+    int min, max;     /* max -1: no end */
+    uint32_t repeats; /* the largest product of counts inside; 0: no repeat */
 };
 
 enum op { OP_CLASS, OP_SPLIT, OP_JUMP, OP_ASSERT, OP_MATCH };
@@ -53,7 +54,7 @@ struct hc_pattern {
 struct parser {
     struct hc_arena *a;
     hc_str rest;
-    bool fold, multi, dot_nl;
+    bool fold, multi, dot_nl, no_memory;
     int depth;
     const char *why;
     struct inst *code;
@@ -193,18 +194,24 @@ static void *fail(struct parser *p, const char *why)
     return NULL;
 }
 
+static void *fail_memory(struct parser *p)
+{
+    p->no_memory = true;
+    return fail(p, "out of memory");
+}
+
 static struct node *node_new(struct parser *p, enum node_kind kind)
 {
     struct node *n = HC_NEW(p->a, struct node);
     if (!n)
-        return fail(p, "out of memory");
+        return fail_memory(p);
     n->kind = kind;
     return n;
 }
 
 static struct node *class_node(struct parser *p, struct class *c)
 {
-    struct node *n = c ? node_new(p, N_CLASS) : fail(p, "out of memory");
+    struct node *n = c ? node_new(p, N_CLASS) : fail_memory(p);
     if (n)
         n->class = c;
     return n;
@@ -504,7 +511,9 @@ static struct node *parse_repeat(struct parser *p)
         } else if (c != '{' || !parse_counts(p, &min, &max)) {
             break;
         }
-        if (min > MAX_REPEAT || max > MAX_REPEAT || (max >= 0 && max < min))
+        /* Repeats of repeats count together (Go regexp/syntax: repeatIsValid). */
+        uint32_t times = (uint32_t)HC_MAX(HC_MAX(min, max), 1), inside = HC_MAX(n->repeats, 1u);
+        if (min > MAX_REPEAT || max > MAX_REPEAT || (max >= 0 && max < min) || times * inside > MAX_REPEAT)
             return fail(p, "invalid repeat count");
         if (at(p, '?'))
             skip(p, 1); /* lazy or not: whether there is a match is the same */
@@ -512,6 +521,7 @@ static struct node *parse_repeat(struct parser *p)
         if (!r)
             return NULL;
         r->a = n;
+        r->repeats = times * inside;
         r->min = min;
         r->max = max;
         n = r;
@@ -525,6 +535,7 @@ static struct node *join(struct parser *p, enum node_kind kind, struct node *a, 
     if (n) {
         n->a = a;
         n->b = b;
+        n->repeats = HC_MAX(a->repeats, b->repeats);
     }
     return n;
 }
@@ -593,7 +604,7 @@ static void generate(struct parser *p, const struct node *n)
         }
         const struct node **right = hc_malloc((len + 1) * sizeof(*right));
         if (!right) {
-            fail(p, "out of memory");
+            fail_memory(p);
             return;
         }
         for (size_t i = len; i-- > 0; n = n->a)
@@ -655,6 +666,8 @@ enum hc_rc hc_pattern_compile(struct hc_arena *a, hc_str text, struct hc_pattern
     uint32_t *work = n && !p.why ? HC_NEW_N(a, uint32_t, (size_t)p.n * 6 + 8) : NULL;
     if (hc_arena_spent(a))
         return hc_arena_check(a, err, "regular expression");
+    if (p.no_memory)
+        return hc_fail_nomem(err);
     if (p.why || !n)
         return hc_fail(err, HC_E_INPUT, "error parsing regexp: %s: `%.*s`", p.why ? p.why : "unknown", HC_P(text));
     pattern->code = p.code;
@@ -737,7 +750,7 @@ static bool in_class(const struct class *c, uint32_t rune)
     return false;
 }
 
-bool hc_pattern_matches(struct hc_pattern *p, hc_str text)
+bool hc_pattern_matches(struct hc_pattern *p, hc_str text, uint64_t *steps_left)
 {
     size_t n = p->n;
     struct threads now = { p->work, 0, p->work + n }, next = { p->work + 2 * n, 0, p->work + 3 * n };
@@ -748,7 +761,17 @@ bool hc_pattern_matches(struct hc_pattern *p, hc_str text)
     }
     uint32_t step = p->step + 1;
     bool matched = false;
+    uint64_t unbounded = UINT64_MAX;
+    if (!steps_left)
+        steps_left = &unbounded;
     for (;;) {
+        /* Every state may be looked at twice for every rune: as one that is there and as one that was reached. */
+        uint64_t cost = 2 * ((uint64_t)now.n + 1);
+        if (*steps_left < cost) {
+            *steps_left = 0;
+            break;
+        }
+        *steps_left -= cost;
         uint32_t rune = UINT32_MAX, after = UINT32_MAX;
         size_t len = hc_utf8_decode(text, &rune);
         if (len == 0)

@@ -7,6 +7,7 @@
  */
 #include "templating/overlay/schema_impl.h"
 
+#include "core/base/limits.h"
 #include "core/value/json.h"
 #include "core/value/merge.h"
 #include "templating/overlay/overlay_impl.h"
@@ -439,6 +440,8 @@ static int draft_of(const struct hc_val *root)
 /* The reader's reason in the words of Go's stream decoder. */
 static enum hc_rc json_failed(struct hc_schema_run *r, hc_str text, struct hc_buf *lines)
 {
+    if (r->err->code != HC_E_INPUT)
+        hc_wrap(r->err, "values.schema.json");
     hc_str msg = hc_str_of(r->err->msg);
     if (hc_str_trim(text).n == 0)
         msg = HC_S("EOF");
@@ -490,6 +493,7 @@ enum hc_rc hc_schema_check(struct hc_arena *a, hc_str schema, const struct hc_va
     if (!r)
         return hc_arena_check(a, err, "values.schema.json");
     r->a = a;
+    r->steps_left = HC_MAX_SCHEMA_STEPS;
     r->err = err ? err : &own_err;
     hc_buf_init(&r->path, 0);
     hc_buf_init(&r->text, 0);

@@ -8,6 +8,7 @@
  */
 #include <math.h>
 
+#include "core/base/limits.h"
 #include "core/value/json.h"
 #include "templating/overlay/schema_impl.h"
 
@@ -38,6 +39,34 @@ struct check {
 static struct hc_misfit quick_misfit;
 
 static struct hc_misfit *validate(struct check *c);
+
+enum { STEPS_SCHEMA = 50, STEPS_PAIR = 15 };
+
+static void out_of_steps(struct hc_schema_run *r)
+{
+    hc_str path = hc_buf_str(&r->path);
+    r->steps_left = 0;
+    if (r->broken == HC_OK)
+        r->broken = hc_fail(r->err, HC_E_LIMIT,
+                            "values.schema.json: the budget of %u steps for one check is spent at '%.*s'",
+                            HC_MAX_SCHEMA_STEPS, (int)HC_MIN(path.n, (size_t)200), path.p);
+}
+
+static void take_steps(struct hc_schema_run *r, uint64_t steps)
+{
+    if (r->steps_left <= steps)
+        out_of_steps(r);
+    else
+        r->steps_left -= steps;
+}
+
+static bool fits_pattern(struct hc_schema_run *r, struct hc_pattern *p, hc_str s)
+{
+    bool fits = hc_pattern_matches(p, s, &r->steps_left);
+    if (r->steps_left == 0)
+        out_of_steps(r);
+    return fits;
+}
 
 /* ---- failures ------------------------------------------------------------------------------------ */
 
@@ -396,7 +425,7 @@ static void check_string(struct check *c)
         return;
     if (!c->s->pattern)
         c->s->pattern = hc_schema_pattern(c->r, pattern);
-    if (c->s->pattern && !hc_pattern_matches(c->s->pattern, s)) {
+    if (c->s->pattern && !fits_pattern(c->r, c->s->pattern, s)) {
         struct hc_buf *b = say(c);
         hc_schema_quote(b, s);
         hc_buf_puts(b, " does not match pattern ");
@@ -410,9 +439,10 @@ static void check_string(struct check *c)
 static void check_unique(struct check *c)
 {
     size_t n = hc_list_len(c->v);
-    for (size_t i = 1; i < n; i++)
+    for (size_t i = 1; i < n && c->r->broken == HC_OK; i++) {
+        take_steps(c->r, i * STEPS_PAIR);
         for (size_t j = 0; j < i; j++)
-            if (hc_val_equal(hc_list_at(c->v, i), hc_list_at(c->v, j))) {
+            if (c->r->broken == HC_OK && hc_val_equal(hc_list_at(c->v, i), hc_list_at(c->v, j))) {
                 struct hc_buf *b = say(c);
                 hc_buf_puts(b, "items at ");
                 hc_schema_put_int(b, (int64_t)j);
@@ -422,6 +452,7 @@ static void check_unique(struct check *c)
                 add(c, misfit(c));
                 return;
             }
+    }
 }
 
 static void check_contains(struct check *c)
@@ -590,7 +621,7 @@ static void check_properties(struct check *c)
         if (node)
             add(c, on_property(c, sub(c, node), e));
         for (size_t k = 0; k < hc_map_len(patterns); k++)
-            if (hc_pattern_matches(c->s->name_patterns[k], e->key)) {
+            if (fits_pattern(c->r, c->s->name_patterns[k], e->key)) {
                 evaluated = true;
                 add(c, on_property(c, sub(c, hc_map_at(patterns, k)->val), e));
             }
@@ -863,6 +894,7 @@ static struct hc_misfit *validate(struct check *c)
     struct hc_schema_run *r = c->r;
     if (r->broken != HC_OK)
         return NULL;
+    take_steps(r, STEPS_SCHEMA);
     if (++r->depth > MAX_DEPTH) {
         r->broken = hc_fail(r->err, HC_E_LIMIT, "values.schema.json leads deeper than %d schemas", MAX_DEPTH);
         return NULL;

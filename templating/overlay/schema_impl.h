@@ -88,7 +88,8 @@ struct hc_schema_run {
     struct hc_schema *buckets[HC_SCHEMA_BUCKETS];
     struct hc_buf path, text; /* place in the values; the text being made */
     unsigned depth;
-    enum hc_rc broken; /* the schema itself is no good, or a limit was met: err says which */
+    uint64_t steps_left; /* of HC_MAX_SCHEMA_STEPS */
+    enum hc_rc broken;   /* the schema itself is no good, or a limit was met: err says which */
     struct hc_err *err;
 };
 

@@ -242,6 +242,10 @@ static void tell_fault(struct run *r, hc_str msg)
 static void set_err(struct run *r, enum hc_rc rc)
 {
     hc_str text = hc_buf_str(&r->error);
+    if (text.n == 0 || hc_buf_check(&r->error, NULL, "error") == HC_E_NOMEM) {
+        rc = HC_E_NOMEM;
+        text = HC_S("out of memory while an error was put into words");
+    }
     r->rc = rc;
     if (r->frames_n > 0) {
         int line, col;
@@ -339,6 +343,15 @@ static void spent_text(struct run *r, const char *what)
         hc_buf_puts(&r->error, ": ");
     }
     hc_buf_puts(&r->error, what);
+    /* Texts given to tpl are in no file: say which file asked for the outermost of them. */
+    size_t i = r->frames_n;
+    while (i > 1 && r->frames[i - 1].kind == FRAME_TPL)
+        i--;
+    if (i < r->frames_n && i > 0) {
+        const struct hc_tree *t = &r->frames[i - 1].t->tree;
+        hc_syntax_where(t, r->frames[i].call, &line, &col);
+        hc_buf_printf(&r->error, " (in a text given to tpl at %.*s:%d:%d)", HC_P(t->file), line, col);
+    }
 }
 
 void hc_run_note_limit(struct run *r, const char *what)

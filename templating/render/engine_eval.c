@@ -368,17 +368,10 @@ static void gather(struct run *r, hc_tv dot, char type, const struct hc_node *n,
     r->invalid = !v;
 }
 
-/* Keys and password hashes take up to a second a piece: the clock is looked at before each of them. */
-static bool is_dear(hc_str name)
-{
-    return hc_str_starts(name, HC_S("gen")) || hc_str_starts(name, HC_S("derivePassword")) ||
-           hc_str_starts(name, HC_S("bcrypt")) || hc_str_starts(name, HC_S("htpasswd"));
-}
-
-static void charge_call(struct run *r, hc_str name)
+static void charge_call(struct run *r)
 {
     run_charge(r, STEPS_CALL);
-    if ((++r->calls & 63) != 0 && r->calls != 1 && !is_dear(name))
+    if ((++r->calls & 63) != 0 && r->calls != 1)
         return;
     struct timespec t;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
@@ -387,6 +380,19 @@ static void charge_call(struct run *r, hc_str name)
         r->deadline_ns = now + (uint64_t)HC_MAX_RENDER_CPU_MS * 1000000u;
     else if (now > r->deadline_ns)
         hc_run_fail_limit(r, "the budget of processor time for one render is spent");
+}
+
+/* What the function about to be called may charge by itself, and what it did charge. */
+static void open_work(struct run *r)
+{
+    r->fc.work = 0;
+    r->fc.work_max = r->in_lua ? hc_luabox_steps_left(r->m->sandbox) : r->steps_left;
+}
+
+static void charge_work(struct run *r)
+{
+    if (r->fc.work > 0)
+        run_charge(r, r->fc.work);
 }
 
 /* What it cost to make a value, or to read it: a step is two nanoseconds, a hash or a regex takes some a byte. */
@@ -400,7 +406,7 @@ static uint64_t weight(const struct hc_val *v)
     case HC_LIST:
         return v->list ? (uint64_t)v->list->n * 30 : 0;
     case HC_MAP:
-        return v->map ? (uint64_t)v->map->n * 30 : 0;
+        return v->map ? (uint64_t)v->map->n * 80 : 0;
     default:
         return 0;
     }
@@ -430,6 +436,14 @@ static hc_str func_error(struct run *r)
     return whole.n ? whole : hc_str_of(r->func_err.msg);
 }
 
+/* A budget met inside a function: the message names the function. */
+static HC_NORETURN void fail_limit_of(struct run *r, hc_str name)
+{
+    if (!hc_str_starts(hc_str_of(r->func_err.msg), name))
+        hc_wrap(&r->func_err, "%.*s", HC_P(name));
+    hc_run_fail_limit(r, r->func_err.msg);
+}
+
 /* A method of the value: false when it has none of that name. */
 static bool eval_method(struct run *r, hc_tv dot, struct hc_val *recv, hc_str name, const struct hc_node *node,
                         struct hc_node *const *args, size_t n, hc_tv final, struct given *g, hc_tv *out)
@@ -451,16 +465,18 @@ static bool eval_method(struct run *r, hc_tv dot, struct hc_val *recv, hc_str na
         return false;
     count_args(r, name, params, n > 0 ? n - 1 : 0, final != MISSING);
     gather_all(r, dot, params, args, n, final, g);
-    charge_call(r, name);
+    charge_call(r);
+    open_work(r);
     enum hc_rc rc = hc_func_method(&r->fc, recv, name, r->args + base, r->args_n - base, &found, &v);
     r->args_n = base;
     if (!found)
         return false;
+    charge_work(r);
     check_arena(r);
     if (rc != HC_OK) {
         hc_str msg = func_error(r);
         if (rc == HC_E_LIMIT || rc == HC_E_NOMEM)
-            hc_run_fail_limit(r, r->func_err.msg);
+            fail_limit_of(r, name);
         if (hc_str_starts(msg, HC_S("wrong number of args for ")) ||
             hc_str_starts(msg, HC_S("wrong type for value")) ||
             hc_str_starts(msg, HC_S("invalid value; expected ")))
@@ -682,24 +698,27 @@ static hc_tv eval_own(struct run *r, hc_tv dot, enum own_func own, const struct 
 static inline hc_tv call_gathered(struct run *r, const struct hc_func *f, const struct hc_node *cmd, size_t base)
 {
     hc_str name = hc_str_of(f->name);
-    charge_call(r, name);
+    charge_call(r);
     charge_args(r, base);
+    open_work(r);
+    uint32_t dear = r->fc.dear;
     struct hc_val *out = NULL;
     size_t n_args = r->args_n - base;
     enum hc_rc rc = r->fc.door->ask ? engine_ask(r, f, cmd, r->args + base, n_args, &out)
                                     : f->fn(&r->fc, r->args + base, n_args, &out);
     r->args_n = base;
+    charge_work(r);
     check_arena(r);
     if (rc != HC_OK) {
         if (rc == HC_E_LIMIT || rc == HC_E_NOMEM)
-            hc_run_fail_limit(r, r->func_err.msg);
+            fail_limit_of(r, name);
         hc_str msg = func_error(r);
         if (r->invalid && hc_str_eqz(name, "len")) /* the one function that tells the two nils apart */
             msg = HC_S("reflect: call of reflect.Value.Type on zero Value");
         hc_run_fail_call(r, cmd, name, msg);
     }
     charge_result(r, out);
-    if (r->script && is_dear(name))
+    if (r->script && r->fc.dear != dear)
         hc_luabox_look(r->m->sandbox);
     if (TRACED(r))
         out = trace_call(r, f, base, n_args, out);

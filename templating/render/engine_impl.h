@@ -148,7 +148,7 @@ static inline struct run *run_of(lua_State *l)
 }
 
 /* What work costs beside Lua's own instructions; a step is some two nanoseconds. */
-enum { STEPS_NODE = 20, STEPS_CALL = 60, STEPS_TURN = 40 };
+enum { STEPS_NODE = 20, STEPS_CALL = 60, STEPS_TURN = 40, STEPS_TEXT = 2000, STEPS_TEXT_BYTE = 40 };
 
 HC_NORETURN void run_steps_spent(struct run *r);
 

@@ -600,7 +600,7 @@ struct text *text_of(struct run *r, const struct hc_node *cmd, hc_str s)
     struct tmpl *tmpls;
     size_t n;
     struct hc_err e = HC_ERR_INIT;
-    run_charge(r, s.n);
+    run_charge(r, STEPS_TEXT + s.n * STEPS_TEXT_BYTE);
     enum hc_rc rc = program_parse(r->p, r->a, HC_S("gotpl"), s, r->tmpls_n + 1, &tmpls, &n, &r->error, &e);
     check_arena(r);
     if (rc == HC_E_INPUT) {
@@ -831,7 +831,8 @@ enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct
     r.stack = __builtin_frame_address(0);
     r.steps_left = in->max_steps ? in->max_steps : HC_MAX_RENDER_STEPS;
     hc_buf_init(&r.out, HC_MAX_OUTPUT_BYTES);
-    hc_buf_init(&r.error, 0);
+    hc_buf_init(&r.error, HC_MAX_OUTPUT_BYTES);
+    size_t ceiling = hc_arena_limit(a, HC_MIN(hc_arena_ceiling(a), 3 * hc_arena_used(a) + HC_MAX_RENDER_BYTES));
     r.active = hc_calloc(p->names_n + 1, sizeof(*r.active));
     enum hc_rc rc = HC_OK;
     if (!r.active) {
@@ -843,6 +844,7 @@ enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct
     }
     if (r.m)
         give_back(&r, rc == HC_OK);
+    (void)hc_arena_limit(a, ceiling);
     hc_buf_done(&r.out);
     hc_buf_done(&r.error);
     free(r.frames);

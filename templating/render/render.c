@@ -30,8 +30,10 @@ static enum hc_rc check_kube_version(struct hc_arena *a, hc_str range, const str
     struct hc_semver sv;
     if (!range.n)
         return HC_OK;
-    if (hc_semrange_parse(a, range, &r, NULL) == HC_OK && hc_semver_parse(v->normalized, &sv, NULL) == HC_OK &&
-        hc_semrange_fits(r, &sv))
+    enum hc_rc rc = hc_semrange_parse(a, range, &r, NULL);
+    if (rc == HC_E_NOMEM)
+        return hc_fail_nomem(err);
+    if (rc == HC_OK && hc_semver_parse(v->normalized, &sv, NULL) == HC_OK && hc_semrange_fits(r, &sv))
         return HC_OK;
     return hc_fail(err, HC_E_INPUT, "chart requires kubeVersion: %.*s which is incompatible with Kubernetes %.*s",
                    HC_P(range), HC_P(v->version));
@@ -57,9 +59,9 @@ static void put_crds(struct hc_arena *a, const struct hc_overlay_chart *c, struc
         put_crds(a, c->subs[i], d);
 }
 
-/* Takes the notes out of the rendered files (E1.1); gives how many files are left. */
-static size_t take_notes(struct hc_arena *a, const struct hc_render_input *in, struct hc_rendered *files, size_t n,
-                         hc_str *notes)
+/* Takes the notes out of the rendered files (E1.1); *n is then how many files are left. */
+static enum hc_rc take_notes(struct hc_arena *a, const struct hc_render_input *in, struct hc_rendered *files,
+                             size_t *n, hc_str *notes, struct hc_err *err)
 {
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 0);
@@ -67,7 +69,7 @@ static size_t take_notes(struct hc_arena *a, const struct hc_render_input *in, s
     size_t kept = 0;
     hc_str parts[] = { in->chart->name, HC_S("/templates/NOTES.txt") };
     hc_str own = hc_arena_cat(a, HC_LEN(parts), parts);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < *n; i++) {
         if (!hc_str_ends(files[i].path, HC_S("NOTES.txt"))) {
             files[kept++] = files[i];
             continue;
@@ -81,7 +83,8 @@ static size_t take_notes(struct hc_arena *a, const struct hc_render_input *in, s
     }
     if (found)
         *notes = hc_buf_to_arena(&b, a);
-    return kept;
+    *n = kept;
+    return hc_buf_check(&b, err, "notes");
 }
 
 static void whole_files(struct hc_arena *a, const struct hc_rendered *files, size_t n, struct hc_documents *d)
@@ -152,8 +155,8 @@ static enum hc_rc compile(struct hc_arena *a, const struct hc_render_input *in, 
     return rc;
 }
 
-enum hc_rc hc_render(struct hc_arena *a, const struct hc_render_input *in, struct hc_render_output *out,
-                     struct hc_err *err)
+static enum hc_rc render(struct hc_arena *a, const struct hc_render_input *in, struct hc_render_output *out,
+                         struct hc_err *err)
 {
     *out = (struct hc_render_output){ .stage = HC_RENDER_VALUES };
     struct hc_kube_version kube;
@@ -169,6 +172,8 @@ enum hc_rc hc_render(struct hc_arena *a, const struct hc_render_input *in, struc
         .report = &out->error,
     };
     rc = hc_overlay_process(a, in->chart, in->values, &opts, &overlay, err);
+    if (rc == HC_E_LIMIT)
+        hc_wrap(err, "chart %.*s (its Chart.yaml, values.yaml and values.schema.json)", HC_P(in->chart->name));
     if (rc == HC_OK)
         rc = put_warnings(a, &overlay, NULL, out, err);
     if (rc != HC_OK)
@@ -199,7 +204,9 @@ enum hc_rc hc_render(struct hc_arena *a, const struct hc_render_input *in, struc
         return rc;
 
     out->stage = HC_RENDER_DOCUMENTS;
-    n = take_notes(a, in, files, n, &out->docs.notes);
+    rc = take_notes(a, in, files, &n, &out->docs.notes, err);
+    if (rc != HC_OK)
+        return rc;
     if (in->files_only) {
         whole_files(a, files, n, &out->docs);
         return hc_arena_check(a, err, "render");
@@ -220,5 +227,16 @@ enum hc_rc hc_render(struct hc_arena *a, const struct hc_render_input *in, struc
         rc = hc_arena_check(a, err, "render");
     if (rc == HC_OK)
         out->stage = HC_RENDER_DONE;
+    return rc;
+}
+
+enum hc_rc hc_render(struct hc_arena *a, const struct hc_render_input *in, struct hc_render_output *out,
+                     struct hc_err *err)
+{
+    /* What values and templates may make grows with what they are. */
+    size_t most = 3 * hc_arena_used(a) + hc_arena_used(in->chart->arena) + HC_MAX_RENDER_BYTES;
+    size_t ceiling = hc_arena_limit(a, HC_MIN(hc_arena_ceiling(a), most));
+    enum hc_rc rc = render(a, in, out, err);
+    (void)hc_arena_limit(a, ceiling);
     return rc;
 }

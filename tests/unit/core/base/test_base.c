@@ -21,6 +21,26 @@ static void arena_stops_at_its_ceiling_and_stays_spent(void **state)
     assert_non_null(strstr(err.msg, "values needs more than the 100 bytes"));
 }
 
+static void arena_taken_back_gives_zeroed_memory_again(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(3 << 20);
+    for (int round = 0; round < 3; round++) {
+        unsigned char *p = hc_arena_alloc(a, 100, 16), *large = hc_arena_alloc(a, round ? 2 << 20 : 5000, 1);
+        assert_non_null(p);
+        assert_non_null(large);
+        assert_int_equal((uintptr_t)p % 16, 0);
+        for (size_t i = 0; i < 100; i++)
+            assert_int_equal(p[i], 0);
+        memset(p, 0xff, 100);
+        memset(large, 0xff, 5000);
+        assert_null(hc_arena_alloc(a, 3 << 20, 1)); /* spent, and no longer so when taken back */
+        hc_arena_reset(a);
+        assert_false(hc_arena_spent(a));
+        assert_int_equal(hc_arena_used(a), 0);
+    }
+}
+
 static void arena_memory_failure_is_not_a_limit(void **state)
 {
     (void)state;
@@ -111,6 +131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_stops_at_its_ceiling_and_stays_spent),
+        cmocka_unit_test(arena_taken_back_gives_zeroed_memory_again),
         cmocka_unit_test(arena_memory_failure_is_not_a_limit),
         cmocka_unit_test(utf8_follows_go),
         cmocka_unit_test(base64_both_ways),

@@ -138,9 +138,9 @@ static void test_patterns(void **state)
         struct hc_err err = HC_ERR_INIT;
         if (hc_pattern_compile(a, hc_str_of(p[i].pattern), &re, &err) != HC_OK)
             fail_msg("%s: %s", p[i].pattern, err.msg);
-        if (!hc_pattern_matches(re, hc_str_of(p[i].yes)))
+        if (!hc_pattern_matches(re, hc_str_of(p[i].yes), NULL))
             fail_msg("%s should match %s", p[i].pattern, p[i].yes);
-        if (hc_pattern_matches(re, hc_str_of(p[i].no)))
+        if (hc_pattern_matches(re, hc_str_of(p[i].no), NULL))
             fail_msg("%s should not match %s", p[i].pattern, p[i].no);
     }
     for (size_t i = 0; i < HC_LEN(bad); i++)
@@ -151,7 +151,7 @@ static void test_patterns(void **state)
     hc_buf_init(&text, 0);
     hc_buf_fill(&text, 'a', 5000);
     assert_int_equal(hc_pattern_compile(a, HC_S("^(a+)+(a|aa)*b$"), &re, NULL), HC_OK);
-    assert_false(hc_pattern_matches(re, hc_buf_str(&text)));
+    assert_false(hc_pattern_matches(re, hc_buf_str(&text), NULL));
     assert_int_equal(hc_pattern_compile(a, HC_S("((a{1000}){1000}){1000}"), &re, NULL), HC_E_INPUT);
 }
 
