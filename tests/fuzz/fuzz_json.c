@@ -1,21 +1,18 @@
 /*
  * What the JSON reader takes it writes, and takes again to the same tree.
  */
-#include <stdlib.h>
-
 #include "core/value/json.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(64 << 20);
+    static struct hc_buf b = { .ceiling = (size_t)16 << 20 };
+    struct hc_arena *a = fuzz_arena();
     struct hc_val *v, *again;
     struct hc_err err;
-    if (hc_json_parse(a, hc_str_n((const char *)data, size), 0, &v, &err) != HC_OK)
+    if (hc_json_parse(a, fuzz_text(data, size), 0, &v, &err) != HC_OK)
         return 0;
-    HC_AUTO(hc_buf) struct hc_buf b;
-    hc_buf_init(&b, 64 << 20);
+    hc_buf_reset(&b);
     hc_json_write(&b, v, HC_JSON_SORT | HC_JSON_HTML);
     if (b.spent)
         return 0;

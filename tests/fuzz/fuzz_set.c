@@ -2,8 +2,7 @@
  * Arguments of the --set family: the first byte says which flag, the rest is the argument, applied twice.
  */
 #include "templating/overlay/overlay.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static enum hc_rc read_nothing(void *ctx, struct hc_arena *a, hc_str path, hc_str *out, struct hc_err *err)
 {
@@ -17,10 +16,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct hc_values_port port = { read_nothing, NULL };
     if (size == 0)
         return 0;
-    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(64 << 20);
+    struct hc_arena *a = fuzz_arena();
     struct hc_val *tree = hc_map_new(a);
     struct hc_err err;
-    const struct hc_set_arg arg = { (enum hc_set_kind)(data[0] % 5), { (const char *)data + 1, size - 1 } };
+    const struct hc_set_arg arg = { (enum hc_set_kind)(data[0] % 5), fuzz_text(data + 1, size - 1) };
     if (hc_set_apply(a, tree, &arg, &port, 1, &err) == HC_OK)
         (void)hc_set_apply(a, tree, &arg, &port, 2, &err);
     return 0;
