@@ -21,6 +21,7 @@ struct hc_luabox {
     bool timed;
     void (*on_full)(void *user); /* NULL: nobody wants to know */
     enum hc_spent spent;
+    bool was_full;
     void *user;
     lua_State *l;
 };
@@ -30,6 +31,7 @@ enum { STRIDE = 1000, NS_PER_STEP = 10 };
 static void *full(struct hc_luabox *s, enum hc_spent why)
 {
     s->spent = why;
+    s->was_full |= why == HC_SPENT_BYTES;
     if (s->on_full && s->user)
         s->on_full(s->user);
     return NULL;
@@ -154,7 +156,13 @@ void hc_luabox_start(struct hc_luabox *s, uint64_t steps)
     hc_luabox_look(s);
     s->steps_left = steps;
     s->spent = HC_SPENT_NOTHING;
+    s->was_full = false;
     lua_sethook(s->l, on_count, LUA_MASKCOUNT, STRIDE);
+}
+
+bool hc_luabox_was_full(const struct hc_luabox *s)
+{
+    return s->was_full;
 }
 
 enum hc_spent hc_luabox_spent(const struct hc_luabox *s)

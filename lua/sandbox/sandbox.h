@@ -43,6 +43,8 @@ void hc_luabox_look(struct hc_luabox *s);
 
 /* Gives it that many steps from now on; forgets that a budget was spent. */
 void hc_luabox_start(struct hc_luabox *s, uint64_t steps);
+/* The budget of bytes was met since the last start, be it that the collector found room then. */
+bool hc_luabox_was_full(const struct hc_luabox *s);
 enum hc_spent hc_luabox_spent(const struct hc_luabox *s);
 uint64_t hc_luabox_steps_left(const struct hc_luabox *s);
 size_t hc_luabox_bytes(const struct hc_luabox *s);

@@ -414,7 +414,8 @@ enum hc_rc run_error(struct run *r)
                  HC_MAX_SCRIPT_TEXT);
         spent_text(r, text);
         set_err(r, HC_E_LIMIT);
-    } else if (spent == HC_SPENT_BYTES) {
+    } else if (spent == HC_SPENT_BYTES ||
+               (r->m && hc_luabox_was_full(r->m->sandbox) && msg && strstr(msg, "not enough memory"))) {
         spent_text(r, "the memory budget of the template engine is spent");
         set_err(r, HC_E_LIMIT);
     } else if (msg && strstr(msg, "stack overflow")) {

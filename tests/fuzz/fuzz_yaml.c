@@ -31,6 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         hc_buf_reset(&b);
         if (!hc_yaml_write(&b, v) || !ascii)
             return 0; /* some other characters do not survive Helm's own toYaml */
+        if (hc_str_find_str(hc_buf_str(&b), HC_S("<<")) != SIZE_MAX)
+            return 0; /* nor does "<<" as a text: Helm writes it plain, and reads a merge */
         enum hc_rc rc = hc_yaml_parse(a, hc_buf_str(&b), HC_S("f"), HC_YAML_JSON_NUMBERS, &again, &err);
         if (rc != HC_E_LIMIT && rc != HC_E_NOMEM && (rc != HC_OK || !hc_val_equal(v, again)))
             abort();
