@@ -372,7 +372,7 @@ static struct hc_val *dump_result(struct run *r, const struct hc_val *is, const 
 }
 
 /* Where a scalar that begins at `from` ends, more or less: at the line's end, or further when it is a block. */
-static size_t scalar_end(hc_str text, size_t from)
+static size_t scalar_end(hc_str text, size_t from, bool flow)
 {
     hc_str s = hc_str_sub(text, from, text.n);
     if (s.n && (s.p[0] == '"' || s.p[0] == '\'')) {
@@ -383,6 +383,9 @@ static size_t scalar_end(hc_str text, size_t from)
                 return from + i + 1;
         }
     }
+    for (size_t i = 0; flow && i < s.n; i++)
+        if (strchr(",]}\n", s.p[i]))
+            return from + i;
     size_t end = hc_str_find(s, '\n');
     if (s.n && (s.p[0] == '|' || s.p[0] == '>') && end != SIZE_MAX) {
         size_t pad = 0, line = from;
@@ -408,26 +411,27 @@ static size_t scalar_end(hc_str text, size_t from)
 
 /*
  * A tree that was read out of a text: each scalar came from the bytes where it stands, each container that has a key from
- * the first byte of it. Changes the fresh tree.
+ * the first byte of it. Changes the fresh tree. `twin`: the same with positions.
  */
-static void loaded(struct run *r, struct hc_val *v, uint32_t rec, hc_str text, const struct lines *l, size_t key_at,
-                   int depth)
+static void loaded(struct run *r, struct hc_val *v, const struct hc_val *twin, uint32_t rec, hc_str text,
+                   const struct lines *l, size_t key_at, int depth)
 {
-    if (depth > 200 || r->trace->spent)
+    if (depth > 200 || r->trace->spent || !twin || twin->kind != v->kind || hc_list_len(v) != hc_list_len(twin) ||
+        hc_map_len(v) != hc_map_len(twin))
         return;
     for (size_t i = 0; i < hc_list_len(v); i++) {
         /* An item begins with the first thing in it, which is not what it came from. */
-        loaded(r, v->list->items[i], rec, text, l, SIZE_MAX, depth + 1);
+        loaded(r, v->list->items[i], hc_list_at(twin, i), rec, text, l, SIZE_MAX, depth + 1);
     }
     for (size_t i = 0; i < hc_map_len(v); i++) {
-        const struct hc_entry *e = &v->map->entries[i];
-        loaded(r, e->val, rec, text, l, offset_of(l, e->line, e->col), depth + 1);
+        const struct hc_entry *e = hc_map_at(twin, i);
+        loaded(r, v->map->entries[i].val, e->val, rec, text, l, offset_of(l, e->line, e->col), depth + 1);
     }
     bool filled = hc_list_len(v) || hc_map_len(v);
-    size_t at = filled ? key_at : offset_of(l, v->line, v->col);
+    size_t at = filled ? key_at : offset_of(l, twin->line, twin->col);
     if (at == SIZE_MAX || at > text.n)
         return;
-    size_t end = filled ? at + 1 : scalar_end(text, at);
+    size_t end = filled ? at + 1 : scalar_end(text, at, text.p[0] == '{' || text.p[0] == '[');
     uint32_t dep = dep_new(r->trace, DEP_RANGE, rec, (uint32_t)at, (uint32_t)end, NULL);
     v->origin = marked(r, v, dep)->origin;
 }
@@ -454,7 +458,11 @@ static struct hc_val *load_result(struct run *r, const struct hc_val *text, cons
         return marked(r, v, dep_of(t, text));
     if (rec && rec->spans_n) {
         lines_of(r, hc_get_str(text), &lines);
-        loaded(r, tree, text->origin & ~HC_TRACED, hc_get_str(text), &lines, SIZE_MAX, 0);
+        struct hc_val *twin = tree;
+        if (!tree->line && hc_json_parse(r->a, hc_get_str(text), HC_JSON_ALL_FLOAT, &twin, NULL) != HC_OK)
+            return tree;
+        check_arena(r);
+        loaded(r, tree, twin, text->origin & ~HC_TRACED, hc_get_str(text), &lines, SIZE_MAX, 0);
         if (!hc_map_len(tree) && !hc_list_len(tree))
             tree->origin = marked(r, tree, dep_of(t, text))->origin;
     } else {

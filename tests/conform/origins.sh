@@ -16,12 +16,14 @@ charts=${HC_SHARED:-$root/../shared}/charts
 [ -x "$program" ] || { echo "no program at $program: build it first" >&2; exit 1; }
 
 # Charts of every style: Bitnami's library, merges of dicts, tpl everywhere, Lua-long helpers, plain ones.
-selection="podinfo redis grafana ingress-nginx prometheus traefik vault nginx metrics-server kyverno app-template drupal"
+selection="podinfo redis grafana prometheus traefik vault metrics-server app-template drupal gateway base cluster
+external-dns ingress-nginx cluster-autoscaler dex oauth2-proxy reloader sealed-secrets velero promtail nats
+cloudnative-pg crossplane keda rabbitmq wordpress external-secrets"
 all=
 [ "${1:-}" = --all ] && { all=1; shift; }
 verbose=
 [ $# = 0 ] || { selection=$*; verbose=-v; }
-if [ -n "$all" ]; then fields=${FIELDS:-150} lines=${LINES:-40}; else fields=${FIELDS:-40} lines=${LINES:-5}; fi
+if [ -n "$all" ]; then fields=${FIELDS:-150} lines=${LINES:-40}; else fields=${FIELDS:-30} lines=${LINES:-3}; fi
 
 cases() { # CHART-FILE [OVERLAY]
     tail -n +2 "$charts/index.tsv" | while IFS=$'\t' read -r file chart _; do
