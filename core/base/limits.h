@@ -19,7 +19,7 @@
 #define HC_MAX_YAML_REREAD (64 * HC_MIB) /* bytes read again for things only the Go library takes */
 /* Nodes of one document, aliases expanded: some 40 MiB in the tree; 5 MiB of text can hold 2,500,000, and no object of
  * a cluster comes near. */
-#define HC_MAX_YAML_NODES  750000u
+#define HC_MAX_YAML_NODES 750000u
 
 /* Charts: Helm pkg/chart/loader/archive: 100 MiB a chart */
 #define HC_MAX_CHART_BYTES  (100 * HC_MIB)
