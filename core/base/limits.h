@@ -54,12 +54,15 @@
 /*
  * One render. A chart that nobody trusts must end within a second and 64 MiB, so the ceilings are that divided up: what
  * is handed out of the arena, Lua's own memory, the text being written and the text of the function being called may
- * all be there at once. The largest public chart (sentry) needs 24 MiB of resident memory, program and chart included,
+ * all be there at once. Most public charts need less than 24 MiB of resident memory, program and chart included,
  * and 4,400,000 steps.
  */
 #define HC_MAX_RENDER_STEPS 50000000u     /* two nanoseconds each                                          */
-#define HC_MAX_RENDER_BYTES (24 * HC_MIB) /* of the arena, beyond twice what chart and values take in it   */
-#define HC_MAX_LUA_BYTES    (16 * HC_MIB) /* a thousand nested includes need 1; the stack doubles          */
+#define HC_MAX_RENDER_BYTES (24 * HC_MIB) /* of the arena, for a chart and values of nothing ...           */
+#define HC_MAX_RENDER_RATIO                                                                                        \
+    12u                                /* ... and for each byte they take; camunda-platform, 4.4 MiB,
+                                             takes 42 MiB with its production values                       */
+#define HC_MAX_LUA_BYTES (16 * HC_MIB) /* a thousand nested includes need 1; the stack doubles          */
 #define HC_MAX_OUTPUT_BYTES                                                                                        \
     (8 * HC_MIB)                    /* text of one file, and of one function call: a cluster takes no
                                              object over 1.5 MiB                                           */
