@@ -203,6 +203,7 @@ static hc_str hint(struct hc_arena *a, const struct hc_val *map, hc_str key)
     const struct hc_entry *best = NULL;
     unsigned least = UINT32_MAX;
     HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
     for (size_t i = 0; i < hc_map_len(map); i++) {
         unsigned d = hc_name_distance(key, hc_map_at(map, i)->key);
         if (d < least && hc_name_near(key, hc_map_at(map, i)->key)) {
@@ -212,7 +213,6 @@ static hc_str hint(struct hc_arena *a, const struct hc_val *map, hc_str key)
     }
     if (best)
         return hc_arena_printf(a, "did you mean %.*s?", HC_P(best->key));
-    hc_buf_init(&b, 0);
     for (size_t i = 0; i < hc_map_len(map) && i < 20; i++)
         hc_buf_printf(&b, "%s%.*s", i ? ", " : "there is ", HC_P(hc_map_at(map, i)->key));
     if (hc_map_len(map) > 20)
