@@ -126,9 +126,9 @@ struct rows {
 static hc_str scalar(struct hc_arena *a, const struct hc_val *v)
 {
     HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 4096);
     if (!v)
         return HC_S("-");
-    hc_buf_init(&b, 4096);
     hc_json_write(&b, v, HC_JSON_GO_FLOAT);
     hc_str text = hc_buf_str(&b);
     if (text.n > 60 || b.spent)

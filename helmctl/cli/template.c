@@ -302,6 +302,7 @@ static enum hc_rc update_dependencies(const struct options *o, struct hc_err *er
 {
     HC_AUTO(hc_chart) struct hc_chart *chart = NULL;
     HC_AUTO(hc_buf) struct hc_buf log;
+    hc_buf_init(&log, 0);
     int64_t epoch = -1;
     const struct hc_chart_port port = hc_cli_chart_port(&o->source);
     if (hc_chart_load_dir(o->source.ref, &port, &chart, NULL) != HC_OK ||
@@ -310,7 +311,6 @@ static enum hc_rc update_dependencies(const struct options *o, struct hc_err *er
     enum hc_rc rc = hc_cli_epoch(&epoch, err);
     if (rc != HC_OK)
         return rc;
-    hc_buf_init(&log, 0);
     rc = hc_local_deps_update(o->source.ref, epoch, &log, err);
     printf("%.*s", HC_P(hc_buf_str(&log)));
     return rc;
