@@ -28,6 +28,10 @@ enum hc_rc hc_yaml_parse(struct hc_arena *a, hc_str text, hc_str name, unsigned 
 enum hc_rc hc_yaml_parse_all(struct hc_arena *a, hc_str text, hc_str name, unsigned flags, struct hc_val **out_list,
                              struct hc_err *err);
 
+/* Whether the bytes need no second look by a reader of plain YAML: no control but LF and tab, valid UTF-8 without breaks,
+ * marks or C1. */
+bool hc_yaml_bytes_clean(hc_str s);
+
 /* toYaml of Helm with the final newline still there. False: the value cannot be written (C4.1). */
 bool hc_yaml_write(struct hc_buf *b, const struct hc_val *v);
 /* The same with keys sorted by their bytes (digests of Flux). */

@@ -70,13 +70,9 @@ static bool read_block(struct fast *f, int parent, struct hc_val **out);
 static bool read_map(struct fast *f, int indent, struct hc_val **out);
 static bool read_list(struct fast *f, int indent, struct hc_val **out);
 
-/* ---- bytes and lines
- * -----------------------------------------------------------------------------
- */
+/* ---- bytes and lines ----------------------------------------------------------------------------------------- */
 
-/* No control but LF and tab, valid UTF-8 without breaks, marks or C1: bytes
- * that need no second look. */
-static bool clean_bytes(hc_str s)
+bool hc_yaml_bytes_clean(hc_str s)
 {
     unsigned char high = 0, bad = 0;
     size_t at = 0;
@@ -159,9 +155,7 @@ static void skip_spaces(struct fast *f)
         f->p++;
 }
 
-/* ---- nodes
- * ---------------------------------------------------------------------------------------
- */
+/* ---- nodes --------------------------------------------------------------------------------------------------- */
 
 static struct hc_val *node(struct fast *f, enum hc_kind kind, uint32_t line, int col)
 {
@@ -216,9 +210,7 @@ static bool set_plain(struct fast *f, struct hc_val *v, hc_str s)
     }
 }
 
-/* ---- scalars on one line
- * ---------------------------------------------------------------------------
- */
+/* ---- scalars on one line ------------------------------------------------------------------------------------- */
 
 /* Behind the closing quote; NULL: not a simple one. *out_plain: nothing is
  * escaped in it. */
@@ -424,9 +416,7 @@ static bool read_plain(struct fast *f, int parent, struct hc_val **out)
     return true;
 }
 
-/* ---- keys
- * ----------------------------------------------------------------------------------------
- */
+/* ---- keys ---------------------------------------------------------------------------------------------------- */
 
 /* "key:" where reading stands, and what is behind it. False: no such key;
  * nothing was read then. */
@@ -463,8 +453,7 @@ static bool read_key(struct fast *f, struct hc_entry *e)
     return e->key.p != NULL;
 }
 
-/* ---- flow collections on one line
- * ------------------------------------------------------------------ */
+/* ---- flow collections on one line ---------------------------------------------------------------------------- */
 
 static bool read_flow(struct fast *f, struct hc_val **out);
 
@@ -557,9 +546,7 @@ static bool is_ascii(const char *p, const char *end)
     return true;
 }
 
-/* ---- literal blocks
- * ------------------------------------------------------------------------------
- */
+/* ---- literal blocks ------------------------------------------------------------------------------------------ */
 
 /* `|`, `|-`, `|+`. Reading then stands at the first content behind it. */
 static bool read_literal(struct fast *f, int parent, struct hc_val **out)
@@ -641,9 +628,7 @@ static bool read_literal(struct fast *f, int parent, struct hc_val **out)
     return next_content(f);
 }
 
-/* ---- blocks
- * --------------------------------------------------------------------------------------
- */
+/* ---- blocks -------------------------------------------------------------------------------------------------- */
 
 static bool at_dash(const struct fast *f)
 {
@@ -797,7 +782,7 @@ static bool read_list(struct fast *f, int indent, struct hc_val **out)
 
 bool hc_yaml_read_fast(struct hc_arena *a, hc_str text, unsigned flags, struct hc_val **out)
 {
-    if (text.n == 0 || text.n > UINT32_MAX / 2 || !clean_bytes(text))
+    if (text.n == 0 || text.n > UINT32_MAX / 2 || !hc_yaml_bytes_clean(text))
         return false;
     struct fast f = { .a = a, .end = text.p + text.n, .flags = flags };
     open_line(&f, text.p);

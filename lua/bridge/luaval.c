@@ -28,7 +28,7 @@ static const struct hc_luaval_port *port_of(lua_State *l)
     return p;
 }
 
-static HC_NORETURN HC_PRINTF(2, 3) void raise(lua_State *l, const char *fmt, ...)
+void hc_luaval_raise(lua_State *l, const char *fmt, ...)
 {
     char text[HC_ERR_MSG];
     va_list ap;
@@ -43,7 +43,7 @@ static HC_NORETURN HC_PRINTF(2, 3) void raise(lua_State *l, const char *fmt, ...
 static void check(lua_State *l, struct hc_arena *a)
 {
     if (hc_arena_spent(a))
-        raise(l, "not enough memory");
+        hc_luaval_raise(l, "not enough memory");
 }
 
 /* ---- to Lua ------------------------------------------------------------------------------------------ */
@@ -151,7 +151,7 @@ static HC_NORETURN HC_PRINTF(2, 3) void raise_in(const struct walk *w, const cha
     put_path(w, &b);
     snprintf(where, sizeof(where), "%.*s", HC_P(hc_buf_str(&b)));
     hc_buf_done(&b); /* raising unwinds nothing */
-    raise(w->l, "%s: %s", where, text);
+    hc_luaval_raise(w->l, "%s: %s", where, text);
 }
 
 /* A value that is no table. */
@@ -354,7 +354,7 @@ static int get_index(lua_State *l)
     if (port->read && v->kind == HC_MAP)
         port->read(l, v, name, NULL);
     if (is_struct(v))
-        raise(l, "there is no field or method %.*s here", (int)HC_MIN(n, (size_t)100), p);
+        hc_luaval_raise(l, "there is no field or method %.*s here", (int)HC_MIN(n, (size_t)100), p);
     lua_pushnil(l);
     return 1;
 }
@@ -368,12 +368,12 @@ static int set_index(lua_State *l)
     bool map = v->kind == HC_MAP && (v->type == HC_GO_PLAIN || v->type == HC_GO_VALUES) && v->map;
     bool list = v->kind == HC_LIST && v->type == HC_GO_PLAIN && v->list;
     if (!map && !list)
-        raise(l, "this value cannot be changed");
+        hc_luaval_raise(l, "this value cannot be changed");
     struct hc_val *to = hc_luaval_get_raises(l, 3, false, "the value to be stored");
     if (map) {
         size_t n;
         if (lua_type(l, 2) != LUA_TSTRING)
-            raise(l, "a map has texts as keys, not a %s", luaL_typename(l, 2));
+            hc_luaval_raise(l, "a map has texts as keys, not a %s", luaL_typename(l, 2));
         const char *p = lua_tolstring(l, 2, &n);
         if (to)
             hc_map_put(a, v, hc_str_n(p, n), to);
@@ -390,8 +390,8 @@ static int set_index(lua_State *l)
     else if (!to && i == n && n > 0)
         v->list->n--;
     else if (to || i < 1 || i <= n)
-        raise(l, "a list of %lld entries has no place %lld to store to; null stands for nothing", (long long)n,
-              (long long)i);
+        hc_luaval_raise(l, "a list of %lld entries has no place %lld to store to; null stands for nothing",
+                        (long long)n, (long long)i);
     check(l, a);
     return 0;
 }
@@ -402,7 +402,7 @@ static int get_length(lua_State *l)
     if (v->kind == HC_LIST || v->kind == HC_MAP)
         lua_pushinteger(l, (lua_Integer)(v->kind == HC_LIST ? hc_list_len(v) : hc_map_len(v)));
     else
-        raise(l, "this value has no length");
+        hc_luaval_raise(l, "this value has no length");
     return 1;
 }
 
@@ -473,7 +473,8 @@ static void sort_keys(lua_State *l, int unsorted, lua_Integer n)
         } else if (lua_type(l, -1) == LUA_TSTRING) {
             keys[i].s.p = lua_tolstring(l, -1, &keys[i].s.n);
         } else {
-            raise(l, "pairs: a table with a %s as key has no order; use texts or numbers", luaL_typename(l, -1));
+            hc_luaval_raise(l, "pairs: a table with a %s as key has no order; use texts or numbers",
+                            luaL_typename(l, -1));
         }
         lua_pop(l, 1);
     }
@@ -516,8 +517,8 @@ int hc_luaval_pairs_raises(lua_State *l)
                 port->charge_raises(l, 8000);
         }
     } else {
-        raise(l, "pairs wants a table, a map or a list, not a %s",
-              hc_luaval_is_null(l, 1) ? "null" : luaL_typename(l, 1));
+        hc_luaval_raise(l, "pairs wants a table, a map or a list, not a %s",
+                        hc_luaval_is_null(l, 1) ? "null" : luaL_typename(l, 1));
     }
     if (!v || v->kind == HC_MAP)
         sort_keys(l, 2, n);

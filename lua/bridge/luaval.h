@@ -53,3 +53,6 @@ struct hc_val *hc_luaval_get_raises(struct lua_State *l, int i, bool want_list, 
 
 /* The iterator function behind pairs(): keys in order, whatever order Lua keeps them in. Pushes three values. */
 int hc_luaval_pairs_raises(struct lua_State *l);
+
+/* Leaves by a Lua error with this text, as it is: Lua puts no place in front. */
+HC_NORETURN HC_PRINTF(2, 3) void hc_luaval_raise(struct lua_State *l, const char *fmt, ...);

@@ -31,40 +31,6 @@ struct scan {
     struct hc_head *head;
 };
 
-/* Bytes that need no second look anywhere: no control but LF and tab, valid UTF-8 without breaks, BOM or C1. */
-static bool clean_bytes(hc_str s)
-{
-    unsigned char high = 0, bad = 0;
-    size_t at = 0;
-    for (; at + 64 <= s.n; at += 64) /* in blocks, so that the compiler can take many bytes at once */
-        for (size_t i = at; i < at + 64; i++) {
-            unsigned char c = (unsigned char)s.p[i];
-            high |= c;
-            bad |= (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
-        }
-    for (; at < s.n; at++) {
-        unsigned char c = (unsigned char)s.p[at];
-        high |= c;
-        bad |= (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
-    }
-    if (bad)
-        return false;
-    if (high < 0x80)
-        return true;
-    while (s.n) {
-        if ((unsigned char)*s.p < 0x80) {
-            s = hc_str_sub(s, 1, s.n);
-            continue;
-        }
-        uint32_t r;
-        size_t len = hc_utf8_decode(s, &r);
-        if (len < 2 || r < 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfeff || r == 0xfffe || r == 0xffff)
-            return false;
-        s = hc_str_sub(s, len, s.n);
-    }
-    return true;
-}
-
 /* Bytes of a plain key. */
 static const bool word_chars[256] = {
     ['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1, ['7'] = 1, ['8'] = 1, ['9'] = 1,
@@ -514,7 +480,7 @@ bool hc_head_read_fast(hc_str text, struct hc_head *out)
 {
     *out = (struct hc_head){ HC_S(""), HC_S(""), HC_S(""), HC_S(""), NULL };
     struct scan z = { .text = text, .head = out };
-    if (!clean_bytes(text) || hc_str_starts(text, HC_S("%")))
+    if (!hc_yaml_bytes_clean(text) || hc_str_starts(text, HC_S("%")))
         return false;
     hc_str line;
     while (next_line(&z, &line))

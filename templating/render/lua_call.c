@@ -4,24 +4,11 @@
  */
 #include <lauxlib.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "lua/funcs/gofmt.h"
 #include "templating/render/lua_impl.h"
 #include "templating/render/trace_impl.h"
-
-void script_raise(lua_State *l, const char *fmt, ...)
-{
-    char text[HC_ERR_MSG];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    lua_pushstring(l, text);
-    lua_error(l);
-    __builtin_unreachable();
-}
 
 /* ---- arguments --------------------------------------------------------------------------------------- */
 

@@ -55,7 +55,6 @@ bool script_position(struct run *r, hc_str *out_file, int *out_line, hc_str *out
 
 /* ---- between its files ------------------------------------------------------------------------------- */
 
-HC_NORETURN HC_PRINTF(2, 3) void script_raise(lua_State *l, const char *fmt, ...);
 /* Puts the table that all files share into the registry. */
 void script_open_names_raises(lua_State *l);
 /* Pushes the globals of a file. */

@@ -36,8 +36,8 @@ static int rep(lua_State *l)
     lua_Integer times = luaL_checkinteger(l, 2);
     if (times > 0 &&
         (n + sep > HC_MAX_SCRIPT_TEXT || (uint64_t)times > HC_MAX_SCRIPT_TEXT / HC_MAX(n + sep, (size_t)1)))
-        script_raise(l, "string.rep would give a text of more than %zu bytes, the most for one",
-                     HC_MAX_SCRIPT_TEXT);
+        hc_luaval_raise(l, "string.rep would give a text of more than %zu bytes, the most for one",
+                        HC_MAX_SCRIPT_TEXT);
     hc_luabox_charge_raises(run_of(l)->m->sandbox,
                             times > 0 ? (uint64_t)times * (n + sep) / 8 + STEPS_NODE : STEPS_NODE);
     return f(l);
@@ -75,7 +75,7 @@ static int as_list(lua_State *l)
 {
     hc_luaval_push_raises(l, hc_luaval_get_raises(l, 1, true, "the argument of aslist"));
     if (!hc_is_list(hc_luaval_node(l, -1)))
-        script_raise(l, "aslist wants a list, not a map or a %s", luaL_typename(l, 1));
+        hc_luaval_raise(l, "aslist wants a list, not a map or a %s", luaL_typename(l, 1));
     return 1;
 }
 
@@ -83,13 +83,13 @@ static int as_map(lua_State *l)
 {
     hc_luaval_push_raises(l, hc_luaval_get_raises(l, 1, false, "the argument of asmap"));
     if (!hc_is_map(hc_luaval_node(l, -1)))
-        script_raise(l, "asmap wants a map, not a list or a %s", luaL_typename(l, 1));
+        hc_luaval_raise(l, "asmap wants a map, not a list or a %s", luaL_typename(l, 1));
     return 1;
 }
 
 static int is_sealed(lua_State *l)
 {
-    script_raise(l, "the libraries of Lua templates cannot be changed");
+    hc_luaval_raise(l, "the libraries of Lua templates cannot be changed");
 }
 
 void script_seal(lua_State *l)

@@ -276,9 +276,9 @@ int script_define(lua_State *l)
     const struct hc_template_file *f = &r->p->files[file];
     size_t n;
     if (lua_gettop(l) != 2 || lua_type(l, 1) != LUA_TSTRING || lua_type(l, 2) != LUA_TFUNCTION)
-        script_raise(l, "define takes a name and a function: define(\"app.labels\", function(dot) ... end)");
+        hc_luaval_raise(l, "define takes a name and a function: define(\"app.labels\", function(dot) ... end)");
     if (!f->partial || !r->script->defining)
-        script_raise(
+        hc_luaval_raise(
             l, "define is for files whose name begins with _, while they are loaded: others would define too late");
     const char *p = lua_tolstring(l, 1, &n);
     hc_luabox_charge_raises(r->m->sandbox, STEPS_CALL * 4);
@@ -316,8 +316,8 @@ static uint32_t find_module(struct run *r, lua_State *l, uint32_t own, hc_str na
             (rest.n == name.n + 4 && hc_str_starts(rest, name) && hc_str_ends(rest, HC_S(".lua"))))
             return i;
     }
-    script_raise(l, "require: there is no Lua file %.*s/%.*s.lua; its name has to begin with _", HC_P(base),
-                 (int)HC_MIN(name.n, (size_t)200), name.p);
+    hc_luaval_raise(l, "require: there is no Lua file %.*s/%.*s.lua; its name has to begin with _", HC_P(base),
+                    (int)HC_MIN(name.n, (size_t)200), name.p);
 }
 
 /* OWN, NAME: its main function to be run, or nil and what it gave. */
@@ -326,7 +326,7 @@ static int require_enter(lua_State *l)
     struct run *r = run_of(l);
     size_t n;
     if (lua_type(l, 2) != LUA_TSTRING)
-        script_raise(l, "require takes the name of a Lua file beside this one: require \"_helpers\"");
+        hc_luaval_raise(l, "require takes the name of a Lua file beside this one: require \"_helpers\"");
     const char *p = lua_tolstring(l, 2, &n);
     uint32_t own = (uint32_t)lua_tointeger(l, 1), file = find_module(r, l, own, hc_str_n(p, n));
     struct tmpl *t = file_tmpl(r, file);
@@ -334,7 +334,7 @@ static int require_enter(lua_State *l)
     lua_getfield(l, LUA_REGISTRYINDEX, SCRIPT_MODULES);
     int kind = lua_rawgeti(l, -1, (lua_Integer)file + 1);
     if (kind == LUA_TBOOLEAN && !lua_toboolean(l, -1))
-        script_raise(l, "require: %.*s requires itself, over one or more files", HC_P(r->p->files[file].name));
+        hc_luaval_raise(l, "require: %.*s requires itself, over one or more files", HC_P(r->p->files[file].name));
     if (kind != LUA_TNIL) {
         lua_rawgeti(l, -1, 1);
         lua_pushnil(l);
@@ -342,7 +342,7 @@ static int require_enter(lua_State *l)
         return 2;
     }
     if (!t)
-        script_raise(l, "require: %.*s is defined twice", HC_P(r->p->files[file].name));
+        hc_luaval_raise(l, "require: %.*s is defined twice", HC_P(r->p->files[file].name));
     lua_pushboolean(l, false);
     lua_rawseti(l, -3, (lua_Integer)file + 1);
     script_push_main(r, l, t, file_context(r, file));
