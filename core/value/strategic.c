@@ -1,8 +1,6 @@
 /*
- * Kubernetes' strategic merge patch (k8s.io/apimachinery pkg/util/strategicpatch), without Go types: which
- * list is merged by which key stands in a table of field names, because the core types use each name for one
- * kind of list. `ports` is the exception and is decided by what it stands in. Lists that are not in the
- * table are replaced whole.
+ * Applying Kubernetes' strategic merge patch (k8s.io/apimachinery pkg/util/strategicpatch); what is known of the types
+ * comes from outside. Lists of which nothing is known are replaced whole.
  *
  * Order of a merged list: items of the patch in its order, new ones before the items only the document has,
  * known ones at their place among them - what the API server does.
@@ -16,11 +14,15 @@
 
 struct merger {
     struct hc_arena *a;
+    const struct hc_merge_types *types;
     struct hc_err *err;
     unsigned depth;
 };
 
-/* Fields with patchStrategy "merge" in k8s.io/api, and their patchMergeKey; NULL: a list of plain values. */
+/*
+ * Without types: which list is merged by which key stands in a table of field names, because the core types use each
+ * name for one kind of list. `ports` is the exception and is decided by what it stands in. NULL: a list of plain values.
+ */
 static const struct {
     const char *field, *key;
 } merged_lists[] = {
@@ -47,24 +49,31 @@ static const struct {
     { "finalizers", NULL },
     { "podCIDRs", NULL },
 };
+static const char in_container;
 
-static bool is_merged(hc_str parent, hc_str field, const char **out_key)
+static bool builtin_field(const void *ctx, const void *type, hc_str name, struct hc_merge_rule *out)
 {
-    if (hc_str_eqz(field, "ports")) {
-        bool in_container = hc_str_ends(parent, HC_S("ontainers"));
-        *out_key = in_container ? "containerPort" : "port";
+    (void)ctx;
+    *out = (struct hc_merge_rule){ .type = hc_str_ends(name, HC_S("ontainers")) ? &in_container : NULL };
+    if (hc_str_eqz(name, "ports")) {
+        out->merge = true;
+        out->key = type == &in_container ? HC_S("containerPort") : HC_S("port");
         return true;
     }
-    for (size_t i = 0; i < HC_LEN(merged_lists); i++)
-        if (hc_str_eqz(field, merged_lists[i].field)) {
-            *out_key = merged_lists[i].key;
-            return true;
+    out->retain_keys = hc_str_eqz(name, "volumes") || hc_str_eqz(name, "strategy");
+    for (size_t i = 0; !out->merge && i < HC_LEN(merged_lists); i++) {
+        if (hc_str_eqz(name, merged_lists[i].field)) {
+            out->merge = true;
+            out->key = hc_str_of(merged_lists[i].key);
         }
-    return false;
+    }
+    return true;
 }
 
-static enum hc_rc merge_map(struct merger *m, hc_str field, const struct hc_val *doc, const struct hc_val *patch,
-                            struct hc_val **out);
+const struct hc_merge_types hc_merge_types_builtin = { .field = builtin_field };
+
+static enum hc_rc merge_map(struct merger *m, const void *type, const struct hc_val *doc,
+                            const struct hc_val *patch, struct hc_val **out);
 
 static bool is_directive(hc_str key)
 {
@@ -98,15 +107,15 @@ static struct hc_val *plain(struct merger *m, const struct hc_val *v)
     return (struct hc_val *)(uintptr_t)v;
 }
 
-static bool same_item(const struct hc_val *x, const struct hc_val *y, const char *key)
+static bool same_item(const struct hc_val *x, const struct hc_val *y, hc_str key)
 {
-    if (!key)
+    if (!key.n)
         return hc_val_equal(x, y);
-    const struct hc_val *kx = hc_map_getz(x, key), *ky = hc_map_getz(y, key);
+    const struct hc_val *kx = hc_map_get(x, key), *ky = hc_map_get(y, key);
     return kx && ky && hc_val_equal(kx, ky);
 }
 
-static size_t index_in(const struct hc_val *list, const struct hc_val *item, const char *key)
+static size_t index_in(const struct hc_val *list, const struct hc_val *item, hc_str key)
 {
     for (size_t i = 0; i < hc_list_len(list); i++)
         if (same_item(hc_list_at(list, i), item, key))
@@ -116,7 +125,7 @@ static size_t index_in(const struct hc_val *list, const struct hc_val *item, con
 
 /* Items of `merged` in the order the API server gives them, see above. `wanted` orders the patch's own. */
 static struct hc_val *in_order(struct merger *m, const struct hc_val *merged, const struct hc_val *wanted,
-                               const struct hc_val *doc, const char *key)
+                               const struct hc_val *doc, hc_str key)
 {
     struct hc_val *patch_items = hc_list_new(m->a), *rest = hc_list_new(m->a), *out = hc_list_new(m->a);
     for (size_t i = 0; i < hc_list_len(wanted); i++) {
@@ -143,8 +152,9 @@ static struct hc_val *in_order(struct merger *m, const struct hc_val *merged, co
     return out;
 }
 
-static enum hc_rc merge_objects(struct merger *m, hc_str field, const struct hc_val *patch, const char *key,
-                                struct hc_val *merged, struct hc_val *named, bool *out_replace)
+static enum hc_rc merge_objects(struct merger *m, hc_str field, const struct hc_val *patch,
+                                const struct hc_merge_rule *rule, struct hc_val *merged, struct hc_val *named,
+                                bool *out_replace)
 {
     for (size_t i = 0; i < hc_list_len(patch); i++) {
         const struct hc_val *item = hc_list_at(patch, i);
@@ -153,12 +163,12 @@ static enum hc_rc merge_objects(struct merger *m, hc_str field, const struct hc_
             *out_replace = true;
             continue;
         }
-        if (!hc_map_getz(item, key))
-            return hc_fail(m->err, HC_E_INPUT, "strategic merge patch: an item of '%.*s' has no '%s'", HC_P(field),
-                           key);
+        if (!hc_map_get(item, rule->key))
+            return hc_fail(m->err, HC_E_INPUT, "strategic merge patch: an item of '%.*s' has no '%.*s'",
+                           HC_P(field), HC_P(rule->key));
         size_t at;
         if (hc_str_eqz(directive, "delete")) {
-            while ((at = index_in(merged, item, key)) != SIZE_MAX) {
+            while ((at = index_in(merged, item, rule->key)) != SIZE_MAX) {
                 struct hc_val **items = merged->list->items;
                 memmove(items + at, items + at + 1, (merged->list->n - 1 - at) * sizeof(*items));
                 merged->list->n--;
@@ -168,11 +178,11 @@ static enum hc_rc merge_objects(struct merger *m, hc_str field, const struct hc_
         if (directive.p && !hc_str_eqz(directive, "merge"))
             return hc_fail(m->err, HC_E_INPUT, "strategic merge patch: '$patch: %.*s' is unknown", HC_P(directive));
         hc_list_add(m->a, named, (struct hc_val *)(uintptr_t)item);
-        at = index_in(merged, item, key);
+        at = index_in(merged, item, rule->key);
         if (at == SIZE_MAX) {
             hc_list_add(m->a, merged, plain(m, item));
         } else {
-            enum hc_rc rc = merge_map(m, field, merged->list->items[at], item, &merged->list->items[at]);
+            enum hc_rc rc = merge_map(m, rule->type, merged->list->items[at], item, &merged->list->items[at]);
             if (rc != HC_OK)
                 return rc;
         }
@@ -180,27 +190,28 @@ static enum hc_rc merge_objects(struct merger *m, hc_str field, const struct hc_
     return HC_OK;
 }
 
-static enum hc_rc merge_list(struct merger *m, hc_str field, const char *key, const struct hc_val *doc,
-                             const struct hc_val *patch, const struct hc_val *order, const struct hc_val *removed,
-                             struct hc_val **out)
+static enum hc_rc merge_list(struct merger *m, hc_str field, const struct hc_merge_rule *rule,
+                             const struct hc_val *doc, const struct hc_val *patch, const struct hc_val *order,
+                             const struct hc_val *removed, struct hc_val **out)
 {
+    static const hc_str plain_values;
     struct hc_val *merged = hc_list_new(m->a), *named = hc_list_new(m->a);
     bool replace = false;
     for (size_t i = 0; i < hc_list_len(doc); i++)
-        if (index_in(removed, hc_list_at(doc, i), NULL) == SIZE_MAX)
+        if (index_in(removed, hc_list_at(doc, i), plain_values) == SIZE_MAX)
             hc_list_add(m->a, merged, hc_list_at(doc, i));
-    if (key) {
-        enum hc_rc rc = merge_objects(m, field, patch, key, merged, named, &replace);
+    if (rule->key.n) {
+        enum hc_rc rc = merge_objects(m, field, patch, rule, merged, named, &replace);
         if (rc != HC_OK)
             return rc;
     } else {
         for (size_t i = 0; i < hc_list_len(patch); i++) {
             hc_list_add(m->a, named, hc_list_at(patch, i));
-            if (index_in(merged, hc_list_at(patch, i), NULL) == SIZE_MAX)
+            if (index_in(merged, hc_list_at(patch, i), plain_values) == SIZE_MAX)
                 hc_list_add(m->a, merged, hc_list_at(patch, i));
         }
     }
-    *out = replace ? plain(m, named) : in_order(m, merged, hc_is_list(order) ? order : named, doc, key);
+    *out = replace ? plain(m, named) : in_order(m, merged, hc_is_list(order) ? order : named, doc, rule->key);
     return HC_OK;
 }
 
@@ -223,23 +234,25 @@ static const struct hc_val *directive_for(struct merger *m, const struct hc_val 
     return hc_map_get(patch, hc_arena_cat(m->a, 2, parts));
 }
 
-static enum hc_rc merge_field(struct merger *m, hc_str parent, hc_str key, struct hc_val *out,
+static enum hc_rc merge_field(struct merger *m, const void *type, hc_str key, struct hc_val *out,
                               const struct hc_val *patch, const struct hc_val *val)
 {
     const struct hc_val *there = hc_map_get(out, key);
     const struct hc_val *order = directive_for(m, patch, ORDER_PREFIX, key);
     const struct hc_val *removed = directive_for(m, patch, DELETE_PREFIX, key);
-    const char *merge_key = NULL;
+    struct hc_merge_rule rule = { 0 };
     struct hc_val *result = NULL;
     enum hc_rc rc = HC_OK;
     if (val && val->kind == HC_NULL) {
         hc_map_del(out, key);
         return HC_OK;
     }
-    if (hc_is_map(there) && hc_is_map(val))
-        rc = merge_map(m, key, there, val, &result);
-    else if (hc_is_list(there) && (!val || hc_is_list(val)) && is_merged(parent, key, &merge_key))
-        rc = merge_list(m, key, merge_key, there, val, order, removed, &result);
+    if (!m->types->field(m->types->ctx, type, key, &rule))
+        rule = (struct hc_merge_rule){ 0 };
+    if (hc_is_map(there) && hc_is_map(val) && !rule.replace)
+        rc = merge_map(m, rule.type, there, val, &result);
+    else if (hc_is_list(there) && (!val || hc_is_list(val)) && rule.merge)
+        rc = merge_list(m, key, &rule, there, val, order, removed, &result);
     else if (val)
         result = plain(m, val);
     if (rc == HC_OK && result)
@@ -247,8 +260,8 @@ static enum hc_rc merge_field(struct merger *m, hc_str parent, hc_str key, struc
     return rc;
 }
 
-static enum hc_rc merge_map(struct merger *m, hc_str field, const struct hc_val *doc, const struct hc_val *patch,
-                            struct hc_val **out)
+static enum hc_rc merge_map(struct merger *m, const void *type, const struct hc_val *doc,
+                            const struct hc_val *patch, struct hc_val **out)
 {
     hc_str directive = hc_get_str(hc_map_getz(patch, "$patch"));
     if (hc_str_eqz(directive, "replace")) {
@@ -279,7 +292,7 @@ static enum hc_rc merge_map(struct merger *m, hc_str field, const struct hc_val 
                 continue;
             val = NULL;
         }
-        enum hc_rc rc = merge_field(m, field, key, to, patch, val);
+        enum hc_rc rc = merge_field(m, type, key, to, patch, val);
         if (rc != HC_OK)
             return rc;
     }
@@ -289,14 +302,14 @@ static enum hc_rc merge_map(struct merger *m, hc_str field, const struct hc_val 
 }
 
 enum hc_rc hc_strategic_merge(struct hc_arena *a, const struct hc_val *doc, const struct hc_val *patch,
-                              struct hc_val **out, struct hc_err *err)
+                              const struct hc_merge_types *types, struct hc_val **out, struct hc_err *err)
 {
-    struct merger m = { .a = a, .err = err };
+    struct merger m = { .a = a, .types = types ? types : &hc_merge_types_builtin, .err = err };
     struct hc_val *result = NULL;
     if (!hc_is_map(doc) || !hc_is_map(patch))
         return hc_fail(err, HC_E_INPUT, "strategic merge patch: document and patch are maps, not %s and %s",
                        hc_kind_name(doc), hc_kind_name(patch));
-    enum hc_rc rc = merge_map(&m, HC_S(""), doc, patch, &result);
+    enum hc_rc rc = merge_map(&m, m.types->root, doc, patch, &result);
     if (rc == HC_OK && hc_arena_spent(a))
         rc = hc_arena_check(a, err, "strategic merge patch");
     if (rc == HC_OK)

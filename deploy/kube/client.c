@@ -25,6 +25,8 @@ static void server_unref(struct kube_server *s)
     free(s->proxy);
     pthread_mutex_destroy(&s->mu);
     pthread_mutex_destroy(&s->events_mu);
+    pthread_mutex_destroy(&s->docs_mu);
+    hc_arena_free(s->docs_arena);
     free(s);
 }
 
@@ -36,6 +38,7 @@ static struct kube_server *server_new(struct hc_http *http, const struct kube_co
     atomic_init(&s->refs, 1);
     pthread_mutex_init(&s->mu, NULL);
     pthread_mutex_init(&s->events_mu, NULL);
+    pthread_mutex_init(&s->docs_mu, NULL);
     s->http = http;
     s->timeout_ms = timeout_ms > 0 ? timeout_ms : 30000;
     s->arena = hc_arena_new(0);

@@ -7,6 +7,7 @@
  * spec.selector: field is immutable".
  */
 #include "core/http/http.h"
+#include "core/value/merge.h"
 #include "core/value/value.h"
 
 struct hc_kube;
@@ -46,6 +47,13 @@ enum hc_rc hc_kube_resource_of(struct hc_kube *k, hc_str api_version, hc_str kin
                                struct hc_err *err);
 /* Forget what is known (after CRDs were installed). */
 void hc_kube_discovery_reset(struct hc_kube *k);
+/*
+ * How the fields of a built-in kind merge in a strategic merge patch, from the server's OpenAPI document of the group,
+ * which is read once; where the server does not serve it, from field names. HC_E_NOTFOUND: no built-in kind (or one
+ * of an extension server), so JSON merge patches are what it takes. *out is valid as long as the client.
+ */
+enum hc_rc hc_kube_merge_types(struct hc_kube *k, hc_str api_version, hc_str kind, struct hc_merge_types *out,
+                               struct hc_err *err);
 /* "v1.36.3"; and the list for .Capabilities: "apps/v1", "apps/v1/Deployment", ... */
 enum hc_rc hc_kube_version(struct hc_kube *k, struct hc_arena *a, hc_str *out, struct hc_err *err);
 enum hc_rc hc_kube_api_versions(struct hc_kube *k, struct hc_arena *a, hc_str **out, size_t *out_n,
@@ -76,7 +84,12 @@ struct hc_kube_list {
 enum hc_rc hc_kube_list(struct hc_kube *k, struct hc_arena *a, const struct hc_kube_list *l, struct hc_val **out,
                         hc_str *out_rv, struct hc_err *err);
 
-enum { HC_KUBE_DRY_RUN = 1 << 0, HC_KUBE_FORCE = 1 << 1, HC_KUBE_SKIP_VALIDATION = 1 << 2 };
+enum {
+    HC_KUBE_DRY_RUN = 1 << 0,
+    HC_KUBE_FORCE = 1 << 1,
+    HC_KUBE_SKIP_VALIDATION = 1 << 2,
+    HC_KUBE_LAX_VALIDATION = 1 << 3, /* the server's default: unknown fields are dropped with a warning */
+};
 /* HC_E_CONFLICT: it exists already. out may be NULL everywhere. */
 enum hc_rc hc_kube_create(struct hc_kube *k, struct hc_arena *a, const struct hc_val *object, const char *manager,
                           unsigned flags, struct hc_val **out, struct hc_err *err);
@@ -113,11 +126,19 @@ enum hc_rc hc_kube_raw(struct hc_kube *k, struct hc_arena *a, const char *method
 
 /* ---- several at once ------------------------------------------------------------------------------ */
 
-enum hc_kube_verb { HC_KUBE_VERB_GET, HC_KUBE_VERB_APPLY, HC_KUBE_VERB_CREATE, HC_KUBE_VERB_DELETE };
+enum hc_kube_verb {
+    HC_KUBE_VERB_GET,
+    HC_KUBE_VERB_APPLY,
+    HC_KUBE_VERB_CREATE,
+    HC_KUBE_VERB_UPDATE,
+    HC_KUBE_VERB_PATCH,
+    HC_KUBE_VERB_DELETE
+};
 struct hc_kube_op {
     enum hc_kube_verb verb;
-    const struct hc_val *object; /* apply, create */
-    struct hc_ref ref;           /* get, delete */
+    const struct hc_val *object; /* apply, create, update; the patch */
+    struct hc_ref ref;           /* get, patch, delete */
+    enum hc_patch patch;
     unsigned flags;
     enum hc_rc rc; /* results */
     struct hc_val *out;

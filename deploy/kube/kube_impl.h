@@ -49,6 +49,7 @@ struct kube_seen_event {
     char name[128];
 };
 #define KUBE_SEEN_EVENTS 512
+struct kube_doc; /* types.c: how the kinds of a group and version merge */
 
 /* The server: shared by all identities that talk to it. */
 struct kube_server {
@@ -66,6 +67,10 @@ struct kube_server {
     unsigned gen; /* 0: never read */
     int64_t read_at_ms;
     hc_str version;
+
+    pthread_mutex_t docs_mu; /* held while a document is read */
+    struct hc_arena *docs_arena;
+    struct kube_doc *docs; /* types.c */
 
     pthread_mutex_t events_mu;
     struct kube_seen_event *seen;

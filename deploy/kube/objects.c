@@ -113,7 +113,8 @@ static enum hc_rc prepare(struct hc_kube *k, struct hc_arena *a, const struct sh
     kube_path(&b, &res, r->ns.n ? r->ns : k->ns, s->collection ? (hc_str){ NULL, 0 } : r->name, s->sub);
     if (writes) {
         kube_query(&b, "fieldManager", hc_str_of(manager));
-        kube_query(&b, "fieldValidation", flags & HC_KUBE_SKIP_VALIDATION ? HC_S("Ignore") : HC_S("Strict"));
+        if (!(flags & HC_KUBE_LAX_VALIDATION))
+            kube_query(&b, "fieldValidation", flags & HC_KUBE_SKIP_VALIDATION ? HC_S("Ignore") : HC_S("Strict"));
         if (flags & HC_KUBE_FORCE)
             kube_query(&b, "force", HC_S("true"));
     }
@@ -242,19 +243,25 @@ enum hc_rc hc_kube_apply(struct hc_kube *k, struct hc_arena *a, const struct hc_
     return write_object(k, a, &shape_apply, object, manager, flags, out, err);
 }
 
-enum hc_rc hc_kube_patch(struct hc_kube *k, struct hc_arena *a, const struct hc_ref *r, const char *subresource,
-                         enum hc_patch type, const struct hc_val *patch, const char *manager, unsigned flags,
-                         struct hc_val **out, struct hc_err *err)
+static enum hc_rc prepare_patch(struct hc_kube *k, struct hc_arena *a, const struct hc_ref *r,
+                                const char *subresource, enum hc_patch type, const struct hc_val *patch,
+                                const char *manager, unsigned flags, struct kube_call *call, struct hc_err *err)
 {
     static const char *const types[] = { [HC_PATCH_JSON] = "application/json-patch+json",
                                          [HC_PATCH_MERGE] = "application/merge-patch+json",
                                          [HC_PATCH_STRATEGIC] = "application/strategic-merge-patch+json" };
     /* A JSON patch may say "add to the list": not twice. */
     const struct shape s = { "patch", "PATCH", types[type], NULL, subresource, type != HC_PATCH_JSON, false };
+    enum hc_rc rc = prepare(k, a, &s, r, manager, flags & ~(unsigned)HC_KUBE_FORCE, true, call, err);
+    return rc == HC_OK ? to_json(a, patch, &call->body, err) : rc;
+}
+
+enum hc_rc hc_kube_patch(struct hc_kube *k, struct hc_arena *a, const struct hc_ref *r, const char *subresource,
+                         enum hc_patch type, const struct hc_val *patch, const char *manager, unsigned flags,
+                         struct hc_val **out, struct hc_err *err)
+{
     struct kube_call call;
-    enum hc_rc rc = prepare(k, a, &s, r, manager, flags & ~(unsigned)HC_KUBE_FORCE, true, &call, err);
-    if (rc == HC_OK)
-        rc = to_json(a, patch, &call.body, err);
+    enum hc_rc rc = prepare_patch(k, a, r, subresource, type, patch, manager, flags, &call, err);
     return rc == HC_OK ? kube_do(k, a, &call, out) : rc;
 }
 
@@ -403,6 +410,13 @@ void hc_kube_batch(struct hc_kube *k, struct hc_arena *a, struct hc_kube_op *ops
         case HC_KUBE_VERB_CREATE:
             o->rc = prepare_write(k, a, &shape_create, o->object, manager, o->flags & ~(unsigned)HC_KUBE_FORCE, c,
                                   &o->err);
+            break;
+        case HC_KUBE_VERB_UPDATE:
+            o->rc = prepare_write(k, a, &shape_update, o->object, manager, o->flags & ~(unsigned)HC_KUBE_FORCE, c,
+                                  &o->err);
+            break;
+        case HC_KUBE_VERB_PATCH:
+            o->rc = prepare_patch(k, a, &o->ref, NULL, o->patch, o->object, manager, o->flags, c, &o->err);
             break;
         case HC_KUBE_VERB_DELETE:
             o->rc = prepare_delete(k, a, &o->ref, NULL, c, &o->err);

@@ -139,6 +139,13 @@ static enum hc_rc object_of(struct hc_reconcile *r, const struct hc_record_hook 
     return hc_arena_check(r->step, err, "hook");
 }
 
+/* Hooks of an uninstall go by the server whatever the release is sent by, as Helm has it. */
+static bool by_client(const struct hc_reconcile *r)
+{
+    bool uninstall = r->mark.action == HC_ACTION_UNINSTALL && r->mark.stage != HC_STAGE_TEST;
+    return !uninstall && hc_rec_client_side(r);
+}
+
 static bool anything_to_sweep(struct hc_reconcile *r, struct hc_record_hook **list, size_t n)
 {
     size_t done = (size_t)r->mark.hooks_done;
@@ -186,7 +193,7 @@ enum hc_rc hc_rec_observe_hook(struct hc_reconcile *r, struct hc_seen *s, struct
         else if (policy(r->hook, "before-hook-creation"))
             s->hook = HC_HOOK_IN_THE_WAY;
         else
-            s->hook = HC_HOOK_FREE; /* server-side apply goes over it, as Helm 4 does */
+            s->hook = by_client(r) ? HC_HOOK_TAKEN : HC_HOOK_FREE; /* server-side apply goes over it */
         if (s->hook == HC_HOOK_LEAVING)
             r->waiting_for = hc_arena_printf(r->step, "%.*s of an earlier hook is being deleted",
                                              HC_P(hc_ref_str(r->step, &r->hook_ref)));
@@ -272,7 +279,10 @@ enum hc_rc hc_rec_hook_create(struct hc_reconcile *r, struct hc_err *err)
     struct hc_err refused = HC_ERR_INIT;
     enum hc_rc rc = object_of(r, r->hook, &object, &r->hook_ref, &refused);
     if (rc == HC_OK)
-        rc = hc_kube_apply(r->spec.kube, r->step, object, r->spec.manager, HC_KUBE_FORCE, &made, &refused);
+        rc = by_client(r)
+                 ? hc_kube_create(r->spec.kube, r->step, object, r->spec.manager, HC_KUBE_LAX_VALIDATION, &made,
+                                  &refused)
+                 : hc_kube_apply(r->spec.kube, r->step, object, r->spec.manager, HC_KUBE_FORCE, &made, &refused);
     if (rc == HC_E_AGAIN || rc == HC_E_NOMEM)
         return hc_err_copy(err, &refused);
     if (rc != HC_OK)

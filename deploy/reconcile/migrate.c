@@ -42,7 +42,9 @@ static struct hc_val *merged(struct hc_reconcile *r, const struct hc_val *fields
             applied = hc_val_copy(r->step, e);
             hc_map_put_strz(r->step, applied, "manager", r->spec.manager);
             hc_map_put_strz(r->step, applied, "operation", "Apply");
-        } else {
+        } else if (hc_str_eq(
+                       hc_get_str(hc_map_getz(applied, "apiVersion")),
+                       hc_get_str(hc_map_getz(e, "apiVersion")))) { /* paths of another version may not be ours */
             hc_map_put(r->step, applied, HC_S("fieldsV1"),
                        hc_val_overlay(r->step, hc_map_getz(applied, "fieldsV1"), hc_map_getz(e, "fieldsV1")));
         }

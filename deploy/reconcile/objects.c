@@ -103,10 +103,12 @@ enum hc_rc hc_rec_find_left(struct hc_reconcile *r, struct hc_err *err)
     size_t was_n = 0;
     if (r->left_known)
         return HC_OK;
-    r->left_n = 0;
+    r->left_n = r->before_n = 0;
+    r->migrate = false;
     if (r->mark.from > 0) {
         enum hc_rc rc = hc_storage_get(r->spec.storage, r->keep, r->spec.name, r->mark.from, &before, err);
-        r->migrate = rc == HC_OK && !hc_str_eqz(before.apply_method, "ssa");
+        r->migrate = !hc_rec_client_side(r) && (r->mark.action == HC_ACTION_ROLLBACK ||
+                                                (rc == HC_OK && !hc_str_eqz(before.apply_method, "ssa")));
         if (rc == HC_OK)
             rc = hc_rec_plan_before(r, r->keep, before.manifest, &was, &was_n, err);
         if (rc != HC_OK && rc != HC_E_NOTFOUND) /* a record that was deleted: nothing is known to have left */
@@ -118,6 +120,8 @@ enum hc_rc hc_rec_find_left(struct hc_reconcile *r, struct hc_err *err)
     for (size_t i = 0; i < r->objects_n; i++)
         now[i] = r->objects[i].plan;
     r->left_n = hc_plan_left(r->keep, was, was_n, now, r->objects_n, &r->left);
+    r->before = was;
+    r->before_n = was_n;
     hc_plan_order_delete(r->left, r->left_n);
     r->left_known = true;
     return hc_arena_check(r->keep, err, "manifest");
@@ -275,17 +279,25 @@ static enum hc_rc send_wave(struct hc_reconcile *r, size_t from, size_t to, unsi
         ops[i - from].ref = o->ref;
         ops[i - from].flags = flags;
     }
-    hc_kube_batch(r->spec.kube, r->step, ops, to - from, r->spec.manager);
+    if (hc_rec_client_side(r))
+        hc_rec_client_wave(r, &r->objects[from], ops, to - from);
+    else
+        hc_kube_batch(r->spec.kube, r->step, ops, to - from, r->spec.manager);
     for (size_t i = from; i < to; i++) {
         struct object *o = &r->objects[i];
         if (ops[i - from].rc != HC_OK)
             continue;
-        bool first = hc_get_int_at(ops[i - from].out, "metadata.generation", 1) == 1 && r->mark.from == 0;
+        bool first = hc_rec_client_side(r)
+                         ? ops[i - from].verb == HC_KUBE_VERB_CREATE
+                         : r->mark.from == 0 && hc_get_int_at(ops[i - from].out, "metadata.generation", 1) == 1;
+        bool same = ops[i - from].verb == HC_KUBE_VERB_GET;
         hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_OBJECT,
                                          .action = r->mark.action,
                                          .ref = o->ref,
                                          .ok = true,
-                                         .change = first ? HC_CHANGE_CREATED : HC_CHANGE_CONFIGURED });
+                                         .change = same    ? HC_CHANGE_NONE
+                                                   : first ? HC_CHANGE_CREATED
+                                                           : HC_CHANGE_CONFIGURED });
         seen(r, o, ops[i - from].out);
     }
     return worst(ops, to - from, err);

@@ -105,11 +105,12 @@ struct hc_action_policy {
     enum hc_wait_mode wait;
     bool wait_for_jobs;
     bool cleanup_on_fail;
-    bool force_replace;   /* replace instead of apply */
-    bool force_conflicts; /* take fields over from other managers */
+    bool force_replace; /* by the client: replace instead of patch; a command that sends by the server is refused */
+    bool force_conflicts; /* by the server: take fields over from other managers */
     bool take_ownership;
-    bool skip_validation;    /* of fields the server does not know */
-    enum hc_ssa server_side; /* objects are sent by server-side apply, whatever is asked for here */
+    bool skip_validation; /* of fields the server does not know */
+    enum hc_ssa
+        server_side; /* auto: an install by the server, others as the record before (rollback: the target) */
     enum hc_crd_policy crds; /* install, upgrade */
     /* remediation: install, upgrade */
     enum hc_strategy strategy; /* install: rollback is read as uninstall */

@@ -58,6 +58,8 @@ struct hc_reconcile {
     size_t objects_n;
     struct hc_plan_object *left; /* of the revision before, not in this one */
     size_t left_n;
+    struct hc_plan_object *before; /* of the revision before; without a name: its kind is not served any more */
+    size_t before_n;
     bool left_known;
     bool migrate; /* the revision before was not applied by the server: its fields change hands first */
 
@@ -139,6 +141,12 @@ enum hc_rc hc_rec_observe_objects(struct hc_reconcile *r, struct hc_seen *s, str
 /* The sentence for what is not ready, from pods and events. */
 hc_str hc_rec_cause(struct hc_reconcile *r);
 hc_str hc_rec_object_cause(struct hc_reconcile *r, const struct hc_val *live, const struct hc_readiness *readiness);
+
+/* client_side.c */
+/* Whether the objects of the head are sent by the client: three-way patches instead of server-side apply. */
+bool hc_rec_client_side(const struct hc_reconcile *r);
+/* Fills in `ops` for a wave: what was sent (GET: nothing, it is as wanted) and the answer. */
+void hc_rec_client_wave(struct hc_reconcile *r, const struct object *objects, struct hc_kube_op *ops, size_t n);
 
 /* migrate.c: fields that a client-side apply of ours set become those of our server-side apply, so that what leaves the
  * manifest leaves the objects (Helm: client-go csaupgrade). */

@@ -129,6 +129,30 @@ static enum hc_rc store_new(struct hc_reconcile *r, struct hc_arena *a, struct h
     return HC_OK;
 }
 
+/* Who sends the objects of a new revision. What contradicts itself is refused to a command before it writes; for a
+ * controller "force" is of the one, forced conflicts of the other. */
+static enum hc_rc method_of(const struct hc_reconcile *r, const struct mark *m, hc_str last, hc_str *out,
+                            struct hc_err *err)
+{
+    const struct hc_action_policy *p = hc_rec_policy(r, m->action);
+    bool install = m->action == HC_ACTION_INSTALL, asked = r->spec.one_shot && !install && !m->remediation;
+    bool server = p->server_side == HC_SSA_AUTO ? install || hc_str_eqz(last, "ssa") : p->server_side == HC_SSA_ON;
+    if (asked && server && p->force_replace)
+        return hc_fail(err, HC_E_INPUT,
+                       "invalid operation: cannot use server-side apply and force replace together%s",
+                       p->server_side == HC_SSA_AUTO ? ": the last revision was applied by the server; "
+                                                       "--server-side=false leaves that"
+                                                     : "");
+    if (asked && !server && p->force_conflicts)
+        return hc_fail(err, HC_E_INPUT,
+                       "invalid client update option(s): forceConflicts enabled when serverSideApply disabled%s",
+                       p->server_side == HC_SSA_AUTO ? ": the last revision was not applied by the server; "
+                                                       "--server-side=true changes that"
+                                                     : "");
+    *out = server ? HC_S("ssa") : HC_S("csa");
+    return HC_OK;
+}
+
 static enum hc_rc compose(struct hc_reconcile *r, struct hc_arena *a, const struct hc_brief *briefs,
                           size_t briefs_n, struct hc_record *rec, struct mark *m, struct hc_err *err)
 {
@@ -143,7 +167,10 @@ static enum hc_rc compose(struct hc_reconcile *r, struct hc_arena *a, const stru
     m->action = install ? HC_ACTION_INSTALL : HC_ACTION_UPGRADE;
     m->from = install ? 0 : current_of(briefs, briefs_n);
     m->failures = r->spec.one_shot ? 0 : hc_rec_failures(r);
-    enum hc_rc rc = HC_OK;
+    hc_str method = { NULL, 0 };
+    enum hc_rc rc = method_of(r, m, r->head.apply_method, &method, err);
+    if (rc != HC_OK)
+        return rc;
     if (m->from > 0 && m->from == r->head.revision)
         current = r->head;
     else if (m->from > 0)
@@ -170,7 +197,7 @@ static enum hc_rc compose(struct hc_reconcile *r, struct hc_arena *a, const stru
                                .chart = want.chart,
                                .config = want.config,
                                .labels = labels_of(a, install ? NULL : r->head.labels, want.labels),
-                               .apply_method = HC_S("ssa") };
+                               .apply_method = method };
     rc = hc_rec_plan(r, r->step, rec->manifest, &objects, &n, err);
     if (rc != HC_OK)
         return hc_wrap(err, "unable to build kubernetes objects from %s manifest",
@@ -262,7 +289,11 @@ enum hc_rc hc_rec_rollback(struct hc_reconcile *r, struct hc_err *err)
     rec.first_deployed = hc_arena_str(a, r->head.first_deployed);
     rec.last_deployed = hc_record_time(a, hc_now_ns());
     rec.deleted = rec.storage_name = rec.resource_version = (hc_str){ NULL, 0 };
-    rec.apply_method = HC_S("ssa");
+    rc = method_of(r, &m, rec.apply_method, &rec.apply_method, err);
+    if (rc != HC_OK) {
+        hc_arena_free(a);
+        return rc;
+    }
     return store_new(r, a, &rec, &m, briefs, briefs_n, err);
 }
 

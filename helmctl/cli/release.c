@@ -142,9 +142,6 @@ static enum hc_rc check_flags(struct hc_arena *a, const struct hc_action_flags *
             err, HC_E_INPUT,
             "if any flags in the group [force-replace force-conflicts] are set none of the others can be; "
             "[force-conflicts force-replace] were all set");
-    if (f->force_replace || strcmp(f->server_side, "false") == 0)
-        return hc_fail(err, HC_E_INPUT, "%s is not supported: objects are sent by server-side apply",
-                       f->force_replace ? "--force-replace" : "--server-side=false");
     if (f->hide_secret && one_of(f->dry_run, "none false"))
         return hc_fail(err, HC_E_INPUT, "hiding Kubernetes secrets requires a dry-run mode");
     struct hc_val *labels = f->labels.n > 0 ? hc_map_new(a) : NULL;
@@ -185,6 +182,9 @@ void hc_cli_release_spec(struct hc_cli_release *r, const struct hc_action_flags 
                                   .take_ownership = f->take_ownership,
                                   .skip_validation = f->no_validation,
                                   .replace = f->replace,
+                                  .server_side = strcmp(f->server_side, "auto") == 0    ? HC_SSA_AUTO
+                                                 : strcmp(f->server_side, "false") == 0 ? HC_SSA_OFF
+                                                                                        : HC_SSA_ON,
                                   .crds = f->skip_crds ? HC_CRDS_SKIP : HC_CRDS_CREATE,
                                   .remediate_last = f->on_failure };
     if (one_of(f->wait, "watcher true") || (f->on_failure && one_of(f->wait, "hookOnly false")))

@@ -1,9 +1,10 @@
 /*
- * OpenAPI v3 as far as kubectl and helm read it: which kinds take server-side field validation and dry runs (the
- * query parameters of PATCH), and the schema of CRDs, which kubectl explain shows. Built-in kinds are described as
- * open objects: the clients carry their own Go types for those.
+ * OpenAPI v3 as far as clients read it: which kinds take server-side field validation, dry runs and strategic merge
+ * patches (query parameters and media types of PATCH); the schema of CRDs, which kubectl explain shows; the fields of
+ * built-in kinds out of the table of types, with how they merge. Built-in kinds without a line there are open objects.
  */
 #include "helmctl/sandbox/sandbox_impl.h"
+#include "helmctl/sandbox/types.h"
 
 static struct hc_val *parameters(struct hc_arena *a)
 {
@@ -29,8 +30,23 @@ static struct hc_val *gvk(struct hc_arena *a, const struct hc_sb_kind *k)
     return v;
 }
 
+static bool crd(const struct hc_sb_kind *k)
+{
+    return k->schema || k->preserve_unknown;
+}
+
+static hc_str type_schema_name(struct hc_arena *a, hc_str type)
+{
+    return hc_str_starts(type, HC_S("meta.")) ? hc_arena_printf(a, "io.k8s.apimachinery.pkg.apis.%.*s", HC_P(type))
+                                              : hc_arena_printf(a, "io.k8s.api.%.*s", HC_P(type));
+}
+
 static hc_str schema_name(struct hc_arena *a, const struct hc_sb_kind *k)
 {
+    char name[256];
+    hc_str full;
+    if (!crd(k) && hc_sb_type_name(k->api_version, k->kind, name, sizeof(name), &full))
+        return type_schema_name(a, full);
     hc_str g = k->group.n ? k->group : HC_S("core");
     return hc_arena_printf(a, "sandbox.%.*s.%.*s.%.*s", HC_P(g), HC_P(k->version), HC_P(k->kind));
 }
@@ -48,14 +64,100 @@ static struct hc_val *operation(struct hc_arena *a, const struct hc_sb_kind *k, 
     hc_map_put_strz(a, ok, "description", "OK");
     struct hc_val *json = hc_map_sub(a, hc_map_sub(a, ok, "content"), "application/json");
     hc_map_put_str(a, hc_map_sub(a, json, "schema"), "$ref", ref);
+    if (strcmp(action, "patch") == 0) {
+        static const char *const media[] = { "application/apply-patch+yaml", "application/json-patch+json",
+                                             "application/merge-patch+json",
+                                             "application/strategic-merge-patch+json" };
+        struct hc_val *content = hc_map_sub(a, hc_map_sub(a, op, "requestBody"), "content");
+        for (size_t i = 0; i < HC_LEN(media) - (crd(k) ? 1 : 0); i++)
+            hc_map_put_strz(a, hc_map_sub(a, hc_map_sub(a, content, media[i]), "schema"), "type", "object");
+    }
     return op;
 }
 
-static struct hc_val *schema_of(struct hc_arena *a, const struct hc_sb_kind *k)
+/* ---- built-in types ---------------------------------------------------------------------------------------- */
+
+struct properties {
+    struct hc_arena *a;
+    struct hc_val *of;   /* name to schema */
+    struct hc_val *todo; /* names of types that were referred to */
+};
+
+static void put_type(struct properties *p, struct hc_val *schema, hc_str type)
+{
+    static const struct {
+        char letter;
+        const char *type, *format;
+    } plain[] = { { 's', "string", NULL },        { 'i', "integer", NULL },      { 't', "boolean", NULL },
+                  { 'b', "string", "byte" },      { 'Q', "string", "quantity" }, { 'I', "string", "int-or-string" },
+                  { 'T', "string", "date-time" }, { 'U', "string", "date-time" } };
+    char first = type.n ? type.p[0] : 'R';
+    hc_str rest = hc_str_sub(type, 1, type.n);
+    if (first == '*' || first == '%') {
+        hc_map_put_strz(p->a, schema, "type", first == '*' ? "array" : "object");
+        put_type(p, hc_map_sub(p->a, schema, first == '*' ? "items" : "additionalProperties"), rest);
+    } else if (first == '.') {
+        struct hc_val *all = hc_list_new(p->a), *ref = hc_map_new(p->a);
+        hc_map_put_str(p->a, ref, "$ref",
+                       hc_arena_printf(p->a, "#/components/schemas/%.*s", HC_P(type_schema_name(p->a, rest))));
+        hc_list_add(p->a, all, ref);
+        hc_map_put(p->a, schema, HC_S("allOf"), all);
+        hc_list_add(p->a, p->todo, hc_str_val_ref(p->a, rest));
+    }
+    for (size_t i = 0; i < HC_LEN(plain); i++) {
+        if (plain[i].letter != first)
+            continue;
+        hc_map_put_strz(p->a, schema, "type", plain[i].type);
+        if (plain[i].format)
+            hc_map_put_strz(p->a, schema, "format", plain[i].format);
+    }
+}
+
+static void put_property(void *ctx, const struct hc_sb_field *f)
+{
+    struct properties *p = ctx;
+    struct hc_val *schema = hc_map_new(p->a);
+    hc_str how = f->patch;
+    bool retain = hc_str_ends(how, HC_S("+"));
+    put_type(p, schema, f->type);
+    if (retain)
+        how = hc_str_sub(how, 0, how.n - 1);
+    const char *strategy = hc_str_eqz(how, "!") ? "replace" : how.n ? "merge" : "";
+    if (f->patch.p)
+        hc_map_put(
+            p->a, schema, HC_S("x-kubernetes-patch-strategy"),
+            hc_printf_val(p->a, "%s%s%s", strategy, *strategy && retain ? "," : "", retain ? "retainKeys" : ""));
+    if (how.n && !hc_str_eqz(how, "*") && !hc_str_eqz(how, "!"))
+        hc_map_put_str(p->a, schema, "x-kubernetes-patch-merge-key", how);
+    hc_map_put_ref(p->a, p->of, f->name, schema);
+}
+
+/* The schemas of all types that are referred to, and of what they refer to. */
+static void put_types(struct hc_arena *a, struct hc_val *schemas, struct hc_val *todo)
+{
+    for (size_t i = 0; i < hc_list_len(todo); i++) {
+        hc_str type = hc_get_str(hc_list_at(todo, i)), name = type_schema_name(a, type);
+        if (hc_map_find(schemas, name))
+            continue;
+        struct hc_val *schema = hc_map_sub(a, schemas, hc_arena_strz(a, name));
+        struct properties p = { a, hc_map_sub(a, schema, "properties"), todo };
+        hc_map_put_strz(a, schema, "type", "object");
+        hc_sb_type_fields(hc_sb_type_line(type), put_property, &p);
+    }
+}
+
+static struct hc_val *schema_of(struct hc_arena *a, const struct hc_sb_kind *k, struct hc_val *todo)
 {
     struct hc_val *sch = k->schema ? hc_sb_shallow(a, k->schema) : hc_map_new(a), *kinds = hc_list_new(a);
+    char name[256];
+    hc_str full;
     hc_map_put_strz(a, sch, "type", "object");
-    if (!k->schema)
+    if (!crd(k) && hc_sb_type_name(k->api_version, k->kind, name, sizeof(name), &full)) {
+        struct properties p = { a, hc_map_sub(a, sch, "properties"), todo };
+        put_type(&p, hc_map_sub(a, p.of, "apiVersion"), HC_S("s"));
+        put_type(&p, hc_map_sub(a, p.of, "kind"), HC_S("s"));
+        hc_sb_type_fields(hc_sb_type_line(full), put_property, &p);
+    } else if (!k->schema)
         hc_map_put_bool(a, sch, "x-kubernetes-preserve-unknown-fields", true);
     hc_list_add(a, kinds, gvk(a, k));
     hc_map_put(a, sch, HC_S("x-kubernetes-group-version-kind"), kinds);
@@ -71,7 +173,7 @@ static void group_document(struct hc_sb_req *r, hc_str group, hc_str version)
     hc_map_put_strz(a, info, "title", "Kubernetes");
     hc_map_put_strz(a, info, "version", "v1.36.3");
     struct hc_val *paths = hc_map_sub(a, out, "paths");
-    struct hc_val *schemas = hc_map_sub(a, hc_map_sub(a, out, "components"), "schemas");
+    struct hc_val *schemas = hc_map_sub(a, hc_map_sub(a, out, "components"), "schemas"), *todo = hc_list_new(a);
     hc_str base = group.n ? hc_arena_printf(a, "/apis/%.*s/%.*s", HC_P(group), HC_P(version))
                           : hc_arena_printf(a, "/api/%.*s", HC_P(version));
     for (const struct hc_sb_kind *k = hc_sb_kinds_first(r->s); k; k = k->next) {
@@ -91,8 +193,9 @@ static void group_document(struct hc_sb_req *r, hc_str group, hc_str version)
             hc_map_put(a, o, HC_S("delete"), operation(a, k, "delete", params));
             hc_map_put(a, paths, one, o);
         }
-        hc_map_put(a, schemas, schema_name(a, k), schema_of(a, k));
+        hc_map_put(a, schemas, schema_name(a, k), schema_of(a, k, todo));
     }
+    put_types(a, schemas, todo);
     hc_sb_answer(r, 200, out);
 }
 

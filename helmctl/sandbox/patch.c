@@ -5,6 +5,7 @@
 #include "core/value/merge.h"
 #include "core/value/yaml.h"
 #include "helmctl/sandbox/sandbox_impl.h"
+#include "helmctl/sandbox/types.h"
 
 static bool is_type(const struct hc_sb_req *r, const char *type)
 {
@@ -113,7 +114,9 @@ struct hc_val *hc_sb_patch(struct hc_sb_req *r, const struct hc_sb_how *how_in, 
                                 "the body of the request was in an unknown format - accepted media types include: "
                                 "application/json-patch+json, application/merge-patch+json, "
                                 "application/apply-patch+yaml");
-        rc = hc_strategic_merge(a, base, p, &obj, &err);
+        struct hc_merge_types types;
+        bool known = hc_sb_merge_types(r->kind->api_version, r->kind->kind, &types);
+        rc = hc_strategic_merge(a, base, p, known ? &types : NULL, &obj, &err);
         if (rc != HC_OK)
             return hc_sb_bad_request(a, "%s", err.msg);
     } else {

@@ -60,7 +60,7 @@ bool hc_sb_type_name(hc_str api_version, hc_str kind, char *to, size_t cap, hc_s
     return hc_sb_type_line(*out).p != NULL;
 }
 
-/* "name:12*.core.v1.Container@name" in pieces. */
+/* "name:12*.core.v1.Container@name~name" in pieces. */
 static bool cut(hc_str word, struct hc_sb_field *out, uint64_t *number)
 {
     size_t at = 0;
@@ -73,12 +73,14 @@ static bool cut(hc_str word, struct hc_sb_field *out, uint64_t *number)
     while (digits < word.n && word.p[digits] >= '0' && word.p[digits] <= '9')
         *number = *number * 10 + (uint64_t)(word.p[digits++] - '0');
     hc_str type = hc_str_sub(word, digits, word.n);
-    size_t merge = hc_str_find(type, '@');
+    size_t patch = hc_str_find(type, '~'), merge = hc_str_find(type, '@');
     *out = (struct hc_sb_field){ .name = hc_str_sub(word, 0, at),
                                  .mark = word.p[at],
-                                 .type = hc_str_sub(type, 0, merge) };
+                                 .type = hc_str_sub(type, 0, HC_MIN(merge, patch)) };
     if (merge != SIZE_MAX)
-        out->merge = hc_str_sub(type, merge + 1, type.n);
+        out->merge = hc_str_sub(type, merge + 1, patch);
+    if (patch != SIZE_MAX)
+        out->patch = hc_str_sub(type, patch + 1, type.n);
     return out->type.n > 0;
 }
 
@@ -118,4 +120,58 @@ bool hc_sb_type_by_name(hc_str line, hc_str name, struct hc_sb_field *out)
 bool hc_sb_type_is_atomic(hc_str line)
 {
     return hc_str_starts(line, HC_S("! "));
+}
+
+static void fields(hc_str line, void (*each)(void *ctx, const struct hc_sb_field *f), void *ctx, int depth)
+{
+    struct hc_sb_field f;
+    hc_str word;
+    uint64_t n;
+    while (hc_str_split(&line, ' ', &word)) {
+        if (!cut(word, &f, &n))
+            continue;
+        if (f.mark != '^')
+            each(ctx, &f);
+        else if (depth < INLINE_DEPTH)
+            fields(hc_sb_type_line(hc_str_sub(f.type, 1, f.type.n)), each, ctx, depth + 1);
+    }
+}
+
+void hc_sb_type_fields(hc_str line, void (*each)(void *ctx, const struct hc_sb_field *f), void *ctx)
+{
+    fields(line, each, ctx, 0);
+}
+
+/* A type is the start of its line; lines end with the table's. */
+static bool merge_rule(const void *ctx, const void *type, hc_str name, struct hc_merge_rule *out)
+{
+    const char *at = type, *end = hc_embed_types_fields + hc_embed_types_fields_size;
+    struct hc_sb_field f;
+    (void)ctx;
+    if (!at)
+        return false;
+    hc_str line = hc_str_n(at, (size_t)(end - at));
+    if (!hc_sb_type_by_name(hc_str_sub(line, 0, hc_str_find(line, '\n')), name, &f))
+        return false;
+    hc_str how = f.patch, item = hc_str_starts(f.type, HC_S("*")) ? hc_str_sub(f.type, 1, f.type.n) : f.type;
+    *out = (struct hc_merge_rule){ .retain_keys = hc_str_ends(how, HC_S("+")) };
+    if (out->retain_keys)
+        how = hc_str_sub(how, 0, how.n - 1);
+    out->replace = hc_str_eqz(how, "!");
+    out->merge = how.n > 0 && !out->replace;
+    if (out->merge && !hc_str_eqz(how, "*"))
+        out->key = how;
+    if (hc_str_starts(item, HC_S(".")))
+        out->type = hc_sb_type_line(hc_str_sub(item, 1, item.n)).p;
+    return true;
+}
+
+bool hc_sb_merge_types(hc_str api_version, hc_str kind, struct hc_merge_types *out)
+{
+    char name[256];
+    hc_str full;
+    if (!hc_sb_type_name(api_version, kind, name, sizeof(name), &full))
+        return false;
+    *out = (struct hc_merge_types){ .root = hc_sb_type_line(full).p, .field = merge_rule };
+    return true;
 }

@@ -100,7 +100,7 @@ static enum hc_rc apply_map(struct kctx *k, struct kres *r, const struct hc_val 
         return HC_OK;
     }
     if (is_builtin(r)) {
-        if (hc_strategic_merge(k->a, before, patch, &after, k->err) != HC_OK)
+        if (hc_strategic_merge(k->a, before, patch, NULL, &after, k->err) != HC_OK)
             return k->err->code;
     } else {
         after = hc_merge_patch(k->a, before, patch);

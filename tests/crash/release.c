@@ -35,6 +35,7 @@ struct act {
     enum variant variant;
     int64_t rollback_to, retries;
     bool remediate_last, keep_history, one_shot, tests;
+    enum hc_ssa ssa; /* auto: an install by the server, the others as the release is */
 };
 
 static const char *const events[] = { "pre-install",  "post-install", "pre-upgrade",
@@ -156,6 +157,8 @@ static int child(const char *ns, const struct act *w)
     struct hc_action_policy p = { .timeout_ms = TIMEOUT_MS,
                                   .wait = HC_WAIT_WATCHER,
                                   .retries = w->retries,
+                                  .server_side = w->ssa,
+                                  .force_conflicts = true,
                                   .remediate_last = w->remediate_last };
     const struct hc_reconcile_spec spec = {
         .kube = kube,
@@ -245,7 +248,8 @@ static int64_t count(const struct hc_val *by, const char *what)
 static int64_t hooks_made(struct ctl *c)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
-    return count(hc_map_getz(ask(c, a, "GET", "/sandbox/stats", (hc_str){ NULL, 0 }), "byVerb"), "patch jobs");
+    const struct hc_val *by = hc_map_getz(ask(c, a, "GET", "/sandbox/stats", (hc_str){ NULL, 0 }), "byVerb");
+    return count(by, "patch jobs") + count(by, "create jobs"); /* by the server, by the client */
 }
 
 /* ---- runs -------------------------------------------------------------------------------------------------- */
@@ -385,6 +389,18 @@ static const struct scenario scenarios[] = {
       2,
       { { .variant = FIRST }, { .variant = BROKEN, .remediate_last = true }, { .variant = SECOND } },
       "revision 4 deployed Upgrade complete" },
+    { "client-side-upgrade",
+      1,
+      { { .variant = FIRST, .ssa = HC_SSA_OFF }, { .variant = SECOND } },
+      "revision 2 deployed Upgrade complete" },
+    { "client-side-fails-rolled-back",
+      1,
+      { { .variant = FIRST, .ssa = HC_SSA_OFF }, { .variant = BROKEN, .remediate_last = true } },
+      "revision 3 deployed Rollback to 1" },
+    { "client-side-to-server-side",
+      1,
+      { { .variant = FIRST, .ssa = HC_SSA_OFF }, { .variant = SECOND, .ssa = HC_SSA_ON } },
+      "revision 2 deployed Upgrade complete" },
     { "uninstall", 1, { { .variant = FIRST }, { .goal = HC_GOAL_ABSENT } }, "Job post-delete-1" },
     { "uninstall-keeps-history",
       2,

@@ -49,6 +49,15 @@ def merging(notes, tags):
     return ""
 
 
+def patching(tags):
+    """How a strategic merge patch merges the field: "~KEY", "~*" for plain values, "~!" replaced; "+": retainKeys."""
+    strategy = re.search(r'patchStrategy:"([\w,]+)"', tags)
+    key = re.search(r'patchMergeKey:"(\w+)"', tags)
+    words = strategy.group(1).split(",") if strategy else []
+    how = (key.group(1) if key else "*") if "merge" in words else "!" if "replace" in words else ""
+    return "~" + how + ("+" if "retainKeys" in words else "") if words else ""
+
+
 def read(path, package):
     text = re.sub(r"/\*.*?\*/", "", open(path).read(), flags=re.S)
     aliases = {}
@@ -69,7 +78,8 @@ def read(path, package):
         for line in body.split("\n"):
             f = re.match(r'\s*(?:(\w+)\s+)?(\S+)\s+`json:"([^"]*)"(.*?)\s+protobuf:"([^"]*)"(.*)', line)
             if f:
-                fields.append((f.group(2), f.group(3), f.group(5), merging(notes, f.group(4) + f.group(6))))
+                tags = f.group(4) + f.group(6)
+                fields.append((f.group(2), f.group(3), f.group(5), merging(notes, tags), patching(tags)))
                 notes = []
             elif line.strip().startswith("//"):
                 notes.append(line.strip()[2:].strip())
@@ -128,7 +138,7 @@ def main():
         done.add(full)
         fields, package, aliases = structs[full]
         out = [full] + (["!"] if full in atomic else [])
-        for gotype, json, proto, merge in fields:
+        for gotype, json, proto, merge, patch in fields:
             number = proto.split(",")[1]
             name, *options = json.split(",")
             kind = resolve(gotype, package, aliases)
@@ -138,7 +148,7 @@ def main():
                 wanted.append(ref[1:])
             if kind[0] not in "*" and merge not in ("", "@!"):
                 merge = ""
-            out.append("%s%s%s%s%s" % (name, mark, number, kind, merge))
+            out.append("%s%s%s%s%s%s" % (name, mark, number, kind, merge, patch))
         print(" ".join(out))
 
 

@@ -202,11 +202,80 @@ static void test_strategic(void **state)
     for (size_t i = 0; i < HC_LEN(rows); i++) {
         struct hc_val *doc = json(rows[i].doc), *out = NULL, *before = hc_val_copy(arena, doc);
         struct hc_err err = HC_ERR_INIT;
-        if (hc_strategic_merge(arena, doc, json(rows[i].patch), &out, &err) == HC_OK)
+        if (hc_strategic_merge(arena, doc, json(rows[i].patch), NULL, &out, &err) == HC_OK)
             same(rows[i].patch, out, rows[i].want);
         else
             assert_string_equal(err.msg, rows[i].want);
         assert_true(hc_val_equal(doc, before));
+    }
+}
+
+/* Three documents and the patch between them; then the patch is applied. */
+static void test_strategic_diff(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before, *wanted, *live, *patch, *after;
+    } rows[] = {
+        { "{}", "{\"a\":1}", "{\"a\":1,\"b\":2}", "{}", "{\"a\":1,\"b\":2}" },
+        { "{\"a\":1,\"c\":1}", "{\"a\":2}", "{\"a\":1,\"b\":2,\"c\":3}", "{\"a\":2,\"c\":null}",
+          "{\"a\":2,\"b\":2}" },
+        { "{\"gone\":1}", "{}", "{\"b\":2}", "{}", "{\"b\":2}" }, /* it is not there: nothing to do */
+        { "{}", "{\"a\":{\"x\":1}}", "{\"a\":\"text\"}", "{\"a\":{\"x\":1}}", "{\"a\":{\"x\":1}}" },
+        { "{}", "{\"a\":null}", "{\"b\":1}", "{}", "{\"b\":1}" },
+        { "{\"args\":[\"a\"]}", "{\"args\":[\"b\"]}", "{\"args\":[\"a\",\"x\"]}", "{\"args\":[\"b\"]}",
+          "{\"args\":[\"b\"]}" },
+        /* a side-car of others stays; what left the wish goes; env is told by name */
+        { "{\"containers\":[{\"name\":\"app\",\"env\":[{\"name\":\"A\",\"value\":\"1\"},{\"name\":\"B\"}]},"
+          "{\"name\":\"old\"}]}",
+          "{\"containers\":[{\"name\":\"app\",\"env\":[{\"name\":\"A\",\"value\":\"2\"}]}]}",
+          "{\"containers\":[{\"name\":\"app\",\"env\":[{\"name\":\"A\",\"value\":\"1\"},{\"name\":\"B\"},"
+          "{\"name\":\"mine\"}]},{\"name\":\"old\"},{\"name\":\"car\"}]}",
+          "{\"containers\":[{\"env\":[{\"value\":\"2\",\"name\":\"A\"},{\"name\":\"B\",\"$patch\":\"delete\"}],"
+          "\"$setElementOrder/env\":[{\"name\":\"A\"}],\"name\":\"app\"},{\"name\":\"old\",\"$patch\":\"delete\"}],"
+          "\"$setElementOrder/containers\":[{\"name\":\"app\"}]}",
+          "{\"containers\":[{\"name\":\"app\",\"env\":[{\"name\":\"A\",\"value\":\"2\"},{\"name\":\"mine\"}]},"
+          "{\"name\":\"car\"}]}" },
+        /* the order counts */
+        { "{}", "{\"env\":[{\"name\":\"B\"},{\"name\":\"A\"}]}", "{\"env\":[{\"name\":\"A\"},{\"name\":\"B\"}]}",
+          "{\"$setElementOrder/env\":[{\"name\":\"B\"},{\"name\":\"A\"}]}",
+          "{\"env\":[{\"name\":\"B\"},{\"name\":\"A\"}]}" },
+        { "{}", "{\"env\":[{\"name\":\"A\"}]}", "{\"env\":[{\"name\":\"X\"},{\"name\":\"A\"}]}", "{}",
+          "{\"env\":[{\"name\":\"X\"},{\"name\":\"A\"}]}" },
+        /* ports may share their key: the second is compared with the second */
+        { "{}", "{\"ports\":[{\"port\":53,\"protocol\":\"TCP\"},{\"port\":53,\"protocol\":\"UDP\"}]}",
+          "{\"ports\":[{\"port\":53,\"protocol\":\"TCP\"},{\"port\":53,\"protocol\":\"UDP\",\"nodePort\":1}]}",
+          "{}",
+          "{\"ports\":[{\"port\":53,\"protocol\":\"TCP\"},{\"port\":53,\"protocol\":\"UDP\",\"nodePort\":1}]}" },
+        { "{\"finalizers\":[\"a\",\"b\"]}", "{\"finalizers\":[\"b\",\"c\"]}",
+          "{\"finalizers\":[\"x\",\"a\",\"b\"]}",
+          "{\"finalizers\":[\"c\"],\"$deleteFromPrimitiveList/finalizers\":[\"a\"],"
+          "\"$setElementOrder/finalizers\":[\"b\",\"c\"]}",
+          "{\"finalizers\":[\"x\",\"b\",\"c\"]}" },
+        /* one kind of strategy, one kind of volume */
+        { "{}", "{\"strategy\":{\"type\":\"Recreate\"}}",
+          "{\"strategy\":{\"type\":\"RollingUpdate\",\"rollingUpdate\":{\"maxSurge\":1}}}",
+          "{\"strategy\":{\"type\":\"Recreate\",\"$retainKeys\":[\"type\"]}}",
+          "{\"strategy\":{\"type\":\"Recreate\"}}" },
+        { "{}", "{\"volumes\":[{\"name\":\"v\",\"configMap\":{\"name\":\"c\"}}]}",
+          "{\"volumes\":[{\"name\":\"v\",\"emptyDir\":{}}]}",
+          "{\"volumes\":[{\"configMap\":{\"name\":\"c\"},\"$retainKeys\":[\"configMap\",\"name\"],\"name\":\"v\"}],"
+          "\"$setElementOrder/volumes\":[{\"name\":\"v\"}]}",
+          "{\"volumes\":[{\"name\":\"v\",\"configMap\":{\"name\":\"c\"}}]}" },
+        { "{}", "{\"env\":[{\"value\":\"1\"}]}", "{\"env\":[{\"name\":\"A\"}]}",
+          "item 1 of 'env' has no 'name', by which its items are told apart", NULL },
+    };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        struct hc_val *live = json(rows[i].live), *patch = NULL, *after = NULL;
+        struct hc_err err = HC_ERR_INIT;
+        if (hc_strategic_diff(arena, json(rows[i].before), json(rows[i].wanted), live, NULL, &patch, &err) !=
+            HC_OK) {
+            assert_string_equal(err.msg, rows[i].patch);
+            continue;
+        }
+        same(rows[i].wanted, patch, rows[i].patch);
+        assert_int_equal(hc_strategic_merge(arena, live, patch, NULL, &after, &err), HC_OK);
+        same(rows[i].wanted, after, rows[i].after);
     }
 }
 
@@ -216,7 +285,7 @@ int main(void)
         cmocka_unit_test(test_overlay),          cmocka_unit_test(test_merge_patch),
         cmocka_unit_test(test_merge_patch_diff), cmocka_unit_test(test_pointer),
         cmocka_unit_test(test_json_patch),       cmocka_unit_test(test_diff),
-        cmocka_unit_test(test_strategic),
+        cmocka_unit_test(test_strategic),        cmocka_unit_test(test_strategic_diff),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -57,6 +57,7 @@ static int down(void **state)
 
 struct wish {
     const char *image, *value, *hook, *hook_behavior; /* hook: event of a Job, NULL: none */
+    const char *env;                                  /* of the container, flow YAML */
     int renders;
     hc_str told; /* message of the last HC_TOLD_DRIFTED, _CORRECTED, _TAKEN_OVER, _SUPERSEDED, _FAILED */
     int told_n[32];
@@ -78,8 +79,8 @@ static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool i
         "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: cm}\ndata: {v: '%s', w: keep}\n---\n"
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {matchLabels: "
         "{app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: "
-        "app, image: '%s'}]}\n",
-        w->value ? w->value : "1", w->image);
+        "app, image: '%s', env: [%s]}]}\n",
+        w->value ? w->value : "1", w->image, w->env ? w->env : "");
     out->chart = hc_map_new(a);
     hc_map_put_strz(a, hc_map_sub(a, out->chart, "metadata"), "name", "c");
     if (w->hook) {
@@ -201,6 +202,52 @@ static hc_str value(struct release *r, struct hc_arena *a)
     return hc_get_str_at(o, "data.v");
 }
 
+static struct hc_val *deployment(struct release *r, struct hc_arena *a)
+{
+    struct hc_val *o = NULL;
+    struct hc_ref ref = { HC_S("apps/v1"), HC_S("Deployment"), hc_str_of(r->ns), HC_S("web") };
+    assert_int_equal(hc_kube_get(kube, a, &ref, &o, NULL), HC_OK);
+    return o;
+}
+
+/* Names of the containers and variables. */
+static void shaped(struct release *r, const char *want)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    HC_AUTO(hc_buf) struct hc_buf b;
+    const struct hc_val *list = hc_get(deployment(r, a), "spec.template.spec.containers");
+    hc_buf_init(&b, 0);
+    for (size_t i = 0; i < hc_list_len(list); i++)
+        hc_buf_printf(&b, "%.*s ", HC_P(hc_get_str_at(hc_list_at(list, i), "name")));
+    for (size_t i = 0; i < hc_list_len(list); i++) {
+        const struct hc_val *env = hc_map_getz(hc_list_at(list, i), "env");
+        for (size_t j = 0; j < hc_list_len(env); j++)
+            hc_buf_printf(&b, "%.*s=%.*s ", HC_P(hc_get_str_at(hc_list_at(env, j), "name")),
+                          HC_P(hc_get_str_at(hc_list_at(env, j), "value")));
+    }
+    hc_buf_putc(&b, '\0');
+    assert_string_equal(b.p, want);
+}
+
+/* How often the manager stands in managedFields with this operation. */
+static int managed(struct release *r, const char *operation)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    const struct hc_val *list = hc_get(deployment(r, a), "metadata.managedFields");
+    int n = 0;
+    for (size_t i = 0; i < hc_list_len(list); i++)
+        n += hc_str_eqz(hc_get_str_at(hc_list_at(list, i), "manager"), "helm-controller") &&
+             hc_str_eqz(hc_get_str_at(hc_list_at(list, i), "operation"), operation);
+    return n;
+}
+
+static void method(struct release *r, const char *want)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_record rec = last(r, a);
+    assert_true(hc_str_eqz(rec.apply_method, want));
+}
+
 /* ---- tests ------------------------------------------------------------------------------------------------- */
 
 static bool told_head(void *ctx, int64_t *revision, char rv[32])
@@ -295,6 +342,69 @@ static void test_superseded(void **state)
     done(&s, 2);
     assert_int_equal(r.wish.told_n[HC_TOLD_SUPERSEDED], 1);
     assert_int_equal(last(&r, a).status, HC_STATUS_DEPLOYED);
+    hc_storage_free(r.spec.storage);
+}
+
+static void wish(struct release *r, const char *digest, const char *env)
+{
+    r->spec.digest = hc_str_of(digest);
+    r->wish.env = env;
+}
+
+static void test_client_side(void **state)
+{
+    (void)state;
+    struct release r;
+    release_init(&r, "client");
+    r.spec.install.server_side = HC_SSA_OFF;
+    wish(&r, "one", "{name: A, value: '1'}, {name: B}");
+    struct hc_step s = run(&r, NULL);
+    done(&s, 1);
+    method(&r, "csa");
+    assert_int_equal(managed(&r, "Update"), 1);
+    assert_int_equal(managed(&r, "Apply"), 0);
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    raw(a, "PATCH", "/apis/apps/v1/namespaces/client/deployments/web?fieldManager=mesh",
+        "application/strategic-merge-patch+json",
+        "{\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"car\",\"image\":\"x\"}]}}}}");
+    /* The release says how it goes on: what others added stays, what left the manifest goes. */
+    wish(&r, "two", "{name: A, value: '2'}");
+    s = run(&r, NULL);
+    done(&s, 2);
+    method(&r, "csa");
+    shaped(&r, "car app A=2 ");
+    /* As it is wanted: nothing is sent to it. */
+    hc_str before = hc_get_str_at(deployment(&r, a), "metadata.resourceVersion");
+    r.wish.value = "other";
+    wish(&r, "three", "{name: A, value: '2'}");
+    s = run(&r, NULL);
+    done(&s, 3);
+    assert_true(hc_str_eqz(value(&r, a), "other"));
+    assert_true(hc_str_eq(hc_get_str_at(deployment(&r, a), "metadata.resourceVersion"), before));
+    /* Replaced: what others added goes as well. */
+    r.spec.upgrade.force_replace = true;
+    wish(&r, "four", "{name: C, value: '3'}");
+    s = run(&r, NULL);
+    done(&s, 4);
+    shaped(&r, "app C=3 ");
+    /* From now on by the server: the fields change hands, so one that leaves the manifest leaves the object. */
+    r.spec.upgrade.force_replace = false;
+    r.spec.upgrade.server_side = HC_SSA_ON;
+    wish(&r, "five", "{name: D, value: '4'}");
+    s = run(&r, NULL);
+    done(&s, 5);
+    method(&r, "ssa");
+    shaped(&r, "app D=4 ");
+    assert_int_equal(managed(&r, "Update"), 0);
+    assert_int_equal(managed(&r, "Apply"), 1);
+    /* A command is told what contradicts itself before anything is written. */
+    r.spec.one_shot = true;
+    r.spec.upgrade.force_replace = true;
+    r.spec.upgrade.server_side = HC_SSA_AUTO;
+    s = run(&r, NULL);
+    assert_int_equal(s.verdict, HC_ENDED);
+    assert_non_null(strstr(s.why, "cannot use server-side apply and force replace together"));
+    assert_int_equal(s.revision, 5);
     hc_storage_free(r.spec.storage);
 }
 
@@ -512,15 +622,11 @@ static void test_uninstall(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing_to_do),
-        cmocka_unit_test(test_taken_over),
-        cmocka_unit_test(test_superseded),
-        cmocka_unit_test(test_drift),
-        cmocka_unit_test(test_refused_before_anything),
-        cmocka_unit_test(test_hook_fails),
-        cmocka_unit_test(test_tests_fail),
-        cmocka_unit_test(test_bad_moments),
-        cmocka_unit_test(test_install_fails),
+        cmocka_unit_test(test_nothing_to_do), cmocka_unit_test(test_taken_over),
+        cmocka_unit_test(test_superseded),    cmocka_unit_test(test_client_side),
+        cmocka_unit_test(test_drift),         cmocka_unit_test(test_refused_before_anything),
+        cmocka_unit_test(test_hook_fails),    cmocka_unit_test(test_tests_fail),
+        cmocka_unit_test(test_bad_moments),   cmocka_unit_test(test_install_fails),
         cmocka_unit_test(test_uninstall),
     };
     return cmocka_run_group_tests(tests, up, down);
