@@ -77,6 +77,10 @@
 #define HC_MAX_TRACE_LIST_BYTES (512 * HC_MIB) /* one list of a trace; the largest public chart needs 20 MiB   */
 #define HC_MAX_TRACE_SOURCES    10000u         /* values that one answer names                                */
 
+/* A post-renderer: what it may print, and how long it may take where no --timeout says so */
+#define HC_MAX_POST_BYTES (64 * HC_MIB)
+#define HC_MAX_POST_MS    300000
+
 /* Lua templates */
 #define HC_MAX_SCRIPT_BYTES (64 * HC_MIB) /* Lua memory of a render with Lua templates                 */
 #define HC_MAX_SCRIPT_TEXT  (4 * HC_MIB)  /* one Lua text or table: what one instruction can be busy with */

@@ -18,6 +18,7 @@
 #include "core/value/json.h"
 #include "core/value/value_impl.h"
 #include "core/value/yaml.h"
+#include "core/value/yaml_chars.h"
 #include "core/value/yaml_impl.h"
 
 #define BEST_INDENT    2
@@ -39,52 +40,6 @@ struct analysis {
     bool multiline, plain_ok, single_ok, block_ok;
 };
 
-/* ---- characters ---------------------------------------------------------------------------------- */
-
-static inline size_t width_of(unsigned char c)
-{
-    return c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-}
-
-static inline unsigned char byte_at(hc_str s, size_t i)
-{
-    return i < s.n ? (unsigned char)s.p[i] : 0;
-}
-
-static bool is_break(hc_str s, size_t i)
-{
-    unsigned char c = byte_at(s, i);
-    if (c == '\r' || c == '\n')
-        return true;
-    if (c == 0xc2)
-        return byte_at(s, i + 1) == 0x85;
-    return c == 0xe2 && byte_at(s, i + 1) == 0x80 && (byte_at(s, i + 2) == 0xa8 || byte_at(s, i + 2) == 0xa9);
-}
-
-static bool is_printable(hc_str s, size_t i)
-{
-    unsigned char c = byte_at(s, i), d = byte_at(s, i + 1), e = byte_at(s, i + 2);
-    if (c < 0x80)
-        return c == '\n' || (c >= 0x20 && c <= 0x7e);
-    if (c == 0xc2)
-        return d >= 0xa0;
-    if (c == 0xed)
-        return d < 0xa0;
-    if (c == 0xef)
-        return !(d == 0xbb && e == 0xbf) && !(d == 0xbf && e >= 0xbe);
-    return c > 0xc2 && c < 0xf0;
-}
-
-static inline bool is_space(hc_str s, size_t i)
-{
-    return i < s.n && s.p[i] == ' ';
-}
-
-static inline bool is_blank(hc_str s, size_t i)
-{
-    return i < s.n && (s.p[i] == ' ' || s.p[i] == '\t');
-}
-
 /* ---- output -------------------------------------------------------------------------------------- */
 
 static inline void put(struct writer *w, char c)
@@ -103,7 +58,7 @@ static inline void put_break(struct writer *w)
 /* One character; gives its length. */
 static inline size_t put_char(struct writer *w, hc_str s, size_t i)
 {
-    size_t n = width_of((unsigned char)s.p[i]);
+    size_t n = yc_width((unsigned char)s.p[i]);
     hc_buf_put(w->b, hc_str_n(s.p + i, n));
     w->column++;
     return n;
@@ -174,8 +129,8 @@ static struct analysis analyze(hc_str s, bool v3)
         indicators = true;
     for (size_t i = 0, w = 0; i < s.n; i += w) {
         unsigned char c = (unsigned char)s.p[i];
-        w = width_of(c);
-        bool last = i + w >= s.n, before_white = last || is_blank(s, i + w);
+        w = yc_width(c);
+        bool last = i + w >= s.n, before_white = last || yc_blank(s, i + w);
         if (i == 0) {
             if (strchr("#,[]{}&*!|>'\"%@`", c) && c)
                 indicators = true;
@@ -186,9 +141,9 @@ static struct analysis analyze(hc_str s, bool v3)
         }
         if (v3 && c == '\t')
             tabs = true;
-        else if (!is_printable(s, i))
+        else if (!yc_printable(s, i))
             special = true;
-        bool is_brk = is_break(s, i);
+        bool is_brk = yc_break(s, i);
         if (c == ' ') {
             leading |= i == 0;
             trailing_space |= last;
@@ -228,7 +183,7 @@ static void put_plain(struct writer *w, hc_str s, bool fold)
         bool spaces = false;
         for (size_t i = 0; i < s.n;) {
             if (s.p[i] == ' ') {
-                if (!spaces && w->column > w->width && !is_space(s, i + 1)) {
+                if (!spaces && w->column > w->width && !yc_space(s, i + 1)) {
                     put_indent(w);
                     i++;
                 } else {
@@ -252,14 +207,14 @@ static void put_single(struct writer *w, hc_str s, bool fold)
     bool spaces = false, breaks = false;
     for (size_t i = 0; i < s.n;) {
         if (s.p[i] == ' ') {
-            if (fold && !spaces && w->column > w->width && i > 0 && i + 1 < s.n && !is_space(s, i + 1)) {
+            if (fold && !spaces && w->column > w->width && i > 0 && i + 1 < s.n && !yc_space(s, i + 1)) {
                 put_indent(w);
                 i++;
             } else {
                 i += put_char(w, s, i);
             }
             spaces = true;
-        } else if (is_break(s, i)) {
+        } else if (yc_break(s, i)) {
             if (!breaks && s.p[i] == '\n')
                 put_break(w);
             i += copy_break(w, s, i);
@@ -307,7 +262,7 @@ static void put_double(struct writer *w, hc_str s, bool fold)
     put_indicator(w, "\"", true, false, false);
     for (size_t i = 0; i < s.n;) {
         char c = s.p[i];
-        if (bom || c == '"' || c == '\\' || !is_printable(s, i) || is_break(s, i)) {
+        if (bom || c == '"' || c == '\\' || !yc_printable(s, i) || yc_break(s, i)) {
             uint32_t rune;
             i += hc_utf8_decode(hc_str_sub(s, i, s.n), &rune);
             put_escape(w, rune);
@@ -315,7 +270,7 @@ static void put_double(struct writer *w, hc_str s, bool fold)
         } else if (c == ' ') {
             if (fold && !spaces && w->column > w->width && i > 0 && i + 1 < s.n) {
                 put_indent(w);
-                if (is_space(s, i + 1))
+                if (yc_space(s, i + 1))
                     put(w, '\\');
                 i++;
             } else {
@@ -343,18 +298,18 @@ static size_t char_before(hc_str s, size_t i)
 static void put_literal(struct writer *w, hc_str s)
 {
     put_indicator(w, "|", true, false, false);
-    if (is_space(s, 0) || is_break(s, 0))
+    if (yc_space(s, 0) || yc_break(s, 0))
         put_indicator(w, "2", false, false, false);
     size_t last = char_before(s, s.n);
-    if (!is_break(s, last))
+    if (!yc_break(s, last))
         put_indicator(w, "-", false, false, false);
-    else if (last == 0 || is_break(s, char_before(s, last)))
+    else if (last == 0 || yc_break(s, char_before(s, last)))
         put_indicator(w, "+", false, false, false);
     put_break(w);
     w->whitespace = true;
     bool breaks = true;
     for (size_t i = 0; i < s.n;) {
-        if (is_break(s, i)) {
+        if (yc_break(s, i)) {
             i += copy_break(w, s, i);
             breaks = true;
             continue;
@@ -362,8 +317,8 @@ static void put_literal(struct writer *w, hc_str s)
         if (breaks)
             put_indent(w);
         size_t from = i;
-        while (i < s.n && !is_break(s, i))
-            i += width_of((unsigned char)s.p[i]);
+        while (i < s.n && !yc_break(s, i))
+            i += yc_width((unsigned char)s.p[i]);
         hc_buf_put(w->b, hc_str_sub(s, from, i));
         w->column++; /* not 0 is all that counts */
         w->indention = false;
@@ -453,7 +408,7 @@ static char *through_json(hc_str s, size_t *out_n)
         return NULL;
     for (size_t i = 0; i < s.n;) {
         size_t j = i, breaks = 0;
-        while (j < s.n && (s.p[j] == ' ' || (byte_at(s, j) == 0xc2 && byte_at(s, j + 1) == 0x85))) {
+        while (j < s.n && (s.p[j] == ' ' || (yc_at(s, j) == 0xc2 && yc_at(s, j + 1) == 0x85))) {
             breaks += s.p[j] != ' ';
             j += s.p[j] == ' ' ? 1 : 2;
         }

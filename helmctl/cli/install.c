@@ -122,6 +122,8 @@ int hc_cmd_install(int argc, char **argv)
         return hc_cli_error("INSTALLATION FAILED: must either provide a name or specify --generate-name");
     HC_AUTO(hc_cli_release) struct hc_cli_release r = { 0 };
     struct hc_err err = HC_ERR_INIT;
+    if (hc_cli_post_open(a, &o.action.post, false, o.action.timeout_ms, &r.post, &err) != HC_OK)
+        return hc_cli_fail(&err);
     if (open_all(&r, a, &cli, &o, cli.args[cli.args_n - 1], &err) != HC_OK)
         return fail_as("INSTALLATION", &err);
     r.name = o.generate_name ? hc_arena_printf(a, "%.*s-%" PRId64, HC_P(r.chart->name), hc_now_ms() / 1000)
@@ -159,6 +161,8 @@ int hc_cmd_upgrade(int argc, char **argv)
         return code;
     HC_AUTO(hc_cli_release) struct hc_cli_release r = { 0 };
     struct hc_err err = HC_ERR_INIT;
+    if (hc_cli_post_open(a, &o.action.post, false, o.action.timeout_ms, &r.post, &err) != HC_OK)
+        return hc_cli_fail(&err);
     r.name = hc_str_of(cli.args[0]);
     if (open_all(&r, a, &cli, &o, cli.args[1], &err) != HC_OK)
         return hc_cli_fail(&err);

@@ -308,6 +308,7 @@ static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool i
                                   .is_upgrade = is_upgrade,
                                   .capabilities = &capabilities,
                                   .door = &door,
+                                  .post = r->post.port.run ? &r->post.port : NULL,
                                   .skip_schema = r->skip_schema,
                                   .sub_notes = r->sub_notes };
     HC_AUTO(hc_strict) struct hc_strict strict;

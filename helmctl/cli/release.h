@@ -5,6 +5,7 @@
 #include "deploy/reconcile/reconcile.h"
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/connect.h"
+#include "helmctl/cli/postrender.h"
 #include "helmctl/cli/replay.h"
 #include "helmctl/cli/strict.h"
 
@@ -26,6 +27,7 @@ struct hc_cli_release {
     bool reset_values, reuse_values, reset_then_reuse_values, sub_notes, skip_schema, strict_values;
     bool enable_dns;
     const struct hc_replay_flags *replay; /* NULL: none */
+    struct hc_cli_post post;
 };
 /* Connects and opens the storage that HELM_DRIVER names (secret, configmap, memory). */
 enum hc_rc hc_cli_release_open(struct hc_cli_release *r, struct hc_arena *a, const struct hc_globals *g,
@@ -43,6 +45,7 @@ struct hc_action_flags {
     bool enable_dns;
     struct hc_strings labels;
     struct hc_replay_flags replay;
+    struct hc_post_flags post;
 };
 void hc_action_flags_init(struct hc_action_flags *f);
 /* How a verb that changes something begins: checks the flags (HC_E_INPUT with Helm's words for values a flag may not
@@ -83,7 +86,8 @@ enum hc_rc hc_cli_release_begin_print(struct hc_cli_release *r, struct hc_arena 
         { "skip-schema-validation", 0, HC_FLAG_BOOL, &(f).skip_schema, "do not check values against the schema" }, \
         { "strict-values", 0, HC_FLAG_BOOL, &(f).strict_values, HC_STRICT_HELP },                                  \
         { "enable-dns", 0, HC_FLAG_BOOL, &(f).enable_dns, "let getHostByName ask the name servers" },              \
-        HC_REPLAY_FLAGS((f).replay), { "dependency-update", 0, HC_FLAG_BOOL, NULL, NULL },                         \
+        HC_POST_FLAGS((f).post), HC_REPLAY_FLAGS((f).replay),                                                      \
+        { "dependency-update", 0, HC_FLAG_BOOL, NULL, NULL },                                                      \
         { "labels", 'l', HC_FLAG_CSV, &(f).labels, "labels of the release record: key=value", NULL, "key=value" }, \
     {                                                                                                              \
         "output", 'o', HC_FLAG_STR, &(f).output, "print as table, json or yaml"                                    \

@@ -11,6 +11,7 @@
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/cli.h"
 #include "helmctl/cli/faults.h"
+#include "helmctl/cli/jsonpath.h"
 
 enum { SHOW_CHART = 1, SHOW_VALUES = 2, SHOW_README = 4, SHOW_CRDS = 8, SHOW_ALL = 15 };
 
@@ -27,6 +28,7 @@ static const char about[] =
     "\n"
     "  helmctl show chart ./chart                 the metadata of Chart.yaml\n"
     "  helmctl show values ./chart-1.2.3.tgz      values.yaml as it is\n"
+    "  helmctl show values ./chart --jsonpath '{.image.repository}:{.image.tag}'\n"
     "  helmctl show readme oci://registry.example/charts/web\n"
     "  helmctl show crds ./chart                  the CRDs of crds/, those of sub-charts too\n"
     "  helmctl show all ./chart";
@@ -61,8 +63,24 @@ static void put_crds(struct hc_buf *b, const struct hc_chart *c)
         put_crds(b, c->subs[i]);
 }
 
-static void put_chart(struct hc_buf *b, const struct hc_chart *c, unsigned what)
+/* Helm drops what goes wrong while the template runs: stdout and exit code are its own, stderr says why. */
+static enum hc_rc put_by_path(struct hc_arena *a, struct hc_buf *b, const struct hc_chart *c, const char *path,
+                              struct hc_err *err)
 {
+    struct hc_jsonpath *p = NULL;
+    struct hc_err why = HC_ERR_INIT;
+    enum hc_rc rc = hc_jsonpath_parse(a, hc_str_of(path), &p, err);
+    if (rc != HC_OK)
+        return hc_wrap(err, "error parsing jsonpath %s", path);
+    if (hc_jsonpath_print(a, p, hc_val_copy(a, c->values), b, &why) != HC_OK)
+        fprintf(stderr, "level=WARN msg=\"nothing is printed for the jsonpath: %s\"\n", why.msg);
+    return HC_OK;
+}
+
+static enum hc_rc put_chart(struct hc_arena *a, struct hc_buf *b, const struct hc_chart *c, unsigned what,
+                            const char *path, struct hc_err *err)
+{
+    enum hc_rc rc = HC_OK;
     bool all = what == SHOW_ALL;
     if (what & SHOW_CHART) {
         hc_yaml_write(b, c->metadata);
@@ -71,19 +89,28 @@ static void put_chart(struct hc_buf *b, const struct hc_chart *c, unsigned what)
     if (what & SHOW_VALUES && c->values_text.p) {
         if (all)
             line(b, HC_S("---"));
-        line(b, c->values_text);
+        if (path && *path)
+            rc = put_by_path(a, b, c, path, err);
+        else
+            line(b, c->values_text);
     }
     if (what & SHOW_README)
         put_readme(b, c, all);
     if (what & SHOW_CRDS)
         put_crds(b, c);
+    return rc == HC_OK ? hc_buf_check(b, err, "output") : rc;
 }
 
 int hc_cmd_show(int argc, char **argv)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct hc_chart_source source = { .no_digest = true };
-    const struct hc_flag flags[] = { HC_CHART_SOURCE_FLAGS(source) };
+    const char *path = NULL;
+    const struct hc_flag flags[] = {
+        { "jsonpath", 0, HC_FLAG_STR, &path, "of `show values`: print what this JSONPath template gives", NULL,
+          "template" },
+        HC_CHART_SOURCE_FLAGS(source),
+    };
     struct hc_cli cli = {
         .use = "show chart|values|readme|crds|all CHART [flags]",
         .about = about,
@@ -99,6 +126,8 @@ int hc_cmd_show(int argc, char **argv)
     for (size_t i = 0; i < HC_LEN(parts); i++)
         if (strcmp(cli.args[0], parts[i].name) == 0)
             what = parts[i].what;
+    if (path && what != SHOW_VALUES && what)
+        return hc_cli_error("unknown flag: --jsonpath");
     if (!what)
         return hc_cli_error("unknown command \"%s\" for \"helmctl show\": one of chart, values, readme, crds, all",
                             cli.args[0]);
@@ -112,8 +141,8 @@ int hc_cmd_show(int argc, char **argv)
         return hc_cli_fault_loading(a, &source, &err);
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 2 * HC_MAX_CHART_BYTES);
-    put_chart(&b, chart, what);
-    if (hc_buf_check(&b, &err, "output") != HC_OK || hc_write_fd(STDOUT_FILENO, hc_buf_str(&b), &err) != HC_OK)
+    if (put_chart(a, &b, chart, what, path, &err) != HC_OK ||
+        hc_write_fd(STDOUT_FILENO, hc_buf_str(&b), &err) != HC_OK)
         return hc_cli_fail(&err);
     return 0;
 }

@@ -17,6 +17,7 @@
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/cli.h"
 #include "helmctl/cli/faults.h"
+#include "helmctl/cli/postrender.h"
 #include "helmctl/cli/replay.h"
 #include "helmctl/cli/strict.h"
 #include "templating/overlay/overlay.h"
@@ -28,7 +29,9 @@ struct options {
     struct hc_strings show_only, api_versions, labels;
     const char *wait;
     bool given_validate, given_force, given_force_replace, given_force_conflicts;
-    const char *kube_version, *output_dir, *name_template, *dry_run, *post_renderer, *helm_version, *error_format;
+    const char *kube_version, *output_dir, *name_template, *dry_run, *helm_version, *error_format;
+    struct hc_post_flags post;
+    hc_str posted; /* what a post-renderer made of CRDs and manifests, Helm 3's way; absent: none was there */
     enum hc_fault_format errors;
     struct hc_replay_flags replay;
     bool enable_dns;
@@ -187,7 +190,9 @@ static void trim_end(struct hc_buf *b)
 
 static void put_all(struct hc_buf *b, const struct hc_documents *d, const struct options *o)
 {
-    if (!o->output_dir) {
+    if (o->posted.p) {
+        hc_buf_put(b, hc_str_trim(o->posted));
+    } else if (!o->output_dir) {
         for (size_t i = 0; o->include_crds && i < d->crds_n; i++)
             put_document(b, &d->crds[i]);
         for (size_t i = 0; i < d->manifests_n; i++)
@@ -338,9 +343,11 @@ static enum hc_rc write_all(const struct hc_documents *d, const struct options *
     hc_str *parts = HC_NEW_N(a, hc_str, most);
     if (!parts)
         return hc_fail_nomem(err);
-    for (size_t i = 0; o->include_crds && i < d->crds_n; i++)
+    if (o->posted.p)
+        parts[n++] = hc_str_trim(o->posted);
+    for (size_t i = 0; !o->posted.p && o->include_crds && i < d->crds_n; i++)
         n += document_parts(parts + n, &d->crds[i]);
-    for (size_t i = 0; i < d->manifests_n; i++)
+    for (size_t i = 0; !o->posted.p && i < d->manifests_n; i++)
         n += document_parts(parts + n, &d->manifests[i]);
     for (; n; n--) {
         parts[n - 1] = hc_str_trim_right(parts[n - 1]);
@@ -378,9 +385,23 @@ static int print(struct hc_arena *a, const struct options *o, const struct hc_do
     return hc_write_fd(STDOUT_FILENO, hc_buf_str(out), err) == HC_OK ? 0 : hc_cli_fail(err);
 }
 
+/* Helm 3: the manifests as one text, without hooks, behind everything else. */
+static enum hc_rc post_render(struct hc_arena *a, const struct hc_cli_post *post, struct options *o,
+                              const struct hc_documents *d, struct hc_err *err)
+{
+    HC_AUTO(hc_buf) struct hc_buf all;
+    hc_buf_init(&all, 0);
+    for (size_t i = 0; !o->output_dir && o->include_crds && i < d->crds_n; i++)
+        put_document(&all, &d->crds[i]);
+    for (size_t i = 0; !o->output_dir && i < d->manifests_n; i++)
+        put_document(&all, &d->manifests[i]);
+    enum hc_rc rc = hc_buf_check(&all, err, "output");
+    return rc == HC_OK ? post->port.run(post->port.ctx, a, hc_buf_str(&all), &o->posted, err) : rc;
+}
+
 static const struct hc_door dns_door = { .resolve = hc_cli_resolve };
 
-static int render(struct hc_arena *a, const struct hc_cli *cli, const struct options *o,
+static int render(struct hc_arena *a, const struct hc_cli *cli, struct options *o, const struct hc_cli_post *post,
                   struct hc_cli_replay *replay, const struct hc_strict *strict, hc_str name, struct hc_chart *chart,
                   const struct hc_val *values)
 {
@@ -406,6 +427,7 @@ static int render(struct hc_arena *a, const struct hc_cli *cli, const struct opt
         .skip_schema = o->skip_schema,
         .skip_crds = !o->include_crds,
         .door = o->enable_dns ? &dns_door : NULL,
+        .post = post->port.run && !o->helm3 ? &post->port : NULL,
     };
     struct hc_fault fault = { 0 };
     struct hc_render_output out;
@@ -421,6 +443,10 @@ static int render(struct hc_arena *a, const struct hc_cli *cli, const struct opt
         return hc_cli_fail(&err);
     if (rc == HC_OK && hc_cli_replay_end(replay, a, &err) != HC_OK)
         return hc_cli_fail(&err);
+    if (rc == HC_OK && post->port.run && o->helm3) {
+        out.stage = HC_RENDER_TEMPLATES;
+        rc = post_render(a, post, o, &out.docs, &err);
+    }
     if (rc == HC_OK)
         return print(a, o, &out.docs, name, &err);
     hc_str text = out.error.n ? out.error : hc_str_of(err.msg);
@@ -511,12 +537,7 @@ static int refuse(const struct options *o)
         return hc_cli_error(
             "--dry-run=server needs a cluster, and template asks none: render with --kube-version and "
             "--api-versions, or use `helmctl install --dry-run=server`");
-    code = check_dry_run(o->dry_run);
-    if (code >= 0)
-        return code;
-    if (o->post_renderer)
-        return hc_cli_error("--post-renderer is not supported by template: pipe the output into the program");
-    return -1;
+    return check_dry_run(o->dry_run);
 }
 
 int hc_cmd_template(int argc, char **argv)
@@ -550,8 +571,7 @@ int hc_cmd_template(int argc, char **argv)
         HC_REPLAY_FLAGS(o.replay),
         { "dependency-update", 0, HC_FLAG_BOOL, &o.dependency_update,
           "pack missing dependencies of the form file://PATH into charts/ first" },
-        { "post-renderer", 0, HC_FLAG_STR, &o.post_renderer, NULL },
-        { "post-renderer-args", 0, HC_FLAG_LIST, NULL, NULL },
+        HC_POST_FLAGS(o.post),
         { "validate", 0, HC_FLAG_BOOL, &o.validate, NULL, .given = &o.given_validate,
           .deprecated = "use '--dry-run=server' instead" },
         /* Of install, and without a meaning here; taken so that scripts go on to work. */
@@ -595,10 +615,13 @@ int hc_cmd_template(int argc, char **argv)
     code = refuse(&o);
     if (code >= 0)
         return code;
+    struct hc_err err = HC_ERR_INIT;
+    struct hc_cli_post post;
+    if (hc_cli_post_open(a, &o.post, o.helm3, HC_MAX_POST_MS, &post, &err) != HC_OK)
+        return hc_cli_fail(&err);
     /* The half that is linked statically can not ask name servers. */
     if (hc_cli_ports.hand_over && o.enable_dns)
         return hc_cli_ports.hand_over(argc, argv);
-    struct hc_err err = HC_ERR_INIT;
     hc_str name = { NULL, 0 };
     struct hc_cli_replay replay;
     if (hc_cli_replay_open(&replay, a, &o.replay, o.enable_dns ? &dns_door : NULL, false, &err) != HC_OK ||
@@ -618,5 +641,5 @@ int hc_cmd_template(int argc, char **argv)
         };
         return hc_cli_fault(a, &told);
     }
-    return render(a, &cli, &o, &replay, &strict, name, chart, values);
+    return render(a, &cli, &o, &post, &replay, &strict, name, chart, values);
 }

@@ -203,10 +203,12 @@ static enum hc_rc render(struct hc_arena *a, const struct hc_render_input *in, s
     if (rc != HC_OK)
         return rc;
 
-    out->stage = HC_RENDER_DOCUMENTS;
     rc = take_notes(a, in, files, &n, &out->docs.notes, err);
+    if (rc == HC_OK && in->post && !in->files_only)
+        rc = hc_post_render(a, in->post, &files, &n, err);
     if (rc != HC_OK)
         return rc;
+    out->stage = HC_RENDER_DOCUMENTS;
     if (in->files_only) {
         whole_files(a, files, n, &out->docs);
         return hc_arena_check(a, err, "render");

@@ -9,6 +9,7 @@
 #include "charts-fetch/chart/chart.h"
 #include "templating/render/documents.h"
 #include "templating/render/engine.h"
+#include "templating/render/postrender.h"
 
 struct hc_overlay_chart;
 
@@ -30,6 +31,7 @@ struct hc_render_input {
     bool is_upgrade;
     const struct hc_capabilities *capabilities; /* NULL: the defaults */
     const struct hc_door *door;
+    const struct hc_post_renderer *post; /* NULL, or gets all files but notes and CRDs, Helm 4's way */
     bool helm3, skip_schema, skip_crds, sub_notes;
     struct hc_trace *trace;  /* NULL, or learns where the output came from (trace.h); `origins` is then set too */
     struct hc_fault *fault;  /* NULL, or gets where a template failed; message and frames are absent otherwise */

@@ -3,6 +3,7 @@
  */
 #include "core/value/json.h"
 #include "core/value/yaml.h"
+#include "core/value/yaml_nodes.h"
 #include "tests/fuzz/fuzz.h"
 
 static bool is_ascii(hc_str s)
@@ -20,6 +21,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct hc_val *v, *again, *all;
     struct hc_err err;
     hc_str text = fuzz_text(data, size);
+    struct hc_ydoc *doc = NULL, *doc_again = NULL;
+    if (size % 3 == 0) { /* as it was written, there and back */
+        static struct hc_buf c = { .ceiling = (size_t)16 << 20 };
+        hc_buf_reset(&b);
+        hc_buf_reset(&c);
+        if (hc_ydoc_parse(a, text, &doc, &err) != HC_OK || !doc)
+            return 0;
+        hc_ydocs_write(&b, &doc, 1);
+        if (hc_ydoc_parse(a, hc_buf_str(&b), &doc_again, &err) == HC_OK && doc_again)
+            hc_ydocs_write(&c, &doc_again, 1);
+        return 0;
+    }
     if (size % 2) /* the other way to read every second time: libyaml is what takes long here */
         (void)hc_yaml_parse_all(a, text, HC_S("f"), HC_YAML_STRICT_KEYS, &all, &err);
     else if (hc_yaml_parse(a, text, HC_S("f"), HC_YAML_JSON_NUMBERS, &v, &err) == HC_OK) {

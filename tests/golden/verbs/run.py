@@ -43,6 +43,10 @@ class Zeros(int):
     """A file of so many NUL bytes."""
 
 
+class Program(str):
+    """A file that can be run."""
+
+
 class Tgz(dict):
     """An archive of these files."""
 
@@ -98,6 +102,8 @@ def lay_out(top, files):
                 f.truncate(int(body))  # a hole costs nothing
         else:
             path.write_bytes(data_of(body))
+            if isinstance(body, Program):
+                path.chmod(0o755)
 
 
 def read_tree(top):
