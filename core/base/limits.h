@@ -97,5 +97,6 @@
 #define HC_MAX_REDIRECTS      10
 
 /* Kubernetes */
-#define HC_MAX_RELEASE_NAME 53       /* Helm pkg/chart/common/util: validate release name         */
-#define HC_MAX_RECORD_BYTES 1048576u /* etcd and the API server refuse a larger object            */
+#define HC_MAX_HOOK_LOG_BYTES HC_MIB   /* of one container, when an annotation asks for the log      */
+#define HC_MAX_RELEASE_NAME   53       /* Helm pkg/chart/common/util: validate release name         */
+#define HC_MAX_RECORD_BYTES   1048576u /* etcd and the API server refuse a larger object            */

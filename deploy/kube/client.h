@@ -120,6 +120,14 @@ enum hc_rc hc_kube_event(struct hc_kube *k, const struct hc_val *about, const ch
                          struct hc_err *err);
 /* True when the identity may: SelfSubjectAccessReview. */
 enum hc_rc hc_kube_may(struct hc_kube *k, const char *verb, const struct hc_ref *r, bool *out, struct hc_err *err);
+/* The log of a container as text; HC_E_INPUT or HC_E_NOTFOUND: there is none (yet, or any more). */
+struct hc_kube_log {
+    hc_str ns, pod, container;       /* container absent: the only one */
+    bool previous;                   /* of its run before this one */
+    int64_t tail_lines, limit_bytes; /* 0: all, up to HC_MAX_RESPONSE_BYTES */
+};
+enum hc_rc hc_kube_pod_log(struct hc_kube *k, struct hc_arena *a, const struct hc_kube_log *what, hc_str *out,
+                           struct hc_err *err);
 /* Any other request: path below the server's address. Gives the parsed JSON answer or the server's error. */
 enum hc_rc hc_kube_raw(struct hc_kube *k, struct hc_arena *a, const char *method, const char *path,
                        const char *content_type, hc_str body, struct hc_val **out, struct hc_err *err);

@@ -318,6 +318,35 @@ enum hc_rc hc_kube_raw(struct hc_kube *k, struct hc_arena *a, const char *method
     return kube_do(k, a, &call, out);
 }
 
+enum hc_rc hc_kube_pod_log(struct hc_kube *k, struct hc_arena *a, const struct hc_kube_log *what, hc_str *out,
+                           struct hc_err *err)
+{
+    static const struct shape shape_log = { "read log of", "GET", NULL, "text/plain, */*", "log", true, false };
+    const struct hc_ref r = { HC_S("v1"), HC_S("Pod"), what->ns, what->pod };
+    struct kube_call call;
+    struct hc_buf b;
+    enum hc_rc rc = prepare(k, a, &shape_log, &r, NULL, 0, false, &call, err);
+    if (rc != HC_OK)
+        return rc;
+    hc_buf_init(&b, 65536);
+    hc_buf_put(&b, call.path);
+    kube_query(&b, "container", what->container);
+    if (what->previous)
+        kube_query(&b, "previous", HC_S("true"));
+    if (what->tail_lines > 0)
+        kube_query(&b, "tailLines", hc_arena_printf(a, "%" PRId64, what->tail_lines));
+    if (what->limit_bytes > 0)
+        kube_query(&b, "limitBytes", hc_arena_printf(a, "%" PRId64, what->limit_bytes));
+    call.path = hc_buf_to_arena(&b, a);
+    hc_buf_done(&b);
+    rc = hc_arena_check(a, err, "request");
+    if (rc == HC_OK)
+        rc = kube_do(k, a, &call, NULL);
+    if (rc == HC_OK)
+        *out = call.answer;
+    return rc;
+}
+
 /* ---- lists --------------------------------------------------------------------------------------- */
 
 void kube_stamp(struct hc_arena *a, struct hc_val *item, hc_str api_version, hc_str kind)

@@ -76,14 +76,25 @@ static hc_str event_about(const struct hc_val *events, hc_str name, const char *
 
 struct finding {
     int rank; /* the higher, the more it says */
-    hc_str sentence;
+    struct hc_cause cause;
 };
 
 static void found(struct finding *best, int rank, hc_str sentence)
 {
     if (rank > best->rank) {
         best->rank = rank;
-        best->sentence = sentence;
+        best->cause = (struct hc_cause){ .sentence = sentence };
+    }
+}
+
+/* A finding about a container that ran: its log says more. `quoted`: the sentence ends with its last words. */
+static void found_run(struct finding *best, int rank, hc_str sentence, const struct hc_cause *run, bool quoted)
+{
+    if (rank > best->rank) {
+        best->rank = rank;
+        best->cause = *run;
+        best->cause.sentence = sentence;
+        best->cause.quoted = quoted;
     }
 }
 
@@ -97,7 +108,7 @@ static hc_str image_of(const struct hc_val *pod, const char *list, hc_str contai
 }
 
 static void terminated(struct hc_arena *a, const struct hc_val *state, hc_str where, const char *verb, int rank,
-                       struct finding *best)
+                       const struct hc_cause *run, struct finding *best)
 {
     int64_t code = hc_get_int_at(state, "exitCode", 0), signal = hc_get_int_at(state, "signal", 0);
     hc_str reason = text(state, "reason"), line = last_line(text(state, "message"));
@@ -105,13 +116,15 @@ static void terminated(struct hc_arena *a, const struct hc_val *state, hc_str wh
         return;
     hc_str more = line.n > 0 ? hc_arena_printf(a, ": %.*s", HC_P(line)) : HC_S("");
     if (hc_str_eqz(reason, "OOMKilled"))
-        found(best, rank,
-              hc_arena_printf(a, "%.*s %s: it was killed, because it used more memory than its limit%.*s",
-                              HC_P(where), verb, HC_P(more)));
+        found_run(best, rank,
+                  hc_arena_printf(a, "%.*s %s: it was killed, because it used more memory than its limit%.*s",
+                                  HC_P(where), verb, HC_P(more)),
+                  run, line.n > 0);
     else
-        found(best, rank,
-              hc_arena_printf(a, "%.*s %s: exit code %" PRId64 " (%.*s)%.*s", HC_P(where), verb, code,
-                              HC_P(reason.n > 0 ? reason : HC_S("Error")), HC_P(more)));
+        found_run(best, rank,
+                  hc_arena_printf(a, "%.*s %s: exit code %" PRId64 " (%.*s)%.*s", HC_P(where), verb, code,
+                                  HC_P(reason.n > 0 ? reason : HC_S("Error")), HC_P(more)),
+                  run, line.n > 0);
 }
 
 static void container(struct hc_arena *a, const struct hc_val *pod, const struct hc_val *c, bool init,
@@ -123,6 +136,11 @@ static void container(struct hc_arena *a, const struct hc_val *pod, const struct
                                    HC_P(pod_name));
     hc_str image = image_of(pod, init ? "spec.initContainers" : "spec.containers", name);
     hc_str more = message.n > 0 ? hc_arena_printf(a, ": %.*s", HC_P(message)) : HC_S("");
+    /* While a container waits to be started again, its log is that of its last run. */
+    const struct hc_cause run = { .pod = pod_name, .container = name };
+    const struct hc_cause last = { .pod = pod_name,
+                                   .container = name,
+                                   .before = hc_get(c, "state.running") != NULL };
     if (hc_str_eqz(reason, "ErrImagePull") || hc_str_eqz(reason, "ImagePullBackOff") ||
         hc_str_eqz(reason, "InvalidImageName") || hc_str_eqz(reason, "ErrImageNeverPull")) {
         hc_str pulled = event_about(events, pod_name, "Failed");
@@ -134,18 +152,20 @@ static void container(struct hc_arena *a, const struct hc_val *pod, const struct
     } else if (hc_str_eqz(reason, "CrashLoopBackOff")) {
         int64_t restarts = hc_get_int_at(c, "restartCount", 0);
         const char *verb = restarts > 1 ? "keeps crashing" : "crashed";
-        found(best, 79, hc_arena_printf(a, "%.*s %s: %.*s%.*s", HC_P(where), verb, HC_P(reason), HC_P(more)));
-        terminated(a, hc_get(c, "lastState.terminated"), where, verb, 80, best);
+        found_run(best, 79, hc_arena_printf(a, "%.*s %s: %.*s%.*s", HC_P(where), verb, HC_P(reason), HC_P(more)),
+                  &run, false);
+        terminated(a, hc_get(c, "lastState.terminated"), where, verb, 80, &last, best);
     } else if (reason.n > 0 && !hc_str_eqz(reason, "ContainerCreating") && !hc_str_eqz(reason, "PodInitializing")) {
         found(best, 85, hc_arena_printf(a, "%.*s cannot start: %.*s%.*s", HC_P(where), HC_P(reason), HC_P(more)));
     }
-    terminated(a, hc_get(c, "state.terminated"), where, "ended", 75, best);
+    terminated(a, hc_get(c, "state.terminated"), where, "ended", 75, &run, best);
     if (hc_get(c, "state.running") && !hc_get_bool_at(c, "ready", false) && !init) {
         hc_str probe = last_line(event_about(events, pod_name, "Unhealthy"));
-        terminated(a, hc_get(c, "lastState.terminated"), where, "was restarted", 70, best);
-        found(best, probe.n > 0 ? 60 : 30,
-              probe.n > 0 ? hc_arena_printf(a, "%.*s is running, but not ready: %.*s", HC_P(where), HC_P(probe))
-                          : hc_arena_printf(a, "%.*s is running, but not ready", HC_P(where)));
+        terminated(a, hc_get(c, "lastState.terminated"), where, "was restarted", 70, &last, best);
+        found_run(best, probe.n > 0 ? 60 : 30,
+                  probe.n > 0 ? hc_arena_printf(a, "%.*s is running, but not ready: %.*s", HC_P(where), HC_P(probe))
+                              : hc_arena_printf(a, "%.*s is running, but not ready", HC_P(where)),
+                  &run, false);
     }
 }
 
@@ -202,10 +222,11 @@ static void workload(struct hc_arena *a, const struct hc_val *o, const struct hc
         found(best, 12, warning);
 }
 
-hc_str hc_ready_cause(struct hc_arena *a, const struct hc_val *object, const struct hc_readiness *readiness,
-                      const struct hc_val *pods, const struct hc_val *events)
+struct hc_cause hc_ready_cause(struct hc_arena *a, const struct hc_val *object,
+                               const struct hc_readiness *readiness, const struct hc_val *pods,
+                               const struct hc_val *events)
 {
-    struct finding best = { 0, { NULL, 0 } };
+    struct finding best = { 0 };
     hc_str newest = { NULL, 0 };
     workload(a, object, events, &best);
     if (hc_str_eqz(hc_get_str(hc_map_getz(object, "kind")), "Pod"))
@@ -217,11 +238,13 @@ hc_str hc_ready_cause(struct hc_arena *a, const struct hc_val *object, const str
     }
     for (size_t i = 0; i < hc_list_len(pods); i++) { /* pods of the newest kind first, then any */
         const struct hc_val *p = hc_list_at(pods, i);
-        struct finding f = { 0, { NULL, 0 } };
+        struct finding f = { 0 };
         pod(a, p, events, &f);
-        if (f.rank > 0)
-            found(&best, f.rank + (hc_str_eq(text(p, "metadata.creationTimestamp"), newest) ? 1 : 0), f.sentence);
+        f.rank += f.rank > 0 && hc_str_eq(text(p, "metadata.creationTimestamp"), newest) ? 1 : 0;
+        if (f.rank > best.rank)
+            best = f;
     }
-    hc_str said = best.rank > 0 ? best.sentence : readiness ? readiness->message : HC_S("not ready");
-    return hc_arena_printf(a, "%.*s: %.*s", HC_P(name_of(a, object)), HC_P(said));
+    hc_str said = best.rank > 0 ? best.cause.sentence : readiness ? readiness->message : HC_S("not ready");
+    best.cause.sentence = hc_arena_printf(a, "%.*s: %.*s", HC_P(name_of(a, object)), HC_P(said));
+    return best.cause;
 }

@@ -146,11 +146,16 @@ static bool by_client(const struct hc_reconcile *r)
     return !uninstall && hc_rec_client_side(r);
 }
 
+static bool logs_wanted(const struct hc_record_hook *h, const char *policy)
+{
+    return listed(h->log_policies, policy);
+}
+
 static bool anything_to_sweep(struct hc_reconcile *r, struct hc_record_hook **list, size_t n)
 {
     size_t done = (size_t)r->mark.hooks_done;
     for (size_t i = 0; i < n && i < done; i++)
-        if (policy(list[i], "hook-succeeded"))
+        if (policy(list[i], "hook-succeeded") || (!r->mark.hook_broken && logs_wanted(list[i], "hook-succeeded")))
             return true;
     return r->mark.hook_broken && done < n && policy(list[done], "hook-failed");
 }
@@ -260,7 +265,10 @@ static enum hc_rc finish(struct hc_reconcile *r, struct hc_record_hook *h, bool 
         r->mark.hooks_done++;
     } else {
         r->mark.hook_broken = true;
-        r->mark.why = hc_rec_text(r, "hook %.*s: %.*s", HC_P(h->path.n > 0 ? h->path : h->name), HC_P(why));
+        r->mark.why = hc_rec_text(r, "hook %.*s: %.*s%.*s", HC_P(h->path.n > 0 ? h->path : h->name), HC_P(why),
+                                  HC_P(hc_rec_words_before(r)));
+        if (logs_wanted(h, "hook-failed"))
+            hc_rec_hook_log(r, h, &r->hook_ref);
     }
     enum hc_rc rc = hc_rec_store(r, err);
     if (rc == HC_OK)
@@ -269,7 +277,8 @@ static enum hc_rc finish(struct hc_reconcile *r, struct hc_record_hook *h, bool 
                                          .hook = h,
                                          .ref = r->hook_ref,
                                          .ok = ok,
-                                         .message = why });
+                                         .message = why,
+                                         .log = ok ? HC_S("") : r->last_words });
     return rc;
 }
 
@@ -311,14 +320,65 @@ enum hc_rc hc_rec_hook_finish(struct hc_reconcile *r, struct hc_err *err)
     return finish(r, r->hook, ok, why, err);
 }
 
+void hc_rec_test_logs(struct hc_reconcile *r)
+{
+    size_t n = 0;
+    struct hc_record_hook **list = hooks_of(r, HC_STAGE_TEST, &n);
+    for (size_t i = 0; r->spec.test_logs && !r->logs_told && list && i < n; i++) {
+        struct hc_val *object;
+        struct hc_ref ref;
+        if (object_of(r, list[i], &object, &ref, NULL) == HC_OK)
+            hc_rec_test_log(r, list[i], &ref);
+    }
+    r->logs_told = true;
+}
+
+static bool filtered(const struct hc_reconcile *r, hc_str name, bool exclude, bool *out_any)
+{
+    bool named = false;
+    for (size_t i = 0; i < r->spec.test_filters_n; i++) {
+        hc_str f = r->spec.test_filters[i];
+        bool not = f.n > 0 && f.p[0] == '!';
+        if (not != exclude)
+            continue;
+        *out_any = true;
+        named = named || hc_str_eq(not ? hc_str_sub(f, 1, f.n) : f, name);
+    }
+    return named;
+}
+
+/* Helm writes the hooks that a filter left out in front of the others; so do we, for the record to be the same. */
+void hc_rec_order_tested(struct hc_reconcile *r)
+{
+    struct hc_record_hook *out = HC_NEW_N(r->keep, struct hc_record_hook, r->head.hooks_n + 1);
+    size_t n = 0;
+    for (int pass = 0; out && pass < 3; pass++) {
+        for (size_t i = 0; i < r->head.hooks_n; i++) {
+            bool any = false, ignored = false;
+            bool excluded = filtered(r, r->head.hooks[i].name, true, &ignored);
+            bool included = filtered(r, r->head.hooks[i].name, false, &any);
+            int when = excluded ? 0 : any && !included ? 1 : 2;
+            if (when == pass)
+                out[n++] = r->head.hooks[i];
+        }
+    }
+    if (out && r->spec.test_filters_n > 0)
+        r->head.hooks = out;
+}
+
 enum hc_rc hc_rec_hook_sweep(struct hc_reconcile *r, struct hc_err *err)
 {
     size_t n = 0, done = (size_t)r->mark.hooks_done;
     struct hc_record_hook **list = hooks_of(r, r->mark.stage, &n);
     const struct hc_kube_delete how = { .propagation = "Background" };
+    if (list && r->mark.stage == HC_STAGE_TEST)
+        hc_rec_test_logs(r);
     for (size_t i = HC_MIN(n, done + 1); list && i-- > 0;) {
         struct hc_val *object;
         struct hc_ref ref;
+        if (i < done && !r->mark.hook_broken && logs_wanted(list[i], "hook-succeeded") &&
+            object_of(r, list[i], &object, &ref, NULL) == HC_OK)
+            hc_rec_hook_log(r, list[i], &ref);
         bool due = i < done ? policy(list[i], "hook-succeeded")
                             : r->mark.hook_broken && policy(list[i], "hook-failed");
         if (!due)

@@ -248,9 +248,27 @@ static unsigned wait_flags(const struct hc_reconcile *r)
     return hc_rec_policy(r, r->mark.action)->wait_for_jobs ? HC_READY_JOBS : 0;
 }
 
+/* By Helm 3's rules; a Deployment is judged by its ReplicaSet, a ReplicaSet by its Pods. */
+static struct hc_readiness legacy(struct hc_reconcile *r, const struct hc_val *live)
+{
+    const char *kind = hc_ready_related(live);
+    struct hc_val *related = NULL;
+    if (kind) {
+        const struct hc_kube_list what = { .api_version = *kind == 'P' ? HC_S("v1") : HC_S("apps/v1"),
+                                           .kind = hc_str_of(kind),
+                                           .ns = hc_get_str_at(live, "metadata.namespace"),
+                                           .label_selector = hc_ready_pod_selector(r->step, live) };
+        if (hc_kube_list(r->spec.kube, r->step, &what, &related, NULL, NULL) != HC_OK)
+            return (struct hc_readiness){ HC_READY_PROGRESSING, HC_S("its pods could not be looked at") };
+    }
+    return hc_ready_legacy(r->step, live, related, wait_flags(r));
+}
+
 static void seen(struct hc_reconcile *r, struct object *o, const struct hc_val *live)
 {
-    struct hc_readiness ready = hc_ready_of(r->step, live, wait_flags(r), hc_rec_now(r));
+    bool by_legacy = hc_rec_policy(r, r->mark.action)->wait == HC_WAIT_LEGACY;
+    struct hc_readiness ready = by_legacy ? legacy(r, live)
+                                          : hc_ready_of(r->step, live, wait_flags(r), hc_rec_now(r));
     bool was = o->settled;
     o->ready = ready.status;
     o->settled = ready.status == HC_READY_CURRENT && stays_settled(&o->ref, live);
@@ -580,34 +598,6 @@ enum hc_rc hc_rec_observe_objects(struct hc_reconcile *r, struct hc_seen *s, str
     if (rc == HC_OK && left > 0 && s->objects == HC_OBJECTS_READY)
         rc = look_at_all(r, s, away, false, &left, err);
     return rc;
-}
-
-hc_str hc_rec_object_cause(struct hc_reconcile *r, const struct hc_val *live, const struct hc_readiness *readiness)
-{
-    struct hc_val *pods = NULL, *events = NULL;
-    hc_str ns = hc_get_str_at(live, "metadata.namespace");
-    hc_str selector = hc_ready_pod_selector(r->step, live);
-    if (selector.n > 0) {
-        const struct hc_kube_list what = {
-            .api_version = HC_S("v1"), .kind = HC_S("Pod"), .ns = ns, .label_selector = selector
-        };
-        (void)hc_kube_list(r->spec.kube, r->step, &what, &pods, NULL, NULL);
-    }
-    if (ns.n > 0) {
-        const struct hc_kube_list what = {
-            .api_version = HC_S("v1"), .kind = HC_S("Event"), .ns = ns, .field_selector = HC_S("type=Warning")
-        };
-        struct hc_val *all = NULL, *near = hc_list_new(r->step);
-        hc_str name = hc_get_str_at(live, "metadata.name");
-        (void)hc_kube_list(r->spec.kube, r->step, &what, &all, NULL, NULL);
-        for (size_t i = 0; i < hc_list_len(all); i++) { /* of the workload and of what is named after it */
-            hc_str about = hc_get_str_at(hc_list_at(all, i), "involvedObject.name");
-            if (hc_str_starts(about, name))
-                hc_list_add(r->step, near, hc_list_at(all, i));
-        }
-        events = near;
-    }
-    return hc_ready_cause(r->step, live, readiness, pods, events);
 }
 
 hc_str hc_rec_cause(struct hc_reconcile *r)

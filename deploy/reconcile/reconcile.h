@@ -38,7 +38,9 @@ enum hc_told {
     HC_TOLD_RESUMED,     /* a pending revision of ours is gone on with */
     HC_TOLD_TAKEN_OVER,  /* a foreign pending revision was marked failed (Flux: PendingRelease) */
     HC_TOLD_SUPERSEDED,  /* ours was marked failed, because something else is wanted by now */
-    HC_TOLD_HOOK,        /* a hook began, succeeded or failed: hook */
+    HC_TOLD_HOOK,        /* a hook began, succeeded or failed: hook; failed: log is the end of its container's */
+    HC_TOLD_HOOK_LOG,    /* hook, ref (a pod), container; message is its log (ok false: why there is none) */
+    HC_TOLD_TEST_LOG,    /* the same of a test, when spec.test_logs asks for it */
     HC_TOLD_OBJECT,      /* one object was sent or deleted: ref, change */
     HC_TOLD_WAITING,     /* ref and message of one object that is not ready, when that changes */
     HC_TOLD_READY,       /* ref: this object is ready */
@@ -70,7 +72,7 @@ struct hc_tell { /* borrowed for the call */
     bool ok;
     bool remediation; /* the rollback or uninstall mends a failure (Flux: uninstall-remediation) */
     int64_t failures; /* of this desired state, counted in the record as well */
-    hc_str message;
+    hc_str message, container, log;
 };
 
 struct hc_reconcile_port {
@@ -156,6 +158,7 @@ struct hc_reconcile_spec { /* borrowed until hc_reconcile_free */
     /* Test hooks to run: names with a leading '!' are left out; none: all. */
     const hc_str *test_filters;
     size_t test_filters_n;
+    bool test_logs; /* tell the logs of tests that are Pods, after the last and before any is deleted */
     /* Labels put on each object besides those in the manifest are the renderer's business (origin labels): what is
      * recorded is what is applied. */
     struct hc_reconcile_port port;

@@ -79,6 +79,8 @@ struct hc_reconcile {
     int64_t rollback_to;   /* target of a remediation, 0: not looked for, -1: none */
     unsigned tries;        /* failed requests in a row */
     struct hc_buf kept;    /* what an uninstall left, in Helm's words */
+    hc_str last_words;     /* the end of the log of the container that was the cause, this step */
+    bool logs_told;        /* of the tests */
 
     /* this step's observation of the hook whose turn it is */
     struct hc_record_hook *hook;
@@ -140,7 +142,17 @@ enum hc_rc hc_rec_cleanup(struct hc_reconcile *r, struct hc_err *err);
 enum hc_rc hc_rec_observe_objects(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err);
 /* The sentence for what is not ready, from pods and events. */
 hc_str hc_rec_cause(struct hc_reconcile *r);
+
+/* logs.c */
+/* One sentence, down to the last line of the container's log; r->last_words is the end of that log. */
 hc_str hc_rec_object_cause(struct hc_reconcile *r, const struct hc_val *live, const struct hc_readiness *readiness);
+hc_str hc_rec_words_before(struct hc_reconcile *r);
+/* Tells the logs of a hook's pods (HC_TOLD_HOOK_LOG), or of a test's (HC_TOLD_TEST_LOG). */
+void hc_rec_hook_log(struct hc_reconcile *r, const struct hc_record_hook *h, const struct hc_ref *ref);
+void hc_rec_test_log(struct hc_reconcile *r, const struct hc_record_hook *h, const struct hc_ref *ref);
+/* hooks.c: of all tests that were asked for, once. */
+void hc_rec_test_logs(struct hc_reconcile *r);
+void hc_rec_order_tested(struct hc_reconcile *r);
 
 /* client_side.c */
 /* Whether the objects of the head are sent by the client: three-way patches instead of server-side apply. */

@@ -480,6 +480,8 @@ enum hc_rc hc_rec_tested(struct hc_reconcile *r, struct hc_err *err)
 {
     bool ok = !r->mark.hook_broken && !r->fault;
     hc_str why = ok ? HC_S("") : cause_of(r, "a test failed");
+    hc_rec_test_logs(r);
+    hc_rec_order_tested(r);
     r->mark.stage = HC_STAGE_END;
     r->mark.since_ms = hc_rec_now(r);
     r->mark.maker = (hc_str){ NULL, 0 };

@@ -256,7 +256,7 @@ void hc_reconcile_step(struct hc_reconcile *r, struct hc_step *out)
     *out = (struct hc_step){ .rc = HC_OK };
     hc_arena_free(r->step);
     r->step = hc_arena_new(0);
-    r->waiting_for = (hc_str){ NULL, 0 };
+    r->waiting_for = r->last_words = (hc_str){ NULL, 0 };
     r->awaited = NULL;
     r->awaited_n = 0;
     r->hook = NULL;

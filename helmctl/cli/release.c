@@ -391,6 +391,9 @@ static void tell(void *ctx, const struct hc_tell *t)
         fprintf(stderr, "going on with revision %" PRId64 ", which was left %s\n", t->record->revision,
                 hc_status_name(t->record->status));
         break;
+    case HC_TOLD_HOOK_LOG:
+    case HC_TOLD_TEST_LOG:
+        break;
     case HC_TOLD_HOOK:
         if (hc_str_eqz(t->hook->phase, "Running"))
             fprintf(stderr, "  hook %.*s: %.*s began\n", HC_P(t->message), HC_P(object));
@@ -421,9 +424,19 @@ static void tell(void *ctx, const struct hc_tell *t)
     }
 }
 
-/* What was left behind goes to stdout, as Helm prints it. */
+/* What was left behind goes to stdout, logs of hooks to stderr as they are, as Helm prints them. */
 static void tell_all(void *ctx, const struct hc_tell *t)
 {
+    struct hc_cli_release *r = ctx;
+    if (t->what == HC_TOLD_HOOK_LOG)
+        fprintf(stderr, "%s%.*s%s", t->ok ? "" : "error outputting logs of a hook: ", HC_P(t->message),
+                t->ok ? "" : "\n");
+    if (t->what == HC_TOLD_TEST_LOG && t->ok)
+        r->test_logs = hc_arena_printf(r->a, "%.*sPOD LOGS: %.*s (%.*s)\n%.*s\n", HC_P(r->test_logs),
+                                       HC_P(t->ref.name), HC_P(t->container), HC_P(t->message));
+    else if (t->what == HC_TOLD_TEST_LOG)
+        r->test_log_errors = hc_arena_printf(r->a, "%.*s%s%.*s", HC_P(r->test_log_errors),
+                                             r->test_log_errors.n ? "\n" : "", HC_P(t->message));
     if (t->what == HC_TOLD_UNINSTALLED && t->message.n > 0 && !t->remediation)
         printf("%.*s\n", HC_P(t->message));
     tell(ctx, t);

@@ -28,6 +28,8 @@ struct hc_cli_release {
     bool enable_dns;
     const struct hc_replay_flags *replay; /* NULL: none */
     struct hc_cli_post post;
+
+    hc_str test_logs, test_log_errors; /* of `test --logs`, gathered while the tests run */
 };
 /* Connects and opens the storage that HELM_DRIVER names (secret, configmap, memory). */
 enum hc_rc hc_cli_release_open(struct hc_cli_release *r, struct hc_arena *a, const struct hc_globals *g,

@@ -130,7 +130,7 @@ int hc_cmd_test(int argc, char **argv)
     const struct hc_flag flags[] = {
         { "timeout", 0, HC_FLAG_DURATION, &f.timeout_ms, "how long to wait for each test" },
         { "filter", 0, HC_FLAG_CSV, &filters, "tests by name: name=x, or all but: '!name=x'" },
-        { "logs", 0, HC_FLAG_BOOL, &logs, "print the logs of the tests" },
+        { "logs", 0, HC_FLAG_BOOL, &logs, "print the logs of tests that are Pods" },
         { "hide-notes", 0, HC_FLAG_BOOL, &hide_notes, "do not print the notes (the default)" },
         { "output", 'o', HC_FLAG_STR, &f.output, "print as table, json or yaml" },
     };
@@ -150,8 +150,6 @@ int hc_cmd_test(int argc, char **argv)
     struct hc_reconcile_spec spec;
     struct hc_record record = { 0 };
     hc_str *names = HC_NEW_N(a, hc_str, filters.n + 1);
-    if (logs)
-        return hc_cli_error("--logs is not supported: use kubectl logs");
     for (size_t i = 0; names && i < filters.n; i++) {
         hc_str s = hc_str_of(filters.items[i]);
         bool exclude = hc_str_starts(s, HC_S("!name="));
@@ -167,10 +165,16 @@ int hc_cmd_test(int argc, char **argv)
     spec.goal = HC_GOAL_TEST;
     spec.test_filters = names;
     spec.test_filters_n = filters.n;
+    spec.test_logs = logs;
     enum hc_rc rc = hc_cli_release_run(&r, &spec, &record, &err);
     if (record.name.n > 0) {
         const struct hc_cli_status status = { .hide_notes = hide_notes };
         code = hc_cli_print_release(a, &record, f.output, &status);
+        if (logs)
+            printf("\n%.*s", HC_P(r.test_logs));
     }
+    if (r.test_log_errors.n > 0)
+        return hc_cli_error("%s%s%.*s", rc == HC_OK ? "" : err.msg, rc == HC_OK ? "" : "\n",
+                            HC_P(r.test_log_errors));
     return rc == HC_OK ? 0 : hc_cli_fail(&err);
 }

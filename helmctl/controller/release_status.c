@@ -226,6 +226,26 @@ static void on_failed(struct rel *r, const struct hc_tell *t)
     pass_log(p, HC_LOG_ERROR, "%.*s", HC_P(msg));
 }
 
+/* A hook that failed: its object may be gone soon, so what it said last is kept in an event. */
+static void on_hook(struct rel *r, const struct hc_tell *t)
+{
+    enum { KEPT = 600 }; /* of the 1024 bytes of an event */
+    hc_str log = t->log, path = t->hook->path.n ? t->hook->path : t->hook->name;
+    if (t->ok) {
+        pass_log(r->p, HC_LOG_DEBUG, "%.*s %.*s: %.*s", HC_P(t->hook->kind), HC_P(t->hook->name), HC_P(t->message));
+        return;
+    }
+    if (log.n > KEPT) { /* the end of it, from the start of a line on */
+        log = hc_str_sub(log, log.n - KEPT, log.n);
+        size_t nl = hc_str_find(log, '\n');
+        log = nl == SIZE_MAX ? log : hc_str_sub(log, nl + 1, log.n);
+    }
+    pass_event(r->p, "Warning", "HookFailed",
+               event_notes(r, r->chart_version, r->config_digest, r->app_version, r->oci_digest),
+               "hook %.*s: %.*s%s%.*s", HC_P(path), HC_P(hc_str_sub(t->message, 0, 400)), log.n ? "\n" : "",
+               HC_P(log));
+}
+
 static void on_uninstalled(struct rel *r, const struct hc_tell *t, bool ok)
 {
     struct pass *p = r->p;
@@ -398,6 +418,13 @@ void rel_tell(void *ctx, const struct hc_tell *t)
                            hc_snapshot_of(r->p->a, t->record, action_text(t), r->oci_digest));
         break;
     case HC_TOLD_HOOK:
+        on_hook(r, t);
+        break;
+    case HC_TOLD_HOOK_LOG: /* as an annotation of the hook asks: Flux writes it to its log, too */
+        pass_log(r->p, HC_LOG_INFO, "log of container %.*s of %.*s/%.*s: %.*s", HC_P(t->container), HC_P(kind),
+                 HC_P(name), HC_P(t->message));
+        break;
+    case HC_TOLD_TEST_LOG:
     case HC_TOLD_OBJECT:
         pass_log(r->p, HC_LOG_DEBUG, "%.*s/%.*s %.*s", HC_P(kind), HC_P(name), HC_P(t->message));
         break;

@@ -444,6 +444,28 @@ static bool allowed(const struct hc_sb_req *r)
     return hc_str_starts(have, HC_S("Bearer ")) && hc_str_eq(hc_str_sub(have, 7, have.n), want);
 }
 
+/* What a pod's containers are to have said stands in an annotation. */
+static bool pod_log(struct hc_sb_req *r)
+{
+    if (!hc_str_eqz(r->kind->key, "/pods") || !hc_str_eqz(r->sub, "log") || strcmp(r->verb, "get") != 0)
+        return false;
+    struct hc_val *pod = hc_sb_get(r->s, r->a, r->kind, r->ns, r->name);
+    hc_str text = hc_sb_annotation(pod, "sandbox.helmctl.dev/log");
+    int64_t lines = -1, bytes = -1;
+    if (!text.p)
+        return false;
+    if (hc_str_to_i64(hc_sb_query(r, "tailLines"), &lines) && lines >= 0) {
+        size_t at = text.n > 0 && text.p[text.n - 1] == '\n' ? text.n - 1 : text.n;
+        while (at > 0 && (text.p[at - 1] != '\n' || --lines > 0))
+            at--;
+        text = hc_str_sub(text, at, text.n);
+    }
+    if (hc_str_to_i64(hc_sb_query(r, "limitBytes"), &bytes) && bytes >= 0)
+        text = hc_str_sub(text, 0, (size_t)bytes);
+    hc_sb_answer_text(r, 200, "text/plain", text);
+    return true;
+}
+
 /* Streams between client and pod have nothing to connect to here. */
 static struct hc_val *pod_stream(struct hc_sb_req *r)
 {
@@ -475,6 +497,8 @@ void hc_sb_serve(struct hc_sb_req *r)
         hc_sb_answer_status(r, st);
         return;
     }
+    if (pod_log(r))
+        return;
     struct hc_val *bad = pod_stream(r);
     if (bad) {
         hc_sb_answer_status(r, bad);

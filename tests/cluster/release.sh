@@ -108,7 +108,7 @@ equal "exactly these revisions" "1 superseded Install complete
 4 deployed Rollback to 2" "$(history_of web)"
 observed "rolled back" web
 "$h4" rollback web 1 --wait --timeout 60s >/dev/null 2>&1 && ok "Helm 4 rolls ours back" || bad "Helm 4 rolls ours back"
-"$h" rollback web 2 --wait --timeout 60s >/dev/null 2>&1 && ok "we roll Helm's back" || bad "we roll Helm's back"
+"$h" rollback web 2 --wait=legacy --timeout 60s >/dev/null 2>&1 && ok "we roll Helm's back" || bad "we roll Helm's back"
 "$h3" rollback web 1 --wait --timeout 60s >/dev/null 2>&1 && ok "Helm 3 rolls ours back" || bad "Helm 3 rolls ours back"
 out=$("$h" upgrade web "$chart" --set replicas=1 --wait --timeout 60s 2>&1) && ok "we upgrade what Helm 3 left" || bad "we upgrade what Helm 3 left: $out"
 equal "eight revisions" 8 "$(history_of web | wc -l)"

@@ -191,9 +191,122 @@ static void test_cause(void **state)
     for (size_t i = 0; i < HC_LEN(rows); i++) {
         HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
         struct hc_readiness r = { HC_READY_PROGRESSING, HC_S("Available: 0/1") };
-        hc_str got = hc_ready_cause(a, yaml(a, rows[i].object), &r, yaml(a, rows[i].pods), yaml(a, rows[i].events));
+        hc_str got =
+            hc_ready_cause(a, yaml(a, rows[i].object), &r, yaml(a, rows[i].pods), yaml(a, rows[i].events)).sentence;
         if (!hc_str_eqz(got, rows[i].want))
             fail_msg("row %zu: got '%.*s'", i, HC_P(got));
+    }
+}
+
+/* Helm 3's rules where they are not kstatus'. */
+static void test_legacy(void **state)
+{
+    (void)state;
+#define OBSERVED                                                                                                   \
+    "metadata: {name: x, generation: 2, uid: u, annotations: {deployment.kubernetes.io/revision: '3'}}, "
+#define SET(n)                                                                                                     \
+    "[{kind: ReplicaSet, metadata: {generation: 1, ownerReferences: [{uid: u}], annotations: "                     \
+    "{deployment.kubernetes.io/revision: '2'}}, status: {observedGeneration: 1, readyReplicas: 9}}, "              \
+    "{kind: ReplicaSet, metadata: {generation: 1, ownerReferences: [{uid: u}], annotations: "                      \
+    "{deployment.kubernetes.io/revision: '3'}}, status: {observedGeneration: 1, readyReplicas: " #n "}}]"
+#define WEB                                                                                                        \
+    "{apiVersion: apps/v1, kind: Deployment, " OBSERVED "status: {observedGeneration: 2}, spec: {replicas: 4, "
+    static const struct {
+        const char *object, *related;
+        unsigned flags;
+        enum hc_ready want;
+        const char *message;
+    } rows[] = {
+        { WEB "strategy: {type: Recreate}}}", SET(3), 0, HC_READY_PROGRESSING,
+          "3 out of 4 expected pods are ready" },
+        { WEB "strategy: {type: Recreate}}}", SET(4), 0, HC_READY_CURRENT, NULL },
+        { WEB "strategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 25%, maxSurge: 25%}}}}", SET(3), 0,
+          HC_READY_CURRENT, NULL }, /* one may be missing */
+        { WEB "strategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 0, maxSurge: 0}}}}", SET(3), 0,
+          HC_READY_CURRENT, NULL }, /* both 0: one must move */
+        { WEB "strategy: {type: Recreate}}}", NULL, 0, HC_READY_PROGRESSING,
+          "the Deployment has no ReplicaSet for its last change yet" },
+        { "{apiVersion: apps/v1, kind: Deployment, " OBSERVED "spec: {paused: true}}", NULL, 0, HC_READY_CURRENT,
+          NULL },
+        { "{apiVersion: v1, kind: Pod, status: {phase: Succeeded, conditions: [{type: Ready, status: 'False'}]}}",
+          NULL, 0, HC_READY_PROGRESSING, "Pod is not ready" },
+        { "{apiVersion: v1, kind: Service, spec: {type: LoadBalancer, clusterIP: 1.2.3.4}}", NULL, 0,
+          HC_READY_PROGRESSING, "Service does not have load balancer ingress IP address" },
+        { "{apiVersion: v1, kind: Service, spec: {type: LoadBalancer, clusterIP: 1.2.3.4, externalIPs: [5.6.7.8]}}",
+          NULL, 0, HC_READY_CURRENT, NULL },
+        { "{apiVersion: v1, kind: Service, spec: {type: ExternalName}}", NULL, 0, HC_READY_CURRENT, NULL },
+        { "{apiVersion: batch/v1, kind: Job, spec: {completions: 2, backoffLimit: 1}, status: {succeeded: 1}}",
+          NULL, 0, HC_READY_CURRENT, NULL },
+        { "{apiVersion: batch/v1, kind: Job, spec: {completions: 2, backoffLimit: 1}, status: {succeeded: 1}}",
+          NULL, HC_READY_JOBS, HC_READY_PROGRESSING, "1 of 2 completions" },
+        { "{apiVersion: batch/v1, kind: Job, metadata: {name: j, namespace: apps}, spec: {completions: 2, "
+          "backoffLimit: 1}, "
+          "status: {failed: 2}}",
+          NULL, HC_READY_JOBS, HC_READY_FAILED, "job is failed: apps/j" },
+        { "{apiVersion: apps/v1, kind: StatefulSet, " OBSERVED
+          "spec: {replicas: 3, updateStrategy: {type: RollingUpdate, "
+          "rollingUpdate: {partition: 2}}}, status: {observedGeneration: 2, updatedReplicas: 1, readyReplicas: 3, "
+          "currentRevision: a, updateRevision: b}}",
+          NULL, 0, HC_READY_CURRENT, NULL },
+        { "{apiVersion: apps/v1, kind: StatefulSet, " OBSERVED "spec: {replicas: 3, updateStrategy: {type: "
+          "RollingUpdate}}, status: {observedGeneration: 2, updatedReplicas: 3, readyReplicas: 3, currentRevision: "
+          "a, "
+          "updateRevision: b}}",
+          NULL, 0, HC_READY_PROGRESSING, "the StatefulSet's current revision is not the updated one yet" },
+        { "{apiVersion: apps/v1, kind: DaemonSet, " OBSERVED
+          "spec: {updateStrategy: {type: RollingUpdate, rollingUpdate: "
+          "{maxUnavailable: 1}}}, status: {observedGeneration: 2, desiredNumberScheduled: 3, "
+          "updatedNumberScheduled: 3, "
+          "numberReady: 2}}",
+          NULL, 0, HC_READY_CURRENT, NULL },
+        { "{apiVersion: v1, kind: ReplicationController, " OBSERVED "status: {observedGeneration: 2}}",
+          "[{metadata: {name: p}, status: {conditions: [{type: Ready, status: 'False'}]}}]", 0,
+          HC_READY_PROGRESSING, "Pod p is not ready" },
+        { "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, status: {conditions: [{type: "
+          "NamesAccepted, status: 'False'}]}}",
+          NULL, 0, HC_READY_CURRENT, NULL },
+        { "{apiVersion: example.com/v1, kind: Thing, status: {conditions: [{type: Ready, status: 'False'}]}}", NULL,
+          0, HC_READY_CURRENT, NULL },
+    };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct hc_readiness got = hc_ready_legacy(a, yaml(a, rows[i].object), yaml(a, rows[i].related),
+                                                  rows[i].flags);
+        if (got.status != rows[i].want || (rows[i].message && !hc_str_eqz(got.message, rows[i].message)))
+            fail_msg("row %zu: got %s '%.*s'", i, hc_ready_name(got.status), HC_P(got.message));
+    }
+}
+
+/* Whose log says more, and whether the sentence has its end already. */
+static void test_cause_log(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pods;
+        const char *container;
+        bool before, quoted;
+    } rows[] = {
+        { POD("{phase: Running, containerStatuses: [{name: app, state: {waiting: {reason: CrashLoopBackOff}}, "
+              "lastState: "
+              "{terminated: {exitCode: 3}}}]}"),
+          "app", false, false },
+        { POD("{phase: Running, containerStatuses: [{name: app, state: {waiting: {reason: CrashLoopBackOff}}, "
+              "lastState: "
+              "{terminated: {exitCode: 3, message: last words}}}]}"),
+          "app", false, true },
+        { POD("{phase: Running, containerStatuses: [{name: app, ready: false, state: {running: {}}, lastState: "
+              "{terminated: {exitCode: 3}}}]}"),
+          "app", true, false },
+        { POD("{phase: Pending, containerStatuses: [{name: app, state: {waiting: {reason: ErrImagePull}}}]}"), "",
+          false, false },
+    };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct hc_cause got = hc_ready_cause(a, yaml(a, DEPLOYMENT "status: {}}"), NULL, yaml(a, rows[i].pods),
+                                             NULL);
+        if (!hc_str_eqz(got.container, rows[i].container) || got.before != rows[i].before ||
+            got.quoted != rows[i].quoted)
+            fail_msg("row %zu: got '%.*s' %d %d", i, HC_P(got.container), got.before, got.quoted);
     }
 }
 
@@ -206,7 +319,7 @@ static void test_newest_pod_counts(void **state)
         "containerStatuses: [{name: app, ready: false, state: {running: {}}}]}},"
         "{kind: Pod, metadata: {name: new, creationTimestamp: '2026-01-02T00:00:00Z'}, status: {phase: Running, "
         "containerStatuses: [{name: app, ready: false, state: {running: {}}}]}}]";
-    hc_str got = hc_ready_cause(a, yaml(a, DEPLOYMENT "status: {}}"), NULL, yaml(a, pods), NULL);
+    hc_str got = hc_ready_cause(a, yaml(a, DEPLOYMENT "status: {}}"), NULL, yaml(a, pods), NULL).sentence;
     assert_true(hc_str_eqz(got, "Deployment apps/web: container app of pod new is running, but not ready"));
 }
 
@@ -222,7 +335,11 @@ static void test_selector(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_kinds), cmocka_unit_test(test_cause),
-                                        cmocka_unit_test(test_newest_pod_counts), cmocka_unit_test(test_selector) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_kinds),
+                                        cmocka_unit_test(test_cause),
+                                        cmocka_unit_test(test_legacy),
+                                        cmocka_unit_test(test_cause_log),
+                                        cmocka_unit_test(test_newest_pod_counts),
+                                        cmocka_unit_test(test_selector) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

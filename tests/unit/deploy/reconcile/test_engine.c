@@ -61,7 +61,7 @@ struct wish {
     int renders;
     hc_str told; /* message of the last HC_TOLD_DRIFTED, _CORRECTED, _TAKEN_OVER, _SUPERSEDED, _FAILED */
     int told_n[32];
-    char text[1024];
+    char text[1024], log[256];
 };
 
 static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool is_upgrade,
@@ -92,13 +92,16 @@ static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool i
             .kind = HC_S("Job"),
             .path = HC_S("c/templates/hook.yaml"),
             .events = events,
+            .log_policies = hc_list_new(a),
             .manifest = hc_arena_printf(
                 a,
                 "apiVersion: batch/v1\nkind: Job\nmetadata: {name: hook}\nspec:\n  backoffLimit: "
                 "0\n  template:\n    metadata: {annotations: {sandbox.helmctl.dev/behavior: "
-                "%s}}\n    spec: {restartPolicy: Never, containers: [{name: c, image: 'x:1'}]}\n",
+                "%s, sandbox.helmctl.dev/log: \"zero\\none\\ntwo\\nboom: no table\\n\"}}\n    spec: "
+                "{restartPolicy: Never, containers: [{name: c, image: 'x:1'}]}\n",
                 w->hook_behavior)
         };
+        hc_list_add(a, out->hooks->log_policies, hc_strz_val(a, "hook-failed"));
         out->hooks_n = 1;
     }
     return hc_arena_check(a, err, "wish");
@@ -108,6 +111,8 @@ static void tell(void *ctx, const struct hc_tell *t)
 {
     struct wish *w = ctx;
     w->told_n[t->what]++;
+    if (t->what == HC_TOLD_HOOK && !t->ok)
+        snprintf(w->log, sizeof(w->log), "%.*s", HC_P(t->log));
     if (t->what == HC_TOLD_DRIFTED || t->what == HC_TOLD_TAKEN_OVER || t->what == HC_TOLD_SUPERSEDED ||
         t->what == HC_TOLD_FAILED)
         snprintf(w->text, sizeof(w->text), "%.*s", HC_P(t->message));
@@ -495,6 +500,10 @@ static void test_hook_fails(void **state)
     assert_int_equal(hc_storage_get(r.spec.storage, a, HC_S("web"), 2, &rec, NULL), HC_OK);
     assert_int_equal(rec.status, HC_STATUS_FAILED);
     assert_true(hc_str_starts(rec.description, HC_S("Upgrade \"web\" failed: pre-upgrade hooks failed: ")));
+    /* What the hook said last is kept where its deletion cannot take it. */
+    assert_true(hc_str_ends(rec.description, HC_S("its log ends: boom: no table (before that: one | two)")));
+    assert_string_equal(r.wish.log, "zero\none\ntwo\nboom: no table");
+    assert_int_equal(r.wish.told_n[HC_TOLD_HOOK_LOG], 1);
     assert_true(hc_str_eqz(rec.hooks[0].phase, "Failed"));
     assert_true(hc_str_eqz(value(&r, a), "1")); /* nothing of it was applied */
     rec = last(&r, a);
@@ -504,6 +513,28 @@ static void test_hook_fails(void **state)
     s = run(&r, NULL);
     assert_int_equal(s.verdict, HC_STALLED);
     assert_int_equal(s.revision, 3);
+    hc_storage_free(r.spec.storage);
+}
+
+/* Helm 3's rules: a Deployment is ready when its new ReplicaSet is. */
+static void test_legacy_wait(void **state)
+{
+    (void)state;
+    struct release r;
+    release_init(&r, "legacy");
+    r.spec.install.wait = r.spec.upgrade.wait = HC_WAIT_LEGACY;
+    struct hc_step s = run(&r, NULL);
+    done(&s, 1);
+    r.spec.digest = HC_S("two");
+    r.wish.image = "x:2";
+    s = run(&r, NULL);
+    done(&s, 2);
+    r.spec.digest = HC_S("three");
+    r.wish.image = "x:broken";
+    r.spec.upgrade.timeout_ms = 300;
+    s = run(&r, NULL);
+    assert_int_equal(s.verdict, HC_STALLED);
+    assert_non_null(strstr(s.why, "cannot pull image 'x:broken'"));
     hc_storage_free(r.spec.storage);
 }
 
@@ -622,11 +653,17 @@ static void test_uninstall(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing_to_do), cmocka_unit_test(test_taken_over),
-        cmocka_unit_test(test_superseded),    cmocka_unit_test(test_client_side),
-        cmocka_unit_test(test_drift),         cmocka_unit_test(test_refused_before_anything),
-        cmocka_unit_test(test_hook_fails),    cmocka_unit_test(test_tests_fail),
-        cmocka_unit_test(test_bad_moments),   cmocka_unit_test(test_install_fails),
+        cmocka_unit_test(test_nothing_to_do),
+        cmocka_unit_test(test_taken_over),
+        cmocka_unit_test(test_superseded),
+        cmocka_unit_test(test_legacy_wait),
+        cmocka_unit_test(test_client_side),
+        cmocka_unit_test(test_drift),
+        cmocka_unit_test(test_refused_before_anything),
+        cmocka_unit_test(test_hook_fails),
+        cmocka_unit_test(test_tests_fail),
+        cmocka_unit_test(test_bad_moments),
+        cmocka_unit_test(test_install_fails),
         cmocka_unit_test(test_uninstall),
     };
     return cmocka_run_group_tests(tests, up, down);
