@@ -1,5 +1,5 @@
 /*
- * Blobs are files blobs/sha256/<hex>; work in progress is below tmp/ and is cleared at open. Which blobs were checked
+ * Blobs are files blobs/sha256/<hex>, what was computed out of them derived/<hex>.<kind>; work in progress is below tmp/ and is cleared at open. Which blobs were checked
  * since the start is a small open-addressing set of digests under one lock; everything else is the file system's.
  */
 #include "charts-fetch/cache/store.h"
@@ -61,6 +61,8 @@ enum hc_rc hc_store_open(const char *dir, uint64_t ceiling, struct hc_store **ou
         rc = make_dir(dir, "tmp", err);
     if (rc == HC_OK)
         rc = make_dir(dir, "blobs/sha256", err);
+    if (rc == HC_OK)
+        rc = make_dir(dir, "derived", err);
     free(tmp);
     if (rc != HC_OK) {
         hc_store_close(s);
@@ -327,6 +329,41 @@ enum hc_rc hc_store_unlink(struct hc_store *s, const char *rel_dir, const char *
     return rc;
 }
 
+enum hc_rc hc_store_derived(struct hc_store *s, struct hc_arena *a, hc_str digest, const char *kind,
+                            const char **out_path, struct hc_err *err)
+{
+    hc_str hex = hex_of(digest);
+    if (!hex.p)
+        return hc_fail(err, HC_E_INPUT, "'%.*s' is not a sha256 digest", HC_P(digest));
+    *out_path = hc_arena_printf(a, "%s/derived/%.*s.%s", s->dir, HC_P(hex), kind).p;
+    return hc_arena_check(a, err, "store");
+}
+
+/* What was derived from a blob that is gone goes too. */
+static uint64_t collect_derived(struct hc_store *s)
+{
+    uint64_t freed = 0;
+    char *path = path_of(s->dir, "derived"), *blobs = path_of(s->dir, "blobs/sha256");
+    DIR *d = path ? opendir(path) : NULL;
+    HC_AUTO(hc_fd) int in = blobs ? open(blobs, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    free(path);
+    free(blobs);
+    for (struct dirent *e; d && in >= 0 && (e = readdir(d));) {
+        struct stat st;
+        char hex[HC_SHA256_HEX + 1] = "";
+        if (strlen(e->d_name) <= HC_SHA256_HEX)
+            continue;
+        memcpy(hex, e->d_name, HC_SHA256_HEX);
+        if (faccessat(in, hex, F_OK, 0) == 0 || errno != ENOENT || fstatat(dirfd(d), e->d_name, &st, 0) != 0)
+            continue;
+        if (unlinkat(dirfd(d), e->d_name, 0) == 0)
+            freed += (uint64_t)st.st_size;
+    }
+    if (d)
+        closedir(d);
+    return freed;
+}
+
 struct blob {
     char name[HC_SHA256_HEX + 1];
     uint64_t size;
@@ -375,5 +412,5 @@ uint64_t hc_store_collect(struct hc_store *s)
     if (d)
         closedir(d);
     free(loose);
-    return freed;
+    return freed + collect_derived(s);
 }

@@ -38,5 +38,9 @@ bool hc_store_has(struct hc_store *s, hc_str digest);
 enum hc_rc hc_store_link(struct hc_store *s, hc_str digest, const char *rel_path, struct hc_err *err);
 /* Removes all files below rel_dir but the one named `keep` (NULL: all of them). */
 enum hc_rc hc_store_unlink(struct hc_store *s, const char *rel_dir, const char *keep, struct hc_err *err);
+/* Where what was computed out of a blob may stand ("<store>/derived/<hex>.<kind>"): the caller writes it whole or not at
+ * all and does not trust what it finds. It goes with its blob. */
+enum hc_rc hc_store_derived(struct hc_store *s, struct hc_arena *a, hc_str digest, const char *kind,
+                            const char **out_path, struct hc_err *err);
 /* Removes blobs that are linked nowhere until the ceiling holds; gives how many bytes went. */
 uint64_t hc_store_collect(struct hc_store *s);

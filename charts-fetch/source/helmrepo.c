@@ -1,17 +1,18 @@
 /*
- * Helm's HTTP repositories. The index goes to the store as it came; a look-up reads only the lines of one chart: in the
- * usual block style they stand between its name and the next line that is indented no deeper. Any other shape (JSON,
- * flow style) is read whole. Choice of version: Helm pkg/repo/v1/index.go (Get), with the same tolerance: entries
- * without a valid version are passed over.
+ * Helm's HTTP repositories. The index goes to the store as it comes, without being held; index.h reads it. Choice of
+ * version: Helm pkg/repo/v1/index.go (Get).
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "charts-fetch/source/http_impl.h"
-#include "charts-fetch/source/source.h"
+#include "charts-fetch/source/index.h"
 #include "core/base/digest.h"
+#include "core/base/fs.h"
 #include "core/base/limits.h"
 #include "core/base/semver.h"
-#include "core/value/yaml.h"
 
 /* ---- URLs ------------------------------------------------------------------------------------------------ */
 
@@ -42,35 +43,66 @@ static const char *chart_url(struct hc_arena *a, hc_str repo, hc_str url)
 
 /* ---- index ------------------------------------------------------------------------------------------------ */
 
-static hc_str next_line(hc_str *rest)
+/* The answer's body goes to a file as it comes, on the loop's thread. */
+struct spool {
+    int fd;
+    int error; /* errno of the write that failed */
+};
+
+static bool spool_piece(void *ctx, const char *p, size_t n)
 {
-    hc_str line = { NULL, 0 };
-    if (!hc_str_split(rest, '\n', &line))
-        return (hc_str){ NULL, 0 };
-    return line;
+    struct spool *s = ctx;
+    while (n) {
+        ssize_t put = write(s->fd, p, n);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0) {
+            s->error = put < 0 ? errno : EIO;
+            return false;
+        }
+        p += put;
+        n -= (size_t)put;
+    }
+    return true;
 }
 
-/* The text behind a line "entries:" at column 0, absent when the index has another shape. */
-static hc_str entries_block(hc_str index)
+/* It is an index when the reader of its table says so, or, for one look-up, when it has the shape of one. */
+static enum hc_rc adopt_index(const struct hc_source_env *env, struct hc_arena *a, const char *path,
+                              const char *url, struct hc_artifact *out, struct hc_err *err)
 {
-    hc_str line, rest = index;
-    while ((line = next_line(&rest)).p)
-        if (hc_str_eqz(hc_str_trim_right(line), "entries:"))
-            return rest.p ? rest : HC_S("");
-    return (hc_str){ NULL, 0 };
-}
-
-static enum hc_rc check_index(struct hc_arena *a, hc_str index, const char *url, struct hc_err *err)
-{
-    struct hc_val *doc;
-    hc_str head = hc_str_trim_left(index);
-    if (entries_block(index).p && head.n && head.p[0] != '<')
+    struct hc_index_rows none;
+    HC_AUTO(hc_arena) struct hc_arena *work = hc_arena_new(0);
+    if (!work)
+        return hc_fail_nomem(err);
+    if (hc_store_adopt(env->store, a, path, &out->digest, &out->size, err) != HC_OK)
+        return err ? err->code : HC_E_AGAIN;
+    if (hc_store_path(env->store, work, out->digest, &path, err) != HC_OK)
+        return err ? err->code : HC_E_AGAIN;
+    enum hc_rc rc = env->one_lookup ? hc_index_scan(work, path, HC_S(""), HC_S(""), &none, err)
+                                    : hc_index_versions(env->store, work, out->digest, HC_S(""), &none, err);
+    if (rc == HC_OK)
         return HC_OK;
-    if (hc_yaml_parse(a, index, HC_S("index.yaml"), HC_YAML_PLAIN, &doc, err) != HC_OK)
-        return hc_wrap(err, "'%s' is not a Helm repository index", url);
-    if (!hc_is_map(doc) || (!hc_map_getz(doc, "entries") && !hc_map_getz(doc, "apiVersion")))
-        return hc_fail(err, HC_E_INPUT, "'%s' is not a Helm repository index: it has no 'entries'", url);
-    return HC_OK;
+    if (rc == HC_E_INPUT || rc == HC_E_LIMIT)
+        unlink(path); /* nobody asked for such a blob */
+    return hc_wrap(err, "'%s' is not a Helm repository index", url);
+}
+
+/* Fetches into `file`, an empty file of its own. *out_status: 200 or 304. */
+static enum hc_rc fetch_index(struct source_get *get, struct hc_arena *work, const char *file,
+                              struct hc_http_response *r, struct hc_err *err)
+{
+    HC_AUTO(hc_fd) int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    struct spool spool = { .fd = fd };
+    if (fd < 0)
+        return hc_fail_errno(err, "write", file);
+    get->on_data = spool_piece;
+    get->ctx = &spool;
+    enum hc_rc rc = source_get(get, work, r, err);
+    if (rc != HC_OK && spool.error) {
+        errno = spool.error;
+        return hc_fail_errno(err, "write", file);
+    }
+    return rc;
 }
 
 enum hc_rc hc_helmrepo_index(const struct hc_source_env *env, struct hc_arena *a, const char *url,
@@ -79,10 +111,14 @@ enum hc_rc hc_helmrepo_index(const struct hc_source_env *env, struct hc_arena *a
 {
     struct hc_http_response r;
     hc_str path, query;
+    const char *dir;
     HC_AUTO(hc_arena) struct hc_arena *work = hc_arena_new(0);
+    *out = (struct hc_artifact){ 0 };
     if (!work)
         return hc_fail_nomem(err);
     split_query(hc_str_of(url), &path, &query);
+    if (hc_store_temp(env->store, work, &dir, err) != HC_OK)
+        return err ? err->code : HC_E_AGAIN;
     struct source_get get = {
         .env = env,
         .auth = auth,
@@ -93,120 +129,27 @@ enum hc_rc hc_helmrepo_index(const struct hc_source_env *env, struct hc_arena *a
         .what = "index",
         .accept_gzip = true,
     };
-    *out = (struct hc_artifact){ 0 };
-    if (source_get(&get, work, &r, err) != HC_OK)
-        return err ? err->code : HC_E_AGAIN;
-    if (r.status == 304) {
+    const char *file = hc_arena_printf(work, "%s/index.yaml", dir).p;
+    enum hc_rc rc = hc_arena_check(work, err, "index");
+    if (rc == HC_OK)
+        rc = fetch_index(&get, work, file, &r, err);
+    if (rc == HC_OK && r.status == 304) {
         out->unchanged = true;
         out->revision = hc_arena_str(a, known);
-        return hc_arena_check(a, err, "index");
+    } else if (rc == HC_OK && (rc = adopt_index(env, a, file, get.url, out, err)) == HC_OK) {
+        if (etag)
+            *etag = hc_arena_str(a, hc_http_header(&r, "etag"));
+        out->revision = out->digest;
+        out->unchanged = known.n && hc_str_eq(known, out->digest);
     }
-    if (check_index(work, r.body, get.url, err) != HC_OK)
-        return err ? err->code : HC_E_INPUT;
-    if (hc_store_put(env->store, a, r.body, &out->digest, err) != HC_OK)
-        return err ? err->code : HC_E_AGAIN;
-    if (etag)
-        *etag = hc_arena_str(a, hc_http_header(&r, "etag"));
-    out->revision = out->digest;
-    out->size = r.body.n;
-    out->unchanged = known.n && hc_str_eq(known, out->digest);
-    return hc_arena_check(a, err, "index");
+    hc_remove_tree(dir, NULL);
+    return rc == HC_OK ? hc_arena_check(a, err, "index") : rc;
 }
 
-static size_t indent_of(hc_str line)
+enum hc_rc hc_helmrepo_choose(struct hc_arena *a, const struct hc_index_rows *versions, hc_str chart,
+                              hc_str range_text, struct hc_chart_entry *out, struct hc_err *err)
 {
-    size_t n = 0;
-    while (n < line.n && line.p[n] == ' ')
-        n++;
-    return n;
-}
-
-/* A key line "  name:" of the indentation at hand, quoted or not; absent for any other line. */
-static hc_str key_of(hc_str line)
-{
-    hc_str s = hc_str_trim(line);
-    if (!s.n || s.p[s.n - 1] != ':' || s.p[0] == '#' || s.p[0] == '-')
-        return (hc_str){ NULL, 0 };
-    s.n--;
-    if (s.n >= 2 && (s.p[0] == '"' || s.p[0] == '\'') && s.p[s.n - 1] == s.p[0])
-        s = hc_str_sub(s, 1, s.n - 1);
-    return s;
-}
-
-/* The lines of one chart: a list in block style. *out_any: at least one chart was seen, so the shape is understood. */
-static hc_str lines_of(hc_str block, hc_str chart, bool *out_any)
-{
-    hc_str line, rest = block;
-    size_t keys = SIZE_MAX;
-    *out_any = false;
-    while ((line = next_line(&rest)).p) {
-        size_t indent = indent_of(line);
-        hc_str key;
-        if (indent == line.n || line.p[indent] == '#')
-            continue;
-        if (line.p[indent] == '\r' && indent + 1 == line.n)
-            continue;
-        if (keys == SIZE_MAX) {
-            if (indent == 0)
-                return (hc_str){ NULL, 0 };
-            keys = indent;
-        }
-        if (indent == 0)
-            break;
-        if (indent != keys || line.p[indent] == '-')
-            continue;
-        key = key_of(line);
-        *out_any = *out_any || key.p;
-        if (!key.p || !hc_str_eq(key, chart))
-            continue;
-        hc_str start = rest;
-        while (rest.p) {
-            hc_str end = rest;
-            line = next_line(&rest);
-            indent = indent_of(line);
-            bool blank = indent == line.n || line.p[indent] == '\r' || line.p[indent] == '#';
-            if (!blank && (indent < keys || (indent == keys && line.p[indent] != '-')))
-                return hc_str_n(start.p, (size_t)(end.p - start.p));
-        }
-        return start;
-    }
-    return (hc_str){ NULL, 0 };
-}
-
-static enum hc_rc versions_of(struct hc_arena *a, hc_str index, hc_str chart, const struct hc_val **out,
-                              struct hc_err *err)
-{
-    struct hc_val *doc;
-    bool any = false;
-    hc_str block = entries_block(index), lines = block.p ? lines_of(block, chart, &any) : block;
-    if (lines.p) {
-        if (hc_yaml_parse(a, lines, HC_S("index.yaml"), HC_YAML_PLAIN, &doc, err) != HC_OK)
-            return hc_wrap(err, "entries of chart '%.*s'", HC_P(chart));
-        *out = doc;
-        return HC_OK;
-    }
-    if (any) {
-        *out = NULL;
-        return HC_OK;
-    }
-    if (hc_yaml_parse(a, index, HC_S("index.yaml"), HC_YAML_PLAIN, &doc, err) != HC_OK)
-        return err ? err->code : HC_E_INPUT;
-    *out = hc_map_get(hc_map_getz(doc, "entries"), chart);
-    return HC_OK;
-}
-
-/* Versions may be written as numbers (1.0): their spelling is the version. */
-static hc_str text_of(const struct hc_val *v)
-{
-    if (hc_is_str(v))
-        return hc_get_str(v);
-    return v && v->spelling ? hc_str_n(v->spelling, v->n) : (hc_str){ NULL, 0 };
-}
-
-enum hc_rc hc_helmrepo_find(struct hc_arena *a, hc_str index, hc_str chart, hc_str range_text,
-                            struct hc_chart_entry *out, struct hc_err *err)
-{
-    const struct hc_val *versions = NULL, *best = NULL;
+    const struct hc_index_row *best = NULL;
     struct hc_semver best_v = { 0 };
     struct hc_semrange *range;
     HC_AUTO(hc_arena) struct hc_arena *work = hc_arena_new(0);
@@ -214,19 +157,15 @@ enum hc_rc hc_helmrepo_find(struct hc_arena *a, hc_str index, hc_str chart, hc_s
         return hc_fail_nomem(err);
     if (hc_semrange_parse(work, range_text.n ? range_text : HC_S("*"), &range, err) != HC_OK)
         return hc_wrap(err, "version '%.*s'", HC_P(range_text));
-    if (versions_of(work, index, chart, &versions, err) != HC_OK)
-        return err ? err->code : HC_E_INPUT;
-    if (!hc_list_len(versions))
+    if (!versions->n)
         return hc_fail(err, HC_E_NOTFOUND, "no chart '%.*s' in the repository's index", HC_P(chart));
-    for (size_t i = 0; i < hc_list_len(versions); i++) {
-        const struct hc_val *e = hc_list_at(versions, i);
-        hc_str text = text_of(hc_map_getz(e, "version"));
+    for (size_t i = 0; i < versions->n; i++) {
+        const struct hc_index_row *e = &versions->rows[i];
         struct hc_semver v;
-        if (!hc_is_map(e) || hc_semver_parse(text, &v, NULL) != HC_OK)
+        if (hc_semver_parse(e->version, &v, NULL) != HC_OK)
             continue;
-        if (range_text.n && hc_str_eq(text, range_text)) {
+        if (range_text.n && hc_str_eq(e->version, range_text)) {
             best = e;
-            best_v = v;
             break;
         }
         if (hc_semrange_fits(range, &v) && (!best || hc_semver_cmp(&v, &best_v) > 0)) {
@@ -234,24 +173,32 @@ enum hc_rc hc_helmrepo_find(struct hc_arena *a, hc_str index, hc_str chart, hc_s
             best_v = v;
         }
     }
-    if (!best) {
-        hc_str newest = text_of(hc_map_getz(hc_list_at(versions, 0), "version"));
+    if (!best)
         return hc_fail(err, HC_E_NOTFOUND,
                        "no version of chart '%.*s' fits '%.*s'; the index lists %zu, the first is %.*s",
-                       HC_P(chart), HC_P(range_text), hc_list_len(versions), HC_P(newest));
-    }
-    hc_str url = hc_get_str(hc_list_at(hc_map_getz(best, "urls"), 0));
-    if (!url.n)
+                       HC_P(chart), HC_P(range_text), versions->n, HC_P(versions->rows[0].version));
+    if (!best->url.n)
         return hc_fail(err, HC_E_INPUT, "chart '%.*s' version %.*s has no URL in the index", HC_P(chart),
-                       HC_P(best_v.original));
+                       HC_P(best->version));
     *out = (struct hc_chart_entry){
         .name = hc_arena_str(a, chart),
-        .version = hc_arena_str(a, text_of(hc_map_getz(best, "version"))),
-        .url = hc_arena_str(a, url),
-        .digest = hc_arena_str(a, text_of(hc_map_getz(best, "digest"))),
-        .app_version = hc_arena_str(a, text_of(hc_map_getz(best, "appVersion"))),
+        .version = hc_arena_str(a, best->version),
+        .url = hc_arena_str(a, best->url),
+        .digest = hc_arena_str(a, best->digest),
+        .app_version = hc_arena_str(a, best->app_version),
     };
     return hc_arena_check(a, err, "index entry");
+}
+
+enum hc_rc hc_helmrepo_find(struct hc_store *store, struct hc_arena *a, hc_str index, hc_str chart, hc_str range,
+                            struct hc_chart_entry *out, struct hc_err *err)
+{
+    struct hc_index_rows versions;
+    HC_AUTO(hc_arena) struct hc_arena *work = hc_arena_new(0);
+    if (!work)
+        return hc_fail_nomem(err);
+    enum hc_rc rc = hc_index_versions(store, work, index, chart, &versions, err);
+    return rc == HC_OK ? hc_helmrepo_choose(a, &versions, chart, range, out, err) : rc;
 }
 
 enum hc_rc hc_helmrepo_chart(const struct hc_source_env *env, struct hc_arena *a, const char *repo_url,

@@ -89,6 +89,8 @@ enum hc_rc source_get(const struct source_get *g, struct hc_arena *a, struct hc_
         .max_bytes = g->max_bytes,
         .max_redirects = -1,
         .accept_gzip = g->accept_gzip,
+        .on_data = g->on_data,
+        .ctx = g->ctx,
     };
     enum hc_rc rc = hc_http_do(g->env->http, a, &req, out, err);
     hc_http_tls_unref(tls);

@@ -13,6 +13,8 @@ struct source_get {
     size_t max_bytes;
     const char *what; /* "index", "chart": for messages */
     bool accept_gzip;
+    bool (*on_data)(void *ctx, const char *p, size_t n); /* streams the body (core/http/http.h); NULL: it is held */
+    void *ctx;
 };
 /* HC_OK is 200 or 304; everything else is an error that tells a person what to do. */
 enum hc_rc source_get(const struct source_get *g, struct hc_arena *a, struct hc_http_response *out,

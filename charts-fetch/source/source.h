@@ -17,6 +17,7 @@ struct hc_source_env {
     int64_t timeout_ms; /* of the whole fetch; 0: 60 s */
     const char *proxy;  /* URL with credentials or NULL */
     size_t max_bytes;   /* of what is transferred; 0: the limits' */
+    bool one_lookup;    /* an index is read for one chart and thrown away: no table is made of it */
     const char *login;  /* what a person is told to name a login with; NULL: a Secret in spec.secretRef */
 };
 
@@ -66,9 +67,13 @@ struct hc_chart_entry {
     hc_str digest;             /* hex or "sha256:hex", absent: the index has none */
     hc_str app_version;
 };
-/* The newest version in `index` (the file's text) that fits `range` ("" and "*": any release), streamed. */
-enum hc_rc hc_helmrepo_find(struct hc_arena *a, hc_str index, hc_str chart, hc_str range,
+struct hc_index_rows; /* index.h */
+/* The newest version that fits `range` ("" and "*": any release), by the table of the index that is blob `index`. */
+enum hc_rc hc_helmrepo_find(struct hc_store *store, struct hc_arena *a, hc_str index, hc_str chart, hc_str range,
                             struct hc_chart_entry *out, struct hc_err *err);
+/* The same out of the chart's versions. */
+enum hc_rc hc_helmrepo_choose(struct hc_arena *a, const struct hc_index_rows *versions, hc_str chart, hc_str range,
+                              struct hc_chart_entry *out, struct hc_err *err);
 /* The chart's archive into the store; the digest must be the index's. Revision is the version. */
 enum hc_rc hc_helmrepo_chart(const struct hc_source_env *env, struct hc_arena *a, const char *repo_url,
                              const struct hc_source_auth *auth, const struct hc_chart_entry *entry,

@@ -92,8 +92,10 @@
 #define HC_MAX_RECORDING_UNASKED 10u    /* renders that a kept value may go unasked for before it is dropped  */
 
 /* Network */
-#define HC_MAX_RESPONSE_BYTES (64 * HC_MIB) /* an API answer that is held whole                          */
-#define HC_MAX_INDEX_BYTES    (50 * HC_MIB) /* Flux --helm-index-max-size                                */
+#define HC_MAX_RESPONSE_BYTES (64 * HC_MIB)  /* an API answer that is held whole                          */
+#define HC_MAX_INDEX_BYTES    (256 * HC_MIB) /* on disk: streamed, never held; Flux: 50 MiB, held         */
+#define HC_MAX_INDEX_ENTRY    (4 * HC_MIB)   /* one version in an index                                  */
+#define HC_MAX_INDEX_WHOLE    (16 * HC_MIB)  /* an index in a shape that cannot be read in pieces        */
 #define HC_MAX_REDIRECTS      10
 
 /* Kubernetes */

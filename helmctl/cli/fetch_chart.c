@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "charts-fetch/source/index.h"
 #include "charts-fetch/source/local.h"
 #include "charts-fetch/source/source.h"
 #include "core/base/digest.h"
@@ -277,7 +278,8 @@ static enum hc_rc from_repository(struct fetch *f, const char *repo, hc_str name
 {
     struct hc_artifact got;
     struct hc_chart_entry entry;
-    hc_str index;
+    struct hc_index_rows versions;
+    const char *path;
     enum hc_rc rc;
     hc_str scheme = hc_str_sub(hc_str_of(repo), 0, hc_str_find(hc_str_of(repo), ':'));
     if (!hc_str_eqz(scheme, "http") && !hc_str_eqz(scheme, "https"))
@@ -287,11 +289,11 @@ static enum hc_rc from_repository(struct fetch *f, const char *repo, hc_str name
                        repo,
                        hc_str_eqz(scheme, "oci") ? "; a registry's chart is named whole: oci://HOST/PATH" : "");
     rc = hc_helmrepo_index(&f->env, f->a, repo, &f->auth, (hc_str){ NULL, 0 }, NULL, &got, f->err);
-    if (rc == HC_OK)
-        rc = hc_store_get(f->env.store, f->a, got.digest, HC_MAX_INDEX_BYTES, &index, f->err);
     if (rc != HC_OK)
         return hc_wrap(f->err, "looks like \"%s\" is not a valid chart repository or cannot be reached", repo);
-    rc = hc_helmrepo_find(f->a, index, name, f->version, &entry, f->err);
+    if ((rc = hc_store_path(f->env.store, f->a, got.digest, &path, f->err)) == HC_OK &&
+        (rc = hc_index_scan(f->a, path, HC_S(""), name, &versions, f->err)) == HC_OK)
+        rc = hc_helmrepo_choose(f->a, &versions, name, f->version, &entry, f->err);
     if (rc == HC_E_NOTFOUND && named.n)
         return hc_wrap(f->err, "chart \"%.*s\" matching %.*s not found in %.*s index", HC_P(name), HC_P(f->version),
                        HC_P(named));
@@ -420,6 +422,7 @@ enum hc_rc hc_cli_fetch_chart(const struct hc_chart_source *source, struct hc_ch
                        .s = source,
                        .err = err ? err : &own,
                        .env = { .timeout_ms = TIMEOUT_MS,
+                                .one_lookup = true,
                                 .login = "it wants a login; name it with --username and --password, or for a "
                                          "registry log in with `helm registry login`" } };
     if (!dir)

@@ -260,9 +260,8 @@ bool ctl_artifact_here(struct ctl *c, const struct hc_val *artifact)
 
 /* ---- reading ---- */
 
-/* The blob of the artifact, fetched by its URL when another controller made it. */
-static enum hc_rc need_blob(struct ctl *c, struct hc_arena *a, const struct hc_val *object, hc_str *out_digest,
-                            struct hc_err *err)
+enum hc_rc ctl_artifact_blob(struct ctl *c, struct hc_arena *a, const struct hc_val *object, hc_str *out_digest,
+                             struct hc_err *err)
 {
     const struct hc_val *art = hc_get(object, "status.artifact");
     hc_str digest = hc_get_str(hc_map_getz(art, "digest")), url = hc_get_str(hc_map_getz(art, "url"));
@@ -303,12 +302,12 @@ enum hc_rc ctl_artifact_read(struct ctl *c, struct hc_arena *a, const struct hc_
                              struct hc_err *err)
 {
     hc_str digest;
-    enum hc_rc rc = need_blob(c, a, object, &digest, err);
+    enum hc_rc rc = ctl_artifact_blob(c, a, object, &digest, err);
     if (rc != HC_OK)
         return rc;
     rc = hc_store_get(c->store->blobs, a, digest, HC_MAX_ARTIFACT_BYTES, out, err);
     if (rc == HC_E_NOTFOUND) { /* removed because it was damaged: one more try brings it back */
-        rc = need_blob(c, a, object, &digest, err);
+        rc = ctl_artifact_blob(c, a, object, &digest, err);
         if (rc == HC_OK)
             rc = hc_store_get(c->store->blobs, a, digest, HC_MAX_ARTIFACT_BYTES, out, err);
     }

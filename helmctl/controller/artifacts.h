@@ -26,6 +26,9 @@ void ctl_artifact_remove(struct ctl *c, struct hc_key k);
 /* True when the blob of status.artifact is in the store and whole. */
 bool ctl_artifact_here(struct ctl *c, const struct hc_val *artifact);
 
+/* The blob of a source's artifact, fetched by its URL when another controller made it; as hc_store_path takes it. */
+enum hc_rc ctl_artifact_blob(struct ctl *c, struct hc_arena *a, const struct hc_val *object, hc_str *out_digest,
+                             struct hc_err *err);
 /* The bytes of a source's artifact (`object` is the source). HC_E_NOTFOUND: the source has none. */
 enum hc_rc ctl_artifact_read(struct ctl *c, struct hc_arena *a, const struct hc_val *object, hc_str *out,
                              struct hc_err *err);

@@ -210,10 +210,9 @@ static enum hc_rc pull(struct pass *p, const struct hc_val *source, struct built
     } else {
         hc_str index;
         struct hc_chart_entry entry;
-        HC_AUTO(hc_arena) struct hc_arena *tmp = hc_arena_new(0); /* an index may be large */
-        rc = ctl_artifact_read(p->c, tmp, source, &index, &p->err);
+        rc = ctl_artifact_blob(p->c, p->a, source, &index, &p->err);
         if (rc == HC_OK)
-            rc = hc_helmrepo_find(p->a, index, chart, range, &entry, &p->err);
+            rc = hc_helmrepo_find(env.store, p->a, index, chart, range, &entry, &p->err);
         if (rc == HC_OK)
             rc = hc_helmrepo_chart(&env, p->a, hc_arena_strz(p->a, url), &auth, &entry, &out->art, &p->err);
     }

@@ -112,12 +112,10 @@ int main(int argc, char **argv)
         rc = hc_helmrepo_index(&env, a, argv[3], &auth, known, &etag, &out, &err);
     } else if (strcmp(argv[2], "chart") == 0 && argc > 5) {
         struct hc_chart_entry entry;
-        hc_str etag = { NULL, 0 }, index;
+        hc_str etag = { NULL, 0 };
         rc = hc_helmrepo_index(&env, a, argv[3], &auth, known, &etag, &out, &err);
         if (rc == HC_OK)
-            rc = hc_store_get(store, a, out.digest, HC_MAX_INDEX_BYTES, &index, &err);
-        if (rc == HC_OK)
-            rc = hc_helmrepo_find(a, index, hc_str_of(argv[4]), hc_str_of(argv[5]), &entry, &err);
+            rc = hc_helmrepo_find(store, a, out.digest, hc_str_of(argv[4]), hc_str_of(argv[5]), &entry, &err);
         if (rc == HC_OK)
             rc = hc_helmrepo_chart(&env, a, argv[3], &auth, &entry, &out, &err);
     }

@@ -1,7 +1,14 @@
 /*
- * charts-fetch/source/helmrepo: look-ups in an index.
+ * charts-fetch/source: an index in every shape it comes in, its table on disk, and the choice of a version.
  */
-#include "charts-fetch/source/source.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "charts-fetch/source/index.h"
+#include "core/base/fs.h"
+#include "core/value/yaml.h"
 #include "tests/unit/unit.h"
 
 static const char block[] = "apiVersion: v1\n"
@@ -19,23 +26,40 @@ static const char block[] = "apiVersion: v1\n"
                             "    - charts/web-1.2.0.tgz\n"
                             "  - version: not-a-version\n"
                             "    urls: [bad.tgz]\n"
-                            "  - version: 2.0.0-rc.1\n"
+                            "  - name: web\n"
+                            "    version: 2.0.0-rc.1\n"
                             "    urls: [rc.tgz]\n"
                             "\n"
                             "  - version: 1.10.0\n"
+                            "    name: web\n"
                             "    urls: ['https://cdn.example.com/web-1.10.0.tgz']\n"
                             "  # the end\n"
                             "  zoo:\n"
                             "    - version: 1.0\n"
+                            "      name: zoo\n"
                             "      urls: [zoo.tgz]\n"
                             "generated: \"2026-01-01T00:00:00Z\"\n";
 
-static const char json[] =
-    "{\"apiVersion\":\"v1\",\"entries\":{\"web\":[{\"version\":\"1.2.0\",\"urls\":[\"a.tgz\"]},"
-    "{\"version\":\"1.10.0\",\"urls\":[\"b.tgz\"]}]}}";
+static const char json[] = "{\"apiVersion\":\"v1\",\"entries\":{\"w\\u0065b\":[{\"name\":\"web\",\"version\":\"1.2."
+                           "0\",\"urls\":[\"a.tgz\"],\"description\":\"}]\\\"\"},"
+                           "null, 7 , {\"name\":\"web\",\"version\":\"1.10.0\",\"urls\":[\"b.tgz\"]}]}}";
 
-static const char indented[] = "entries:\n    \"web\":\n        - version: 1.10.0\n          urls: [b.tgz]\n    "
-                               "x:\n        - version: 3.0.0\n          urls: [x.tgz]\n";
+static const char indented[] = "entries:\n    \"web\":\n        - version: 1.10.0\n          name: web\n"
+                               "          urls: [b.tgz]\n    none: []\n    "
+                               "x:\n        - version: 3.0.0\n          name: x\n          urls: [x.tgz]\n";
+
+/* Shapes that only the reader of the whole understands. */
+static const char flow[] = "{apiVersion: v1, entries: {web: [{name: web, version: 1.10.0, urls: [b.tgz]}]}}\n";
+static const char anchors[] = "entries:\n  a:\n  - &one\n    name: a\n    version: 1.0.0\n    urls: [a.tgz]\n"
+                              "  web:\n  - <<: *one\n    version: 1.10.0\n    name: web\n  - *one\n";
+
+static enum hc_rc look_up(struct hc_arena *a, const char *index, const char *chart, const char *range,
+                          struct hc_chart_entry *e, struct hc_err *err)
+{
+    struct hc_index_rows rows;
+    enum hc_rc rc = hc_index_scan(a, NULL, hc_str_of(index), hc_str_of(chart), &rows, err);
+    return rc == HC_OK ? hc_helmrepo_choose(a, &rows, hc_str_of(chart), hc_str_of(range), e, err) : rc;
+}
 
 static void look_ups(void **state)
 {
@@ -56,13 +80,15 @@ static void look_ups(void **state)
         { json, "zoo", "*", NULL, NULL },
         { indented, "web", "*", "1.10.0", "b.tgz" },
         { indented, "x", "*", "3.0.0", "x.tgz" },
+        { indented, "none", "*", NULL, NULL },
+        { flow, "web", "*", "1.10.0", "b.tgz" },
+        { anchors, "web", "*", "1.10.0", "a.tgz" },
     };
     for (size_t i = 0; i < HC_LEN(rows); i++) {
         HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
         struct hc_chart_entry e;
         struct hc_err err;
-        enum hc_rc rc = hc_helmrepo_find(a, hc_str_of(rows[i].index), hc_str_of(rows[i].chart),
-                                         hc_str_of(rows[i].range), &e, &err);
+        enum hc_rc rc = look_up(a, rows[i].index, rows[i].chart, rows[i].range, &e, &err);
         if (!rows[i].version) {
             assert_int_equal(rc, HC_E_NOTFOUND);
             continue;
@@ -80,16 +106,160 @@ static void errors_tell_what_is_wrong(void **state)
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct hc_chart_entry e;
     struct hc_err err;
-    assert_int_equal(hc_helmrepo_find(a, hc_str_of(block), HC_S("web"), HC_S("nonsense"), &e, &err), HC_E_INPUT);
+    assert_int_equal(look_up(a, block, "web", "nonsense", &e, &err), HC_E_INPUT);
     assert_non_null(strstr(err.msg, "improper constraint: \"nonsense\""));
-    assert_int_equal(
-        hc_helmrepo_find(a, HC_S("entries:\n  web:\n  - {version: [\n"), HC_S("web"), HC_S("*"), &e, &err),
-        HC_E_INPUT);
-    assert_non_null(strstr(err.msg, "entries of chart 'web'"));
+    assert_int_equal(look_up(a, "entries:\n  web:\n  - {version: [\n", "web", "*", &e, &err), HC_E_INPUT);
+    assert_non_null(strstr(err.msg, "yaml: line"));
+    assert_int_equal(look_up(a, "<html>no\n", "web", "*", &e, &err), HC_E_INPUT);
+    assert_non_null(strstr(err.msg, "no 'entries'"));
+    assert_int_equal(look_up(a, "{\"apiVersion\": \"v1\", \"entries\": {\"web\": [{]", "web", "*", &e, &err),
+                     HC_E_INPUT);
+}
+
+/* ---- every reader says the same ---- */
+
+struct list {
+    struct hc_buf text;
+};
+
+static void list_begin(void *ctx)
+{
+    hc_buf_reset(&((struct list *)ctx)->text);
+}
+
+static enum hc_rc list_row(void *ctx, hc_str chart, const struct hc_index_row *r, struct hc_err *err)
+{
+    struct hc_buf *b = &((struct list *)ctx)->text;
+    (void)err;
+    hc_buf_printf(b, "%.*s|%.*s|%.*s|%.*s|%.*s|%.*s|%.*s|%d\n", HC_P(chart), HC_P(r->version), HC_P(r->app_version),
+                  HC_P(r->description), HC_P(r->created), HC_P(r->url), HC_P(r->digest), r->deprecated);
+    return HC_OK;
+}
+
+/* `charts` charts, by name, of a few versions each: as Helm writes them (0), as JSON (1), all on one line of flow style (2). */
+static void make_index(struct hc_buf *b, int charts, int style)
+{
+    static const char *const item[] = {
+        "  - apiVersion: v2\n    appVersion: \"%d\"\n    created: \"2026-01-01T00:00:0%dZ\"\n"
+        "    deprecated: true\n    description: 'says \"x\": [%d], - and'\n    digest: \"%064d\"\n"
+        "    name: chart-%04d\n    urls:\n    - https://example.com/c-%d.tgz\n    version: %d.0.0\n",
+        "%s{\"apiVersion\":\"v2\",\"appVersion\":\"%d\",\"created\":\"2026-01-01T00:00:0%dZ\",\"deprecated\":true,"
+        "\"description\":\"says \\\"x\\\": [%d], - and\",\"digest\":\"%064d\",\"name\":\"chart-%04d\","
+        "\"urls\":[\"https://example.com/c-%d.tgz\"],\"version\":\"%d.0.0\"}",
+    };
+    hc_buf_puts(b, style ? "{\"apiVersion\":\"v1\",\n\"entries\": {" : "apiVersion: v1\nentries:\n");
+    for (int c = 0; c < charts; c++) {
+        hc_buf_printf(b, style ? "%s\"chart-%04d\":[" : "%s  chart-%04d:\n", c && style ? "," : "", c);
+        for (int v = 0; v < 3 + c % 3; v++)
+            if (style)
+                hc_buf_printf(b, item[1], v ? "," : "", v, v, v, v, c, v, v);
+            else
+                hc_buf_printf(b, item[0], v, v, v, v, c, v, v);
+        hc_buf_puts(b, style ? "]" : "");
+    }
+    /* a plain word is no JSON: the whole is flow style */
+    hc_buf_puts(b, style == 2 ? "},\"generated\": now}"
+                   : style    ? "},\"generated\":\"now\"}\n"
+                              : "generated: now\n");
+}
+
+static void readers_agree(void **state)
+{
+    (void)state;
+    struct list lists[3];
+    struct hc_err err = HC_ERR_INIT;
+    for (int style = 0; style < 3; style++) {
+        HC_AUTO(hc_buf) struct hc_buf text;
+        hc_buf_init(&text, 0);
+        hc_buf_init(&lists[style].text, 0);
+        make_index(&text, 40, style);
+        const struct hc_index_sink sink = { &lists[style], list_begin, list_row };
+        if (hc_index_read_text(hc_buf_str(&text), (hc_str){ NULL, 0 }, &sink, &err) != HC_OK)
+            fail_msg("style %d: %s", style, err.msg);
+    }
+    assert_true(hc_str_find_str(hc_buf_str(&lists[0].text), HC_S("chart-0039|2.0.0|2|says \"x\": [2], - and|")) !=
+                SIZE_MAX);
+    for (int style = 1; style < 3; style++)
+        if (!hc_str_eq(hc_buf_str(&lists[0].text), hc_buf_str(&lists[style].text)))
+            fail_msg("style %d: %.300s\n%.300s", style, lists[style].text.p, lists[0].text.p);
+    for (int style = 0; style < 3; style++)
+        hc_buf_done(&lists[style].text);
+}
+
+/* ---- tables ---- */
+
+static const char *temp_dir(struct hc_arena *a)
+{
+    char dir[] = "/tmp/hc-index.XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    return hc_arena_strz(a, hc_str_of(dir));
+}
+
+static void a_table_is_made_once(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    HC_AUTO(hc_buf) struct hc_buf text;
+    const char *dir = temp_dir(a), *table;
+    struct hc_store *store;
+    struct hc_err err = HC_ERR_INIT;
+    struct hc_index_rows rows;
+    struct list whole, again;
+    const struct hc_index_sink of_whole = { &whole, list_begin, list_row },
+                               of_again = { &again, list_begin, list_row };
+    hc_str digest;
+    hc_buf_init(&text, 0);
+    hc_buf_init(&whole.text, 0);
+    hc_buf_init(&again.text, 0);
+    make_index(&text, 99, 0);
+    assert_int_equal(hc_store_open(dir, 0, &store, &err), HC_OK);
+    assert_int_equal(hc_store_put(store, a, hc_buf_str(&text), &digest, &err), HC_OK);
+    uint64_t before = hc_index_tables_built();
+    for (int c = 0; c < 99; c += 7) {
+        hc_str name = hc_arena_printf(a, "chart-%04d", c);
+        assert_int_equal(hc_index_versions(store, a, digest, name, &rows, &err), HC_OK);
+        assert_int_equal(rows.n, 3 + c % 3);
+        assert_string_equal(hc_arena_strz(a, rows.rows[2].version), "2.0.0");
+    }
+    assert_int_equal(hc_index_versions(store, a, digest, HC_S("chart-9999"), &rows, &err), HC_OK);
+    assert_int_equal(rows.n, 0);
+    assert_int_equal(hc_index_tables_built() - before, 1);
+    assert_int_equal(hc_index_read_text(hc_buf_str(&text), (hc_str){ NULL, 0 }, &of_whole, &err), HC_OK);
+    assert_int_equal(hc_index_each(store, digest, &of_again, &err), HC_OK);
+    assert_true(hc_str_eq(hc_buf_str(&whole.text), hc_buf_str(&again.text)));
+
+    /* damage anywhere is found, and mended from the index */
+    assert_int_equal(hc_store_derived(store, a, digest, "index1", &table, &err), HC_OK);
+    hc_str good;
+    assert_int_equal(hc_read_file(a, AT_FDCWD, table, SIZE_MAX, &good, &err), HC_OK);
+    for (size_t at = 0; at < good.n; at += 1 + good.n / 97) {
+        int fd = open(table, O_WRONLY);
+        char wrong = (char)(good.p[at] ^ 0x55);
+        assert_int_equal(pwrite(fd, &wrong, 1, (off_t)at), 1);
+        close(fd);
+        if (hc_index_each(store, digest, &of_again, &err) != HC_OK)
+            fail_msg("byte %zu: %s", at, err.msg);
+        assert_true(hc_str_eq(hc_buf_str(&whole.text), hc_buf_str(&again.text)));
+    }
+    assert_int_equal(truncate(table, (off_t)good.n / 2), 0);
+    assert_int_equal(hc_index_versions(store, a, digest, HC_S("chart-0001"), &rows, &err), HC_OK);
+    assert_int_equal(rows.n, 4);
+
+    /* and it goes with its index */
+    const char *blob;
+    assert_int_equal(hc_store_path(store, a, digest, &blob, &err), HC_OK);
+    assert_int_equal(unlink(blob), 0);
+    hc_store_collect(store);
+    assert_int_not_equal(access(table, F_OK), 0);
+    hc_store_close(store);
+    hc_remove_tree(dir, NULL);
+    hc_buf_done(&whole.text);
+    hc_buf_done(&again.text);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(look_ups), cmocka_unit_test(errors_tell_what_is_wrong) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(look_ups), cmocka_unit_test(errors_tell_what_is_wrong),
+                                        cmocka_unit_test(readers_agree), cmocka_unit_test(a_table_is_made_once) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
