@@ -37,6 +37,7 @@ struct block {
 
 struct hc_arena {
     struct block *blocks;
+    struct block *spare; /* all zero: what was given back last is soon wanted again */
     size_t ceiling, used, next_cap;
     bool spent, over;
 };
@@ -69,6 +70,7 @@ void hc_arena_free(struct hc_arena *a)
     if (!a)
         return;
     free_blocks(a->blocks);
+    free_blocks(a->spare);
     free(a);
 }
 
@@ -107,13 +109,18 @@ static void *spend(struct hc_arena *a, bool over)
 static struct block *add_block(struct hc_arena *a, size_t need)
 {
     size_t cap = HC_MAX(need + GAP, a->next_cap);
-    if (a->next_cap < LARGEST_BLOCK)
-        a->next_cap *= 2;
-    struct block *b = hc_block_new(sizeof(*b) + cap);
-    if (!b)
-        return NULL;
-    POISON(b + 1, cap);
-    b->cap = cap;
+    struct block *b = a->spare;
+    if (b && b->cap >= need + GAP) {
+        a->spare = NULL;
+    } else {
+        b = hc_block_new(sizeof(*b) + cap);
+        if (!b)
+            return NULL;
+        if (a->next_cap < LARGEST_BLOCK)
+            a->next_cap *= 2;
+        POISON(b + 1, cap);
+        b->cap = cap;
+    }
     b->next = a->blocks;
     a->blocks = b;
     return b;
@@ -161,6 +168,57 @@ void *hc_arena_alloc_n(struct hc_arena *a, size_t n, size_t size, size_t align)
 bool hc_arena_spent(const struct hc_arena *a)
 {
     return !a || a->spent;
+}
+
+/* ---- marks ------------------------------------------------------------------------------------------- */
+
+struct hc_arena_mark hc_arena_mark(const struct hc_arena *a)
+{
+    const struct block *b = a->blocks;
+    return (struct hc_arena_mark){ b, b ? b->used : 0, a->used };
+}
+
+static void make_zero(struct block *b, size_t from)
+{
+    char *p = (char *)(b + 1);
+    UNPOISON(p + from, b->used - from);
+    memset(p + from, 0, b->used - from);
+    POISON(p + from, b->cap - from);
+    b->used = from;
+}
+
+void hc_arena_release(struct hc_arena *a, const struct hc_arena_mark *m)
+{
+    if (a->used == m->total || a->spent)
+        return;
+    while (a->blocks != m->block) { /* the last one taken first, so that its room can be used again */
+        struct block *b = a->blocks;
+        a->blocks = b->next;
+        b->next = NULL;
+        if (!a->spare && b->cap <= LARGEST_BLOCK && a->blocks == m->block) {
+            make_zero(b, 0);
+            a->spare = b;
+        } else {
+            free_blocks(b);
+        }
+    }
+    if (a->blocks)
+        make_zero(a->blocks, m->used);
+    a->used = m->total;
+}
+
+bool hc_arena_is_newer(const struct hc_arena *a, const struct hc_arena_mark *m, const void *p)
+{
+    const char *at = p;
+    for (const struct block *b = a->blocks; b; b = b->next) {
+        const char *start = (const char *)(b + 1);
+        bool last = b == m->block;
+        if (at >= start + (last ? m->used : 0) && at < start + b->used)
+            return true;
+        if (last)
+            break;
+    }
+    return false;
 }
 
 size_t hc_arena_limit(struct hc_arena *a, size_t ceiling)

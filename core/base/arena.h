@@ -30,6 +30,19 @@ size_t hc_arena_used(const struct hc_arena *a);
 /* HC_E_LIMIT ("... is over N bytes") or HC_E_NOMEM for a spent arena; HC_OK for one that is not. */
 enum hc_rc hc_arena_check(const struct hc_arena *a, struct hc_err *err, const char *what);
 
+/*
+ * Giving back a part: all that was handed out since the mark, which nobody may use any more. Marks are given back in
+ * the reverse of the order they were taken in; not across hc_arena_reset. A spent arena stays as it is.
+ */
+struct hc_arena_mark {
+    const void *block; /* the arena's own */
+    size_t used, total;
+};
+struct hc_arena_mark hc_arena_mark(const struct hc_arena *a);
+void hc_arena_release(struct hc_arena *a, const struct hc_arena_mark *m);
+/* Whether `p`, which may come from anywhere, was handed out since the mark. */
+bool hc_arena_is_newer(const struct hc_arena *a, const struct hc_arena_mark *m, const void *p);
+
 /* A copy in the arena, closed by NUL besides its length. {NULL,0} when spent. */
 hc_str hc_arena_str(struct hc_arena *a, hc_str s);
 hc_str hc_arena_printf(struct hc_arena *a, const char *fmt, ...) HC_PRINTF(2, 3);

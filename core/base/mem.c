@@ -50,6 +50,12 @@ enum { HUGE = 2 << 20, REGION = 32 << 20 };
 static bool one_job;
 /* The mapping at hand: taken up to `region`, never touched from `region_fresh` on. One thread. */
 static char *region, *region_fresh, *region_end;
+/* What was given back in the middle, by address; none touches another or `region`. */
+struct hole {
+    struct hole *next;
+    size_t n;
+};
+static struct hole *holes;
 
 void hc_mem_one_job(void)
 {
@@ -76,14 +82,65 @@ static size_t rounded(size_t n)
     return (n + 63) & ~(size_t)63;
 }
 
+/* The smallest hole that holds so much; what is left of it stays one. */
+static void *from_hole(size_t n)
+{
+    struct hole **best = NULL;
+    for (struct hole **at = &holes; *at; at = &(*at)->next)
+        if ((*at)->n >= n && (!best || (*at)->n < (*best)->n))
+            best = at;
+    if (!best)
+        return NULL;
+    struct hole *h = *best;
+    char *p = (char *)h + (h->n - n);
+    h->n -= n;
+    if (h->n == 0)
+        *best = h->next;
+    memset(p, 0, n);
+    return p;
+}
+
+static void add_hole(char *p, size_t n)
+{
+    struct hole **at = &holes, *before = NULL;
+    while (*at && (char *)*at < p) {
+        before = *at;
+        at = &before->next;
+    }
+    struct hole *h = (void *)p;
+    *h = (struct hole){ *at, n };
+    *at = h;
+    if (h->next && p + n == (char *)h->next)
+        *h = (struct hole){ h->next->next, n + h->next->n };
+    if (before && (char *)before + before->n == p)
+        *before = (struct hole){ h->next, before->n + h->n };
+}
+
+/* The hole that ends where the free part of the mapping begins becomes part of that. */
+static void close_hole(void)
+{
+    for (struct hole **at = &holes; *at; at = &(*at)->next) {
+        if ((char *)*at + (*at)->n != region)
+            continue;
+        region = (char *)*at;
+        *at = (*at)->next;
+        return;
+    }
+}
+
 void *hc_block_new(size_t n)
 {
     n = rounded(n);
     if (!one_job || n > REGION / 2)
         return hc_calloc(1, n);
-    if (fails() || (n > (size_t)(region_end - region) && !new_region()))
+    if (fails())
         return NULL;
-    char *p = region;
+    char *p = from_hole(n);
+    if (p)
+        return p;
+    if (n > (size_t)(region_end - region) && !new_region())
+        return NULL;
+    p = region;
     if (p < region_fresh)
         memset(p, 0, HC_MIN(n, (size_t)(region_fresh - p)));
     region += n;
@@ -94,10 +151,16 @@ void *hc_block_new(size_t n)
 void hc_block_free(void *p, size_t n)
 {
     n = rounded(n);
-    if (!one_job || n > REGION / 2)
+    if (!p)
+        return;
+    if (!one_job || n > REGION / 2) {
         free(p);
-    else if ((char *)p + n == region) /* short-lived arenas come and go in this order */
+    } else if ((char *)p + n != region) {
+        add_hole(p, n);
+    } else { /* short-lived arenas come and go in this order */
         region = p;
+        close_hole();
+    }
 }
 
 char *hc_strdup_n(const char *p, size_t n)

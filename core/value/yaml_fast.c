@@ -780,6 +780,23 @@ static bool read_list(struct fast *f, int indent, struct hc_val **out)
     return true;
 }
 
+/* A document's beginning, which says nothing more, with nothing but comments before it. */
+static void skip_beginning(struct fast *f, hc_str text)
+{
+    uint32_t line = 1;
+    for (size_t at = 0; text.n - at > 4; line++) {
+        const char *p = text.p + at, *nl = memchr(p, '\n', text.n - at);
+        if (memcmp(p, "---\n", 4) == 0) {
+            f->line_end = p + 3;
+            f->number = line;
+            return;
+        }
+        if (!nl || (*p != '#' && p != nl))
+            return;
+        at = (size_t)(nl - text.p) + 1;
+    }
+}
+
 bool hc_yaml_read_fast(struct hc_arena *a, hc_str text, unsigned flags, struct hc_val **out)
 {
     if (text.n == 0 || text.n > UINT32_MAX / 2 || !hc_yaml_bytes_clean(text))
@@ -788,13 +805,9 @@ bool hc_yaml_read_fast(struct hc_arena *a, hc_str text, unsigned flags, struct h
     open_line(&f, text.p);
     /* As if a line had ended before the text. */
     f.line_end = text.p - 1;
-    bool good = text.n > 3 && memcmp(text.p, "---\n", 4) == 0;
-    if (good) { /* a document's beginning says nothing more */
-        f.line_end = text.p + 3;
-        f.number = 1;
-    }
+    skip_beginning(&f, text);
     struct hc_val *v = NULL;
-    good = next_content(&f) && !f.last && read_block(&f, -1, &v) && f.last;
+    bool good = next_content(&f) && !f.last && read_block(&f, -1, &v) && f.last;
     hc_scratch_done(&f.scratch);
     if (!good || hc_arena_spent(a))
         return false;

@@ -63,22 +63,34 @@ static void compute_pi(void)
     BN_free(part);
 }
 
-static uint32_t mix(const struct blowfish *f, uint32_t x)
-{
-    return ((f->s[0][x >> 24] + f->s[1][x >> 16 & 255]) ^ f->s[2][x >> 8 & 255]) + f->s[3][x & 255];
-}
+/* A round waits for four loads and little else, so the key goes in before them, off that path. */
+#define ROUND(to, from, key)                                                                                       \
+    to ^= (key);                                                                                                   \
+    to ^= ((f->s[0][(from) >> 24] + f->s[1][(from) >> 16 & 255]) ^ f->s[2][(from) >> 8 & 255]) + f->s[3][(from)&255]
 
-static void encipher(const struct blowfish *f, uint32_t *left, uint32_t *right)
+static inline __attribute__((always_inline)) void encipher(const struct blowfish *f, uint32_t *left,
+                                                           uint32_t *right)
 {
-    uint32_t l = *left, r = *right;
-    for (int i = 0; i < 16; i += 2) {
-        l ^= f->p[i];
-        r ^= mix(f, l);
-        r ^= f->p[i + 1];
-        l ^= mix(f, r);
-    }
-    *left = r ^ f->p[17];
-    *right = l ^ f->p[16];
+    const uint32_t *p = f->p;
+    uint32_t l = *left ^ p[0], r = *right;
+    ROUND(r, l, p[1]);
+    ROUND(l, r, p[2]);
+    ROUND(r, l, p[3]);
+    ROUND(l, r, p[4]);
+    ROUND(r, l, p[5]);
+    ROUND(l, r, p[6]);
+    ROUND(r, l, p[7]);
+    ROUND(l, r, p[8]);
+    ROUND(r, l, p[9]);
+    ROUND(l, r, p[10]);
+    ROUND(r, l, p[11]);
+    ROUND(l, r, p[12]);
+    ROUND(r, l, p[13]);
+    ROUND(l, r, p[14]);
+    ROUND(r, l, p[15]);
+    ROUND(l, r, p[16]);
+    *left = r ^ p[17];
+    *right = l;
 }
 
 /* The next four bytes of a text that goes round. */

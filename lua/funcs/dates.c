@@ -20,6 +20,8 @@ static struct hc_time now(struct hc_fcall *c)
 static const struct hc_zone *zone_named(struct hc_fcall *c, hc_str name)
 {
     const struct hc_zone *z;
+    if (name.n && !fn_work(c, STEPS_ZONE))
+        return NULL;
     return hc_zone_load(c->door, c->a, name, &z) ? z : NULL; /* an unknown zone is UTC */
 }
 

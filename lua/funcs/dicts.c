@@ -49,6 +49,7 @@ FN(fn_set)
     (void)argc;
     if (!hc_is_map(argv[0]) || (argv[0]->map->flags & HC_LIST_NIL))
         return nil_map(c);
+    fn_changes(c, argv[0]);
     hc_map_put_ref(c->a, argv[0], fn_s(argv[1]), value_or_null(c->a, argv[2]));
     return fn_done(c, as_map(c->a, argv[0]), out);
 }
@@ -137,6 +138,7 @@ static enum hc_rc merge_into(struct hc_fcall *c, struct hc_val *dst, const struc
         return hc_fail(c->err, HC_E_LIMIT, "merge of maps nested deeper than %d", MAX_MERGE_DEPTH);
     if (dst->map == src->map || (dst->map->flags & HC_LIST_NIL))
         return HC_OK;
+    fn_changes(c, dst);
     bool dst_empty = dst->map->n == 0;
     for (uint32_t i = 0; i < src->map->n; i++) {
         if (!fn_work(c, STEPS_MERGE))

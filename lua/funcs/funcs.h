@@ -56,6 +56,9 @@ struct hc_fcall {
     /* Steps this call did beyond what its arguments and result weigh, and how many are left (0: HC_MAX_RENDER_STEPS);
      * the caller charges them, and fails the render when there were too few, whatever the function gave. */
     uint64_t work, work_max;
+    /* Both NULL, or told of every map that a function is about to change and did not make itself. */
+    void (*on_change)(void *ctx, const struct hc_map *map);
+    void *change_ctx;
     bool slow_regex; /* a search of this render took long */
     uint32_t dear;   /* keys and password hashes of the render so far, see HC_MAX_RENDER_DEAR */
 };

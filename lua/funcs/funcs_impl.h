@@ -134,6 +134,15 @@ static inline enum hc_rc fn_f64(struct hc_fcall *c, double f, struct hc_val **ou
 /* What a buffer holds, as a string; its complaint when it is spent. */
 enum hc_rc fn_buf(struct hc_fcall *c, const struct hc_buf *b, struct hc_val **out);
 
+/* ---- changes ------------------------------------------------------------------------------------ */
+
+/* Before anything is put into a map that came from outside: what is put there must live as long as it. */
+static inline void fn_changes(struct hc_fcall *c, const struct hc_val *map)
+{
+    if (c->on_change)
+        c->on_change(c->change_ctx, map->map);
+}
+
 /* ---- budgets ------------------------------------------------------------------------------------ */
 
 /* Work whose size arguments and result do not tell, in steps. False: the budget is spent, and the function may return

@@ -30,6 +30,7 @@ struct hc_civil {
 
 /* time.LoadLocation: "" and "UTC" give NULL, "Local" the process's zone. False: no such zone. */
 struct hc_door;
+enum { STEPS_ZONE = 20000 }; /* what it costs: a file is read, for whoever charges it */
 bool hc_zone_load(const struct hc_door *door, struct hc_arena *a, hc_str name, const struct hc_zone **out);
 /* The bytes of the system's zone file of that name ("Local": the one TZ or /etc/localtime names); absent: none. */
 hc_str hc_zone_read(struct hc_arena *a, hc_str name);

@@ -397,6 +397,7 @@ static const struct hc_zone *local_zone(struct reader *r, const char *name)
     const struct hc_zone *local;
     struct hc_civil now;
     struct hc_time t = { .sec = fn_now_ns(r->c) / 1000000000 };
+    (void)fn_work(r->c, STEPS_ZONE);
     hc_zone_load(r->c->door, r->c->a, HC_S("Local"), &local);
     t.zone = local;
     hc_time_civil(&t, &now);

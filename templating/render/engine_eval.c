@@ -740,6 +740,14 @@ static hc_tv eval_call(struct run *r, hc_tv dot, const struct hc_func *f, const 
 
 /* ---- arguments, commands, pipelines ------------------------------------------------------------------ */
 
+/* In parentheses. What it declares is known behind the statement too. */
+static hc_tv inner_pipe(struct run *r, hc_tv dot, const struct hc_node *pipe)
+{
+    if (pipe->decl_n > 0)
+        stretch_assign(r);
+    return eval_pipe(r, dot, pipe);
+}
+
 static hc_tv eval_variable(struct run *r, hc_tv dot, const struct hc_node *n)
 {
     r->at = n;
@@ -792,7 +800,7 @@ hc_tv eval_arg(struct run *r, hc_tv dot, char type, const struct hc_node *n)
         v = eval_variable(r, dot, n);
         break;
     case HC_NODE_PIPE:
-        v = eval_pipe(r, dot, n);
+        v = inner_pipe(r, dot, n);
         break;
     case HC_NODE_IDENT:
         v = eval_call(r, dot, n->ident.func, n, NULL, 0, MISSING, NULL);
@@ -834,7 +842,7 @@ static hc_tv eval_command(struct run *r, hc_tv dot, const struct hc_node *cmd, h
         return eval_call(r, dot, head->ident.func, cmd, cmd->items, cmd->n, final, g);
     case HC_NODE_PIPE:
         not_a_function(r, cmd, final);
-        return eval_pipe(r, dot, head);
+        return inner_pipe(r, dot, head);
     case HC_NODE_VARIABLE:
         r->at = head;
         v = variable(r, head);
@@ -868,6 +876,8 @@ void eval_declare(struct run *r, const struct hc_node *pipe, hc_tv v)
 {
     if (TRACED(r))
         v = trace_declare(r, pipe, v);
+    if (pipe->flags & HC_NODE_ASSIGN)
+        stretch_assign(r);
     for (uint32_t i = 0; i < pipe->decl_n; i++)
         eval_store(r, pipe->pipe.decl[i], v);
 }

@@ -7,6 +7,7 @@
  * engine_walk.c     a template walked in C, which is how nearly all of them run
  * engine_eval.c     pipelines: fields, methods, functions, literals
  * engine_error.c    Helm's error texts
+ * engine_memory.c   what a statement made is given back behind it
  * engine_door.c     where a question to the outside world is asked
  * lua_*.c           Lua templates (lua_impl.h)
  * trace_*.c         a traced run: where each byte of the output came from
@@ -107,12 +108,27 @@ struct frame {
     uint32_t depth;   /* of {{template}} in {{template}} */
 };
 
+/*
+ * A stretch of a run, a statement or a call, whose memory is given back at its end: what it made is dead then, unless
+ * it was put into something older, a map or a variable. Stands on the C stack of who opened it.
+ */
+struct stretch {
+    struct stretch *outer;
+    struct hc_arena_mark mark;
+    size_t frames; /* how many templates ran when it began */
+    bool opened, held;
+};
+
 struct run {
     struct hc_program *p;
     struct hc_arena *a;
-    struct machine *m; /* NULL until Lua is needed */
-    bool in_lua;       /* running: errors leave by Lua, steps are counted there */
-    bool stopped;      /* the budget of steps is spent */
+    struct hc_arena *texts_a; /* what tpl texts parsed to, NULL: nothing or `keeps`; counts as part of `a` */
+    size_t texts_before;      /* of it used, before the text at hand */
+    struct stretch *stretch;  /* the innermost; NULL: none */
+    bool keeps;               /* nothing is given back: others hold on to what was made */
+    struct machine *m;        /* NULL until Lua is needed */
+    bool in_lua;              /* running: errors leave by Lua, steps are counted there */
+    bool stopped;             /* the budget of steps is spent */
     uint64_t steps_left;
     const char *stack; /* where the C stack stood when the run began */
     jmp_buf out_of_run;
@@ -246,6 +262,18 @@ hc_tv walk_include(struct run *r, const struct hc_node *cmd, const struct hc_val
 hc_tv walk_tpl(struct run *r, const struct hc_node *cmd, const struct hc_val *text, hc_tv data);
 /* Runs the template of a file to its end; the output is in r->out. */
 void walk_file(struct run *r, struct tmpl *t, hc_tv dot);
+
+/* ---- engine_memory.c ------------------------------------------------------------------------------- */
+
+void stretch_begin(struct run *r, struct stretch *s);
+void stretch_end(struct run *r, struct stretch *s);
+/* struct hc_fcall's on_change; `ctx` is the run. */
+void stretch_change(void *ctx, const struct hc_map *map);
+/* A variable of the running template got a value that may outlive the statement at hand. */
+void stretch_assign(struct run *r);
+/* Memory for what is kept to the end of the run; between the two calls, or at once when it fails. */
+struct hc_arena *texts_arena(struct run *r);
+void texts_arena_done(struct run *r);
 
 /* ---- engine_eval.c --------------------------------------------------------------------------------- */
 

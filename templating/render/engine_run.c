@@ -124,7 +124,13 @@ struct tmpl *lua_twin(struct run *r, struct tmpl *t)
     struct tmpl *lua = NULL;
     if (t->script)
         return t;
-    enum hc_rc rc = t->index > r->p->tmpls_n ? text_lua(r->p, r->a, t, &lua, &e) : program_lua(r->p, t, &lua, &e);
+    enum hc_rc rc;
+    if (t->index > r->p->tmpls_n) {
+        rc = text_lua(r->p, texts_arena(r), t, &lua, &e);
+        texts_arena_done(r);
+    } else {
+        rc = program_lua(r->p, t, &lua, &e);
+    }
     if (rc != HC_OK)
         fail_err(r, &e);
     return lua;
@@ -364,6 +370,8 @@ bool range_turn(struct run *r, struct walk *w, hc_tv *out_elem)
     if (TRACED(r))
         key = trace_turn(r, w->node, elem, key);
     if (pipe->decl_n > 0) {
+        if (pipe->flags & HC_NODE_ASSIGN)
+            stretch_assign(r);
         if (keyed)
             eval_store(r, pipe->pipe.decl[0], key);
         eval_store(r, pipe->pipe.decl[pipe->decl_n - 1], elem);
@@ -601,8 +609,11 @@ struct text *text_of(struct run *r, const struct hc_node *cmd, hc_str s)
     size_t n;
     struct hc_err e = HC_ERR_INIT;
     run_charge(r, STEPS_TEXT + s.n * STEPS_TEXT_BYTE);
-    enum hc_rc rc = program_parse(r->p, r->a, HC_S("gotpl"), s, r->tmpls_n + 1, &tmpls, &n, &r->error, &e);
-    check_arena(r);
+    struct hc_arena *a = texts_arena(r);
+    hc_str own = hc_arena_str(a, s);
+    enum hc_rc rc = program_parse(r->p, a, HC_S("gotpl"), own, r->tmpls_n + 1, &tmpls, &n, &r->error, &e);
+    struct text *t = HC_NEW(a, struct text);
+    texts_arena_done(r);
     if (rc == HC_E_INPUT) {
         hc_str q = quoted(r, s), why = hc_arena_str(r->a, hc_buf_str(&r->error));
         const hc_str parts[] = { HC_S("cannot parse template "), q, HC_S(": "), why };
@@ -610,10 +621,8 @@ struct text *text_of(struct run *r, const struct hc_node *cmd, hc_str s)
     }
     if (rc != HC_OK)
         hc_run_fail_limit(r, e.msg);
-    struct text *t = HC_NEW(r->a, struct text);
-    check_arena(r);
     r->tmpls_n += (uint32_t)n;
-    *t = (struct text){ s, hash, tmpls, n };
+    *t = (struct text){ own, hash, tmpls, n };
     r->texts[k] = t;
     r->texts_n++;
     return t;
@@ -768,8 +777,10 @@ hc_tv file_context(struct run *r, uint32_t i)
 static bool render_files(struct run *r)
 {
     const struct hc_program *p = r->p;
-    if (setjmp(r->out_of_run) != 0)
+    if (setjmp(r->out_of_run) != 0) {
+        r->stretch = NULL;
         return false;
+    }
     if (TRACED(r))
         trace_start(r);
     if (p->scripts_n)
@@ -785,7 +796,11 @@ static bool render_files(struct run *r)
         r->out.n = 0;
         r->frames_n = 0;
         r->slots_n = 0;
-        walk_file(r, t, file_context(r, i));
+        hc_tv dot = file_context(r, i);
+        struct stretch file;
+        stretch_begin(r, &file);
+        walk_file(r, t, dot);
+        stretch_end(r, &file);
         hc_str all = hc_buf_str(&r->out), clean = without_no_value(r, all);
         r->out_texts[i] = clean.p == all.p ? hc_arena_str(r->a, all) : clean;
         check_arena(r);
@@ -824,10 +839,14 @@ enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct
     struct run r = { .p = p, .a = a, .in = in, .out_texts = out_texts, .tmpls_n = p->tmpls_n, .rc = HC_OK };
     r.err = err ? err : &unused;
     r.trace = in->trace;
+    r.keeps = in->trace || in->lint_log || p->scripts_n || (in->door && in->door->ask);
     r.func_err = (struct hc_err)HC_ERR_INIT;
-    r.fc = (struct hc_fcall){
-        .a = a, .err = &r.func_err, .door = in->door ? in->door : &no_door, .helm3 = in->helm3
-    };
+    r.fc = (struct hc_fcall){ .a = a,
+                              .err = &r.func_err,
+                              .door = in->door ? in->door : &no_door,
+                              .helm3 = in->helm3,
+                              .on_change = stretch_change,
+                              .change_ctx = &r };
     r.stack = __builtin_frame_address(0);
     r.steps_left = in->max_steps ? in->max_steps : HC_MAX_RENDER_STEPS;
     hc_buf_init(&r.out, HC_MAX_OUTPUT_BYTES);
@@ -847,6 +866,7 @@ enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct
     if (r.m)
         give_back(&r, rc == HC_OK);
     (void)hc_arena_limit(a, ceiling);
+    hc_arena_free(r.texts_a);
     hc_buf_done(&r.out);
     hc_buf_done(&r.error);
     free(r.frames);

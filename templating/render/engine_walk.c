@@ -32,15 +32,25 @@ static enum flow walk_branch(struct run *r, hc_tv dot, const struct hc_node *n)
     }
 }
 
+/* What a turn made, the loop's own variables too, ends with it. */
+static bool walk_turn(struct run *r, struct walk *w, const struct hc_node *n)
+{
+    struct stretch s;
+    hc_tv elem;
+    stretch_begin(r, &s);
+    bool on = range_turn(r, w, &elem) && walk_list(r, elem, n->branch.list) != FLOW_BREAK;
+    stretch_end(r, &s);
+    return on;
+}
+
 static enum flow walk_range(struct run *r, hc_tv dot, const struct hc_node *n)
 {
-    hc_tv elem, v = eval_pipe(r, dot, n->branch.pipe);
+    hc_tv v = eval_pipe(r, dot, n->branch.pipe);
     struct walk *w = range_start(r, n, v);
     if (!w)
         return n->branch.orelse ? walk_list(r, dot, n->branch.orelse) : FLOW_ON;
-    while (range_turn(r, w, &elem))
-        if (walk_list(r, elem, n->branch.list) == FLOW_BREAK)
-            break;
+    while (walk_turn(r, w, n))
+        continue;
     return FLOW_ON;
 }
 
@@ -69,10 +79,13 @@ hc_tv walk_include(struct run *r, const struct hc_node *cmd, const struct hc_val
 {
     uint32_t *active;
     struct tmpl *t = include_target(r, cmd, hc_get_str(name), &active);
+    struct stretch s;
+    stretch_begin(r, &s);
     struct frame *f = frame_enter(r, FRAME_INCLUDE, choose(r, t), cmd, data, NULL);
     f->active = active;
     ++*active;
     run_body(r);
+    stretch_end(r, &s); /* the result is in the output buffer still */
     return include_result(r);
 }
 
@@ -82,8 +95,12 @@ hc_tv walk_tpl(struct run *r, const struct hc_node *cmd, const struct hc_val *s,
     if (plain)
         return plain;
     struct text *text = text_of(r, cmd, hc_get_str(s));
-    tpl_frame(r, cmd, text, choose(r, &text->tmpls[text->n - 1]), s, data);
+    struct tmpl *t = choose(r, &text->tmpls[text->n - 1]);
+    struct stretch made;
+    stretch_begin(r, &made);
+    tpl_frame(r, cmd, text, t, s, data);
     run_body(r);
+    stretch_end(r, &made);
     return tpl_result(r);
 }
 
@@ -91,6 +108,8 @@ static void walk_template(struct run *r, hc_tv dot, const struct hc_node *n)
 {
     struct tmpl *t = template_target(r, n);
     hc_tv data = n->call.pipe ? eval_pipe(r, dot, n->call.pipe) : NULL;
+    if (n->call.pipe && n->call.pipe->decl_n > 0)
+        stretch_assign(r); /* known behind the statement too */
     r->at = n;
     frame_enter(r, FRAME_TEMPLATE, choose(r, t), n, data, NULL);
     run_body(r);
@@ -102,6 +121,35 @@ void walk_file(struct run *r, struct tmpl *t, hc_tv dot)
     frame_enter(r, FRAME_FILE, choose(r, t), NULL, dot, NULL);
     run_body(r);
     frame_leave(r);
+}
+
+static void walk_action(struct run *r, hc_tv dot, const struct hc_node *n)
+{
+    if (n->branch.pipe->decl_n > 0) {
+        eval_pipe(r, dot, n->branch.pipe);
+        return;
+    }
+    struct stretch s;
+    stretch_begin(r, &s);
+    hc_tv v = eval_pipe(r, dot, n->branch.pipe);
+    r->at = n;
+    eval_print(r, v);
+    stretch_end(r, &s);
+}
+
+static enum flow walk_block(struct run *r, hc_tv dot, const struct hc_node *n)
+{
+    enum flow flow = FLOW_ON;
+    struct stretch s;
+    stretch_begin(r, &s);
+    if (n->kind == HC_NODE_RANGE)
+        flow = walk_range(r, dot, n);
+    else if (n->kind == HC_NODE_TEMPLATE)
+        walk_template(r, dot, n);
+    else
+        flow = walk_branch(r, dot, n);
+    stretch_end(r, &s);
+    return flow;
 }
 
 enum flow walk_items(struct run *r, hc_tv dot, struct hc_node *const *items, size_t count)
@@ -117,23 +165,14 @@ enum flow walk_items(struct run *r, hc_tv dot, struct hc_node *const *items, siz
         case HC_NODE_TEXT:
             hc_buf_put(&r->out, n->text);
             break;
-        case HC_NODE_ACTION: {
-            hc_tv v = eval_pipe(r, dot, n->branch.pipe);
-            if (n->branch.pipe->decl_n == 0) {
-                r->at = n;
-                eval_print(r, v);
-            }
+        case HC_NODE_ACTION:
+            walk_action(r, dot, n);
             break;
-        }
         case HC_NODE_IF:
         case HC_NODE_WITH:
-            flow = walk_branch(r, dot, n);
-            break;
         case HC_NODE_RANGE:
-            flow = walk_range(r, dot, n);
-            break;
         case HC_NODE_TEMPLATE:
-            walk_template(r, dot, n);
+            flow = walk_block(r, dot, n);
             break;
         case HC_NODE_BREAK:
             return FLOW_BREAK;

@@ -83,19 +83,23 @@ summary() { # NAME FILE-OF-ROWS
         END { if (NR) printf "%s, %d renders: Helm as a multiple of helmctl, median (worst): wall %.1f (%.1f %s), CPU %.1f (%.1f %s), RSS %.1f (%.1f %s)\n",
               name, NR, median(w, NR), lw, nw, median(c, NR), lc, nc, median(r, NR), lr, nr }' "$2"
 }
+# Fails when a second render parses something, or costs more than half of the first. A chart that makes keys or hashes (*)
+# makes them in both; it is shown and counted, and may cost more.
 warm() {
     failed=0
     : >"$tmp/warm"
     while IFS=$'\t' read -r name archive overlay; do
         [ -z "$overlay" ] || continue
         "$WARM" "$archive" >"$tmp/w" 2>"$tmp/e" || { [ $? = 2 ] || { cat "$tmp/e"; failed=1; }; continue; }
+        ! is_dear rel "$archive" || name=$name'*'
         sed "s|^|$name |" "$tmp/w" >>"$tmp/warm"
     done < <(cases)
-    sort -t' ' -k1,1 "$tmp/warm" | awk '{ printf "%s %.3f %d\n", $1, $3 / $2, $4 }' | sort -k2,2n | awk '
-        { v[NR] = $2; parsed += $3; name = $1 }
-        END { if (NR) printf "second render in one process, %d charts: parsed and compiled %d; CPU as a part of the first, loading in: median %.2f, worst %.2f (%s)\n",
-                NR, parsed, v[int((NR + 1) / 2)], v[NR], name
-              exit !(NR && parsed == 0 && v[NR] <= 0.5) }' || failed=1
+    awk '{ printf "%s %.3f %d %d %d\n", $1, $3 / $2, $4, $2, $3 }' "$tmp/warm" | sort -k2,2n | awk '
+        { v[NR] = $2; parsed += $3; name[NR] = $1; over = $2 > 0.5 && $1 !~ /[*]$/ ? over + 1 : over
+          if ($2 > 0.5) told = told sprintf("  %-32s %.2f  %.1f ms after %.1f ms%s\n", $1, $2, $5 / 1000, $4 / 1000, $1 ~ /[*]$/ ? "" : "  MISSED") }
+        END { if (NR) printf "second render in one process, %d charts: parsed and compiled %d; CPU as a part of the first, loading in: median %.2f, worst %.2f (%s)\n%s",
+                NR, parsed, v[int((NR + 1) / 2)], v[NR], name[NR], told
+              exit !(NR && parsed == 0 && !over) }' || failed=1
     return $failed
 }
 
@@ -132,5 +136,7 @@ echo
 summary "all" "$tmp/all"
 summary "without those that make keys or password hashes (*)" "$tmp/plain"
 echo "$refused renders that Helm refuses are left out"
-warm || true
-start_up
+missed=0
+warm || missed=1
+start_up || missed=1
+exit $missed

@@ -41,6 +41,46 @@ static void arena_taken_back_gives_zeroed_memory_again(void **state)
     }
 }
 
+static void arena_gives_back_to_a_mark(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(64 << 20);
+    for (size_t size = 1; size < (4 << 20); size = size * 3 + 1) {
+        char *old = hc_arena_alloc(a, 8, 8);
+        assert_non_null(old);
+        memcpy(old, "standing", 8);
+        struct hc_arena_mark outer = hc_arena_mark(a);
+        size_t used = hc_arena_used(a);
+        for (int round = 0; round < 3; round++) {
+            char *p = hc_arena_alloc(a, size, 1);
+            struct hc_arena_mark inner = hc_arena_mark(a);
+            char *q = hc_arena_alloc(a, size, 1);
+            assert_true(p && q);
+            for (size_t i = 0; i < size; i++)
+                assert_true(p[i] == 0 && q[i] == 0);
+            memset(p, 1, size);
+            memset(q, 2, size);
+            assert_true(hc_arena_is_newer(a, &outer, p) && hc_arena_is_newer(a, &outer, q));
+            assert_true(!hc_arena_is_newer(a, &inner, p) && hc_arena_is_newer(a, &inner, q + size - 1));
+            assert_true(!hc_arena_is_newer(a, &outer, old) && !hc_arena_is_newer(a, &outer, &used));
+            hc_arena_release(a, &inner);
+            assert_true(p[0] == 1 && p[size - 1] == 1);
+            hc_arena_release(a, &outer);
+            assert_int_equal(hc_arena_used(a), used);
+            assert_memory_equal(old, "standing", 8);
+        }
+    }
+    /* From nothing to nothing, and a spent one stays spent. */
+    HC_AUTO(hc_arena) struct hc_arena *b = hc_arena_new(100);
+    struct hc_arena_mark start = hc_arena_mark(b);
+    assert_non_null(hc_arena_alloc(b, 50, 1));
+    hc_arena_release(b, &start);
+    assert_non_null(hc_arena_alloc(b, 100, 1));
+    assert_null(hc_arena_alloc(b, 1, 1));
+    hc_arena_release(b, &start);
+    assert_true(hc_arena_spent(b));
+}
+
 static void arena_memory_failure_is_not_a_limit(void **state)
 {
     (void)state;
@@ -132,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_stops_at_its_ceiling_and_stays_spent),
         cmocka_unit_test(arena_taken_back_gives_zeroed_memory_again),
+        cmocka_unit_test(arena_gives_back_to_a_mark),
         cmocka_unit_test(arena_memory_failure_is_not_a_limit),
         cmocka_unit_test(utf8_follows_go),
         cmocka_unit_test(base64_both_ways),

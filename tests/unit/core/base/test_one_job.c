@@ -37,8 +37,36 @@ static void test_blocks(void **state)
     }
 }
 
+/* Whatever the order they go in, memory is used again: 4,000 times 100 KB fit where ten of them do. */
+static void test_holes(void **state)
+{
+    (void)state;
+    hc_mem_one_job();
+    enum { HELD = 10, EACH = 100000 };
+    unsigned char *held[HELD] = { NULL }, *low = NULL, *high = NULL;
+    size_t size[HELD] = { 0 };
+    for (size_t i = 0; i < 4000; i++) {
+        size_t k = i * 7 % HELD;
+        if (held[k]) {
+            assert_int_equal(held[k][0], k + 1);
+            assert_int_equal(held[k][size[k] - 1], k + 1);
+            hc_block_free(held[k], size[k]);
+        }
+        size[k] = EACH - i * 31 % 9000;
+        held[k] = hc_block_new(size[k]);
+        assert_non_null(held[k]);
+        assert_true(is_zero(held[k], size[k]));
+        memset(held[k], (int)k + 1, size[k]);
+        low = !low || held[k] < low ? held[k] : low;
+        high = !high || held[k] > high ? held[k] : high;
+    }
+    assert_true((size_t)(high - low) < (size_t)2 * HELD * EACH);
+    for (size_t k = 0; k < HELD; k++)
+        hc_block_free(held[k], size[k]);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_blocks) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_holes), cmocka_unit_test(test_blocks) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -457,6 +457,77 @@ static void test_lua_shown(void **state)
     hc_program_unref(p);
 }
 
+/* ---- memory that is given back ------------------------------------------------------------------------- */
+
+/* What a statement made is taken back and zeroed behind it, unless it lives on. */
+static void test_what_lives_on(void **state)
+{
+    (void)state;
+    static const char helpers[] =
+        "{{ define \"put\" }}{{ $_ := set .d \"k\" (printf \"%s-%d\" \"deep\" 1) }}{{ end }}"
+        "{{ define \"twice\" }}{{ $x := printf \"<%s>\" . }}{{ $x }}{{ include \"e\" $x }}{{ end }}"
+        "{{ define \"e\" }}{{ printf \"(%s)\" . }}{{ end }}";
+    static const char *const rows[][2] = {
+        { "{{ $d := dict }}{{ range list \"a\" \"b\" }}{{ $_ := set $d . (printf \"%s-x\" .) }}{{ end }}{{ $d }}",
+          "map[a:a-x b:b-x]" },
+        { "{{ $x := \"\" }}{{ if true }}{{ $x = printf \"%s%d\" \"v\" 7 }}{{ end }}{{ $x }}", "v7" },
+        { "{{ $x := \"\" }}{{ range until 3 }}{{ if . }}{{ $x = printf \"%s%d\" $x . }}{{ end }}{{ end }}{{ $x }}",
+          "12" },
+        { "{{ $x := \"\" }}{{ with $x = printf \"%s%d\" \"v\" 8 }}{{ . }}{{ end }}{{ $x }}", "v8v8" },
+        { "{{ $d := dict }}{{ include \"put\" (dict \"d\" $d) }}{{ printf \"%s\" $d.k }}", "deep-1" },
+        { "{{ $d := dict }}{{ if include \"put\" (dict \"d\" $d) }}{{ end }}{{ range $d }}{{ . }}{{ end }}",
+          "deep-1" },
+        { "{{ $a := dict \"n\" dict }}{{ if true }}{{ $_ := merge (dict \"q\" $a.n) (dict \"q\" (dict \"z\" "
+          "(printf \"%d\" 5))) }}{{ end }}{{ $a.n.z }}",
+          "5" },
+        { "{{ $a := dict \"n\" (dict \"z\" \"old\") }}{{ range until 2 }}{{ $_ := mergeOverwrite $a (dict \"n\" "
+          "(dict \"z\" (printf \"%d\" .))) }}{{ end }}{{ $a }}",
+          "map[n:map[z:1]]" },
+        { "{{ print ($y := printf \"%s\" \"in\") }}{{ $y }}", "inin" },
+        { "{{ template \"twice\" $z := printf \"%s\" \"in\" }}{{ $z }}", "<in>(<in>)in" },
+        { "{{ $k := 7 }}{{ $v := \"\" }}{{ range $k, $v = list (print \"a\") (print \"b\") }}{{ end }}{{ $k }}{{ "
+          "$v }}",
+          "1b" },
+        { "{{ range until 2 }}{{ tpl (printf \"{{ define %q }}Q{{ . }}{{ end }}{{ include %q . }}\" \"q\" \"q\") . "
+          "}}{{ end }}",
+          "Q0Q1" },
+        { "{{ if true }}{{ $_ := set .Values \"seen\" (printf \"%s\" \"x\") }}{{ end }}{{ printf \"%s\" \"noise\" "
+          "}}{{ .Values.seen }}",
+          "noisex" },
+        { "{{ $l := list }}{{ range until 3 }}{{ $l = append $l (printf \"%d!\" .) }}{{ end }}{{ join \",\" $l }}",
+          "0!,1!,2!" },
+    };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct hc_err err = HC_ERR_INIT;
+        hc_str out = { NULL, 0 };
+        assert_int_equal(render(a, rows[i][0], helpers, NULL, &out, &err), HC_OK);
+        if (!hc_str_eqz(out, rows[i][1]))
+            fail_msg("%s gives %.*s, not %s", rows[i][0], HC_P(out), rows[i][1]);
+    }
+}
+
+/* All of it at once would be over the budget. */
+static void test_memory_is_used_again(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {
+        "{{ range until 8000 }}{{ $s := repeat 4000 \"x\" }}{{ end }}done",
+        "{{ range until 4000 }}{{ include \"h\" . }}{{ end }}done",
+        "{{ range until 4000 }}{{ if tpl \"{{ $s := repeat 8000 .c }}\" (dict \"c\" \"x\") }}{{ end }}{{ end "
+        "}}done",
+    };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct hc_err err = HC_ERR_INIT;
+        hc_str out = { NULL, 0 };
+        const char *helper = "{{ define \"h\" }}{{ $s := repeat 8000 \"x\" }}{{ end }}";
+        assert_int_equal(render(a, rows[i], helper, NULL, &out, &err), HC_OK);
+        assert_true(hc_str_eqz(out, "done"));
+        assert_true(hc_arena_used(a) < 200000);
+    }
+}
+
 /* ---- memory that runs out ------------------------------------------------------------------------------- */
 
 static void test_each_allocation_fails_once(void **state)
@@ -502,6 +573,8 @@ int main(void)
         cmocka_unit_test(test_nesting_of_lua),
         cmocka_unit_test(test_modes),
         cmocka_unit_test(test_lua_shown),
+        cmocka_unit_test(test_what_lives_on),
+        cmocka_unit_test(test_memory_is_used_again),
         cmocka_unit_test(test_each_allocation_fails_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
