@@ -80,6 +80,14 @@ enum hc_rc hc_cli_load_chart(const struct hc_chart_source *s, struct hc_chart **
     return rc;
 }
 
+bool hc_cli_values_read_stdin(const struct hc_values_flags *v)
+{
+    for (size_t i = 0; i < v->files.n; i++)
+        if (hc_str_eqz(hc_str_trim(hc_str_of(v->files.items[i])), "-"))
+            return true;
+    return false;
+}
+
 bool hc_cli_values_are_local(const struct hc_values_flags *v)
 {
     for (size_t i = 0; i < v->files.n; i++)

@@ -81,5 +81,8 @@ struct hc_layers;
 enum hc_rc hc_cli_values(struct hc_arena *a, const struct hc_values_flags *v, struct hc_origins *origins,
                          struct hc_layers *layers, struct hc_val **out, struct hc_err *err);
 
+/* Whether one of the files is stdin. */
+bool hc_cli_values_read_stdin(const struct hc_values_flags *v);
+
 /* Whether a values file is an address, which needs the network. */
 bool hc_cli_values_are_local(const struct hc_values_flags *v);

@@ -5,7 +5,7 @@
  * A command is `int hc_cmd_<name>(int argc, char **argv)` in helmctl/cli/<name>.c: argv[0] is the verb; it
  * prints results on stdout, messages on stderr, and gives the exit code. Each answers --help.
  */
-#include "core/base/defs.h"
+#include "core/base/str.h"
 
 struct hc_command {
     const char *name;
@@ -48,12 +48,15 @@ int hc_cmd_recording(int argc, char **argv);
  * command line and does not come back; argc and argv as a command got them. `fetch_chart` (cluster only, else NULL) gets
  * a chart that is no local path. `get_release` (cluster only, else NULL) prints parts of a release.
  */
+struct hc_arena;
 struct hc_chart;
 struct hc_chart_source;
 struct hc_err;
 struct hc_cli_ports {
     int (*hand_over)(int argc, char **argv);
     enum hc_rc (*fetch_chart)(const struct hc_chart_source *source, struct hc_chart **out, struct hc_err *err);
+    /* A schema at http:// or https:// (cluster only, else NULL). */
+    enum hc_rc (*fetch_schema)(struct hc_arena *a, hc_str url, hc_str *out, struct hc_err *err);
     /* `get manifest|values|hooks|notes|metadata|all RELEASE`, argv[0] is "get" */
     int (*get_release)(int argc, char **argv);
 };

@@ -177,14 +177,6 @@ static const struct hc_overlay_chart *chart_at(struct hc_arena *a, const struct 
     return c;
 }
 
-static bool reads_stdin(const struct hc_values_flags *v)
-{
-    for (size_t i = 0; i < v->files.n; i++)
-        if (hc_str_eqz(hc_str_trim(hc_str_of(v->files.items[i])), "-"))
-            return true;
-    return false;
-}
-
 /* The deepest value on the way of the expression: what it is, and who said so. */
 static bool wrong_value(struct hc_arena *a, const struct hc_cli_fault *f, struct wrong *w)
 {
@@ -193,7 +185,7 @@ static bool wrong_value(struct hc_arena *a, const struct hc_cli_fault *f, struct
     struct hc_overlay overlay;
     struct hc_origins *origins = hc_origins_new(a);
     if (!t || t->path_n < 2 || !hc_str_eqz(t->path[0], "Values") || !f->chart || !f->values || !origins ||
-        reads_stdin(f->values))
+        hc_cli_values_read_stdin(f->values))
         return false;
     const struct hc_overlay_opts opts = { .helm3 = f->values->helm3, .skip_schema = true, .origins = origins };
     if (hc_cli_values(a, f->values, origins, NULL, &user, NULL) != HC_OK ||

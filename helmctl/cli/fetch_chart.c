@@ -22,6 +22,7 @@
 #include "core/value/yaml.h"
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/schemas.h"
 
 #define TIMEOUT_MS  120000 /* Helm pkg/getter: DefaultHTTPTimeout */
 #define CHART_LAYER "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
@@ -442,4 +443,25 @@ enum hc_rc hc_cli_fetch_chart(const struct hc_chart_source *source, struct hc_ch
     to_cache(&f);
     const struct hc_chart_port port = hc_cli_chart_port(source);
     return hc_chart_load_archive(f.archive, &port, out, f.err);
+}
+
+enum hc_rc hc_cli_fetch_schema(struct hc_arena *a, hc_str url, hc_str *out, struct hc_err *err)
+{
+    struct hc_http *http = hc_http_new(err);
+    struct hc_http_response r = { .status = 0 };
+    const struct hc_http_request req = { .method = "GET",
+                                         .url = hc_arena_strz(a, url),
+                                         .timeout_ms = 15000, /* Helm's */
+                                         .max_bytes = HC_MIB,
+                                         .max_redirects = -1 };
+    if (!http || !req.url)
+        return http ? hc_fail_nomem(err) : HC_E_NOMEM;
+    enum hc_rc rc = hc_http_do(http, a, &req, &r, err);
+    hc_http_free(http);
+    if (rc != HC_OK)
+        return hc_wrap(err, "HTTP request failed for %s", req.url);
+    if (r.status != 200)
+        return hc_fail(err, HC_E_INPUT, "HTTP request to %s returned status %d", req.url, r.status);
+    *out = r.body;
+    return HC_OK;
 }

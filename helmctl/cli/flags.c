@@ -337,6 +337,8 @@ int hc_cli_parse(struct hc_arena *a, struct hc_cli *cli, int argc, char **argv)
 {
     struct walk w = { .a = a, .cli = cli, .argc = argc, .argv = argv, .at = 1 };
     from_environment(&cli->globals);
+    cli->globals.argc = argc;
+    cli->globals.argv = argv;
     w.globals_n = global_table(&cli->globals, w.globals);
     cli->args = HC_NEW_N(a, const char *, (size_t)argc + 1);
     cli->args_n = 0;

@@ -56,6 +56,8 @@ struct hc_globals {
     struct hc_strings kube_as_group;
     bool kube_insecure_skip_tls_verify, debug;
     const char *registry_config, *repository_config, *repository_cache, *content_cache;
+    int argc; /* the command line as the verb got it */
+    char **argv;
 };
 
 struct hc_cli {

@@ -15,6 +15,7 @@
 #include "core/base/limits.h"
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/schemas.h"
 #include "templating/lint/lint.h"
 #include "templating/render/render.h"
 
@@ -195,11 +196,15 @@ static int run(struct hc_arena *a, const struct hc_cli *cli, const struct option
         .release_namespace = hc_cli_namespace(&cli->globals),
         .kube_version = hc_str_of(o->kube_version),
         .skip_schema = o->skip_schema,
+        .schemas = hc_cli_schemas(),
     };
     for (size_t i = 0; i < paths.n; i++) {
         HC_AUTO(hc_arena) struct hc_arena *own = hc_arena_new(0);
         struct result r;
         look_at(own, paths.items[i], &in, &r);
+        int elsewhere = i ? -1 : hc_cli_schemas_elsewhere(&cli->globals, &o->values);
+        if (elsewhere >= 0)
+            return elsewhere;
         for (size_t k = 0; k < r.found.notes_n; k++)
             fprintf(stderr, "%.*s\n", HC_P(r.found.notes[k]));
         failed += print(paths.items[i], o, &r, &told);

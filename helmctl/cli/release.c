@@ -2,6 +2,7 @@
  * From flags to a wish, through the engine, with progress. The chart is rendered when the engine asks for a revision.
  */
 #include "helmctl/cli/release.h"
+#include "helmctl/cli/schemas.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -309,6 +310,7 @@ static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool i
                                   .capabilities = &capabilities,
                                   .door = &door,
                                   .post = r->post.port.run ? &r->post.port : NULL,
+                                  .schemas = hc_cli_schemas(),
                                   .skip_schema = r->skip_schema,
                                   .sub_notes = r->sub_notes };
     HC_AUTO(hc_strict) struct hc_strict strict;

@@ -19,6 +19,7 @@
 #include "helmctl/cli/faults.h"
 #include "helmctl/cli/postrender.h"
 #include "helmctl/cli/replay.h"
+#include "helmctl/cli/schemas.h"
 #include "helmctl/cli/strict.h"
 #include "templating/overlay/overlay.h"
 #include "templating/render/render.h"
@@ -425,6 +426,7 @@ static int render(struct hc_arena *a, const struct hc_cli *cli, struct options *
         .capabilities = &capabilities,
         .helm3 = o->helm3,
         .skip_schema = o->skip_schema,
+        .schemas = hc_cli_schemas(),
         .skip_crds = !o->include_crds,
         .door = o->enable_dns ? &dns_door : NULL,
         .post = post->port.run && !o->helm3 ? &post->port : NULL,
@@ -437,6 +439,9 @@ static int render(struct hc_arena *a, const struct hc_cli *cli, struct options *
     if (hc_cli_replay_begin(replay, &in, &err) != HC_OK)
         return hc_cli_fail(&err);
     enum hc_rc rc = hc_render(a, &in, &out, &err);
+    int elsewhere = rc == HC_OK ? -1 : hc_cli_schemas_elsewhere(&cli->globals, &o->values);
+    if (elsewhere >= 0)
+        return elsewhere;
     for (size_t i = 0; i < out.warnings_n; i++)
         fprintf(stderr, "%.*s\n", HC_P(out.warnings[i]));
     if (rc == HC_OK && hc_strict_check(strict, a, &out, &err) != HC_OK)

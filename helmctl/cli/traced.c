@@ -8,6 +8,7 @@
 #include "core/value/json.h"
 #include "core/value/yaml.h"
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/schemas.h"
 
 int hc_traced_render(struct hc_arena *a, struct hc_traced_flags *o, const struct hc_globals *globals, hc_str name,
                      struct hc_traced *t)
@@ -47,9 +48,13 @@ int hc_traced_render(struct hc_arena *a, struct hc_traced_flags *o, const struct
         .capabilities = &capabilities,
         .helm3 = o->helm3,
         .skip_schema = o->skip_schema,
+        .schemas = hc_cli_schemas(),
     };
     if (hc_render(a, &in, &t->out, &err) == HC_OK)
         return 0;
+    int elsewhere = hc_cli_schemas_elsewhere(globals, &o->values);
+    if (elsewhere >= 0)
+        return elsewhere;
     return t->out.error.n ? hc_cli_error("%.*s", HC_P(t->out.error)) : hc_cli_fail(&err);
 }
 

@@ -111,7 +111,8 @@ static void values_rule(struct lint *l)
     struct hc_val *all = hc_values_coalesce(l->a, l->in->values, own);
     HC_AUTO(hc_buf) struct hc_buf lines;
     hc_buf_init(&lines, 0);
-    if (hc_schema_check(l->a, schema, all, &lines, &err) != HC_OK)
+    const struct hc_schema_port port = hc_render_schema_port(l->in->schemas);
+    if (hc_schema_check(l->a, schema, all, &port, &lines, &err) != HC_OK)
         lint_say(l, HC_LINT_ERROR, file, "%.*s", HC_P(hc_buf_str(&lines)));
 }
 
@@ -216,6 +217,7 @@ static void templates_rule(struct lint *l)
         .release_namespace = l->in->release_namespace,
         .capabilities = &capabilities,
         .skip_schema = l->in->skip_schema,
+        .schemas = l->in->schemas,
         .skip_crds = true,
         .lint = true,
         .files_only = true,

@@ -6,6 +6,7 @@
  * templates, dependencies, CRDs. A rule that cannot go on is a message, never an error.
  */
 #include "charts-fetch/chart/chart.h"
+#include "templating/overlay/overlay.h"
 
 enum hc_lint_level { HC_LINT_INFO, HC_LINT_WARNING, HC_LINT_ERROR };
 
@@ -20,6 +21,7 @@ struct hc_lint_input {
     const struct hc_val *values;      /* the user's, a map or NULL */
     hc_str release_namespace, kube_version;
     bool skip_schema;
+    const struct hc_schema_port *schemas; /* of references to other files; NULL: none */
 };
 
 struct hc_lint_output {

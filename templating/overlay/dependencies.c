@@ -420,20 +420,21 @@ static struct hc_overlay_chart *publish(struct hc_process *p, const struct hc_no
 }
 
 /* Lines of all charts that do not fit their schema, top first. */
-static enum hc_rc check_schemas(struct hc_process *p, const struct hc_overlay_chart *c, struct hc_buf *lines)
+static enum hc_rc check_schemas(struct hc_process *p, const struct hc_overlay_chart *c,
+                                const struct hc_schema_port *port, struct hc_buf *lines)
 {
     if (c->chart->schema.p) { /* an empty file is no JSON, and told */
         struct hc_err err = HC_ERR_INIT;
         HC_AUTO(hc_buf) struct hc_buf own;
         hc_buf_init(&own, 0);
-        enum hc_rc rc = hc_schema_check(p->a, c->chart->schema, c->values, &own, &err);
+        enum hc_rc rc = hc_schema_check(p->a, c->chart->schema, c->values, port, &own, &err);
         if (rc != HC_OK && rc != HC_E_INPUT)
             return hc_err_copy(p->err, &err);
         if (rc != HC_OK)
             hc_buf_printf(lines, "%.*s:\n%.*s", HC_P(c->name), HC_P(hc_buf_str(&own)));
     }
     for (size_t i = 0; i < c->subs_n; i++) {
-        enum hc_rc rc = check_schemas(p, c->subs[i], lines);
+        enum hc_rc rc = check_schemas(p, c->subs[i], port, lines);
         if (rc != HC_OK)
             return rc;
     }
@@ -463,7 +464,7 @@ enum hc_rc hc_overlay_process(struct hc_arena *a, const struct hc_chart *chart, 
     if (!opts->skip_schema) {
         HC_AUTO(hc_buf) struct hc_buf lines;
         hc_buf_init(&lines, 0);
-        rc = check_schemas(&p, top, &lines);
+        rc = check_schemas(&p, top, opts->schemas, &lines);
         if (rc != HC_OK)
             return rc;
         if (lines.n) {

@@ -9,6 +9,7 @@
  */
 #include "charts-fetch/chart/chart.h"
 #include "core/base/buf.h"
+#include "templating/overlay/pattern.h"
 
 /* ---- user input ---------------------------------------------------------------------------------- */
 
@@ -76,8 +77,22 @@ struct hc_overlay_chart {
     size_t subs_n;
 };
 
+/*
+ * What the check of a schema needs from elsewhere; each may be NULL.
+ * load: brings the text of a schema that another refers to by an address (file://, http://, https://); the error's message is
+ * what Helm prints behind "failing loading \"URL\": ". Without it nothing is fetched, and such a reference is an error.
+ * property: the classes \p{...} of regular expressions. regex: what Go says of an expression (HC_E_INPUT: its error).
+ */
+struct hc_schema_port {
+    void *ctx;
+    enum hc_rc (*load)(void *ctx, struct hc_arena *a, hc_str url, hc_str *out, struct hc_err *err);
+    hc_pattern_property property;
+    enum hc_rc (*regex)(hc_str expression, struct hc_err *err);
+};
+
 struct hc_overlay_opts {
     bool helm3, skip_schema;
+    const struct hc_schema_port *schemas;
     /* Not NULL: values that come from charts are stamped too (HC_LAYER_CHART "values.yaml",
      * "charts/redis/values.yaml"); costs a copy of every default. */
     struct hc_origins *origins;
@@ -126,6 +141,6 @@ size_t hc_values_said(struct hc_arena *a, const struct hc_overlay_chart *root, c
 
 /* Checks `values` against the text of a values.schema.json. HC_E_INPUT with Helm's lines ("- at '/a': got
  * number, want string") when they do not fit or the schema is none. Those lines are also put into `lines` (may be
- * NULL), uncut: the error keeps only what fits into it. */
-enum hc_rc hc_schema_check(struct hc_arena *a, hc_str schema, const struct hc_val *values, struct hc_buf *lines,
-                           struct hc_err *err);
+ * NULL), uncut: the error keeps only what fits into it. `port` may be NULL. */
+enum hc_rc hc_schema_check(struct hc_arena *a, hc_str schema, const struct hc_val *values,
+                           const struct hc_schema_port *port, struct hc_buf *lines, struct hc_err *err);

@@ -55,6 +55,7 @@ struct parser {
     struct hc_arena *a;
     hc_str rest;
     bool fold, multi, dot_nl, no_memory;
+    hc_pattern_property property;
     int depth;
     const char *why;
     struct inst *code;
@@ -291,7 +292,48 @@ static bool posix_class(struct parser *p, struct class *c)
         skip(p, end + 2);
         return true;
     }
+    fail(p, "invalid character class range");
     return false;
+}
+
+struct filling {
+    struct parser *p;
+    struct class *c;
+};
+
+static void fill(void *to, uint32_t first, uint32_t last)
+{
+    struct filling *f = to;
+    add_range(f->p, f->c, first, last);
+}
+
+/* \pL \p{Greek} \P{Greek} \p{^Greek}; the backslash is behind us. NULL: it is none, and told. */
+static struct class *property_class(struct parser *p)
+{
+    bool no = p->rest.p[0] == 'P';
+    hc_str name;
+    skip(p, 1);
+    if (at(p, '{')) {
+        size_t end = hc_str_find(p->rest, '}');
+        if (end == SIZE_MAX)
+            return fail(p, "invalid character class range");
+        name = hc_str_sub(p->rest, 1, end);
+        skip(p, end + 1);
+    } else {
+        const char *from = p->rest.p;
+        (void)take(p);
+        name = hc_str_n(from, (size_t)(p->rest.p - from));
+    }
+    if (name.n && name.p[0] == '^') {
+        no = !no;
+        name = hc_str_sub(name, 1, name.n);
+    }
+    struct filling f = { p, class_new(p) };
+    if (!p->property)
+        return fail(p, "classes of Unicode properties (\\p) are not supported here");
+    if (!f.c || !p->property(name, p->fold, fill, &f))
+        return fail(p, "invalid character class range");
+    return no ? negated(p, f.c) : f.c;
 }
 
 /* "[...]", the bracket is behind us. */
@@ -310,12 +352,21 @@ static struct node *parse_class(struct parser *p)
         }
         if (hc_str_starts(p->rest, HC_S("[:")) && posix_class(p, c))
             continue;
+        if (p->why)
+            return NULL;
         uint32_t from = take(p), to;
         if (from == '\\') {
             struct class *perl = more(p) ? perl_class(p, (unsigned char)p->rest.p[0]) : NULL;
             if (perl) {
                 skip(p, 1);
                 add_class(p, c, perl);
+                continue;
+            }
+            if (at(p, 'p') || at(p, 'P')) {
+                struct class *named = property_class(p);
+                if (!named)
+                    return NULL;
+                add_class(p, c, named);
                 continue;
             }
             if (!escaped_char(p, &from))
@@ -363,8 +414,10 @@ static struct node *parse_escape(struct parser *p)
         skip(p, 1);
         return assert_node(p, c == 'b' ? A_WORD : A_NOT_WORD);
     case 'p':
-    case 'P':
-        return fail(p, "classes of Unicode properties (\\p) are not supported here");
+    case 'P': {
+        struct class *named = property_class(p);
+        return named ? class_node(p, named) : NULL;
+    }
     default:
         break;
     }
@@ -501,7 +554,7 @@ static bool parse_counts(struct parser *p, int *out_min, int *out_max)
 static struct node *parse_repeat(struct parser *p)
 {
     struct node *n = parse_atom(p);
-    while (n && more(p)) {
+    for (bool repeated = false; n && more(p); repeated = true) {
         int min = 0, max = -1;
         char c = p->rest.p[0];
         if (c == '*' || c == '+' || c == '?') {
@@ -511,6 +564,8 @@ static struct node *parse_repeat(struct parser *p)
         } else if (c != '{' || !parse_counts(p, &min, &max)) {
             break;
         }
+        if (repeated)
+            return fail(p, "invalid nested repetition operator");
         /* Repeats of repeats count together (Go regexp/syntax: repeatIsValid). */
         uint32_t times = (uint32_t)HC_MAX(HC_MAX(min, max), 1), inside = HC_MAX(n->repeats, 1u);
         if (min > MAX_REPEAT || max > MAX_REPEAT || (max >= 0 && max < min) || times * inside > MAX_REPEAT)
@@ -652,9 +707,10 @@ static void generate(struct parser *p, const struct node *n)
     }
 }
 
-enum hc_rc hc_pattern_compile(struct hc_arena *a, hc_str text, struct hc_pattern **out, struct hc_err *err)
+enum hc_rc hc_pattern_compile(struct hc_arena *a, hc_str text, hc_pattern_property property,
+                              struct hc_pattern **out, struct hc_err *err)
 {
-    struct parser p = { .a = a, .rest = text };
+    struct parser p = { .a = a, .rest = text, .property = property };
     struct hc_pattern *pattern = HC_NEW(a, struct hc_pattern);
     struct node *n = parse_alt(&p);
     if (n && more(&p))

@@ -161,10 +161,11 @@ static struct uneval un_from(struct hc_schema_run *r, const struct hc_val *v, co
         u.n = v->map->n;
     } else if (hc_is_list(v)) {
         const struct hc_val *items = s->kw[K_ITEMS];
-        bool all = r->draft >= 2020 ? items != NULL : s->kw[K_ADDITIONAL_ITEMS] || (items && !hc_is_list(items));
+        /* additionalItems says nothing beside items that is no list */
+        bool all = s->draft >= 2020 ? items != NULL : items && (!hc_is_list(items) || s->kw[K_ADDITIONAL_ITEMS]);
         if (all || (!caller_needs && !s->kw[K_UNEVALUATED_ITEMS]))
             return u;
-        from = (uint32_t)hc_list_len(r->draft >= 2020 ? s->kw[K_PREFIX_ITEMS] : items);
+        from = (uint32_t)hc_list_len(s->draft >= 2020 ? s->kw[K_PREFIX_ITEMS] : items);
         u.n = v->list->n;
     }
     if (u.n <= from)
@@ -469,7 +470,7 @@ static void check_contains(struct check *c)
             continue;
         }
         hc_buf_printf(&at, "%s%zu", matched++ ? " " : "", i);
-        if (c->r->draft >= 2020 && c->un.left && i < c->un.n)
+        if (c->s->draft >= 2020 && c->un.left && i < c->un.n)
             c->un.left[i] = false;
     }
     struct hc_misfit *m = NULL;
@@ -510,13 +511,13 @@ static void check_list(struct check *c)
         add_counts(c, "maxItems", (int64_t)n, want);
     if (is_true(kw[K_UNIQUE_ITEMS]))
         check_unique(c);
-    const struct hc_val *tuple = c->r->draft >= 2020       ? kw[K_PREFIX_ITEMS]
+    const struct hc_val *tuple = c->s->draft >= 2020       ? kw[K_PREFIX_ITEMS]
                                  : hc_is_list(kw[K_ITEMS]) ? kw[K_ITEMS]
                                                            : NULL;
-    const struct hc_val *rest = c->r->draft >= 2020 ? kw[K_ITEMS] : tuple ? kw[K_ADDITIONAL_ITEMS] : kw[K_ITEMS];
+    const struct hc_val *rest = c->s->draft >= 2020 ? kw[K_ITEMS] : tuple ? kw[K_ADDITIONAL_ITEMS] : kw[K_ITEMS];
     for (; done < n && done < hc_list_len(tuple); done++)
         add(c, on_item(c, sub(c, hc_list_at(tuple, done)), done));
-    if (rest && c->r->draft < 2020 && tuple && rest->kind == HC_BOOL) {
+    if (rest && c->s->draft < 2020 && tuple && rest->kind == HC_BOOL) {
         if (!rest->b && done < n) {
             struct hc_buf *b = say(c);
             hc_buf_puts(b, "last ");
@@ -851,7 +852,7 @@ static struct hc_misfit *run(struct check *c)
         return m;
     if (hc_is_str(c->s->kw[K_REF])) {
         m = on_ref(c, K_REF);
-        if (c->r->draft < 2019)
+        if (c->s->draft < 2019)
             return m;
         add(c, m);
     }

@@ -288,7 +288,7 @@ bool hc_schema_format(struct hc_schema_run *r, hc_str format, hc_str s, struct h
     if (hc_str_eqz(format, "regex")) {
         struct hc_pattern *p = NULL;
         struct hc_err err = HC_ERR_INIT;
-        if (hc_pattern_compile(r->a, s, &p, &err) == HC_OK)
+        if (hc_schema_compile(r, s, &p, &err) == HC_OK)
             return true;
         return no(why, err.msg);
     }

@@ -6,7 +6,11 @@
  */
 #include "core/base/buf.h"
 #include "core/value/value.h"
+#include "templating/overlay/overlay.h"
 #include "templating/overlay/pattern.h"
+
+#define HC_SCHEMA_URL  "file:///values.schema.json"
+#define HC_SCHEMA_DOCS 32u /* what one check may load; each at most a MiB */
 
 /* Keywords that assert something; sorted, because they are looked up by bisection. */
 #define HC_SCHEMA_KEYWORDS(X)                                                                                      \
@@ -61,6 +65,7 @@ enum hc_keyword { HC_SCHEMA_KEYWORDS(HC_SCHEMA_ENUM) K_COUNT };
 struct hc_schema {
     const struct hc_val *node;
     struct hc_schema *next; /* in its bucket */
+    int draft;              /* of its document */
     int8_t always;          /* 1: accepts everything, 0: nothing, -1: ask the keywords */
     uint8_t types;          /* bits of enum schema types; 0: any */
     const struct hc_val *kw[K_COUNT];
@@ -79,12 +84,25 @@ struct hc_misfit {
     struct hc_misfit *causes, *last, *next;
 };
 
+#define HC_SCHEMA_ROWS    80u /* of the table in schema_meta.c */
 #define HC_SCHEMA_BUCKETS 1024u
+
+/* A file with schemas; the number of one stands in `origin` of all its nodes. */
+struct hc_schema_doc {
+    hc_str url;
+    const struct hc_val *root;
+    int draft;    /* 4, 6, 7, 2019, 2020 */
+    bool inner;   /* schemas in it have identifiers of their own: nearly none does */
+    bool formats; /* asserts formats whatever the draft: metaschemas do */
+};
 
 struct hc_schema_run {
     struct hc_arena *a;
-    const struct hc_val *root;
-    int draft; /* 4, 6, 7, 2019, 2020 */
+    const struct hc_schema_port *port;
+    struct hc_schema_doc docs[HC_SCHEMA_DOCS];
+    uint32_t docs_n, metas;
+    uint8_t by_length[32], row_next[HC_SCHEMA_ROWS];
+    struct hc_buf *lines; /* where an error of several lines goes */
     struct hc_schema *buckets[HC_SCHEMA_BUCKETS];
     struct hc_buf path, text; /* place in the values; the text being made */
     unsigned depth;
@@ -103,6 +121,24 @@ enum {
     HC_T_OBJECT = 64
 };
 
+/* schema_ref.c */
+struct hc_schema_doc *hc_schema_doc_of(struct hc_schema_run *r, const struct hc_val *node);
+/* Takes a document in (its text may be absent) and checks it against its metaschema. The error's lines go to `lines`, else
+ * it is in r->err. */
+enum hc_rc hc_schema_add_doc(struct hc_schema_run *r, hc_str url, hc_str text, struct hc_val *root,
+                             struct hc_buf *lines);
+/* What `ref`, which stands in `from`, means; NULL: the run is broken. */
+struct hc_val *hc_schema_resolve(struct hc_schema_run *r, const struct hc_val *from, hc_str ref);
+
+/* schema_meta.c */
+/* The draft that this address belongs to, and the address of its metaschema; 0: none. */
+int hc_schema_metaschema_of(hc_str url, hc_str *out_meta);
+enum hc_rc hc_schema_metaschema(struct hc_arena *a, int draft, struct hc_val **out, struct hc_err *err);
+/* Checks the schema at `node` against its metaschema. `pointer` is where it stands in its document. */
+enum hc_rc hc_schema_meta_check(struct hc_schema_run *r, struct hc_val *node, hc_str pointer, struct hc_buf *lines);
+/* Looks whether all that can be reached from the root is there and is a schema. */
+enum hc_rc hc_schema_reach(struct hc_schema_run *r, struct hc_buf *lines);
+
 /* schema.c */
 struct hc_schema *hc_schema_of(struct hc_schema_run *r, const struct hc_val *node);
 /* The target of a reference keyword of `s`; NULL: the run is broken. */
@@ -117,6 +153,8 @@ bool hc_schema_is_dynamic(const struct hc_schema *s, const struct hc_schema *tar
 struct hc_schema *hc_schema_dynamic_in(struct hc_schema_run *r, const struct hc_schema *s, enum hc_keyword which,
                                        hc_str name);
 struct hc_pattern *hc_schema_pattern(struct hc_schema_run *r, hc_str text);
+/* Compiles it; the error is Go's, where the port knows. */
+enum hc_rc hc_schema_compile(struct hc_schema_run *r, hc_str text, struct hc_pattern **out, struct hc_err *err);
 
 /* schema_check.c: NULL when `v` fits or the run is broken. */
 struct hc_misfit *hc_schema_validate(struct hc_schema_run *r, struct hc_schema *s, const struct hc_val *v);
@@ -126,6 +164,8 @@ void hc_schema_quote(struct hc_buf *b, hc_str s);
 void hc_schema_put_int(struct hc_buf *b, int64_t i);
 void hc_schema_put_float(struct hc_buf *b, double f);
 void hc_schema_display(struct hc_buf *b, const struct hc_val *v);
+/* A whole answer: a bundle at the top is not shown itself. */
+void hc_schema_print_all(struct hc_buf *b, const struct hc_misfit *m);
 void hc_schema_print(struct hc_buf *b, const struct hc_misfit *m, unsigned indent);
 
 /* schema_format.c: false when `s` is not of this format; the reason in `why`. Unknown formats take everything. */

@@ -19,7 +19,8 @@ void hc_schema_quote(struct hc_buf *b, hc_str s)
         if (q.p[i] == '\\' && q.p[i + 1] == '"' && i + 2 < q.n)
             continue;
         if (q.p[i] == '\\' && q.p[i + 1] == '\\') {
-            hc_buf_puts(b, "\\\\");
+            /* the library takes the last one and the quote behind it for an escaped quote */
+            hc_buf_puts(b, i + 3 == q.n ? "\\" : "\\\\");
             i++;
             continue;
         }
@@ -112,4 +113,10 @@ void hc_schema_print(struct hc_buf *b, const struct hc_misfit *m, unsigned inden
     }
     for (const struct hc_misfit *c = m->causes; c; c = c->next)
         hc_schema_print(b, c, indent);
+}
+
+void hc_schema_print_all(struct hc_buf *b, const struct hc_misfit *m)
+{
+    for (const struct hc_misfit *c = m->group ? m->causes : m; c; c = m->group ? c->next : NULL)
+        hc_schema_print(b, c, 0);
 }

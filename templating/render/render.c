@@ -165,9 +165,11 @@ static enum hc_rc render(struct hc_arena *a, const struct hc_render_input *in, s
     if (rc != HC_OK)
         return hc_wrap(err, "invalid kube version '%.*s'", HC_P(wanted));
     struct hc_overlay overlay = { 0 };
+    const struct hc_schema_port schemas = hc_render_schema_port(in->schemas);
     const struct hc_overlay_opts opts = {
         .helm3 = in->helm3,
         .skip_schema = in->skip_schema,
+        .schemas = &schemas,
         .origins = in->origins,
         .report = &out->error,
     };

@@ -7,6 +7,7 @@
  * render with other values parses and compiles nothing. Thread-safe: any number of renders at once.
  */
 #include "charts-fetch/chart/chart.h"
+#include "templating/overlay/overlay.h"
 #include "templating/render/documents.h"
 #include "templating/render/engine.h"
 #include "templating/render/postrender.h"
@@ -31,7 +32,8 @@ struct hc_render_input {
     bool is_upgrade;
     const struct hc_capabilities *capabilities; /* NULL: the defaults */
     const struct hc_door *door;
-    const struct hc_post_renderer *post; /* NULL, or gets all files but notes and CRDs, Helm 4's way */
+    const struct hc_schema_port *schemas; /* of schemas that refer elsewhere (overlay.h); NULL: an error */
+    const struct hc_post_renderer *post;  /* NULL, or gets all files but notes and CRDs, Helm 4's way */
     bool helm3, skip_schema, skip_crds, sub_notes;
     struct hc_trace *trace;  /* NULL, or learns where the output came from (trace.h); `origins` is then set too */
     struct hc_fault *fault;  /* NULL, or gets where a template failed; message and frames are absent otherwise */
@@ -58,6 +60,9 @@ struct hc_render_output {
 /* Results live in `a` and may point into the chart. The error's msg is what Helm prints behind "Error: ". */
 enum hc_rc hc_render(struct hc_arena *a, const struct hc_render_input *in, struct hc_render_output *out,
                      struct hc_err *err);
+
+/* `own` (may be NULL) with regular expressions as templates have them. */
+struct hc_schema_port hc_render_schema_port(const struct hc_schema_port *own);
 
 /* Whether the chart's templates/ *.lua are Lua (it says so by an annotation) and not Go templates. */
 bool hc_chart_has_lua_templates(const struct hc_chart *c);

@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum hc_rc rc = hc_regex_translate(text, &pattern, &names, &groups, &err);
     if (rc != HC_OK && !err.msg[0])
         abort();
-    enum hc_rc own = hc_pattern_compile(a, text, &p, &err);
+    enum hc_rc own = hc_pattern_compile(a, text, NULL, &p, &err);
     if (own == HC_OK)
         (void)hc_pattern_matches(p, HC_S("some text of a-z 0_9\n"), NULL);
     if (rc == HC_OK && own == HC_OK && plain(text) && turn++ % 16 == 0)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/schemas.h"
 
 static const struct hc_command commands[] = {
     { "controller", hc_cmd_controller, "serve HelmReleases, Kustomizations and their sources" },
@@ -62,5 +63,6 @@ int main(int argc, char **argv)
 {
     hc_cli_ports.get_release = hc_cmd_get_release;
     hc_cli_ports.fetch_chart = hc_cli_fetch_chart;
+    hc_cli_ports.fetch_schema = hc_cli_fetch_schema;
     return hc_cli_dispatch(argc, argv, commands, HC_LEN(commands), usage);
 }

@@ -55,12 +55,12 @@ LOGS = "warnings are told in our own words, without values, and once"
 MORE = "our text goes on where Helm's ends"
 
 
-def case(name, files, args, stdin=None, env=None, helm3=False, keep_order=False, tree=None, differs=None, then=None, own=False):
+def case(name, files, args, stdin=None, env=None, helm3=False, keep_order=False, tree=None, differs=None, then=None, own=False, place=False):
     """`own`: Helm has nothing like it; what helmctl printed when the file was written is expected. `differs`: why the texts are not those of Helm; then the exit code counts, and that ours begins as Helm's when it is
     MORE. `tree`: a folder whose files are
-    compared. `then`: arguments of a second run, whose output is added."""
+    compared. `place`: "$W" in the files is the folder they lie in. `then`: arguments of a second run, whose output is added."""
     CASES.append(dict(name=name, files=files, args=args, stdin=stdin, env=env or {}, helm3=helm3,
-                      keep_order=keep_order, tree=tree, differs=differs, then=then, own=own))
+                      keep_order=keep_order, tree=tree, differs=differs, then=then, own=own, place=place))
 
 
 def pack(files):
@@ -126,7 +126,10 @@ def run(program, c, top, helm3_flag):
     if work.exists():
         shutil.rmtree(work)
     work.mkdir(parents=True)
-    lay_out(work, c["files"])
+    files = c["files"]
+    if c["place"]:
+        files = {name: body.replace("$W", str(work)) for name, body in files.items()}
+    lay_out(work, files)
     env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(work / "home"), "TMPDIR": str(top),
            "HELM_CACHE_HOME": str(work / "home"), "HELM_CONFIG_HOME": str(work / "home"),
            "HELM_DATA_HOME": str(work / "data"), "HELMCTL_ERROR_FORMAT": "helm"}

@@ -82,7 +82,7 @@ static void test_rows(void **state)
         struct hc_val *v = NULL;
         struct hc_err err = HC_ERR_INIT;
         assert_int_equal(hc_json_parse(a, hc_str_of(rows[i].values), HC_JSON_ALL_FLOAT, &v, &err), HC_OK);
-        enum hc_rc rc = hc_schema_check(a, hc_str_of(rows[i].schema), v, &b, &err);
+        enum hc_rc rc = hc_schema_check(a, hc_str_of(rows[i].schema), v, NULL, &b, &err);
         hc_buf_putc(&b, '\0');
         if ((rc == HC_OK) != !rows[i].want || (rows[i].want && strcmp(b.p, rows[i].want) != 0))
             fail_msg("%s\n  gives\n%s\n  wanted\n%s", rows[i].schema, b.p, rows[i].want ? rows[i].want : "(fits)");
@@ -95,14 +95,14 @@ static void test_circle(void **state)
     (void)state;
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct hc_err err = HC_ERR_INIT;
-    assert_int_equal(hc_schema_check(a, HC_S("{\"$ref\":\"#\"}"), hc_map_new(a), NULL, &err), HC_E_INPUT);
+    assert_int_equal(hc_schema_check(a, HC_S("{\"$ref\":\"#\"}"), hc_map_new(a), NULL, NULL, &err), HC_E_INPUT);
     struct hc_val *v = NULL;
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 0);
     hc_buf_fill(&b, '[', 900);
     hc_buf_fill(&b, ']', 900);
     assert_int_equal(hc_json_parse(a, hc_buf_str(&b), 0, &v, &err), HC_OK);
-    assert_int_equal(hc_schema_check(a, HC_S("{\"items\":{\"$ref\":\"#\"}}"), v, NULL, &err), HC_OK);
+    assert_int_equal(hc_schema_check(a, HC_S("{\"items\":{\"$ref\":\"#\"}}"), v, NULL, NULL, &err), HC_OK);
 }
 
 static void test_patterns(void **state)
@@ -136,7 +136,7 @@ static void test_patterns(void **state)
     struct hc_pattern *re = NULL;
     for (size_t i = 0; i < HC_LEN(p); i++) {
         struct hc_err err = HC_ERR_INIT;
-        if (hc_pattern_compile(a, hc_str_of(p[i].pattern), &re, &err) != HC_OK)
+        if (hc_pattern_compile(a, hc_str_of(p[i].pattern), NULL, &re, &err) != HC_OK)
             fail_msg("%s: %s", p[i].pattern, err.msg);
         if (!hc_pattern_matches(re, hc_str_of(p[i].yes), NULL))
             fail_msg("%s should match %s", p[i].pattern, p[i].yes);
@@ -144,15 +144,15 @@ static void test_patterns(void **state)
             fail_msg("%s should not match %s", p[i].pattern, p[i].no);
     }
     for (size_t i = 0; i < HC_LEN(bad); i++)
-        if (hc_pattern_compile(a, hc_str_of(bad[i]), &re, NULL) != HC_E_INPUT)
+        if (hc_pattern_compile(a, hc_str_of(bad[i]), NULL, &re, NULL) != HC_E_INPUT)
             fail_msg("%s is no regular expression", bad[i]);
     /* what makes backtracking matchers run for years */
     HC_AUTO(hc_buf) struct hc_buf text;
     hc_buf_init(&text, 0);
     hc_buf_fill(&text, 'a', 5000);
-    assert_int_equal(hc_pattern_compile(a, HC_S("^(a+)+(a|aa)*b$"), &re, NULL), HC_OK);
+    assert_int_equal(hc_pattern_compile(a, HC_S("^(a+)+(a|aa)*b$"), NULL, &re, NULL), HC_OK);
     assert_false(hc_pattern_matches(re, hc_buf_str(&text), NULL));
-    assert_int_equal(hc_pattern_compile(a, HC_S("((a{1000}){1000}){1000}"), &re, NULL), HC_E_INPUT);
+    assert_int_equal(hc_pattern_compile(a, HC_S("((a{1000}){1000}){1000}"), NULL, &re, NULL), HC_E_INPUT);
 }
 
 int main(void)
