@@ -25,7 +25,7 @@ static bool kept(const struct hc_val *object)
 
 static enum hc_rc add(struct reader *r, struct hc_val *object, size_t document, struct hc_err *err)
 {
-    struct hc_plan_object o = { .object = object };
+    struct hc_plan_object o = { .object = object, .line = object->line };
     const struct hc_val *meta = hc_map_getz(object, "metadata");
     o.api_version = hc_get_str(hc_map_getz(object, "apiVersion"));
     o.kind = hc_get_str(hc_map_getz(object, "kind"));

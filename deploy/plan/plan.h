@@ -13,6 +13,7 @@ struct hc_plan_object {
     hc_str generate_name; /* instead of name */
     int wave;             /* 0, 1, ... after hc_plan_order */
     bool keep;            /* helm.sh/resource-policy: keep */
+    uint32_t line;        /* of the manifest, where it begins */
 };
 
 /* All objects of a manifest in their order; items of lists ("kind: List", "ConfigMapList") one by one, empty documents

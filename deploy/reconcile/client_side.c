@@ -97,6 +97,14 @@ static void make_creation(const struct object *o, struct hc_kube_op *op)
     op->flags = HC_KUBE_LAX_VALIDATION;
 }
 
+enum hc_rc hc_rec_client_request(struct hc_reconcile *r, const struct object *o, struct hc_kube_op *op)
+{
+    if (op->out)
+        return make_change(r, o, op);
+    make_creation(o, op);
+    return HC_OK;
+}
+
 /* Sends those of `ops` that `pick` says, in one batch. */
 static enum hc_rc send_some(struct hc_reconcile *r, struct hc_kube_op *ops, const bool *pick, size_t n)
 {

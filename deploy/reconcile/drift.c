@@ -7,6 +7,7 @@
 
 #include "core/value/merge.h"
 #include "core/value/selector.h"
+#include "deploy/reconcile/preview.h"
 #include "deploy/reconcile/reconcile_impl.h"
 
 static bool matches(struct hc_arena *a, hc_str pattern, hc_str s)
@@ -48,7 +49,7 @@ static bool under(hc_str path, hc_str prefix)
 }
 
 /* Fields that differ between a live object and a dry run without anybody having changed something. */
-static bool servers_own(hc_str path)
+bool hc_reconcile_servers_own(hc_str path)
 {
     static const char *const paths[] = { "/metadata/managedFields",     "/metadata/resourceVersion",
                                          "/metadata/generation",        "/metadata/uid",
@@ -119,7 +120,7 @@ enum hc_rc hc_rec_observe_drift(struct hc_reconcile *r, struct hc_seen *s, struc
             continue;
         size_t m = hc_val_diff(r->step, live[i].out, want[i].out, &diff), counted = 0;
         for (size_t j = 0; j < m; j++) {
-            if (servers_own(diff[j].path) || ignored(r, o, diff[j].path))
+            if (hc_reconcile_servers_own(diff[j].path) || ignored(r, o, diff[j].path))
                 continue;
             if (counted++ == 0)
                 hc_buf_printf(&text, "%s%.*s changed at %.*s", text.n > 0 ? "; " : "", HC_P(name),

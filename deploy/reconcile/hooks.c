@@ -83,6 +83,13 @@ static struct hc_record_hook **hooks_of(struct hc_reconcile *r, enum hc_stage st
     return list;
 }
 
+struct hc_record_hook **hc_rec_hooks_of(struct hc_reconcile *r, enum hc_stage stage, size_t *out_n,
+                                        const char **out_event)
+{
+    *out_event = event_of(r, stage);
+    return hooks_of(r, stage, out_n);
+}
+
 bool hc_rec_has_hooks(const struct hc_reconcile *r, enum hc_stage stage)
 {
     const char *event = event_of(r, stage);

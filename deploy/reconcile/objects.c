@@ -11,13 +11,21 @@
 /* ---- from text to objects ---------------------------------------------------------------------------------- */
 
 /* A kind the server does not know may come with a definition in the same manifest. */
-static const struct hc_val *definition_of(const struct hc_plan_object *all, size_t n,
+static bool defines(const struct hc_val *crd, hc_str kind)
+{
+    return hc_str_eqz(hc_get_str_at(crd, "kind"), "CustomResourceDefinition") &&
+           hc_str_eq(hc_get_str_at(crd, "spec.names.kind"), kind);
+}
+
+const struct hc_val *hc_rec_definition_of(const struct hc_reconcile *r, const struct hc_plan_object *all, size_t n,
                                           const struct hc_plan_object *o)
 {
     for (size_t i = 0; i < n; i++)
-        if (hc_str_eqz(all[i].kind, "CustomResourceDefinition") &&
-            hc_str_eq(hc_get_str_at(all[i].object, "spec.names.kind"), o->kind))
+        if (defines(all[i].object, o->kind))
             return all[i].object;
+    for (size_t i = 0; i < hc_list_len(r->definitions); i++)
+        if (defines(hc_list_at(r->definitions, i), o->kind))
+            return hc_list_at(r->definitions, i);
     return NULL;
 }
 
@@ -36,7 +44,7 @@ enum hc_rc hc_rec_plan(struct hc_reconcile *r, struct hc_arena *a, hc_str manife
         struct hc_plan_object *p = &plan[i];
         rc = hc_kube_resource_of(r->spec.kube, p->api_version, p->kind, &kind, err);
         if (rc == HC_E_NOTFOUND) {
-            const struct hc_val *crd = definition_of(plan, n, p);
+            const struct hc_val *crd = hc_rec_definition_of(r, plan, n, p);
             if (!crd)
                 return hc_fail(err, HC_E_INPUT,
                                "resource mapping not found for name: \"%.*s\" namespace: \"%.*s\": no matches for "

@@ -58,6 +58,7 @@ struct hc_reconcile {
     size_t objects_n;
     struct hc_plan_object *left; /* of the revision before, not in this one */
     size_t left_n;
+    struct hc_val *definitions;    /* a preview: CRDs that will be there; list or NULL */
     struct hc_plan_object *before; /* of the revision before; without a name: its kind is not served any more */
     size_t before_n;
     bool left_known;
@@ -113,6 +114,9 @@ enum hc_rc hc_rec_read_head(struct hc_reconcile *r, struct hc_err *err);
 /* hooks.c */
 bool hc_rec_has_hooks(const struct hc_reconcile *r, enum hc_stage stage);
 enum hc_rc hc_rec_observe_hook(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err);
+/* The hooks of a stage in their order, in the step's arena. */
+struct hc_record_hook **hc_rec_hooks_of(struct hc_reconcile *r, enum hc_stage stage, size_t *out_n,
+                                        const char **out_event);
 enum hc_tests_seen hc_rec_tests(const struct hc_reconcile *r);
 enum hc_rc hc_rec_hook_clear(struct hc_reconcile *r, struct hc_err *err);
 enum hc_rc hc_rec_hook_intend(struct hc_reconcile *r, struct hc_err *err);
@@ -128,6 +132,9 @@ enum hc_rc hc_rec_plan(struct hc_reconcile *r, struct hc_arena *a, hc_str manife
 /* The same of an older revision: what cannot be placed any more is left without a name. */
 enum hc_rc hc_rec_plan_before(struct hc_reconcile *r, struct hc_arena *a, hc_str manifest,
                               struct hc_plan_object **out, size_t *out_n, struct hc_err *err);
+/* The definition of a kind that the server does not know: in the manifest, or one that is to come. NULL: none. */
+const struct hc_val *hc_rec_definition_of(const struct hc_reconcile *r, const struct hc_plan_object *all, size_t n,
+                                          const struct hc_plan_object *o);
 enum hc_rc hc_rec_plan_head(struct hc_reconcile *r, struct hc_err *err);
 enum hc_rc hc_rec_find_left(struct hc_reconcile *r, struct hc_err *err);
 enum hc_rc hc_rec_look(struct hc_reconcile *r, const struct hc_ref *ref, const struct hc_val **out,
@@ -160,6 +167,9 @@ bool hc_rec_client_side(const struct hc_reconcile *r);
 /* Fills in `ops` for a wave: what was sent (GET: nothing, it is as wanted) and the answer. */
 void hc_rec_client_wave(struct hc_reconcile *r, const struct object *objects, struct hc_kube_op *ops, size_t n);
 
+/* From the live object in op->out (NULL: none) to the request that brings it to the wanted one; GET: none. */
+enum hc_rc hc_rec_client_request(struct hc_reconcile *r, const struct object *o, struct hc_kube_op *op);
+
 /* migrate.c: fields that a client-side apply of ours set become those of our server-side apply, so that what leaves the
  * manifest leaves the objects (Helm: client-go csaupgrade). */
 enum hc_rc hc_rec_migrate(struct hc_reconcile *r, const struct object *objects, size_t n, struct hc_err *err);
@@ -174,6 +184,9 @@ enum hc_rc hc_rec_correct(struct hc_reconcile *r, struct hc_err *err);
 
 /* records.c: actions on records */
 enum hc_rc hc_rec_record(struct hc_reconcile *r, struct hc_err *err);
+/* The revision that is wanted becomes the head, in memory only: for a preview. The arena of the head that was is the
+ * caller's from then on. */
+enum hc_rc hc_rec_imagine(struct hc_reconcile *r, struct hc_arena **out_old, struct hc_err *err);
 enum hc_rc hc_rec_rollback(struct hc_reconcile *r, struct hc_err *err);
 enum hc_rc hc_rec_find_rollback(struct hc_reconcile *r, struct hc_err *err);
 enum hc_rc hc_rec_take_over(struct hc_reconcile *r, bool ours, struct hc_err *err);

@@ -154,7 +154,7 @@ static enum hc_rc method_of(const struct hc_reconcile *r, const struct mark *m, 
 }
 
 static enum hc_rc compose(struct hc_reconcile *r, struct hc_arena *a, const struct hc_brief *briefs,
-                          size_t briefs_n, struct hc_record *rec, struct mark *m, struct hc_err *err)
+                          size_t briefs_n, bool check, struct hc_record *rec, struct mark *m, struct hc_err *err)
 {
     bool install = !r->has || r->head.status == HC_STATUS_UNINSTALLED || r->spec.must_not_exist;
     const struct hc_action_policy *p = install ? &r->spec.install : &r->spec.upgrade;
@@ -198,6 +198,8 @@ static enum hc_rc compose(struct hc_reconcile *r, struct hc_arena *a, const stru
                                .config = want.config,
                                .labels = labels_of(a, install ? NULL : r->head.labels, want.labels),
                                .apply_method = method };
+    if (!check)
+        return HC_OK;
     rc = hc_rec_plan(r, r->step, rec->manifest, &objects, &n, err);
     if (rc != HC_OK)
         return hc_wrap(err, "unable to build kubernetes objects from %s manifest",
@@ -220,12 +222,36 @@ enum hc_rc hc_rec_record(struct hc_reconcile *r, struct hc_err *err)
         return hc_fail_nomem(err);
     enum hc_rc rc = briefs_of(r, &briefs, &briefs_n, err);
     if (rc == HC_OK)
-        rc = compose(r, a, briefs, briefs_n, &rec, &m, err);
+        rc = compose(r, a, briefs, briefs_n, true, &rec, &m, err);
     if (rc != HC_OK) {
         hc_arena_free(a);
         return rc == HC_E_NOTFOUND || rc == HC_E_CONFLICT ? (err ? (err->code = HC_E_INPUT) : HC_E_INPUT) : rc;
     }
     return store_new(r, a, &rec, &m, briefs, briefs_n, err);
+}
+
+enum hc_rc hc_rec_imagine(struct hc_reconcile *r, struct hc_arena **out_old, struct hc_err *err)
+{
+    struct hc_brief *briefs = NULL;
+    size_t briefs_n = 0;
+    struct hc_record rec;
+    struct mark m = { 0 };
+    struct hc_arena *a = hc_arena_new(0);
+    if (!a)
+        return hc_fail_nomem(err);
+    enum hc_rc rc = briefs_of(r, &briefs, &briefs_n, err);
+    if (rc == HC_OK)
+        rc = compose(r, a, briefs, briefs_n, false, &rec, &m, err);
+    if (rc != HC_OK) {
+        hc_arena_free(a);
+        return rc;
+    }
+    m.there = true;
+    m.stage = HC_STAGE_PRE;
+    *out_old = r->keep;
+    r->keep = NULL;
+    adopt(r, a, &rec, &m);
+    return HC_OK;
 }
 
 /* ---- rollback ---------------------------------------------------------------------------------------------- */

@@ -39,6 +39,8 @@ int hc_cmd_values(int argc, char **argv);
 int hc_cmd_why(int argc, char **argv);
 int hc_cmd_lint(int argc, char **argv);
 int hc_cmd_package(int argc, char **argv);
+int hc_cmd_plan(int argc, char **argv);
+int hc_cmd_apply(int argc, char **argv);
 int hc_cmd_dependency(int argc, char **argv);
 int hc_cmd_create(int argc, char **argv);
 int hc_cmd_recording(int argc, char **argv);

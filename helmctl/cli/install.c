@@ -6,7 +6,7 @@
 
 #include "core/base/clock.h"
 #include "helmctl/cli/cli.h"
-#include "helmctl/cli/release.h"
+#include "helmctl/cli/plan.h"
 
 struct options {
     struct hc_chart_source source;
@@ -34,6 +34,23 @@ static int print(const struct hc_cli_release *r, const struct options *o, const 
     return hc_cli_print_release(r->a, record, o->action.output, &status);
 }
 
+/* --preflight: what would be refused is refused before the first write. */
+static enum hc_rc preflight(struct hc_cli_release *r, const struct options *o, const struct hc_reconcile_spec *spec,
+                            struct hc_err *err)
+{
+    struct hc_reconcile *engine = NULL;
+    struct hc_preview p;
+    if (!o->action.preflight)
+        return HC_OK;
+    enum hc_rc rc = hc_cli_release_preview(r, spec, HC_PREVIEW_DATA_MAY_GO, &engine, &p, err);
+    if (rc == HC_OK && p.problems_n > 0) {
+        hc_plan_print_problems(r->a, &p);
+        rc = hc_fail(err, HC_E_INPUT, "refused before anything was written: %zu problem(s)", p.problems_n);
+    }
+    hc_reconcile_free(engine);
+    return rc;
+}
+
 static int run_install(struct hc_cli_release *r, const struct options *o, bool or_upgrade)
 {
     struct hc_err err = HC_ERR_INIT;
@@ -45,10 +62,12 @@ static int run_install(struct hc_cli_release *r, const struct options *o, bool o
         spec.install.replace = true; /* what was uninstalled and kept in history is installed anew */
     enum hc_rc rc = hc_cli_check_name(r->name, &err);
     if (rc == HC_OK)
+        rc = preflight(r, o, &spec, &err);
+    if (rc == HC_OK)
         rc = hc_cli_release_run(r, &spec, &record, &err);
     if (rc != HC_OK && o->action.on_failure && record.name.n == 0 && err.code == HC_E_INPUT &&
         spec.dry_run == false && strstr(err.msg, "release name check failed") == NULL &&
-        strstr(err.msg, "unable to") == NULL)
+        strstr(err.msg, "refused before anything") == NULL && strstr(err.msg, "unable to") == NULL)
         return hc_cli_error(
             "%srelease %.*s failed, and has been uninstalled due to rollback-on-failure being set: %s",
             or_upgrade ? "" : "INSTALLATION FAILED: ", HC_P(r->name), err.msg);
@@ -70,7 +89,9 @@ static int run_upgrade(struct hc_cli_release *r, const struct options *o)
     r->reset_then_reuse_values = o->reset_then_reuse_values;
     if (hc_cli_check_name(r->name, &err) != HC_OK)
         return hc_cli_error("UPGRADE FAILED: release name is invalid: %.*s", HC_P(r->name));
-    enum hc_rc rc = hc_cli_release_run(r, &spec, &record, &err);
+    enum hc_rc rc = preflight(r, o, &spec, &err);
+    if (rc == HC_OK)
+        rc = hc_cli_release_run(r, &spec, &record, &err);
     if (rc != HC_OK && record.rollback_revision > 0 && record.status == HC_STATUS_DEPLOYED && o->action.on_failure)
         return hc_cli_error("UPGRADE FAILED: release %.*s failed, and has been rolled back due to "
                             "rollback-on-failure being set: %s",

@@ -348,10 +348,36 @@ static enum hc_rc crds_of(const struct hc_chart *chart, struct hc_arena *a, stru
     return HC_OK;
 }
 
+/* Of a plan: what was rendered when it was made. */
+static enum hc_rc render_stored(const struct hc_cli_release *r, struct hc_arena *a, int64_t revision,
+                                struct hc_desired *out, struct hc_err *err)
+{
+    const struct hc_record *s = r->stored;
+    if (revision != s->revision)
+        return hc_fail(err, HC_E_INPUT,
+                       "the plan is of revision %" PRId64 ", the next one is %" PRId64 ": plan again", s->revision,
+                       revision);
+    *out = (struct hc_desired){ .chart = hc_val_clone(a, s->chart),
+                                .config = hc_val_clone(a, s->config),
+                                .manifest = hc_arena_str(a, s->manifest),
+                                .notes = hc_arena_str(a, s->notes),
+                                .hooks = HC_NEW_N(a, struct hc_record_hook, s->hooks_n + 1),
+                                .labels = hc_val_clone(a, s->labels) };
+    for (size_t i = 0; out->hooks && i < s->hooks_n; i++)
+        out->hooks[i] = s->hooks[i];
+    out->hooks_n = s->hooks_n;
+    return hc_arena_check(a, err, "plan");
+}
+
 static enum hc_rc crds(void *ctx, struct hc_arena *a, struct hc_crd_file **out, size_t *out_n, struct hc_err *err)
 {
     struct hc_cli_release *r = ctx;
     const size_t max = 1024;
+    if (r->stored) {
+        *out = r->stored_crds;
+        *out_n = r->stored_crds_n;
+        return HC_OK;
+    }
     *out = HC_NEW_N(a, struct hc_crd_file, max);
     *out_n = 0;
     if (!*out)
@@ -468,6 +494,23 @@ static void copy_record(struct hc_arena *a, const struct hc_record *from, struct
     out->labels = hc_val_clone(a, from->labels);
 }
 
+static enum hc_rc desired(void *ctx, struct hc_arena *a, int64_t revision, bool is_upgrade,
+                          const struct hc_record *previous, struct hc_desired *out, struct hc_err *err)
+{
+    struct hc_cli_release *r = ctx;
+    return r->stored ? render_stored(r, a, revision, out, err)
+                     : render(ctx, a, revision, is_upgrade, previous, out, err);
+}
+
+enum hc_rc hc_cli_release_preview(struct hc_cli_release *r, const struct hc_reconcile_spec *spec, unsigned flags,
+                                  struct hc_reconcile **out_engine, struct hc_preview *out, struct hc_err *err)
+{
+    struct hc_reconcile_spec s = *spec;
+    s.port = (struct hc_reconcile_port){ .ctx = r, .render = desired, .crds = crds, .same = same };
+    enum hc_rc rc = hc_reconcile_new(&s, NULL, out_engine, err);
+    return rc == HC_OK ? hc_reconcile_preview(*out_engine, flags, out, err) : rc;
+}
+
 enum hc_rc hc_cli_release_run(struct hc_cli_release *r, const struct hc_reconcile_spec *spec,
                               struct hc_record *out_record, struct hc_err *err)
 {
@@ -475,7 +518,9 @@ enum hc_rc hc_cli_release_run(struct hc_cli_release *r, const struct hc_reconcil
     struct hc_reconcile *engine = NULL;
     struct hc_step step;
     struct sigaction sa = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
-    s.port = (struct hc_reconcile_port){ .ctx = r, .render = render, .crds = crds, .same = same, .tell = tell_all };
+    s.port = (struct hc_reconcile_port){
+        .ctx = r, .render = desired, .crds = crds, .same = same, .tell = tell_all
+    };
     digest(r, &s);
     enum hc_rc rc = hc_reconcile_new(&s, NULL, &engine, err);
     if (rc != HC_OK)

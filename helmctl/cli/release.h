@@ -2,7 +2,7 @@
 /*
  * helmctl/cli/release.h - what the verbs on releases share: storage, the engine's wish from flags, printing
  */
-#include "deploy/reconcile/reconcile.h"
+#include "deploy/reconcile/preview.h"
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/connect.h"
 #include "helmctl/cli/postrender.h"
@@ -29,6 +29,10 @@ struct hc_cli_release {
     const struct hc_replay_flags *replay; /* NULL: none */
     struct hc_cli_post post;
 
+    const struct hc_record *stored; /* instead of a chart: what a plan holds */
+    struct hc_crd_file *stored_crds;
+    size_t stored_crds_n;
+
     hc_str test_logs, test_log_errors; /* of `test --logs`, gathered while the tests run */
 };
 /* Connects and opens the storage that HELM_DRIVER names (secret, configmap, memory). */
@@ -44,7 +48,7 @@ struct hc_action_flags {
     bool wait_for_jobs, no_hooks, force_replace, force_conflicts, take_ownership, cleanup_on_fail, on_failure;
     bool skip_crds, no_validation, create_namespace, hide_notes, hide_secret, sub_notes, skip_schema, strict_values,
         replace;
-    bool enable_dns;
+    bool enable_dns, preflight;
     struct hc_strings labels;
     struct hc_replay_flags replay;
     struct hc_post_flags post;
@@ -78,6 +82,7 @@ enum hc_rc hc_cli_release_begin_print(struct hc_cli_release *r, struct hc_arena 
         { "hide-secret", 0, HC_FLAG_BOOL, &(f).hide_secret, "with --dry-run: leave Secrets out of the output" },   \
         { "rollback-on-failure", 0, HC_FLAG_BOOL, &(f).on_failure, "undo a failed install or upgrade" },           \
         { "atomic", 0, HC_FLAG_BOOL, &(f).on_failure, NULL },                                                      \
+        { "preflight", 0, HC_FLAG_BOOL, &(f).preflight, "write nothing when plan would find a problem" },          \
         { "take-ownership", 0, HC_FLAG_BOOL, &(f).take_ownership, "take over objects that others have made" },     \
         { "skip-crds", 0, HC_FLAG_BOOL, &(f).skip_crds, "leave the CRDs of crds/ out" },                           \
         { "disable-openapi-validation", 0, HC_FLAG_BOOL, &(f).no_validation,                                       \
@@ -101,6 +106,9 @@ void hc_cli_release_spec(struct hc_cli_release *r, const struct hc_action_flags 
  * the command's arena. HC_OK when the goal was reached. */
 enum hc_rc hc_cli_release_run(struct hc_cli_release *r, const struct hc_reconcile_spec *spec,
                               struct hc_record *out_record, struct hc_err *err);
+/* What it would do, writing nothing. *out_engine keeps the preview alive: hc_reconcile_free. */
+enum hc_rc hc_cli_release_preview(struct hc_cli_release *r, const struct hc_reconcile_spec *spec, unsigned flags,
+                                  struct hc_reconcile **out_engine, struct hc_preview *out, struct hc_err *err);
 /* The chart argument and the values flags; checks that the chart may be installed. */
 enum hc_rc hc_cli_release_load(struct hc_cli_release *r, const struct hc_chart_source *source,
                                const struct hc_values_flags *values, struct hc_err *err);

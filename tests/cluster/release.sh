@@ -169,6 +169,9 @@ both install bad_name "$mini"
 # --- objects sent by the client
 . "$here/lib/client_side.sh"
 
+# --- plans
+. "$here/lib/plan.sh"
+
 # --- ownership
 "$h4" install first "$mini" --set name=x >/dev/null 2>&1
 printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: second-a, namespace: default}\ndata: {mine: "1"}\n' >"$dir/foreign.yaml"
