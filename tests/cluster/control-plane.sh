@@ -8,11 +8,11 @@
 # DIR/kubeconfig has the contexts `admin` (client certificate, system:masters; the current one), `token` (the
 # same rights by bearer token) and `nobody` (a token without any right). DIR/env holds HC_APISERVER (the address).
 # What a pod does is chosen by its annotation sandbox.helmctl.dev/behavior (stages/pods.yaml).
-# HC_CLUSTER_ONLY=apiserver starts etcd and kube-apiserver alone. Exit 77: Go is not on the machine.
+# HC_CLUSTER_AUDIT=1 has every request written to DIR/audit.log. HC_CLUSTER_ONLY=apiserver starts etcd and kube-apiserver alone. Exit 77: Go is not on the machine.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 peers=$here/../peers
-usage() { sed -n '2,12p' "$0" >&2; exit 2; }
+usage() { sed -n '2,13p' "$0" >&2; exit 2; }
 [ $# -eq 2 ] || usage
 verb=$1
 mkdir -p "$2"
@@ -102,7 +102,13 @@ run etcd --data-dir "$dir/etcd" --unsafe-no-fsync --log-level error \
     --listen-client-urls "http://127.0.0.1:$p_etcd" --advertise-client-urls "http://127.0.0.1:$p_etcd" \
     --listen-peer-urls "http://127.0.0.1:$p_peer" --initial-advertise-peer-urls "http://127.0.0.1:$p_peer" \
     --initial-cluster "default=http://127.0.0.1:$p_peer"
-run kube-apiserver --etcd-servers "http://127.0.0.1:$p_etcd" --secure-port "$p_api" --bind-address 127.0.0.1 \
+audit=
+if [ -n "${HC_CLUSTER_AUDIT:-}" ]; then
+    printf '{"apiVersion":"audit.k8s.io/v1","kind":"Policy","omitStages":["RequestReceived","ResponseStarted"],"rules":[{"level":"Metadata"}]}' >"$dir/audit.json"
+    audit="--audit-policy-file $dir/audit.json --audit-log-path $dir/audit.log"
+fi
+# shellcheck disable=SC2086
+run kube-apiserver $audit --etcd-servers "http://127.0.0.1:$p_etcd" --secure-port "$p_api" --bind-address 127.0.0.1 \
     --endpoint-reconciler-type none --service-cluster-ip-range 10.96.0.0/16 --cert-dir "$dir/pki" \
     --tls-cert-file "$dir/pki/server.crt" --tls-private-key-file "$dir/pki/server.key" \
     --client-ca-file "$dir/pki/ca.crt" --token-auth-file "$dir/pki/tokens.csv" \
