@@ -89,6 +89,7 @@ enum {
     HC_KUBE_FORCE = 1 << 1,
     HC_KUBE_SKIP_VALIDATION = 1 << 2,
     HC_KUBE_LAX_VALIDATION = 1 << 3, /* the server's default: unknown fields are dropped with a warning */
+    HC_KUBE_BRIEF = 1 << 4, /* of the answer only the metadata is wanted: a server that can gives no more */
 };
 /* HC_E_CONFLICT: it exists already. out may be NULL everywhere. */
 enum hc_rc hc_kube_create(struct hc_kube *k, struct hc_arena *a, const struct hc_val *object, const char *manager,
@@ -161,7 +162,7 @@ enum hc_watch_event {
     HC_WATCH_ADDED,
     HC_WATCH_MODIFIED,
     HC_WATCH_DELETED,
-    HC_WATCH_SYNCED, /* after each full list; object NULL */
+    HC_WATCH_SYNCED, /* after each full list, and when a watch works again after HC_WATCH_FAILED; object NULL */
     HC_WATCH_FAILED, /* list or watch is refused or unreachable and is tried on; object: a map with `message`
                         and `code` (HTTP, 0: no answer). Once until it works again. */
 };

@@ -8,6 +8,7 @@
 #define PAGE "500" /* objects an answer of a list; client-go's own */
 
 const char kube_accept_metadata[] = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+static const char accept_brief[] = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 const char kube_accept_metadata_list[] = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 struct hc_ref hc_ref_of(const struct hc_val *object)
@@ -122,7 +123,7 @@ static enum hc_rc prepare(struct hc_kube *k, struct hc_arena *a, const struct sh
         kube_query(&b, "dryRun", HC_S("All"));
     *call = (struct kube_call){ .method = s->method,
                                 .path = hc_buf_to_arena(&b, a),
-                                .accept = s->accept,
+                                .accept = flags & HC_KUBE_BRIEF ? accept_brief : s->accept,
                                 .content_type = s->content_type,
                                 .repeatable = s->repeatable,
                                 .verb = s->verb,

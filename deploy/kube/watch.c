@@ -232,6 +232,10 @@ static bool on_line(struct hc_kube_watch *w, hc_str line)
     if (!hc_str_eqz(type, "BOOKMARK"))
         deliver(w, a, object, hc_str_eqz(type, "DELETED"));
     set_rv(w, rv);
+    if (w->failed) {
+        w->failed = false;
+        emit(w, HC_WATCH_SYNCED, NULL);
+    }
     return !atomic_load(&w->stopping);
 }
 

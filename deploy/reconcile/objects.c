@@ -114,7 +114,11 @@ enum hc_rc hc_rec_find_left(struct hc_reconcile *r, struct hc_err *err)
     r->left_n = r->before_n = 0;
     r->migrate = false;
     if (r->mark.from > 0) {
-        enum hc_rc rc = hc_storage_get(r->spec.storage, r->keep, r->spec.name, r->mark.from, &before, err);
+        enum hc_rc rc = HC_OK;
+        if (r->head_before.revision == r->mark.from)
+            before = r->head_before;
+        else
+            rc = hc_storage_get(r->spec.storage, r->keep, r->spec.name, r->mark.from, &before, err);
         r->migrate = !hc_rec_client_side(r) && (r->mark.action == HC_ACTION_ROLLBACK ||
                                                 (rc == HC_OK && !hc_str_eqz(before.apply_method, "ssa")));
         if (rc == HC_OK)
@@ -139,11 +143,6 @@ enum hc_rc hc_rec_look(struct hc_reconcile *r, const struct hc_ref *ref, const s
                        struct hc_err *err)
 {
     struct hc_val *v = NULL;
-    int known = r->spec.port.look ? r->spec.port.look(r->spec.port.ctx, ref, out) : -1;
-    if (known == 1)
-        return HC_OK;
-    if (known == 0)
-        return hc_fail(err, HC_E_NOTFOUND, "%.*s not found", HC_P(hc_ref_str(r->step, ref)));
     enum hc_rc rc = hc_kube_get(r->spec.kube, r->step, ref, &v, err);
     if (rc == HC_OK)
         *out = v;
@@ -256,6 +255,13 @@ static unsigned wait_flags(const struct hc_reconcile *r)
     return hc_rec_policy(r, r->mark.action)->wait_for_jobs ? HC_READY_JOBS : 0;
 }
 
+/* 0: it has none, or none that is a number. */
+static uint64_t version_of(const struct hc_val *live)
+{
+    uint64_t rv = 0;
+    return hc_str_to_u64(hc_get_str_at(live, "metadata.resourceVersion"), &rv) ? rv : 0;
+}
+
 /* By Helm 3's rules; a Deployment is judged by its ReplicaSet, a ReplicaSet by its Pods. */
 static struct hc_readiness legacy(struct hc_reconcile *r, const struct hc_val *live)
 {
@@ -279,6 +285,7 @@ static void seen(struct hc_reconcile *r, struct object *o, const struct hc_val *
                                           : hc_ready_of(r->step, live, wait_flags(r), hc_rec_now(r));
     bool was = o->settled;
     o->ready = ready.status;
+    o->rv = version_of(live);
     o->settled = ready.status == HC_READY_CURRENT && stays_settled(&o->ref, live);
     if (ready.status == HC_READY_CURRENT && o->message.n > 0 && !was)
         hc_rec_tell(r,
@@ -462,6 +469,7 @@ enum hc_rc hc_rec_apply(struct hc_reconcile *r, struct hc_err *err)
         r->applied = r->fresh = true;
         r->memo.applied_revision = r->head.revision;
         r->memo.applied_ms = hc_rec_now(r);
+        r->memo.applied_settled = false; /* the wait finds out */
     }
     return fault(r, rc, err);
 }
@@ -508,6 +516,7 @@ enum hc_rc hc_rec_cleanup(struct hc_reconcile *r, struct hc_err *err)
 /* What is known of all objects: s->objects, and what is awaited. */
 static void sum_up(struct hc_reconcile *r, struct hc_seen *s, bool away)
 {
+    bool all_settled = true;
     s->objects = HC_OBJECTS_READY;
     r->awaited_n = 0;
     for (size_t i = 0; i < r->objects_n; i++) {
@@ -518,12 +527,22 @@ static void sum_up(struct hc_reconcile *r, struct hc_seen *s, bool away)
         if (r->awaited_n == 0 || o->ready == HC_READY_FAILED)
             r->waiting_for = hc_arena_printf(r->step, "%.*s: %.*s", HC_P(hc_ref_str(r->step, &o->ref)),
                                              HC_P(o->message));
+        r->awaited_rv[r->awaited_n] = away ? 0 : o->rv;
         r->awaited[r->awaited_n++] = o->ref;
+        all_settled = all_settled && !stays_settled(&o->ref, o->plan.object);
         if (!away && o->ready == HC_READY_FAILED)
             s->objects = HC_OBJECTS_FAILED;
         else if (s->objects == HC_OBJECTS_READY)
             s->objects = HC_OBJECTS_PROGRESSING;
     }
+    r->memo.applied_settled = !away && all_settled;
+}
+
+/* As the watch saw it last, when that is no older than what we saw ourselves; NULL: ask. */
+static struct hc_val *watched(struct hc_reconcile *r, const struct object *o)
+{
+    struct hc_val *live = r->spec.port.look ? r->spec.port.look(r->spec.port.ctx, r->step, &o->ref) : NULL;
+    return live && version_of(live) >= o->rv ? live : NULL;
 }
 
 /* One look at the objects; with `doubtful` only at those that were not ready when last seen. */
@@ -537,19 +556,17 @@ static enum hc_rc look_at_all(struct hc_reconcile *r, struct hc_seen *s, bool aw
     *out_left = 0;
     for (size_t i = 0; i < r->objects_n; i++) {
         struct object *o = &r->objects[i];
-        const struct hc_val *live = NULL;
         if (o->plan.name.n == 0 || (away && (o->gone || o->plan.keep)) || (!away && o->settled))
             continue;
         if (!away && doubtful && o->looked && o->ready == HC_READY_CURRENT) {
             ++*out_left;
             continue;
         }
-        int known = r->spec.port.look ? r->spec.port.look(r->spec.port.ctx, &o->ref, &live) : -1;
-        ops[n].rc = known == 1 ? HC_OK : known == 0 ? HC_E_NOTFOUND : HC_E_BUG; /* BUG: to be asked */
-        ops[n].out = (struct hc_val *)live;
+        ops[n].out = away ? NULL : watched(r, o);
+        ops[n].rc = ops[n].out ? HC_OK : HC_E_BUG; /* BUG: to be asked */
         ops[n].verb = HC_KUBE_VERB_GET;
         ops[n].ref = o->ref;
-        if (known < 0)
+        if (!ops[n].out)
             ask[asked++] = ops[n];
         at[n++] = i;
     }
@@ -591,12 +608,16 @@ enum hc_rc hc_rec_observe_objects(struct hc_reconcile *r, struct hc_seen *s, str
 {
     bool away = r->head.status == HC_STATUS_UNINSTALLING, fresh = r->fresh && !away;
     size_t left = 0;
+    bool parked = !r->planned && r->applied && r->memo.applied_settled && !away; /* sent before it was laid down */
     enum hc_rc rc = hc_rec_plan_head(r, err);
     r->awaited = rc == HC_OK ? HC_NEW_N(r->step, struct hc_ref, r->objects_n + 1) : NULL;
+    r->awaited_rv = r->awaited ? HC_NEW_N(r->step, uint64_t, r->objects_n + 1) : NULL;
     r->awaited_n = 0;
     r->fresh = false;
-    if (!r->awaited)
+    if (!r->awaited_rv)
         return rc == HC_OK ? hc_arena_check(r->step, err, "objects") : rc;
+    for (size_t i = 0; parked && i < r->objects_n; i++)
+        r->objects[i].settled = stays_settled(&r->objects[i].ref, r->objects[i].plan.object);
     if (fresh) {
         sum_up(r, s, false);
         if (s->objects == HC_OBJECTS_PROGRESSING)

@@ -29,14 +29,15 @@ static enum hc_head head_of(const struct hc_reconcile *r)
     return HC_HEAD_OTHER;
 }
 
-/* The watch on records says that what we know to be the newest is: it need not be asked for a newer one. After a
- * conflict it is not believed. */
-static bool nothing_newer(const struct hc_reconcile *r)
+/* The newest revision as the watch on records tells it, 0: there is none; -1: not known. It may be behind by what others
+ * wrote this moment: then our own write is refused, for its name or its resourceVersion, and after a conflict it is not
+ * believed. */
+static int64_t told_newest(const struct hc_reconcile *r)
 {
     int64_t revision = 0;
     char rv[32] = "";
-    return r->tries == 0 && r->memo.revision > 0 && r->spec.port.head &&
-           r->spec.port.head(r->spec.port.ctx, &revision, rv) && revision == r->memo.revision;
+    bool told = r->tries == 0 && r->spec.port.head && r->spec.port.head(r->spec.port.ctx, &revision, rv);
+    return told ? revision : -1;
 }
 
 enum hc_rc hc_rec_read_head(struct hc_reconcile *r, struct hc_err *err)
@@ -45,10 +46,11 @@ enum hc_rc hc_rec_read_head(struct hc_reconcile *r, struct hc_err *err)
     struct hc_record rec = { 0 };
     if (!a)
         return hc_fail_nomem(err);
+    int64_t newest = told_newest(r);
     enum hc_rc rc = HC_E_NOTFOUND;
-    if (nothing_newer(r))
-        rc = hc_storage_get(r->spec.storage, a, r->spec.name, r->memo.revision, &rec, err);
-    if (rc == HC_E_NOTFOUND)
+    if (newest > 0)
+        rc = hc_storage_get(r->spec.storage, a, r->spec.name, newest, &rec, err);
+    if (rc == HC_E_NOTFOUND && newest != 0)
         rc = hc_storage_last(r->spec.storage, a, r->spec.name, r->memo.revision, &rec, err);
     if (rc != HC_OK && rc != HC_E_NOTFOUND) {
         hc_arena_free(a);

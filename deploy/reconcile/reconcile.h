@@ -66,6 +66,7 @@ struct hc_tell { /* borrowed for the call */
     enum hc_told what;
     enum hc_action action;
     const struct hc_record *record;
+    const struct hc_record *before; /* HC_TOLD_DEPLOYED: the revision that this one superseded just now, or NULL */
     const struct hc_record_hook *hook;
     struct hc_ref ref;
     enum hc_change change;
@@ -87,9 +88,9 @@ struct hc_reconcile_port {
     /* Is this record what is desired? Asked of deployed and failed records that carry no mark of ours with
      * spec.digest. NULL: no. */
     bool (*same)(void *ctx, const struct hc_record *head);
-    /* From a watch cache: 1 *out is the object (borrowed until the step ends), 0 it does not exist, -1 not cached: the
-     * server is asked. NULL: always ask. */
-    int (*look)(void *ctx, const struct hc_ref *ref, const struct hc_val **out);
+    /* From a watch: the object in `a` as it was seen last, when that is not older than what was awaited (hc_step); NULL:
+     * the server is asked. May be NULL: always ask. */
+    struct hc_val *(*look)(void *ctx, struct hc_arena *a, const struct hc_ref *ref);
     /* From a metadata watch on records: true with the newest revision and its object's resourceVersion (0: no record at
      * all); false: not known. NULL: always ask. */
     bool (*head)(void *ctx, int64_t *out_revision, char out_resource_version[32]);
@@ -173,6 +174,7 @@ struct hc_reconcile_memo {
     char synced_digest[72];    /* the wish it was found in sync with at that resourceVersion */
     int64_t applied_revision;  /* all objects of this pending revision were sent and answered */
     int64_t applied_ms;        /* when */
+    bool applied_settled;      /* of those, all whose kind stays as it was stored are done */
     int64_t drift_checked_ms;
 };
 
@@ -184,6 +186,7 @@ struct hc_step {
     int64_t revision;             /* of the head */
     int64_t until_ms;             /* HC_WAIT, HC_DONE: look again then (0: only on a change) */
     const struct hc_ref *awaited; /* HC_WAIT: a change of one of these is worth a step; borrowed until the next */
+    const uint64_t *awaited_rv; /* the resourceVersion each had when it was not ready (0: not known), as a number */
     size_t awaited_n;
     enum hc_rc rc;        /* HC_STALLED, HC_ENDED and failed requests (HC_WAIT with a back-off time) */
     char why[HC_ERR_MSG]; /* one sentence for status and events: what is awaited, what failed and why */

@@ -38,14 +38,17 @@ struct object {
     bool settled; /* applied or seen ready, and of a kind that stays so */
     bool looked;  /* since it was sent */
     bool gone;
+    uint64_t rv; /* resourceVersion when last seen, 0: not known */
     hc_str message;
 };
 
 struct hc_reconcile {
     struct hc_reconcile_spec spec;
     struct hc_reconcile_memo memo;
-    struct hc_arena *keep; /* the head and what was read of it */
-    struct hc_arena *step; /* this step's answers */
+    struct hc_arena *keep;        /* the head and what was read of it */
+    struct hc_arena *step;        /* this step's answers */
+    struct hc_record head_before; /* the head before the one that was stored last, revision 0: none */
+    struct hc_arena *keep_before;
 
     bool read; /* the head below is what storage holds, as far as we know */
     bool has;
@@ -93,6 +96,7 @@ struct hc_reconcile {
     hc_str drift_text;
 
     struct hc_ref *awaited;
+    uint64_t *awaited_rv; /* NULL: not known */
     size_t awaited_n;
     hc_str waiting_for;  /* one sentence */
     struct hc_ref *refs; /* hc_reconcile_objects */

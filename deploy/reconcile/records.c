@@ -36,10 +36,15 @@ int64_t hc_rec_failures(const struct hc_reconcile *r)
     return HC_MAX(r->failures, same ? r->mark.failures : 0);
 }
 
-/* The new head: its arena is the instance's from now on. */
+/* The new head: its arena is the instance's from now on. That of the one before is kept too: what left it is asked for
+ * next. */
 static void adopt(struct hc_reconcile *r, struct hc_arena *a, const struct hc_record *rec, const struct mark *m)
 {
-    hc_arena_free(r->keep);
+    hc_arena_free(r->keep_before);
+    r->keep_before = r->has ? r->keep : NULL;
+    r->head_before = r->has ? r->head : (struct hc_record){ .revision = 0 };
+    if (!r->has)
+        hc_arena_free(r->keep);
     r->keep = a;
     r->head = *rec;
     r->mark = *m;
@@ -348,38 +353,43 @@ enum hc_rc hc_rec_stage(struct hc_reconcile *r, enum hc_stage stage, struct hc_e
     return hc_rec_store(r, err);
 }
 
-static enum hc_rc supersede(struct hc_reconcile *r, int64_t revision, struct hc_err *err)
+/* *out_old: as it is stored now; its revision is 0 when there was none. */
+static enum hc_rc supersede(struct hc_reconcile *r, int64_t revision, struct hc_record *out_old, struct hc_err *err)
 {
     struct hc_record old;
+    *out_old = (struct hc_record){ .revision = 0 };
     if (revision <= 0 || revision == r->head.revision)
         return HC_OK;
     enum hc_rc rc = hc_storage_get(r->spec.storage, r->step, r->spec.name, revision, &old, err);
-    if (rc == HC_E_NOTFOUND || (rc == HC_OK && old.status != HC_STATUS_DEPLOYED))
-        return HC_OK;
-    if (rc != HC_OK)
-        return rc;
-    old.status = HC_STATUS_SUPERSEDED;
-    return hc_storage_update(r->spec.storage, r->step, &old, err);
+    if (rc == HC_OK && old.status == HC_STATUS_DEPLOYED) {
+        old.status = HC_STATUS_SUPERSEDED;
+        rc = hc_storage_update(r->spec.storage, r->step, &old, err);
+    }
+    if (rc == HC_OK)
+        *out_old = old;
+    return rc == HC_E_NOTFOUND ? HC_OK : rc;
 }
 
 static enum hc_rc supersede_all(struct hc_reconcile *r, struct hc_err *err)
 {
     struct hc_brief *b = NULL;
+    struct hc_record old;
     size_t n = 0;
     enum hc_rc rc = hc_storage_briefs(r->spec.storage, r->step, r->spec.name, &b, &n, err);
     for (size_t i = 0; rc == HC_OK && i < n; i++)
         if (b[i].status == HC_STATUS_DEPLOYED)
-            rc = supersede(r, b[i].revision, err);
+            rc = supersede(r, b[i].revision, &old, err);
     return rc;
 }
 
 enum hc_rc hc_rec_deployed(struct hc_reconcile *r, struct hc_err *err)
 {
+    struct hc_record before = { .revision = 0 };
     enum hc_rc rc = HC_OK;
     if (r->mark.action == HC_ACTION_ROLLBACK)
         rc = supersede_all(r, err);
     else if (r->mark.action == HC_ACTION_UPGRADE)
-        rc = supersede(r, r->mark.from, err);
+        rc = supersede(r, r->mark.from, &before, err);
     if (rc != HC_OK)
         return rc;
     r->head.status = HC_STATUS_DEPLOYED;
@@ -397,6 +407,7 @@ enum hc_rc hc_rec_deployed(struct hc_reconcile *r, struct hc_err *err)
         hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_DEPLOYED,
                                          .action = r->mark.action,
                                          .record = &r->head,
+                                         .before = before.revision > 0 ? &before : NULL,
                                          .ok = true,
                                          .remediation = r->mark.remediation,
                                          .failures = hc_rec_failures(r) });

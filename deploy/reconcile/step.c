@@ -70,6 +70,7 @@ void hc_reconcile_free(struct hc_reconcile *r)
     if (!r)
         return;
     hc_arena_free(r->keep);
+    hc_arena_free(r->keep_before);
     hc_arena_free(r->step);
     hc_buf_done(&r->kept);
     free(r);
@@ -258,6 +259,7 @@ void hc_reconcile_step(struct hc_reconcile *r, struct hc_step *out)
     r->step = hc_arena_new(0);
     r->waiting_for = r->last_words = (hc_str){ NULL, 0 };
     r->awaited = NULL;
+    r->awaited_rv = NULL;
     r->awaited_n = 0;
     r->hook = NULL;
     enum hc_rc rc = r->step ? hc_rec_observe(r, &seen, &err) : hc_fail_nomem(&err);
@@ -277,6 +279,7 @@ void hc_reconcile_step(struct hc_reconcile *r, struct hc_step *out)
             out->verdict = HC_DONE;
         if (t.verdict == HC_WAIT && r->hook && r->awaited_n == 0) {
             r->awaited = &r->hook_ref;
+            r->awaited_rv = NULL;
             r->awaited_n = 1;
         }
     }
@@ -285,5 +288,6 @@ void hc_reconcile_step(struct hc_reconcile *r, struct hc_step *out)
     out->action = r->mark.action;
     out->revision = r->has ? r->head.revision : r->memo.revision;
     out->awaited = r->awaited;
+    out->awaited_rv = r->awaited_rv;
     out->awaited_n = r->awaited_n;
 }

@@ -98,8 +98,8 @@ static enum hc_rc send(struct hc_storage *s, struct hc_arena *a, struct stored *
     const struct hc_val *object = object_of(s, a, o);
     enum hc_rc rc = hc_arena_check(a, err, "release record");
     if (rc == HC_OK)
-        rc = create ? hc_kube_create(s->kube, a, object, manager, 0, &answer, err)
-                    : hc_kube_update(s->kube, a, object, manager, 0, &answer, err);
+        rc = create ? hc_kube_create(s->kube, a, object, manager, HC_KUBE_BRIEF, &answer, err)
+                    : hc_kube_update(s->kube, a, object, manager, HC_KUBE_BRIEF, &answer, err);
     if (rc == HC_OK)
         o->resource_version = hc_get_str_at(answer, "metadata.resourceVersion");
     return rc;

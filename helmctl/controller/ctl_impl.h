@@ -22,6 +22,7 @@ struct ctl_metrics;
 struct ctl_managed;
 struct ctl_store;
 struct ctl_charts;
+struct ctl_late;
 
 struct ctl {
     const struct hc_controller_options *o;
@@ -30,6 +31,7 @@ struct ctl {
     struct hc_objects *objects;
     struct hc_queue *lanes[LANES];
     struct ctl_events *events;
+    struct ctl_late *late; /* status writes that can wait */
     struct ctl_metrics *metrics;
     struct ctl_managed *managed; /* objects of releases, release records, parked releases */
     struct ctl_store *store;     /* artifacts */
@@ -63,6 +65,7 @@ struct pass {
     struct hc_val *status;       /* working copy; what differs is written at the end */
     const struct hc_val *stored; /* as the server has it */
     struct hc_conditions cond;   /* of `status` */
+    bool under_way; /* something is awaited, nothing failed: the status may be written a moment later */
     struct hc_err err;
 };
 
@@ -127,6 +130,16 @@ struct ctl_events *ctl_events_start(struct ctl *c);
 void ctl_events_stop(struct ctl_events *e);
 void ctl_events_post(struct ctl_events *e, const struct hc_val *about, const char *controller, const char *type,
                      const char *reason, hc_str message, const struct hc_val *notes);
+
+/* ---- late.c ------------------------------------------------------------------------------------------- */
+
+struct ctl_late *ctl_late_start(struct ctl *c);
+/* Sends what is kept, for at most two seconds. After the workers ended. */
+void ctl_late_stop(struct ctl_late *l);
+/* At the end of a pass: true when its status is kept for a quiet moment, false when it is to be written now. */
+bool ctl_late_keep(struct ctl_late *l, const struct pass *p);
+/* At the beginning of the next: what was kept, as a merge patch of the status; NULL: nothing, or it is written by now. */
+struct hc_val *ctl_late_take(struct ctl_late *l, struct hc_arena *a, struct hc_key k);
 
 /* ---- metrics.c --------------------------------------------------------------------------------------- */
 

@@ -15,6 +15,14 @@
 #define OWNER_NAME "helm.toolkit.fluxcd.io/name"
 #define OWNER_NS   "helm.toolkit.fluxcd.io/namespace"
 
+struct awaited {
+    uint64_t with_ns, without_ns; /* cluster-wide objects are awaited with or without a namespace */
+    uint64_t floor;               /* its resourceVersion when it was not ready; 0: not known */
+    bool told;                    /* it became ready, and the release was woken for it */
+    char *json;                   /* as it was when it became ready, not older than `floor`; NULL: none */
+    size_t json_n;
+};
+
 struct release {
     struct release *next;
     uint64_t hash;
@@ -24,7 +32,7 @@ struct release {
         settled; /* while it ran: an object of it became ready, failed or went: what is awaited by now may be that one */
     struct hc_reconcile_memo memo;
     uint64_t records; /* hash of storage namespace and release name; 0: none */
-    uint64_t *awaited;
+    struct awaited *awaited;
     size_t awaited_n;
     uint32_t ns_n, name_n;
     char text[];
@@ -49,6 +57,7 @@ struct kind_watch {
     struct hc_kube_watch *watch;
     uint64_t hash;
     bool plain; /* no readiness of its own: metadata is enough */
+    bool works; /* it has listed, and is not cut off */
     hc_str api_version, kind;
     uint64_t *objects; /* open hash: pairs of object hash and content hash */
     size_t objects_n, objects_cap;
@@ -83,7 +92,6 @@ static uint64_t ref_hash(hc_str api_version, hc_str kind, hc_str ns, hc_str name
     return (hash2(group, kind) * 31 + hash2(ns, name)) | 1;
 }
 
-/* Cluster-wide objects are awaited with or without a namespace: both are remembered. */
 static uint64_t ref_hash_of(const struct hc_ref *r, bool with_ns)
 {
     return ref_hash(r->api_version, r->kind, with_ns ? r->ns : HC_S(""), r->name);
@@ -105,6 +113,15 @@ static struct release **release_slot(struct ctl_managed *m, hc_str ns, hc_str na
 static struct hc_key release_key(const struct release *r)
 {
     return (struct hc_key){ HC_CTL_RELEASE, { r->text, r->ns_n }, { r->text + r->ns_n, r->name_n } };
+}
+
+static void drop_awaited(struct release *r)
+{
+    for (size_t i = 0; i < r->awaited_n; i++)
+        free(r->awaited[i].json);
+    free(r->awaited);
+    r->awaited = NULL;
+    r->awaited_n = 0;
 }
 
 struct hc_reconcile_memo ctl_release_begin(struct ctl_managed *m, struct hc_key k)
@@ -135,7 +152,7 @@ void ctl_release_forget(struct ctl_managed *m, struct hc_key k)
     struct release **at = release_slot(m, k.ns, k.name), *r = *at;
     if (r) {
         *at = r->next;
-        free(r->awaited);
+        drop_awaited(r);
         free(r);
     }
     pthread_mutex_unlock(&m->lock);
@@ -204,8 +221,8 @@ static void on_record(void *ctx, enum hc_watch_event e, const struct hc_val *o)
 {
     struct ctl_managed *m = ctx;
     pthread_mutex_lock(&m->lock);
-    if (e == HC_WATCH_SYNCED) {
-        m->records_synced = true;
+    if (e == HC_WATCH_SYNCED || e == HC_WATCH_FAILED) { /* what it may have missed is asked */
+        m->records_synced = e == HC_WATCH_SYNCED;
         pthread_mutex_unlock(&m->lock);
         return;
     }
@@ -383,20 +400,87 @@ static uint64_t *object_slot(struct kind_watch *w, uint64_t h)
     return &w->objects[2 * i + 1];
 }
 
-static bool is_awaited(const struct release *r, uint64_t h)
+static struct awaited *awaited_of(const struct release *r, uint64_t h)
 {
-    for (size_t i = 0; i < r->awaited_n; i++)
-        if (r->awaited[i] == h)
-            return true;
-    return false;
+    for (size_t i = 0; r && i < r->awaited_n; i++)
+        if (r->awaited[i].with_ns == h || r->awaited[i].without_ns == h)
+            return &r->awaited[i];
+    return NULL;
+}
+
+/* Keeps what the step that follows will want to see of an object that became ready; of one that is not (any more), nothing.
+ * False: older than what is awaited. */
+static bool keep_seen(struct awaited *x, const struct hc_val *o, bool ready)
+{
+    uint64_t rv = 0;
+    bool numbered = hc_str_to_u64(hc_get_str_at(o, "metadata.resourceVersion"), &rv);
+    if (numbered && rv < x->floor)
+        return false;
+    free(x->json);
+    x->json = NULL;
+    if (!ready || x->floor == 0 || !numbered)
+        return true;
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    hc_json_write(&b, o, 0);
+    hc_str text = hc_buf_str(&b);
+    x->json = b.spent ? NULL : hc_strdup_n(text.p, text.n);
+    x->json_n = text.n;
+    return true;
+}
+
+struct hc_val *ctl_release_look(struct ctl_managed *m, struct hc_key k, struct hc_arena *a,
+                                const struct hc_ref *ref)
+{
+    struct hc_val *v = NULL;
+    hc_str text = { NULL, 0 };
+    pthread_mutex_lock(&m->lock);
+    const struct awaited *x = awaited_of(*release_slot(m, k.ns, k.name), ref_hash_of(ref, true));
+    if (x && x->json)
+        text = hc_arena_str(a, (hc_str){ x->json, x->json_n });
+    pthread_mutex_unlock(&m->lock);
+    if (!text.p || hc_json_parse(a, text, HC_JSON_REF | HC_JSON_NO_POSITIONS, &v, NULL) != HC_OK)
+        return NULL;
+    return v;
+}
+
+/* Who waits for something of this kind may have relied on the watch: it looks for itself from now on. */
+static void on_watch_health(struct kind_watch *w, bool works)
+{
+    struct ctl_managed *m = w->m;
+    pthread_mutex_lock(&m->lock);
+    bool failed = w->works && !works && !m->stopping;
+    w->works = works;
+    for (size_t b = 0; failed && b < BUCKETS; b++)
+        for (struct release *r = m->releases[b]; r; r = r->next)
+            if (r->awaited_n > 0)
+                (void)hc_queue_add_at(m->c->lanes[LANE_RELEASE], release_key(r), hc_mono_ms() + PATIENCE_MS);
+    pthread_mutex_unlock(&m->lock);
+}
+
+bool ctl_objects_watched(struct ctl_managed *m, const struct hc_ref *refs, size_t n)
+{
+    size_t watched = 0;
+    pthread_mutex_lock(&m->lock);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t h = hash2(refs[i].api_version, refs[i].kind);
+        const struct kind_watch *w = m->kinds;
+        while (w && w->hash != h)
+            w = w->next;
+        watched += w && w->works;
+    }
+    pthread_mutex_unlock(&m->lock);
+    return watched == n;
 }
 
 static void on_object(void *ctx, enum hc_watch_event e, const struct hc_val *o)
 {
     struct kind_watch *w = ctx;
     struct ctl_managed *m = w->m;
-    if (e == HC_WATCH_SYNCED)
+    if (e == HC_WATCH_SYNCED || e == HC_WATCH_FAILED) {
+        on_watch_health(w, e == HC_WATCH_SYNCED);
         return;
+    }
     const struct hc_val *labels = hc_get(o, "metadata.labels");
     hc_str ns = hc_get_str_at(o, "metadata.namespace");
     uint64_t h = ref_hash(w->api_version, w->kind, ns.n ? ns : HC_S(""), hc_get_str_at(o, "metadata.name"));
@@ -411,10 +495,13 @@ static void on_object(void *ctx, enum hc_watch_event e, const struct hc_val *o)
     uint64_t *known = m->stopping ? NULL : object_slot(w, h);
     struct release *r = *release_slot(m, hc_get_str(hc_map_getz(labels, OWNER_NS)),
                                       hc_get_str(hc_map_getz(labels, OWNER_NAME)));
+    struct awaited *x = awaited_of(r, h);
     bool wake = false;
-    if (r && settled && is_awaited(r, h))
-        wake = true;
-    else if (r && known && r->drift && !r->running && *known && content != *known)
+    if (x && keep_seen(x, o, settled && e != HC_WATCH_DELETED)) {
+        wake = settled && !x->told; /* of one that was ready before there is nothing new */
+        x->told = settled;
+    }
+    if (!wake && r && known && r->drift && !r->running && *known && content != *known)
         wake = e == HC_WATCH_DELETED || !last_change_is_ours(o);
     if (r && r->running && settled)
         r->settled = true;
@@ -476,13 +563,12 @@ bool ctl_release_end(struct ctl_managed *m, struct hc_key k, const struct ctl_pa
         r->memo = p->memo;
         r->drift = p->drift;
         r->records = p->release.n ? hash2(p->storage_ns, p->release) : 0;
-        free(r->awaited);
-        r->awaited_n = 0;
-        r->awaited = p->awaited_n ? hc_calloc(p->awaited_n * 2, sizeof(uint64_t)) : NULL;
-        for (size_t i = 0; r->awaited && i < p->awaited_n; i++) {
-            r->awaited[r->awaited_n++] = ref_hash_of(&p->awaited[i], true);
-            r->awaited[r->awaited_n++] = ref_hash_of(&p->awaited[i], false);
-        }
+        drop_awaited(r);
+        r->awaited = p->awaited_n ? hc_calloc(p->awaited_n, sizeof(*r->awaited)) : NULL;
+        for (size_t i = 0; r->awaited && i < p->awaited_n; i++)
+            r->awaited[r->awaited_n++] = (struct awaited){ .with_ns = ref_hash_of(&p->awaited[i], true),
+                                                           .without_ns = ref_hash_of(&p->awaited[i], false),
+                                                           .floor = p->awaited_rv ? p->awaited_rv[i] : 0 };
         r->running = false;
         again = record_is_news(m, r) || (r->drift && r->touched) || (r->settled && r->awaited_n > 0);
         r->touched = r->settled = false;
@@ -539,7 +625,7 @@ void ctl_managed_free(struct ctl_managed *m)
     for (size_t b = 0; b < BUCKETS; b++) {
         for (struct release *r = m->releases[b]; r;) {
             struct release *next = r->next;
-            free(r->awaited);
+            drop_awaited(r);
             free(r);
             r = next;
         }

@@ -21,6 +21,7 @@ struct ctl_parked {
     struct hc_reconcile_memo memo;
     hc_str storage_ns, release;   /* where its records are; absent: in another cluster */
     const struct hc_ref *awaited; /* wake when one of these is ready, failed or gone */
+    const uint64_t *awaited_rv;   /* as in hc_step */
     size_t awaited_n;
     const struct hc_ref *objects; /* its kinds are watched; with `drift` a change wakes */
     size_t objects_n;
@@ -30,7 +31,14 @@ struct ctl_parked {
 bool ctl_release_end(struct ctl_managed *m, struct hc_key k, const struct ctl_parked *p);
 /* The same for a worker that did not come to the release: what was known stays. Does nothing after ctl_release_end. */
 void ctl_release_untouched(struct ctl_managed *m, struct hc_key k);
+/* For the port of the engine, while a worker has the release: an object it was laid down for, as the watch saw it become
+ * ready; NULL: the watch has seen nothing newer than what was awaited. In `a`. */
+struct hc_val *ctl_release_look(struct ctl_managed *m, struct hc_key k, struct hc_arena *a,
+                                const struct hc_ref *ref);
 void ctl_release_forget(struct ctl_managed *m, struct hc_key k);
+
+/* True: watches of all these kinds are up; what becomes of the objects will wake the release. */
+bool ctl_objects_watched(struct ctl_managed *m, const struct hc_ref *refs, size_t n);
 
 /* For the port of the engine: the newest record of a release as the watch knows it, never older than the memo. */
 bool ctl_record_head(struct ctl_managed *m, hc_str storage_ns, hc_str release, const struct hc_reconcile_memo *memo,

@@ -5,10 +5,12 @@
 #include <stdio.h>
 
 #include "core/base/clock.h"
+#include "core/value/yaml.h"
 #include "helmctl/controller/release_impl.h"
 
-#define LOOK_MS   10000
-#define MAX_STEPS 400 /* of one pass; then others get a turn */
+#define LOOK_MS   10000 /* at what is awaited, where no watch tells */
+#define GLANCE_MS 60000 /* where one does */
+#define MAX_STEPS 400   /* of one pass; then others get a turn */
 
 static struct ctl_result outcome_of(enum hc_rc rc)
 {
@@ -184,12 +186,19 @@ static bool engine_head(void *ctx, int64_t *out_revision, char out_resource_vers
                                          out_revision, out_resource_version);
 }
 
+static struct hc_val *engine_look(void *ctx, struct hc_arena *a, const struct hc_ref *ref)
+{
+    struct rel *r = ctx;
+    return r->remote ? NULL : ctl_release_look(r->p->c->managed, r->p->key, a, ref);
+}
+
 static void set_port(struct rel *r)
 {
     r->want.port = (struct hc_reconcile_port){ .ctx = r,
                                                .render = r->chart ? rel_render : NULL,
                                                .crds = r->chart ? rel_crds : NULL,
                                                .same = r->chart ? rel_same : NULL,
+                                               .look = engine_look,
                                                .head = engine_head,
                                                .tell = rel_tell };
 }
@@ -204,7 +213,7 @@ static bool drive(struct rel *r, struct hc_step *st)
         pass_log(p, HC_LOG_TRACE, "step: %s, %s, %s", hc_act_name(st->act), hc_verdict_name(st->verdict), st->why);
         if (st->verdict != HC_GO_ON)
             return true;
-        if (hc_queue_dirty(q, p->key))
+        if (st->act != HC_ACT_DEPLOYED && hc_queue_dirty(q, p->key)) /* behind that, a step costs nothing */
             return false;
     }
     return false;
@@ -224,11 +233,27 @@ static bool park(struct rel *r, const struct hc_step *st)
                                .drift = r->want.drift != HC_DRIFT_OFF && !r->remote };
     if (st->verdict == HC_WAIT && !r->remote) {
         park.awaited = st->awaited;
+        park.awaited_rv = st->awaited_rv;
         park.awaited_n = st->awaited_n;
     }
     if (park.drift)
         park.objects_n = hc_reconcile_objects(r->engine, &park.objects);
     return ctl_release_end(r->p->c->managed, r->p->key, &park);
+}
+
+/* When to look at what is awaited, whatever the watches say. Hooks may lack the label that is watched, and a Pod that
+ * cannot be scheduled fails by the clock. */
+static int64_t next_look(struct rel *r, const struct hc_step *st)
+{
+    const struct hc_action_policy *policy = st->action == HC_ACTION_INSTALL    ? &r->want.install
+                                            : st->action == HC_ACTION_ROLLBACK ? &r->want.rollback
+                                                                               : &r->want.upgrade;
+    /* Helm 3's rules look at Pods and ReplicaSets, too. */
+    bool told = !r->remote && st->rc == HC_OK && st->awaited_rv && policy->wait == HC_WAIT_WATCHER &&
+                ctl_objects_watched(r->p->c->managed, st->awaited, st->awaited_n);
+    for (size_t i = 0; told && i < st->awaited_n; i++)
+        told = st->awaited_rv[i] > 0 && !hc_str_eqz(st->awaited[i].kind, "Pod");
+    return HC_MIN(mono_of(st->until_ms), hc_mono_ms() + (told ? GLANCE_MS : LOOK_MS));
 }
 
 static struct ctl_result run_engine(struct rel *r)
@@ -251,8 +276,7 @@ static struct ctl_result run_engine(struct rel *r)
             break;
         case HC_WAIT:
             rel_waiting(r, &st);
-            /* Watches wake it; should one be behind or broken, a look now and then does. */
-            out = (struct ctl_result){ CTL_AT, HC_MIN(mono_of(st.until_ms), hc_mono_ms() + LOOK_MS) };
+            out = (struct ctl_result){ CTL_AT, next_look(r, &st) };
             break;
         case HC_STALLED:
         case HC_ENDED:
@@ -278,6 +302,48 @@ static struct ctl_result run_engine(struct rel *r)
 
 /* ---- uninstalling what the status says was installed ---- */
 
+static bool names_us(struct rel *r, hc_str manifest)
+{
+    struct hc_val *docs = NULL;
+    const struct hc_key *k = &r->p->key;
+    if (hc_yaml_parse_all(r->p->a, manifest, HC_S("record"), 0, &docs, NULL) != HC_OK)
+        return false;
+    for (size_t i = 0; i < hc_list_len(docs); i++) {
+        const struct hc_val *l = hc_get(hc_list_at(docs, i), "metadata.labels");
+        if (hc_str_eq(hc_get_str(hc_map_getz(l, "helm.toolkit.fluxcd.io/name")), k->name) &&
+            hc_str_eq(hc_get_str(hc_map_getz(l, "helm.toolkit.fluxcd.io/namespace")), k->ns))
+            return true;
+    }
+    return false;
+}
+
+/* The status knows of no release. A process that did not live to note one may have recorded it: then its objects name
+ * this HelmRelease. What somebody else installed under the name stays. */
+static enum hc_rc find_unnoted(struct rel *r, hc_str *out_storage_ns)
+{
+    struct pass *p = r->p;
+    struct hc_record rec = { 0 };
+    int64_t revision = 0;
+    char rv[32];
+    if (!r->remote && ctl_record_head(p->c->managed, r->storage_ns, r->name, NULL, &revision, rv) && revision == 0)
+        return HC_OK;
+    struct hc_storage *s = hc_storage_secrets(r->kube, r->storage_ns);
+    if (!s)
+        return hc_fail_nomem(&p->err);
+    enum hc_rc rc = hc_storage_last(s, p->a, r->name, 0, &rec, &p->err);
+    hc_storage_free(s);
+    if (rc == HC_E_NOTFOUND)
+        return HC_OK;
+    if (rc != HC_OK)
+        return rc;
+    bool ours = names_us(r, rec.manifest);
+    for (size_t i = 0; !ours && i < rec.hooks_n; i++)
+        ours = names_us(r, rec.hooks[i].manifest);
+    if (ours)
+        *out_storage_ns = r->storage_ns;
+    return HC_OK;
+}
+
 /* HC_OK: gone. HC_E_AGAIN: under way, *out says when to look again. */
 static enum hc_rc uninstall(struct rel *r, struct ctl_result *out)
 {
@@ -285,8 +351,11 @@ static enum hc_rc uninstall(struct rel *r, struct ctl_result *out)
     const struct hc_val *latest = hc_history_latest(p->status);
     hc_str name = hc_get_str(hc_map_getz(latest, "name")), ns = hc_get_str(hc_map_getz(latest, "namespace"));
     hc_str storage_ns = hc_get_str(hc_map_getz(p->status, "storageNamespace"));
-    if (!storage_ns.n)
-        return HC_OK;
+    if (!storage_ns.n) {
+        enum hc_rc rc = find_unnoted(r, &storage_ns);
+        if (rc != HC_OK || !storage_ns.n)
+            return rc == HC_E_AGAIN ? hc_fail(&p->err, HC_E_INPUT, "%s", p->err.msg) : rc;
+    }
     r->name = name.n ? name : r->name;
     r->ns = ns.n ? ns : r->ns;
     r->storage = hc_storage_secrets(r->kube, storage_ns);
@@ -305,7 +374,7 @@ static enum hc_rc uninstall(struct rel *r, struct ctl_result *out)
         *out = (struct ctl_result){ CTL_AGAIN, 0 };
         rc = HC_E_AGAIN;
     } else if (st.verdict == HC_WAIT) {
-        *out = (struct ctl_result){ CTL_AT, HC_MIN(mono_of(st.until_ms), hc_mono_ms() + LOOK_MS) };
+        *out = (struct ctl_result){ CTL_AT, next_look(r, &st) };
         rel_waiting(r, &st);
         rc = HC_E_AGAIN;
     } else if (st.verdict != HC_DONE) {
@@ -314,6 +383,7 @@ static enum hc_rc uninstall(struct rel *r, struct ctl_result *out)
     struct ctl_parked park = { .release = { NULL, 0 } };
     if (st.verdict == HC_WAIT && !r->remote) {
         park.awaited = st.awaited;
+        park.awaited_rv = st.awaited_rv;
         park.awaited_n = st.awaited_n;
     }
     if (ctl_release_end(p->c->managed, p->key, &park) && rc == HC_E_AGAIN)

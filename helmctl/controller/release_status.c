@@ -94,8 +94,8 @@ static void running(struct rel *r, enum hc_action action)
                      hc_action_name(action), HC_P(t));
 }
 
-/* The older snapshot that was deployed is superseded by now: as the record says. */
-static void refresh_previous(struct rel *r, int64_t revision)
+/* The older snapshot that was deployed is superseded by now: as its record says, which may be at hand. */
+static void refresh_previous(struct rel *r, int64_t revision, const struct hc_record *at_hand)
 {
     const struct hc_val *list = hc_map_getz(r->p->status, "history");
     for (size_t i = 0; i < hc_list_len(list); i++) {
@@ -105,7 +105,10 @@ static void refresh_previous(struct rel *r, int64_t revision)
             continue;
         struct hc_record old;
         struct hc_err err = HC_ERR_INIT;
-        if (hc_storage_get(r->storage, r->p->a, r->name, v, &old, &err) == HC_OK)
+        bool known = at_hand && at_hand->revision == v;
+        if (known)
+            old = *at_hand;
+        if (known || hc_storage_get(r->storage, r->p->a, r->name, v, &old, &err) == HC_OK)
             hc_history_put(r->p->a, r->p->status,
                            hc_snapshot_of(r->p->a, &old, NULL, hc_get_str(hc_map_getz(s, "ociDigest"))));
         return;
@@ -156,7 +159,7 @@ static void on_deployed(struct rel *r, const struct hc_tell *t)
     struct hc_val *snap = hc_snapshot_of(a, t->record, action_text(t),
                                          back ? hc_get_str(hc_map_getz(prev, "ociDigest")) : r->oci_digest);
     if (!back && !install)
-        refresh_previous(r, t->record->revision);
+        refresh_previous(r, t->record->revision, t->before);
     hc_history_put(a, p->status, snap);
     note_duration(r, t->record);
     hc_str full = hc_snapshot_release(a, snap), chart = hc_snapshot_chart(a, snap);
@@ -469,7 +472,7 @@ void rel_in_sync(struct rel *r)
     if (head && (missed || !hc_str_eqz(hc_get_str(hc_map_getz(latest, "status")), hc_status_name(head->status)))) {
         if (latest && missed) { /* made after what is noted */
             hc_map_put_strz(a, p->status, "lastAttemptedReleaseAction", "upgrade");
-            refresh_previous(r, head->revision);
+            refresh_previous(r, head->revision, NULL);
         }
         hc_str action = hc_get_str(hc_map_getz(p->status, "lastAttemptedReleaseAction"));
         hc_history_put(a, p->status,
@@ -512,6 +515,7 @@ void rel_waiting(struct rel *r, const struct hc_step *st)
     }
     if (st->action != HC_ACTION_NONE && !hc_cond_get(p->status, "Reconciling"))
         running(r, st->action);
+    p->under_way = true;
     pass_log(p, HC_LOG_DEBUG, "waits: %s", st->why);
 }
 

@@ -14,6 +14,7 @@
 #include "core/base/clock.h"
 #include "core/base/digest.h"
 #include "core/base/mem.h"
+#include "core/value/merge.h"
 #include "helmctl/controller/artifacts.h"
 #include "helmctl/controller/charts.h"
 #include "helmctl/controller/clients.h"
@@ -246,6 +247,7 @@ static void look_at(struct ctl *c, struct hc_key k)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct hc_queue *q = c->lanes[ctl_lane_of(k.kind)];
+    const struct hc_val *kept = a ? ctl_late_take(c->late, a, k) : NULL;
     struct hc_val *obj = a ? hc_objects_get(c->objects, a, k) : NULL;
     if (!obj) {
         hc_queue_done(q, k, INT64_MAX);
@@ -262,13 +264,16 @@ static void look_at(struct ctl *c, struct hc_key k)
                       .stored = status ? status : hc_map_new(a),
                       .status = status ? hc_val_copy(a, status) : hc_map_new(a),
                       .err = HC_ERR_INIT };
+    if (kept)
+        p.status = hc_val_copy(a, hc_merge_patch(a, p.status, kept));
     p.cond = (struct hc_conditions){ .a = a,
                                      .status = p.status,
                                      .generation = hc_get_int_at(obj, "metadata.generation", 0),
                                      .now_ms = hc_now_ms() };
     struct ctl_result r = reconcilers[k.kind](&p);
     if (r.how != CTL_GONE) {
-        enum hc_rc rc = pass_flush(&p);
+        bool later = p.under_way && r.how == CTL_AT && ctl_late_keep(c->late, &p);
+        enum hc_rc rc = later ? HC_OK : pass_flush(&p);
         if (rc == HC_E_NOTFOUND) {
             r.how = CTL_GONE;
         } else if (rc != HC_OK) {
@@ -407,7 +412,7 @@ static enum hc_rc set_up(struct run *r, struct hc_err *err)
         if (!(c->lanes[i] = hc_queue_new(c->o->min_retry_delay_ms, c->o->max_retry_delay_ms, seed + (uint64_t)i)))
             return hc_fail_nomem(err);
     if (!(c->objects = hc_objects_new()) || !(c->metrics = ctl_metrics_new()) || !(c->charts = ctl_charts_new()) ||
-        !(c->managed = ctl_managed_new(c)) || !(c->events = ctl_events_start(c)))
+        !(c->managed = ctl_managed_new(c)) || !(c->events = ctl_events_start(c)) || !(c->late = ctl_late_start(c)))
         return hc_fail_nomem(err);
     rc = ctl_store_open(c, &c->store, err);
     if (rc == HC_OK && is_on(c->o->metrics_addr))
@@ -469,6 +474,7 @@ static void tear_down(struct run *r)
     for (size_t i = 0; i < r->workers_n; i++)
         pthread_join(r->workers[i].thread, NULL);
     free(r->workers);
+    ctl_late_stop(c->late);
     for (int k = 1; k < HC_CTL_KINDS; k++)
         if (r->watches[k].w)
             hc_kube_watch_stop(r->watches[k].w);

@@ -47,6 +47,23 @@ kind: ConfigMap
 metadata: {name: "{{ .Release.Name }}"}
 data: {text: {{ .Values.text | quote }}, revision: "{{ .Release.Revision }}"}
 Y
+cat >"$fleet/chart/templates/web.yaml" <<'Y'
+{{- if .Values.web }}
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: "{{ .Release.Name }}"}
+spec:
+  selector: {matchLabels: {app: "{{ .Release.Name }}"}}
+  template:
+    metadata: {labels: {app: "{{ .Release.Name }}"}, annotations: {sandbox.helmctl.dev/behavior: slow, sandbox.helmctl.dev/after: 700ms}}
+    spec: {containers: [{name: web, image: "example/web:{{ .Values.web }}"}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: "{{ .Release.Name }}"}
+spec: {selector: {app: "{{ .Release.Name }}"}, ports: [{port: 80}]}
+{{- end }}
+Y
 echo 'text: from-git' >"$fleet/values/prod.yaml"
 cat >"$fleet/apps/one.yaml" <<Y
 apiVersion: v1
@@ -121,6 +138,47 @@ within 3 false
 after=$(requests)
 equal "three intervals send no request" 0 $((after - before))
 interval=10m
+
+# ---- what an install and an upgrade cost: every request about the release, by verb
+counts() {
+    curl -s "$server/sandbox/stats" | jq -r '.byVerb | to_entries | map(select(.key |
+        test(" (secrets|deployments|services|configmaps|events)") or test("^(patch|update) helmreleases"))) | sort_by(.key)[] |
+        "\(.key | sub("\\.(apps|helm\\.toolkit\\.fluxcd\\.io)"; "")) \(.value)"'
+}
+reset() { curl -s -X DELETE "$server/sandbox/stats" >/dev/null; }
+release warm '  values: {web: 1}' | "$kubectl" apply -f - >/dev/null # its kinds are watched from now on
+within 10 ready hr warm || bad "warm: $(message hr warm)"
+reset
+counted() { # IMAGE-TAG: of a chart that is there
+    release counted "  chartRef: {kind: HelmChart, name: apps-warm}
+  values: {web: $1}" | sed '/^  chart:/d' | "$kubectl" apply -f - >/dev/null
+}
+counted 1
+within 10 ready hr counted || bad "counted: $(message hr counted)"
+told() { counts | grep -q "^create events $1"; }
+within 5 told 1
+equal "requests of an install" "create events 1
+create secrets 1
+get secrets 1
+patch configmaps 1
+patch deployments 1
+patch helmreleases 1
+patch helmreleases/status 2
+patch services 1
+update secrets 1" "$(counts)"
+reset
+counted 2
+within 10 ready hr counted || bad "counted: $(message hr counted)"
+within 5 told 1
+equal "requests of an upgrade" "create events 1
+create secrets 1
+get secrets 3
+patch configmaps 1
+patch deployments 1
+patch helmreleases 1
+patch helmreleases/status 2
+patch services 1
+update secrets 2" "$(counts)"
 
 # ---- values: a file in Git, then a commit
 release web '  values: {}
@@ -230,6 +288,25 @@ controller_start
 release late '  values: {text: late}' | "$kubectl" apply -f - >/dev/null
 within 15 ready hr late && ok "works on after kill -9 and with its store lost" || bad "late: $(message hr late)"
 equal "without new revisions" 1 "$(revisions idle)"
+
+# ---- killed before the status was noted, deleted before the next process: nothing is left behind
+fault() { curl -s -X "$1" "$server/sandbox/faults" ${2:+-d "$2"} >/dev/null; }
+"$helm" install foreign "$fleet/chart" -n apps >/dev/null || bad "helm install"
+fault POST '{"verb": "patch", "path": "*/helmreleases/orphan/status", "action": "status", "code": 500}'
+release orphan '  values: {web: 1}' | "$kubectl" apply -f - >/dev/null
+there() { "$kubectl" get "$1" "$2" -n apps >/dev/null 2>&1; }
+within 10 there deployment orphan && ok "an install of which the status cannot tell" || bad "orphan is not installed"
+kill -9 $controller
+wait $controller 2>/dev/null
+equal "the status knows nothing" null "$(hr orphan .status.storageNamespace)"
+"$kubectl" delete hr orphan -n apps --wait=false >/dev/null
+release foreign '  values: {}' | sed 's/metadata: {name/metadata: {finalizers: [finalizers.fluxcd.io], name/' | "$kubectl" apply -f - >/dev/null
+"$kubectl" delete hr foreign -n apps --wait=false >/dev/null
+fault DELETE
+controller_start
+within 15 gone hr orphan && within 5 gone deployment orphan && ok "it is uninstalled all the same" || bad "orphan is left"
+equal "with its records" "" "$(revisions orphan)"
+within 10 gone hr foreign && there cm foreign && ok "what somebody else installed under the name stays" || bad "foreign: $(hr foreign .status)"
 kill -TERM $controller
 stopped() { ! kill -0 $controller 2>/dev/null; }
 within 10 stopped && ok "SIGTERM ends it" || bad "it runs on after SIGTERM"

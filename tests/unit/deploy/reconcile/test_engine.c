@@ -194,6 +194,14 @@ static int64_t stat_of(const char *name)
     return hc_get_int_at(raw(a, "GET", "/sandbox/stats", NULL, NULL), name, -1);
 }
 
+static int64_t stat_by(const char *verb_and_kind)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    const struct hc_val *by = hc_map_getz(raw(a, "GET", "/sandbox/stats", NULL, NULL), "byVerb");
+    int64_t n = 0;
+    return hc_get_i64(hc_map_getz(by, verb_and_kind), &n) ? n : 0;
+}
+
 static void configmap(struct release *r, struct hc_arena *a, const char *patch)
 {
     hc_str path = hc_arena_printf(a, "/api/v1/namespaces/%s/configmaps/cm", r->ns);
@@ -298,6 +306,116 @@ static void test_nothing_to_do(void **state)
     r.wish.value = "3";
     s = run(&r, &first);
     done(&s, 3);
+    hc_storage_free(r.spec.storage);
+}
+
+static bool told_none(void *ctx, int64_t *revision, char rv[32])
+{
+    (void)ctx;
+    *revision = 0;
+    snprintf(rv, 32, "0");
+    return true;
+}
+
+/* The watch on records knows of none: nothing is asked for, and where it is behind, the name that is taken tells. */
+static void test_told_of_no_record(void **state)
+{
+    (void)state;
+    struct release r;
+    release_init(&r, "told-none");
+    r.spec.port.head = told_none;
+    int64_t lists = stat_by("list secrets"), gets = stat_by("get secrets");
+    struct hc_step s = run(&r, NULL);
+    done(&s, 1);
+    assert_int_equal(stat_by("list secrets") - lists, 0);
+    assert_int_equal(stat_by("get secrets") - gets, 0);
+    r.spec.digest = HC_S("two");
+    r.wish.value = "2";
+    s = run(&r, NULL);
+    done(&s, 2);
+    hc_storage_free(r.spec.storage);
+}
+
+/* ---- what a watch saw of an awaited object ---- */
+
+static struct {
+    struct release *r;
+    hc_str rv; /* the object is shown with this one; absent: its own */
+    int asked;
+} shown;
+
+static struct hc_val *show(void *ctx, struct hc_arena *a, const struct hc_ref *ref)
+{
+    struct hc_val *o = NULL;
+    (void)ctx;
+    shown.asked++;
+    if (!hc_str_eqz(ref->kind, "Deployment") || hc_kube_get(kube, a, ref, &o, NULL) != HC_OK)
+        return NULL;
+    if (shown.rv.n)
+        hc_map_put_str(a, hc_map_getz(o, "metadata"), "resourceVersion", shown.rv);
+    return o;
+}
+
+static void step_until_it_waits(struct release *r, struct hc_reconcile_memo *memo, struct hc_step *out)
+{
+    struct hc_reconcile *engine = NULL;
+    r->spec.port.ctx = &r->wish;
+    r->spec.port.render = render;
+    r->spec.port.tell = tell;
+    assert_int_equal(hc_reconcile_new(&r->spec, memo, &engine, NULL), HC_OK);
+    do
+        hc_reconcile_step(engine, out);
+    while (out->verdict == HC_GO_ON);
+    *memo = hc_reconcile_memo(engine);
+    if (out->verdict == HC_WAIT) {
+        assert_int_equal(out->awaited_n, 1);
+        assert_true(out->awaited_rv && out->awaited_rv[0] > 0);
+    }
+    out->awaited = NULL;
+    hc_reconcile_free(engine);
+}
+
+static void await_deployment(struct release *r, struct hc_arena *a)
+{
+    struct hc_ref ref = { HC_S("apps/v1"), HC_S("Deployment"), hc_str_of(r->ns), HC_S("web") };
+    for (int i = 0; i < 2000; i++) {
+        struct hc_val *o = NULL;
+        assert_int_equal(hc_kube_get(kube, a, &ref, &o, NULL), HC_OK);
+        if (hc_get_int_at(o, "status.availableReplicas", 0) == 1 &&
+            hc_get_int_at(o, "status.observedGeneration", 0) == hc_get_int_at(o, "metadata.generation", -1))
+            return;
+        usleep(2000);
+    }
+    fail_msg("the Deployment does not become ready");
+}
+
+static void test_seen_by_a_watch(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct release r;
+    struct hc_reconcile_memo memo = { 0 };
+    struct hc_step s;
+    release_init(&r, "seen");
+    step_until_it_waits(&r, &memo, &s);
+    assert_int_equal(s.verdict, HC_WAIT);
+    await_deployment(&r, a);
+    /* Laid down and taken up again: what is settled is not asked for, what the watch saw neither. */
+    r.spec.port.look = show;
+    int64_t maps = stat_by("get configmaps"), deployments = stat_by("get deployments.apps");
+    step_until_it_waits(&r, &memo, &s);
+    done(&s, 1);
+    assert_int_equal(shown.asked, 1);
+    assert_int_equal(stat_by("get configmaps") - maps, 0);
+    assert_int_equal(stat_by("get deployments.apps") - deployments, 1); /* what shows it */
+    /* An older sight than the answer to what was just sent is none. */
+    r.spec.digest = HC_S("two");
+    r.wish.value = "2"; /* the Deployment stays as it is: the answer to the apply says ready */
+    shown.rv = HC_S("1");
+    deployments = stat_by("get deployments.apps");
+    step_until_it_waits(&r, &memo, &s);
+    done(&s, 2);
+    assert_int_equal(stat_by("get deployments.apps") - deployments, 2);
     hc_storage_free(r.spec.storage);
 }
 
@@ -654,6 +772,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_to_do),
+        cmocka_unit_test(test_told_of_no_record),
+        cmocka_unit_test(test_seen_by_a_watch),
         cmocka_unit_test(test_taken_over),
         cmocka_unit_test(test_superseded),
         cmocka_unit_test(test_legacy_wait),
