@@ -43,7 +43,7 @@ struct hc_arena {
 };
 
 #define FIRST_BLOCK   ((size_t)4000)
-#define LARGEST_BLOCK ((size_t)1 << 20)
+#define LARGEST_BLOCK ((size_t)64 << 10) /* half of the last one is never used */
 
 struct hc_arena *hc_arena_new(size_t ceiling)
 {

@@ -8,8 +8,7 @@
  * surely accepts, and gives the very tree with the very positions that
  * yaml_read.c would give; everything else (false) is read again from the start
  * by that, which also has the error texts. What is left to it: anchors,
- * aliases, tags, merge keys, directives, several documents, folded blocks,
- * explicit indentation, tabs where structure is, CR, escapes beyond the usual
+ * aliases, tags, merge keys, directives, several documents, folded blocks, tabs where structure is, CR, escapes beyond the usual
  * ones, keys that are no plain words or would not be text, numbers that are not
  * finite, duplicate keys where they are an error.
  *
@@ -552,14 +551,18 @@ static bool is_ascii(const char *p, const char *end)
 static bool read_literal(struct fast *f, int parent, struct hc_val **out)
 {
     struct hc_val *v = node(f, HC_STR, f->number, column(f));
-    char chomp = '\0';
+    char chomp = '\0', told = '\0';
     f->p++;
-    if (f->p < f->line_end && (*f->p == '-' || *f->p == '+'))
-        chomp = *f->p++;
+    for (int i = 0; i < 2 && f->p < f->line_end; i++) {
+        if (!chomp && (*f->p == '-' || *f->p == '+'))
+            chomp = *f->p++;
+        else if (!told && *f->p >= '1' && *f->p <= '9')
+            told = *f->p++;
+    }
     if (!v || parent < 0 || !rest_is_comment(f, f->p) || memchr(f->p, '\t', (size_t)(f->line_end - f->p)))
         return false;
     /* First its indentation and extent. */
-    int indent = -1, deepest = 0;
+    int indent = told ? parent + (told - '0') : -1, deepest = 0;
     const char *from = f->line_end + 1, *stop = from, *text_end = from, *at = from;
     uint32_t number = f->number, stop_number = number;
     size_t size = 0;
@@ -595,7 +598,7 @@ static bool read_literal(struct fast *f, int parent, struct hc_val **out)
         stop = at;
         stop_number = number + 1;
     }
-    if ((indent < 0 && chomp == '+') || (indent >= 0 && parent + 1 > indent))
+    if ((indent < 0 && chomp == '+') || (indent >= 0 && parent + 1 > indent) || (told && text_end == from))
         return false;
     if (indent < 0) /* nothing in it */
         size = 0;

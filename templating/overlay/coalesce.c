@@ -20,7 +20,7 @@ void hc_process_warn(struct hc_process *p, const char *fmt, ...)
     va_end(ap);
     if (p->warnings_n == p->warnings_cap) {
         size_t cap = p->warnings_cap ? p->warnings_cap * 2 : 8;
-        hc_str *list = HC_NEW_N(p->a, hc_str, cap);
+        hc_str *list = HC_NEW_N(p->keep, hc_str, cap);
         if (!list)
             return;
         if (p->warnings_n)
@@ -28,7 +28,7 @@ void hc_process_warn(struct hc_process *p, const char *fmt, ...)
         p->warnings = list;
         p->warnings_cap = cap;
     }
-    p->warnings[p->warnings_n++] = hc_arena_str(p->a,
+    p->warnings[p->warnings_n++] = hc_arena_str(p->keep,
                                                 hc_str_n(text, HC_MIN((size_t)HC_MAX(n, 0), sizeof(text) - 1)));
 }
 
@@ -101,7 +101,7 @@ void hc_merge_tables(struct hc_process *p, struct hc_val *dst, struct hc_val *sr
 
 struct hc_val *hc_values_coalesce(struct hc_arena *a, const struct hc_val *user, const struct hc_val *own)
 {
-    struct hc_process p = { .a = a };
+    struct hc_process p = { .a = a, .keep = a };
     struct hc_val *to = user ? hc_val_copy(a, user) : hc_map_new(a);
     tables(&p, to, hc_val_copy(a, own), HC_S(""), false, false);
     return to;

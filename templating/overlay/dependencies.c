@@ -25,7 +25,7 @@ static bool fits(struct hc_process *p, hc_str range, hc_str version)
 
 static struct hc_node *node_new(struct hc_process *p, const struct hc_chart *chart, hc_str name)
 {
-    struct hc_node *n = HC_NEW(p->a, struct hc_node);
+    struct hc_node *n = HC_NEW(p->keep, struct hc_node);
     if (!n)
         return NULL;
     n->chart = chart;
@@ -35,21 +35,21 @@ static struct hc_node *node_new(struct hc_process *p, const struct hc_chart *cha
         const struct hc_chart *top = chart;
         while (top->parent)
             top = top->parent;
-        hc_str path = hc_chart_path(p->a, chart);
+        hc_str path = hc_chart_path(p->keep, chart);
         const hc_str parts[] = { hc_str_sub(path, top->name.n + 1, path.n), chart == top ? HC_S("") : HC_S("/"),
                                  HC_S("values.yaml") };
-        const struct hc_origin origin = { HC_LAYER_CHART, hc_arena_cat(p->a, 3, parts), { NULL, 0 } };
-        n->values = hc_val_clone(p->a, chart->values);
+        const struct hc_origin origin = { HC_LAYER_CHART, hc_arena_cat(p->keep, 3, parts), { NULL, 0 } };
+        n->values = hc_val_clone(p->keep, chart->values);
         hc_val_set_origin(n->values, hc_origins_add(p->origins, &origin));
     }
     if (chart->deps_n) {
-        n->deps = HC_NEW_N(p->a, struct hc_chart_dep, chart->deps_n);
+        n->deps = HC_NEW_N(p->keep, struct hc_chart_dep, chart->deps_n);
         if (!n->deps)
             return NULL;
         memcpy(n->deps, chart->deps, chart->deps_n * sizeof(*n->deps));
         n->deps_n = chart->deps_n;
     }
-    n->subs = HC_NEW_N(p->a, struct hc_node *, chart->subs_n + chart->deps_n + 1);
+    n->subs = HC_NEW_N(p->keep, struct hc_node *, chart->subs_n + chart->deps_n + 1);
     return n->subs ? n : NULL;
 }
 
@@ -83,7 +83,7 @@ static enum hc_rc add_subs(struct hc_process *p, struct hc_node *node)
     for (size_t i = 0; i < node->subs_n; i++) {
         struct hc_node *sub = node->subs[i];
         if (!sub)
-            return hc_arena_check(p->a, p->err, "chart dependencies");
+            return hc_arena_check(p->keep, p->err, "chart dependencies");
     }
     return HC_OK;
 }
@@ -94,7 +94,7 @@ static enum hc_rc add_loaded(struct hc_process *p, struct hc_node *node)
     for (size_t i = 0; i < node->chart->subs_n; i++) {
         struct hc_node *sub = node_new(p, node->chart->subs[i], node->chart->subs[i]->name);
         if (!sub)
-            return hc_arena_check(p->a, p->err, "chart dependencies");
+            return hc_arena_check(p->keep, p->err, "chart dependencies");
         node->subs[node->subs_n++] = sub;
         enum hc_rc rc = add_loaded(p, sub);
         if (rc != HC_OK)
@@ -384,6 +384,17 @@ static enum hc_rc import_values(struct hc_process *p, struct hc_node *node)
     return hc_arena_spent(p->a) ? hc_arena_check(p->a, p->err, "chart values") : HC_OK;
 }
 
+static bool imports(const struct hc_node *node)
+{
+    for (size_t k = 0; k < node->deps_n; k++)
+        if (node->deps[k].import_values)
+            return true;
+    for (size_t i = 0; i < node->subs_n; i++)
+        if (imports(node->subs[i]))
+            return true;
+    return false;
+}
+
 enum hc_rc hc_process_dependencies(struct hc_process *p, struct hc_node *root, const struct hc_val *user)
 {
     struct above above = { .n = 0 };
@@ -393,6 +404,8 @@ enum hc_rc hc_process_dependencies(struct hc_process *p, struct hc_node *root, c
     enum hc_rc rc = add_loaded(p, root);
     if (rc == HC_OK)
         rc = enable(p, root, user, careful, HC_S(""));
+    if (imports(root)) /* what is imported lives on, in the defaults and in .Chart.Dependencies */
+        p->a = p->keep;
     return rc == HC_OK ? import_values(p, root) : rc;
 }
 
@@ -401,7 +414,7 @@ enum hc_rc hc_process_dependencies(struct hc_process *p, struct hc_node *root, c
 static struct hc_overlay_chart *publish(struct hc_process *p, const struct hc_node *node, struct hc_val *values,
                                         struct hc_overlay_chart *parent)
 {
-    struct hc_overlay_chart *c = HC_NEW(p->a, struct hc_overlay_chart);
+    struct hc_overlay_chart *c = HC_NEW(p->keep, struct hc_overlay_chart);
     if (!c)
         return NULL;
     c->chart = node->chart;
@@ -410,7 +423,7 @@ static struct hc_overlay_chart *publish(struct hc_process *p, const struct hc_no
     c->deps = node->deps;
     c->deps_n = node->deps_n;
     c->parent = parent;
-    c->subs = HC_NEW_N(p->a, struct hc_overlay_chart *, node->subs_n + 1);
+    c->subs = HC_NEW_N(p->keep, struct hc_overlay_chart *, node->subs_n + 1);
     if (!c->subs)
         return NULL;
     for (size_t i = 0; i < node->subs_n; i++)
@@ -441,18 +454,32 @@ static enum hc_rc check_schemas(struct hc_process *p, const struct hc_overlay_ch
     return HC_OK;
 }
 
+/* What checking them takes of the arena is given back. */
+static enum hc_rc check_all_schemas(struct hc_process *p, const struct hc_overlay_chart *top,
+                                    const struct hc_schema_port *port, struct hc_buf *lines)
+{
+    struct hc_arena_mark mark = hc_arena_mark(p->a);
+    enum hc_rc rc = check_schemas(p, top, port, lines);
+    hc_arena_release(p->a, &mark);
+    return rc;
+}
+
 enum hc_rc hc_overlay_process(struct hc_arena *a, const struct hc_chart *chart, const struct hc_val *user,
                               const struct hc_overlay_opts *opts, struct hc_overlay *out, struct hc_err *err)
 {
     static const struct hc_overlay_opts none;
     opts = opts ? opts : &none;
-    struct hc_process p = { .a = a, .helm3 = opts->helm3, .origins = opts->origins, .err = err };
-    struct hc_node *root = node_new(&p, chart, chart->name);
+    /* Defaults are laid over each other once for every chart with dependencies, only to look things up. */
+    HC_AUTO(hc_arena)
+    struct hc_arena *scratch = hc_arena_new(HC_MAX(hc_arena_ceiling(a) - hc_arena_used(a), (size_t)1));
+    struct hc_process p = { .a = scratch, .keep = a, .helm3 = opts->helm3, .origins = opts->origins, .err = err };
+    struct hc_node *root = scratch ? node_new(&p, chart, chart->name) : NULL;
     if (!root)
-        return hc_arena_check(a, err, "chart dependencies");
+        return scratch ? hc_arena_check(a, err, "chart dependencies") : hc_fail_nomem(err);
     enum hc_rc rc = hc_process_dependencies(&p, root, user);
     if (rc == HC_E_INPUT && !opts->helm3)
         hc_wrap(err, "chart dependencies processing failed");
+    p.a = a;
     struct hc_val *values = user ? hc_val_copy(a, user) : hc_map_new(a);
     if (rc == HC_OK)
         rc = hc_coalesce(&p, root, values, false);
@@ -464,7 +491,7 @@ enum hc_rc hc_overlay_process(struct hc_arena *a, const struct hc_chart *chart, 
     if (!opts->skip_schema) {
         HC_AUTO(hc_buf) struct hc_buf lines;
         hc_buf_init(&lines, 0);
-        rc = check_schemas(&p, top, opts->schemas, &lines);
+        rc = check_all_schemas(&p, top, opts->schemas, &lines);
         if (rc != HC_OK)
             return rc;
         if (lines.n) {

@@ -19,7 +19,8 @@ struct hc_node {
 };
 
 struct hc_process {
-    struct hc_arena *a;
+    struct hc_arena *a;    /* for values at hand: mostly gone when dependencies have been worked on */
+    struct hc_arena *keep; /* for what the caller gets */
     bool helm3;
     struct hc_origins *origins;
     hc_str *warnings;

@@ -259,12 +259,10 @@ static bool is_literal(const struct hc_node *n)
 
 char param_type(const char *params, size_t i)
 {
-    size_t n = strlen(params);
-    bool variadic = n > 0 && params[n - 1] == '*';
-    size_t fixed = variadic ? n - 2 : n;
-    if (i < fixed)
-        return params[i];
-    return variadic ? params[n - 2] : 'a';
+    for (size_t k = 0; params[k]; k++)
+        if (k == i || params[k + 1] == '*')
+            return params[k];
+    return 'a';
 }
 
 void eval_bind(void *ctx, struct hc_node *cmd)

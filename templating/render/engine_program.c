@@ -261,7 +261,43 @@ static int by_path(const void *x, const void *y, void *ctx)
 struct file_tmpls {
     struct tmpl *items;
     size_t n;
+    const struct file_tmpls *like; /* a file of the same text, whose trees these are too; NULL: its own */
 };
+
+/* A file before this one with the same text: charts carry copies of each other's helpers. */
+static const struct file_tmpls *find_like(const struct hc_program *p, const struct file_tmpls *made, size_t at)
+{
+    const struct hc_template_file *f = &p->files[p->order[at]];
+    for (size_t i = 0; i < at && f->text.n > 200 && !f->lua; i++) {
+        const struct file_tmpls *m = &made[i];
+        if (m->like || m->n == 0 || !hc_str_eq(p->files[p->order[i]].text, f->text))
+            continue;
+        for (size_t k = 0; k + 1 < m->n; k++) /* a define may have a file's name */
+            if (hc_str_eq(m->items[k].tree.name, f->name) ||
+                hc_str_eq(m->items[k].tree.name, m->items[0].tree.file))
+                return NULL;
+        return m;
+    }
+    return NULL;
+}
+
+/* The same trees under the names of another file. */
+static enum hc_rc share_templates(struct hc_program *p, const struct hc_template_file *f,
+                                  const struct file_tmpls *like, struct file_tmpls *out, struct hc_err *err)
+{
+    struct tmpl *t = HC_NEW_N(p->a, struct tmpl, like->n);
+    if (!t)
+        return hc_arena_check(p->a, err, "the templates of a chart");
+    for (uint32_t i = 0; i < like->n; i++) {
+        t[i].tree = like->items[i].tree;
+        t[i].tree.file = f->name;
+        t[i].index = p->tmpls_n + 1 + i;
+        t[i].nth = i;
+    }
+    t[like->n - 1].tree.name = f->name;
+    *out = (struct file_tmpls){ t, like->n, like };
+    return HC_OK;
+}
 
 /* A Lua template: one template, whose text is compiled when it first runs. What it defines is known to a run only. */
 static enum hc_rc add_script(struct hc_program *p, const struct hc_template_file *f, struct hc_err *err)
@@ -279,22 +315,35 @@ static enum hc_rc add_script(struct hc_program *p, const struct hc_template_file
     return define(p, t, err);
 }
 
-static enum hc_rc add_file(struct hc_program *p, const struct hc_template_file *f, struct file_tmpls *out,
-                           struct hc_buf *whole, struct hc_err *err)
+static enum hc_rc add_file(struct hc_program *p, const struct hc_template_file *f, const struct file_tmpls *like,
+                           struct file_tmpls *out, struct hc_buf *whole, struct hc_err *err)
 {
     struct tmpl *tmpls;
     size_t n;
     if (f->lua)
         return add_script(p, f, err);
-    if (make_templates(p, p->a, f->name, f->text, p->tmpls_n + 1, &tmpls, &n, whole, err) != HC_OK)
-        return clean_parse_error(f->name, whole, err);
-    program_count();
-    p->tmpls_n += (uint32_t)n;
     enum hc_rc rc = HC_OK;
-    for (size_t i = 0; i < n && rc == HC_OK; i++)
-        rc = define(p, &tmpls[i], err);
-    *out = (struct file_tmpls){ tmpls, n };
+    if (like) {
+        rc = share_templates(p, f, like, out, err);
+    } else {
+        if (make_templates(p, p->a, f->name, f->text, p->tmpls_n + 1, &tmpls, &n, whole, err) != HC_OK)
+            return clean_parse_error(f->name, whole, err);
+        program_count();
+        *out = (struct file_tmpls){ tmpls, n, NULL };
+    }
+    p->tmpls_n += (uint32_t)out->n;
+    for (size_t i = 0; i < out->n && rc == HC_OK; i++)
+        rc = define(p, &out->items[i], err);
     return rc;
+}
+
+static enum hc_rc resolve_file(struct hc_program *p, struct file_tmpls *f, struct hc_err *err)
+{
+    if (!f->like)
+        return resolve(p, p->a, f->items, f->n, err);
+    for (size_t i = 0; i < f->n; i++) /* it stands before */
+        f->items[i].slots = f->like->items[i].slots;
+    return HC_OK;
 }
 
 static enum hc_rc add_files(struct hc_program *p, const struct hc_template_file *files, size_t n,
@@ -328,10 +377,10 @@ static enum hc_rc add_files(struct hc_program *p, const struct hc_template_file 
     qsort_r(p->order, n, sizeof(*p->order), by_path, &by);
     free(by.depth);
     for (size_t i = 0; i < n && rc == HC_OK; i++)
-        rc = add_file(p, &p->files[p->order[i]], &made[i], whole, err);
+        rc = add_file(p, &p->files[p->order[i]], find_like(p, made, i), &made[i], whole, err);
     /* Only now all names are known that an include may give. */
     for (size_t i = 0; i < n && rc == HC_OK; i++)
-        rc = resolve(p, p->a, made[i].items, made[i].n, err);
+        rc = resolve_file(p, &made[i], err);
     free(made);
     return rc;
 }

@@ -219,7 +219,7 @@ static enum hc_rc render(struct hc_arena *a, const struct hc_render_input *in, s
     rc = hc_documents_sort(a, files, n, in->helm3, &out->docs, told, err);
     if (rc != HC_OK) {
         whole_files(a, files, n, &out->docs);
-        return rc;
+        return rc == HC_E_LIMIT ? hc_wrap(err, "chart %.*s", HC_P(in->chart->name)) : rc;
     }
     if (!in->skip_crds) {
         out->docs.crds = HC_NEW_N(a, struct hc_document, count_crds(overlay.root) + 1);
