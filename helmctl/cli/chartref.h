@@ -56,6 +56,14 @@ bool hc_cli_chart_is_local(const struct hc_chart_source *s);
  */
 enum hc_rc hc_cli_load_chart(const struct hc_chart_source *s, struct hc_chart **out, struct hc_err *err);
 
+/* A chart that is not on this machine, as it was packed (cluster only). `file`: the name its source gives it. Both live
+ * in `a`. */
+struct hc_fetched {
+    hc_str archive, file;
+};
+enum hc_rc hc_cli_fetch_archive(const struct hc_chart_source *s, struct hc_arena *a, struct hc_fetched *out,
+                                struct hc_err *err);
+
 /* The same for a chart that is to be rendered: complete, of a known kind, and no library. */
 enum hc_rc hc_cli_load_installable(const struct hc_chart_source *s, struct hc_chart **out, struct hc_err *err);
 

@@ -30,6 +30,8 @@ int hc_cmd_status(int argc, char **argv);
 int hc_cmd_get_release(int argc, char **argv);
 int hc_cmd_deploy(int argc, char **argv);
 int hc_cmd_controller(int argc, char **argv);
+int hc_cmd_pull(int argc, char **argv);
+int hc_cmd_repo(int argc, char **argv);
 
 /* The verbs that only render: in both executables. */
 int hc_cmd_version(int argc, char **argv);

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "charts-fetch/source/index.h"
@@ -22,9 +21,9 @@
 #include "core/value/yaml.h"
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/helmhome.h"
 #include "helmctl/cli/schemas.h"
 
-#define TIMEOUT_MS  120000 /* Helm pkg/getter: DefaultHTTPTimeout */
 #define CHART_LAYER "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 
 struct fetch {
@@ -32,8 +31,8 @@ struct fetch {
     const struct hc_chart_source *s;
     struct hc_source_env env;
     struct hc_source_auth auth;
-    hc_str version; /* as asked; "": the latest release */
-    hc_str archive;
+    hc_str version;       /* as asked; "": the latest release */
+    hc_str archive, file; /* what was fetched, and the name it has at its source */
     struct hc_err *err;
 };
 
@@ -50,18 +49,6 @@ static const char *env_text(const char *name)
     return v && *v ? v : NULL;
 }
 
-/* A file of Helm's configuration folder (helmpath: HELM_CONFIG_HOME, XDG_CONFIG_HOME/helm, ~/.config/helm). */
-static const char *helm_config(struct hc_arena *a, const char *name)
-{
-    const char *home = env_text("HELM_CONFIG_HOME");
-    if (home)
-        return hc_arena_printf(a, "%s/%s", home, name).p;
-    if ((home = env_text("XDG_CONFIG_HOME")))
-        return hc_arena_printf(a, "%s/helm/%s", home, name).p;
-    home = env_text("HOME");
-    return hc_arena_printf(a, "%s/.config/helm/%s", home ? home : "", name).p;
-}
-
 static const char *docker_config(struct hc_arena *a)
 {
     const char *home = env_text("DOCKER_CONFIG");
@@ -73,15 +60,6 @@ static const char *docker_config(struct hc_arena *a)
 
 /* ---- credentials ------------------------------------------------------------------------------------------ */
 
-static enum hc_rc read_pem(struct fetch *f, const char *what, const char *path, hc_str *out)
-{
-    if (!path || !*path)
-        return HC_OK;
-    if (hc_read_file(f->a, AT_FDCWD, path, HC_MIB, out, f->err) != HC_OK)
-        return hc_wrap(f->err, "can't read %s", what);
-    return HC_OK;
-}
-
 static enum hc_rc auth_of_flags(struct fetch *f)
 {
     const struct hc_chart_source *s = f->s;
@@ -92,11 +70,11 @@ static enum hc_rc auth_of_flags(struct fetch *f)
         .plain_http = s->plain_http,
         .insecure_skip_verify = s->insecure,
     };
-    enum hc_rc rc = read_pem(f, "--ca-file", s->ca_file, &f->auth.ca_pem);
+    enum hc_rc rc = hc_helm_read_pem(f->a, "--ca-file", s->ca_file, &f->auth.ca_pem, f->err);
     if (rc == HC_OK)
-        rc = read_pem(f, "--cert-file", s->cert_file, &f->auth.cert_pem);
+        rc = hc_helm_read_pem(f->a, "--cert-file", s->cert_file, &f->auth.cert_pem, f->err);
     if (rc == HC_OK)
-        rc = read_pem(f, "--key-file", s->key_file, &f->auth.key_pem);
+        rc = hc_helm_read_pem(f->a, "--key-file", s->key_file, &f->auth.key_pem, f->err);
     return rc;
 }
 
@@ -129,8 +107,8 @@ static enum hc_rc find_logins(struct fetch *f)
         return HC_OK;
     enum hc_rc rc = add_logins(f, docker_config(f->a), all);
     if (rc == HC_OK)
-        rc = add_logins(f, g && g->registry_config ? g->registry_config : helm_config(f->a, "registry/config.json"),
-                        all);
+        rc = add_logins(
+            f, g && g->registry_config ? g->registry_config : hc_helm_config(f->a, "registry/config.json"), all);
     if (rc != HC_OK || !hc_map_len(all))
         return rc;
     HC_AUTO(hc_buf) struct hc_buf b;
@@ -220,6 +198,11 @@ static enum hc_rc from_registry(struct fetch *f, hc_str ref)
             return rc;
         tag = hc_str_of(as_tag(f->a, got.revision));
     }
+    /* pkg/downloader DownloadTo: the last colon of the reference becomes a dash */
+    f->file = digest.n ? hc_arena_printf(f->a, "%.*s@%.*s-%.*s.tgz", HC_P(hc_path_base(rest)),
+                                         HC_P(hc_str_sub(digest, 0, hc_str_find(digest, ':'))),
+                                         HC_P(hc_str_sub(digest, hc_str_find(digest, ':') + 1, digest.n)))
+                       : hc_arena_printf(f->a, "%.*s-%.*s.tgz", HC_P(hc_path_base(rest)), HC_P(tag));
     tell_pulled(base, digest.n ? '@' : ':', digest.n ? digest : tag, got.manifest);
     return take(f, &got);
 }
@@ -268,6 +251,7 @@ static void to_cache(struct fetch *f)
 static enum hc_rc from_http(struct fetch *f, const char *repo, const struct hc_chart_entry *entry)
 {
     struct hc_artifact got;
+    f->file = hc_path_base(hc_str_sub(entry->url, 0, hc_str_find(entry->url, '?')));
     if (from_cache(f, entry->digest))
         return HC_OK;
     enum hc_rc rc = hc_helmrepo_chart(&f->env, f->a, repo, &f->auth, entry, &got, f->err);
@@ -314,65 +298,30 @@ static enum hc_rc from_repository(struct fetch *f, const char *repo, hc_str name
     return from_registry(f, entry.url);
 }
 
-/* The credentials of an entry of repositories.yaml, where it has any, instead of those of the flags. */
-static enum hc_rc auth_of_repository(struct fetch *f, const struct hc_val *r)
-{
-    hc_str user = hc_get_str_at(r, "username"), password = hc_get_str_at(r, "password");
-    if (user.n && password.n) {
-        f->auth.username = user;
-        f->auth.password = password;
-    }
-    const char *ca = hc_arena_strz(f->a, hc_get_str_at(r, "caFile"));
-    const char *cert = hc_arena_strz(f->a, hc_get_str_at(r, "certFile"));
-    const char *key = hc_arena_strz(f->a, hc_get_str_at(r, "keyFile"));
-    f->auth.pass_credentials = f->auth.pass_credentials || hc_get_bool_at(r, "pass_credentials_all", false);
-    f->auth.insecure_skip_verify = f->auth.insecure_skip_verify ||
-                                   hc_get_bool_at(r, "insecure_skip_tls_verify", false);
-    enum hc_rc rc = hc_arena_check(f->a, f->err, "repository");
-    if (rc == HC_OK)
-        rc = read_pem(f, "caFile", ca, &f->auth.ca_pem);
-    if (rc == HC_OK)
-        rc = read_pem(f, "certFile", cert, &f->auth.cert_pem);
-    if (rc == HC_OK)
-        rc = read_pem(f, "keyFile", key, &f->auth.key_pem);
-    return rc;
-}
-
 static enum hc_rc from_named_repository(struct fetch *f, hc_str ref)
 {
     const struct hc_globals *g = f->s->globals;
     size_t slash = hc_str_find(ref, '/');
+    struct hc_val *doc;
+    bool there;
     if (slash == SIZE_MAX)
         return hc_fail(f->err, HC_E_INPUT,
                        "non-absolute URLs should be in form of repo_name/path_to_chart, got: %.*s; a chart on this "
                        "machine is named by its path",
                        HC_P(ref));
-    hc_str repo = hc_str_sub(ref, 0, slash), text = HC_S("");
-    const char *path = g && g->repository_config ? g->repository_config : helm_config(f->a, "repositories.yaml");
-    struct hc_val *doc = NULL;
-    enum hc_rc rc = path ? hc_read_file(f->a, AT_FDCWD, path, 16 * HC_MIB, &text, f->err) : hc_fail_nomem(f->err);
-    if (rc == HC_E_NOTFOUND) {
-        hc_err_clear(f->err);
-        text = HC_S("");
-    } else if (rc != HC_OK) {
-        return rc;
-    }
-    if (hc_yaml_parse(f->a, text, hc_str_of(path), HC_YAML_PLAIN, &doc, f->err) != HC_OK)
-        return hc_wrap(f->err, "repositories in '%s'", path);
-    const struct hc_val *list = hc_map_getz(doc, "repositories");
-    for (size_t i = 0; i < hc_list_len(list); i++) {
-        const struct hc_val *r = hc_list_at(list, i);
-        if (!hc_str_eq(hc_get_str_at(r, "name"), repo))
-            continue;
-        const char *url = hc_arena_strz(f->a, hc_get_str_at(r, "url"));
-        if (!url || !*url)
-            return hc_fail(f->err, HC_E_INPUT, "no URL found in configuration for repo %.*s in '%s'", HC_P(repo),
-                           path);
-        if (auth_of_repository(f, r) != HC_OK)
-            return hc_wrap(f->err, "repo %.*s in '%s'", HC_P(repo), path);
-        return from_repository(f, url, repo, hc_str_sub(ref, slash + 1, ref.n));
-    }
-    return hc_fail(f->err, HC_E_NOTFOUND, "repo %.*s not found: '%s' does not name it", HC_P(repo), path);
+    hc_str repo = hc_str_sub(ref, 0, slash);
+    if (hc_helm_repositories(f->a, g, &doc, &there, f->err) != HC_OK)
+        return failed(f);
+    const char *path = hc_helm_repositories_file(f->a, g);
+    const struct hc_val *r = hc_helm_repository(doc, repo);
+    if (!r)
+        return hc_fail(f->err, HC_E_NOTFOUND, "repo %.*s not found: '%s' does not name it", HC_P(repo), path);
+    const char *url = hc_arena_strz(f->a, hc_get_str_at(r, "url"));
+    if (!url || !*url)
+        return hc_fail(f->err, HC_E_INPUT, "no URL found in configuration for repo %.*s in '%s'", HC_P(repo), path);
+    if (hc_helm_repository_auth(f->a, r, &f->auth, f->err) != HC_OK)
+        return hc_wrap(f->err, "repo %.*s in '%s'", HC_P(repo), path);
+    return from_repository(f, url, repo, hc_str_sub(ref, slash + 1, ref.n));
 }
 
 /* ---- the port --------------------------------------------------------------------------------------------- */
@@ -407,42 +356,34 @@ static enum hc_rc locate(struct fetch *f)
     return url ? from_http(f, url, &entry) : hc_fail_nomem(f->err);
 }
 
-enum hc_rc hc_cli_fetch_chart(const struct hc_chart_source *source, struct hc_chart **out, struct hc_err *err)
+enum hc_rc hc_cli_fetch_archive(const struct hc_chart_source *source, struct hc_arena *a, struct hc_fetched *out,
+                                struct hc_err *err)
 {
     struct hc_err own = HC_ERR_INIT;
-    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
-    if (!a)
-        return hc_fail_nomem(err);
-    const char *tmp = env_text("TMPDIR");
-    unsigned char name[12];
-    if (!hc_random_bytes(name, sizeof(name)))
-        return hc_fail(err, HC_E_AGAIN, "no random bytes for the name of a temporary folder");
-    hc_str hex = hc_hex(a, hc_str_n((const char *)name, sizeof(name)));
-    const char *dir = hc_arena_printf(a, "%s/helmctl-chart-%.*s", tmp ? tmp : "/tmp", HC_P(hex)).p;
-    struct fetch f = { .a = a,
-                       .s = source,
-                       .err = err ? err : &own,
-                       .env = { .timeout_ms = TIMEOUT_MS,
-                                .one_lookup = true,
-                                .login = "it wants a login; name it with --username and --password, or for a "
-                                         "registry log in with `helm registry login`" } };
-    if (!dir)
-        return hc_fail_nomem(f.err);
-    if (mkdir(dir, 0700) < 0)
-        return hc_fail_errno(f.err, "make a temporary folder", dir);
-    enum hc_rc rc = hc_store_open(dir, 0, &f.env.store, f.err);
-    if (rc == HC_OK && !(f.env.http = hc_http_new(f.err)))
-        rc = failed(&f);
-    if (rc == HC_OK)
-        rc = locate(&f);
-    hc_http_free(f.env.http);
-    hc_store_close(f.env.store);
-    hc_remove_tree(dir, NULL);
+    struct hc_cli_net net;
+    struct fetch f = { .a = a, .s = source, .err = err ? err : &own };
+    enum hc_rc rc = hc_cli_net_open(a, NULL, &net, f.err);
+    if (rc != HC_OK)
+        return rc;
+    f.env = net.env;
+    rc = locate(&f);
+    hc_cli_net_close(&net);
     if (rc != HC_OK)
         return rc;
     to_cache(&f);
+    *out = (struct hc_fetched){ .archive = f.archive, .file = f.file };
+    return HC_OK;
+}
+
+enum hc_rc hc_cli_fetch_chart(const struct hc_chart_source *source, struct hc_chart **out, struct hc_err *err)
+{
+    struct hc_fetched got;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    if (!a)
+        return hc_fail_nomem(err);
+    enum hc_rc rc = hc_cli_fetch_archive(source, a, &got, err);
     const struct hc_chart_port port = hc_cli_chart_port(source);
-    return hc_chart_load_archive(f.archive, &port, out, f.err);
+    return rc == HC_OK ? hc_chart_load_archive(got.archive, &port, out, err) : rc;
 }
 
 enum hc_rc hc_cli_fetch_schema(struct hc_arena *a, hc_str url, hc_str *out, struct hc_err *err)

@@ -1,0 +1,41 @@
+#pragma once
+/*
+ * helmctl/cli/helmhome.h - Helm's folders and its list of repositories, shared with the real Helm
+ *
+ * Places are those of helmpath: a flag, HELM_CONFIG_HOME and HELM_CACHE_HOME, XDG, the home folder. repositories.yaml is
+ * written as Helm writes it, under the lock that Helm takes (repositories.lock), whole or not at all, mode 0600.
+ */
+#include "charts-fetch/source/source.h"
+#include "helmctl/cli/flags.h"
+
+/* A file below the configuration folder or the cache; NULL: no memory. */
+const char *hc_helm_config(struct hc_arena *a, const char *name);
+const char *hc_helm_cache(struct hc_arena *a, const char *name);
+/* repositories.yaml, and the folder of the indexes. */
+const char *hc_helm_repositories_file(struct hc_arena *a, const struct hc_globals *g);
+const char *hc_helm_indexes(struct hc_arena *a, const struct hc_globals *g);
+
+/* The document, a map with the list "repositories"; *out_there false: there is no file yet. */
+enum hc_rc hc_helm_repositories(struct hc_arena *a, const struct hc_globals *g, struct hc_val **out,
+                                bool *out_there, struct hc_err *err);
+/* The entry of that name, or NULL. */
+struct hc_val *hc_helm_repository(const struct hc_val *doc, hc_str name);
+/* Fields of an entry into `auth`: certificates are read, a name and password only when both are there. */
+enum hc_rc hc_helm_repository_auth(struct hc_arena *a, const struct hc_val *entry, struct hc_source_auth *auth,
+                                   struct hc_err *err);
+/* A PEM file into `out`; NULL and "" are none. `what` is the flag or field that named it. */
+enum hc_rc hc_helm_read_pem(struct hc_arena *a, const char *what, const char *path, hc_str *out,
+                            struct hc_err *err);
+
+/* The lock: >= 0, closed by the caller when the file is written; -1: err. Waits up to 30 s. */
+int hc_helm_lock(struct hc_arena *a, const struct hc_globals *g, struct hc_err *err);
+enum hc_rc hc_helm_write_repositories(struct hc_arena *a, const struct hc_globals *g, const struct hc_val *doc,
+                                      struct hc_err *err);
+
+/* A loop and a store in a folder of its own below `parent` (NULL: the temporary folder), for one command. */
+struct hc_cli_net {
+    struct hc_source_env env;
+    const char *dir;
+};
+enum hc_rc hc_cli_net_open(struct hc_arena *a, const char *parent, struct hc_cli_net *out, struct hc_err *err);
+void hc_cli_net_close(struct hc_cli_net *n);

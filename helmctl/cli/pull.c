@@ -1,0 +1,117 @@
+/*
+ * helmctl pull: charts to files or folders, as `helm pull` leaves them (pkg/action/pull.go).
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "charts-fetch/source/local.h"
+#include "charts-fetch/unpack/unpack.h"
+#include "core/base/fs.h"
+#include "core/base/limits.h"
+#include "helmctl/cli/chartref.h"
+#include "helmctl/cli/cli.h"
+
+static const char about[] = "Fetches charts and leaves them here as archives, or unpacked.\n"
+                            "\n"
+                            "  helmctl pull podinfo --repo https://stefanprodan.github.io/podinfo --version 6.x\n"
+                            "  helmctl pull oci://ghcr.io/stefanprodan/charts/podinfo --untar\n"
+                            "  helmctl pull myrepo/web -d charts       a repository of `helmctl repo add`\n"
+                            "\n"
+                            "Files and exit code are those of `helm pull` (Helm 4.3).";
+
+struct pull {
+    struct hc_arena *a;
+    struct hc_chart_source source;
+    const char *dir, *untar_dir;
+    bool untar, prov;
+    struct hc_err err;
+};
+
+/* Where the chart's folder must not be yet, as Helm looks for it: by the last part of the reference. */
+static enum hc_rc untar_to(struct pull *p, const struct hc_fetched *got)
+{
+    const char *to = p->untar_dir[0] == '/' ? p->untar_dir : hc_arena_printf(p->a, "%s/%s", p->dir, p->untar_dir).p;
+    if (!to)
+        return hc_fail_nomem(&p->err);
+    hc_str clean = hc_path_clean(p->a, hc_str_of(to));
+    hc_str check = hc_path_clean(
+        p->a, hc_arena_printf(p->a, "%.*s/%.*s", HC_P(clean), HC_P(hc_path_base(hc_str_of(p->source.ref)))));
+    if (hc_arena_spent(p->a))
+        return hc_fail_nomem(&p->err);
+    struct stat st;
+    if (lstat(check.p, &st) == 0)
+        return hc_fail(&p->err, HC_E_INPUT,
+                       "failed to untar: a file or directory with the name %.*s already exists", HC_P(check));
+    HC_AUTO(hc_chart) struct hc_chart *chart = NULL;
+    const struct hc_chart_port port = hc_cli_chart_port(&p->source);
+    if (hc_chart_load_archive(got->archive, &port, &chart, &p->err) != HC_OK)
+        return p->err.code;
+    /* unpacked beside its place, so that a cut-off command leaves nothing half there */
+    const char *tmp = hc_arena_printf(p->a, "%.*s/.helmctl-pull-%d", HC_P(clean), (int)getpid()).p;
+    const char *from = hc_arena_printf(p->a, "%s/%.*s", tmp, HC_P(chart->name)).p;
+    const char *place = hc_arena_printf(p->a, "%.*s/%.*s", HC_P(clean), HC_P(chart->name)).p;
+    if (hc_arena_spent(p->a))
+        return hc_fail_nomem(&p->err);
+    enum hc_rc rc = hc_mkdirs(tmp, 0755, &p->err);
+    if (rc == HC_OK)
+        rc = hc_unpack_to_dir(got->archive, tmp, NULL, &p->err);
+    if (rc == HC_OK && rename(from, place) < 0)
+        rc = hc_fail_errno(&p->err, "failed to untar", place);
+    hc_remove_tree(tmp, NULL);
+    return rc;
+}
+
+static enum hc_rc pull_one(struct pull *p)
+{
+    struct hc_fetched got;
+    enum hc_rc rc = hc_cli_fetch_archive(&p->source, p->a, &got, &p->err);
+    if (rc != HC_OK)
+        return rc;
+    if (p->untar)
+        return untar_to(p, &got);
+    const char *path = hc_arena_printf(p->a, "%s/%.*s", p->dir, HC_P(got.file)).p;
+    struct stat st;
+    if (!path)
+        return hc_fail_nomem(&p->err);
+    if (stat(p->dir, &st) < 0)
+        return hc_fail(&p->err, HC_E_INPUT, "open %.*s: no such file or directory: the destination must be there",
+                       HC_P(hc_path_clean(p->a, hc_str_of(path))));
+    return hc_write_file(path, got.archive, 0644, &p->err);
+}
+
+int hc_cmd_pull(int argc, char **argv)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct pull p = { .a = a, .dir = ".", .untar_dir = ".", .err = HC_ERR_INIT };
+    const struct hc_flag flags[] = {
+        HC_CHART_SOURCE_FLAGS(p.source),
+        { "destination", 'd', HC_FLAG_STR, &p.dir, "folder to put the chart into; --untardir stands below it", NULL,
+          "folder" },
+        { "untar", 0, HC_FLAG_BOOL, &p.untar, "unpack the chart instead of keeping its archive" },
+        { "untardir", 0, HC_FLAG_STR, &p.untar_dir, "folder to unpack into (default the destination)", NULL,
+          "folder" },
+        { "prov", 0, HC_FLAG_BOOL, &p.prov, "not served yet: the provenance file too, unchecked" },
+    };
+    struct hc_cli cli = {
+        .use = "pull [chart URL | repo/chartname] [...] [flags]",
+        .about = about,
+        .flags = flags,
+        .flags_n = HC_LEN(flags),
+        .min_args = 1,
+        .max_args = -1,
+    };
+    int code = hc_cli_parse(a, &cli, argc, argv);
+    if (code >= 0)
+        return code;
+    if (p.prov)
+        return hc_cli_error("--prov: provenance files are not fetched yet; leave the flag out");
+    p.source.globals = &cli.globals;
+    for (size_t i = 0; i < cli.args_n; i++) {
+        p.source.ref = cli.args[i];
+        if (pull_one(&p) != HC_OK)
+            return hc_cli_fail(&p.err);
+    }
+    return 0;
+}

@@ -1,0 +1,372 @@
+/*
+ * helmctl repo: Helm's list of chart repositories and their cached indexes (pkg/cmd/repo_*.go), on the files that the real
+ * Helm reads and writes too.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "charts-fetch/source/index.h"
+#include "core/base/buf.h"
+#include "core/base/fs.h"
+#include "core/value/value.h"
+#include "helmctl/cli/cli.h"
+#include "helmctl/cli/helmhome.h"
+#include "helmctl/cli/release.h"
+
+static const char about[] = "Keeps the list of chart repositories that REPO/CHART names stand for. The list and "
+                            "the cached indexes are those of\n"
+                            "the real Helm: both may be used on one home folder.\n"
+                            "\n"
+                            "  helmctl repo add NAME URL\n"
+                            "  helmctl repo list [-o json|yaml]\n"
+                            "  helmctl repo update [NAME...]       fetches the indexes anew\n"
+                            "  helmctl repo remove NAME...\n"
+                            "\n"
+                            "Output and exit code are those of `helm repo` (Helm 4.3).";
+
+struct repo {
+    struct hc_arena *a;
+    const struct hc_globals *g;
+    struct hc_val *doc;
+    bool there; /* repositories.yaml */
+    const char *username, *password, *ca_file, *cert_file, *key_file, *output;
+    bool password_stdin, force_update, insecure, pass_credentials, allow_deprecated;
+    int64_t timeout_ms;
+    struct hc_err err;
+};
+
+/* ---- indexes ---------------------------------------------------------------------------------------------------- */
+
+struct names {
+    struct hc_buf text; /* a chart a line */
+    char last[256];
+    size_t last_n;
+};
+
+static void names_begin(void *ctx)
+{
+    struct names *n = ctx;
+    hc_buf_reset(&n->text);
+    n->last_n = SIZE_MAX;
+}
+
+static enum hc_rc names_row(void *ctx, hc_str chart, const struct hc_index_row *row, struct hc_err *err)
+{
+    struct names *n = ctx;
+    (void)row;
+    if (n->last_n == chart.n && memcmp(n->last, chart.p, chart.n) == 0)
+        return HC_OK;
+    n->last_n = chart.n <= sizeof(n->last) ? chart.n : SIZE_MAX;
+    if (n->last_n != SIZE_MAX)
+        memcpy(n->last, chart.p, chart.n);
+    hc_buf_put(&n->text, chart);
+    hc_buf_putc(&n->text, '\n');
+    return hc_buf_check(&n->text, err, "names of the charts");
+}
+
+/* The index of `entry` into the cache: NAME-index.yaml, and the names of its charts into NAME-charts.txt. */
+static enum hc_rc fetch_index(struct repo *r, const struct hc_val *entry)
+{
+    struct hc_cli_net net;
+    struct hc_artifact got;
+    struct hc_source_auth auth = { 0 };
+    struct names names;
+    const char *blob, *url = hc_arena_strz(r->a, hc_get_str_at(entry, "url")), *dir = hc_helm_indexes(r->a, r->g);
+    hc_str name = hc_get_str_at(entry, "name");
+    const char *index = hc_arena_printf(r->a, "%s/%.*s-index.yaml", dir, HC_P(name)).p;
+    const char *charts = hc_arena_printf(r->a, "%s/%.*s-charts.txt", dir, HC_P(name)).p;
+    const struct hc_index_sink sink = { &names, names_begin, names_row };
+    enum hc_rc rc = hc_arena_check(r->a, &r->err, "repository");
+    if (rc == HC_OK)
+        rc = hc_helm_repository_auth(r->a, entry, &auth, &r->err);
+    if (rc == HC_OK)
+        rc = hc_mkdirs(dir, 0755, &r->err);
+    if (rc != HC_OK || (rc = hc_cli_net_open(r->a, dir, &net, &r->err)) != HC_OK)
+        return rc;
+    net.env.timeout_ms = r->timeout_ms;
+    hc_buf_init(&names.text, 0);
+    rc = hc_helmrepo_index(&net.env, r->a, url, &auth, (hc_str){ NULL, 0 }, NULL, &got, &r->err);
+    if (rc == HC_OK)
+        rc = hc_store_path(net.env.store, r->a, got.digest, &blob, &r->err);
+    if (rc == HC_OK)
+        rc = hc_index_read_file(blob, (hc_str){ NULL, 0 }, &sink, &r->err);
+    if (rc == HC_OK && rename(blob, index) < 0)
+        rc = hc_fail_errno(&r->err, "keep", index);
+    if (rc == HC_OK)
+        rc = hc_write_file(charts, hc_buf_str(&names.text), 0644, &r->err);
+    hc_buf_done(&names.text);
+    hc_cli_net_close(&net);
+    return rc;
+}
+
+/* ---- add -------------------------------------------------------------------------------------------------------- */
+
+/* What Helm refuses since they are gone (pkg/cmd/repo_add.go). */
+static const char *const gone[] = { "//kubernetes-charts.storage.googleapis.com",
+                                    "//kubernetes-charts-incubator.storage.googleapis.com" };
+
+static struct hc_val *new_entry(struct repo *r, const char *name, const char *url)
+{
+    struct hc_val *e = hc_map_new(r->a);
+    const struct {
+        const char *key, *text;
+    } texts[] = { { "name", name },
+                  { "url", url },
+                  { "username", r->username },
+                  { "password", r->password },
+                  { "certFile", r->cert_file },
+                  { "keyFile", r->key_file },
+                  { "caFile", r->ca_file } };
+    for (size_t i = 0; i < HC_LEN(texts); i++)
+        hc_map_put(r->a, e, hc_str_of(texts[i].key),
+                   hc_str_val(r->a, hc_str_of(texts[i].text ? texts[i].text : "")));
+    hc_map_put(r->a, e, HC_S("insecure_skip_tls_verify"), hc_bool_val(r->a, r->insecure));
+    hc_map_put(r->a, e, HC_S("pass_credentials_all"), hc_bool_val(r->a, r->pass_credentials));
+    return e;
+}
+
+static bool same_entry(const struct hc_val *have, const struct hc_val *want)
+{
+    for (size_t i = 0; i < hc_map_len(want); i++) {
+        const struct hc_entry *w = hc_map_at(want, i);
+        const struct hc_val *h = hc_map_get(have, w->key);
+        bool same = hc_is_str(w->val) ? hc_str_eq(hc_get_str(h), hc_get_str(w->val))
+                                      : (hc_kind_of(h) == HC_BOOL && h->b) == w->val->b;
+        if (!same)
+            return false;
+    }
+    return true;
+}
+
+/* The password of --username: from stdin, or asked for where somebody can answer. */
+static enum hc_rc take_password(struct repo *r)
+{
+    if (!r->username || !*r->username || (r->password && *r->password))
+        return HC_OK;
+    hc_str text;
+    if (r->password_stdin) {
+        if (hc_read_fd(r->a, STDIN_FILENO, "the password on stdin", 65536, &text, &r->err) != HC_OK)
+            return r->err.code;
+        if (hc_str_ends(text, HC_S("\n")))
+            text.n--;
+        if (hc_str_ends(text, HC_S("\r")))
+            text.n--;
+        r->password = hc_arena_strz(r->a, text);
+        return r->password ? HC_OK : hc_fail_nomem(&r->err);
+    }
+    char *typed = isatty(STDIN_FILENO) ? getpass("Password: ") : NULL;
+    if (!typed)
+        return hc_fail(&r->err, HC_E_INPUT, "--username without a password: give --password or --password-stdin");
+    r->password = hc_arena_strz(r->a, hc_str_of(typed));
+    explicit_bzero(typed, strlen(typed));
+    return r->password ? HC_OK : hc_fail_nomem(&r->err);
+}
+
+static enum hc_rc add_entry(struct repo *r, const char *name, const char *url)
+{
+    struct hc_val *entry, *have = hc_helm_repository(r->doc, hc_str_of(name));
+    enum hc_rc rc = take_password(r);
+    if (rc != HC_OK)
+        return rc;
+    entry = new_entry(r, name, url);
+    if (strchr(name, '/'))
+        return hc_fail(&r->err, HC_E_INPUT,
+                       "repository name (%s) contains '/', please specify a different name without '/'", name);
+    if (have && !r->force_update) {
+        if (!same_entry(have, entry))
+            return hc_fail(&r->err, HC_E_INPUT,
+                           "repository name (%s) already exists, please specify a different name", name);
+        printf("\"%s\" already exists with the same configuration, skipping\n", name);
+        return HC_OK;
+    }
+    if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
+        return hc_fail(&r->err, HC_E_INPUT, "could not find protocol handler for: %.*s",
+                       HC_P(hc_str_sub(hc_str_of(url), 0, hc_str_find(hc_str_of(url), ':'))));
+    if (fetch_index(r, entry) != HC_OK)
+        return hc_wrap(&r->err, "looks like \"%s\" is not a valid chart repository or cannot be reached", url);
+    struct hc_val *list = hc_map_getz(r->doc, "repositories");
+    if (!hc_is_list(list))
+        hc_map_put(r->a, r->doc, HC_S("repositories"), list = hc_list_new(r->a));
+    if (have)
+        *have = *entry;
+    else
+        hc_list_add(r->a, list, entry);
+    if (hc_helm_write_repositories(r->a, r->g, r->doc, &r->err) != HC_OK)
+        return r->err.code;
+    printf("\"%s\" has been added to your repositories\n", name);
+    return HC_OK;
+}
+
+static enum hc_rc add(struct repo *r, const char **args, size_t n)
+{
+    if (n != 2)
+        return hc_fail(&r->err, HC_E_INPUT, "\"helmctl repo add\" requires 2 arguments: NAME URL");
+    for (size_t i = 0; i < HC_LEN(gone) && !r->allow_deprecated; i++)
+        if (strstr(args[1], gone[i]))
+            return hc_fail(&r->err, HC_E_INPUT,
+                           "repo \"%s\" is no longer available; it was given up in 2020, its charts have moved",
+                           args[1]);
+    HC_AUTO(hc_fd) int lock = hc_helm_lock(r->a, r->g, &r->err);
+    if (lock < 0 || hc_helm_repositories(r->a, r->g, &r->doc, &r->there, &r->err) != HC_OK)
+        return r->err.code;
+    return add_entry(r, args[0], args[1]);
+}
+
+/* ---- list, remove, update ------------------------------------------------------------------------------------------- */
+
+static enum hc_rc list(struct repo *r)
+{
+    const struct hc_val *entries = hc_map_getz(r->doc, "repositories");
+    size_t n = hc_list_len(entries);
+    if (strcmp(r->output, "table") != 0) {
+        struct hc_val *out = hc_list_new(r->a);
+        for (size_t i = 0; i < n; i++) {
+            struct hc_val *e = hc_map_new(r->a);
+            hc_map_put(r->a, e, HC_S("name"), hc_str_val(r->a, hc_get_str_at(hc_list_at(entries, i), "name")));
+            hc_map_put(r->a, e, HC_S("url"), hc_str_val(r->a, hc_get_str_at(hc_list_at(entries, i), "url")));
+            hc_list_add(r->a, out, e);
+        }
+        if (hc_arena_spent(r->a))
+            return hc_fail_nomem(&r->err);
+        return hc_cli_print_value(out, r->output) == 0 ? HC_OK : hc_fail(&r->err, HC_E_INPUT, "output");
+    }
+    if (!n) {
+        fputs("no repositories to show\n", stderr);
+        return HC_OK;
+    }
+    hc_str *cells = HC_NEW_N(r->a, hc_str, 2 * (n + 1));
+    if (!cells)
+        return hc_fail_nomem(&r->err);
+    cells[0] = HC_S("NAME");
+    cells[1] = HC_S("URL");
+    for (size_t i = 0; i < n; i++) {
+        cells[2 * i + 2] = hc_get_str_at(hc_list_at(entries, i), "name");
+        cells[2 * i + 3] = hc_get_str_at(hc_list_at(entries, i), "url");
+    }
+    hc_cli_print_table(cells, 2, n + 1);
+    return HC_OK;
+}
+
+static enum hc_rc remove_one(struct repo *r, const char *name)
+{
+    struct hc_val *list = hc_map_getz(r->doc, "repositories"), *rest = hc_list_new(r->a);
+    if (!hc_helm_repository(r->doc, hc_str_of(name)))
+        return hc_fail(&r->err, HC_E_NOTFOUND, "no repo named \"%s\" found", name);
+    for (size_t i = 0; i < hc_list_len(list); i++)
+        if (!hc_str_eqz(hc_get_str_at(hc_list_at(list, i), "name"), name))
+            hc_list_add(r->a, rest, hc_list_at(list, i));
+    hc_map_put(r->a, r->doc, HC_S("repositories"), rest);
+    if (hc_helm_write_repositories(r->a, r->g, r->doc, &r->err) != HC_OK)
+        return r->err.code;
+    const char *dir = hc_helm_indexes(r->a, r->g);
+    static const char *const files[] = { "index.yaml", "charts.txt" };
+    for (size_t i = 0; i < HC_LEN(files); i++) {
+        const char *path = hc_arena_printf(r->a, "%s/%s-%s", dir, name, files[i]).p;
+        if (!path || (unlink(path) < 0 && errno != ENOENT))
+            return hc_fail_errno(&r->err, "remove", path ? path : dir);
+    }
+    printf("\"%s\" has been removed from your repositories\n", name);
+    return HC_OK;
+}
+
+static enum hc_rc remove_all(struct repo *r, const char **args, size_t n)
+{
+    if (!n)
+        return hc_fail(&r->err, HC_E_INPUT, "\"helmctl repo remove\" requires at least 1 argument: NAME");
+    HC_AUTO(hc_fd) int lock = hc_helm_lock(r->a, r->g, &r->err);
+    if (lock < 0 || hc_helm_repositories(r->a, r->g, &r->doc, &r->there, &r->err) != HC_OK)
+        return r->err.code;
+    if (!hc_list_len(hc_map_getz(r->doc, "repositories")))
+        return hc_fail(&r->err, HC_E_NOTFOUND, "no repositories configured");
+    for (size_t i = 0; i < n; i++)
+        if (remove_one(r, args[i]) != HC_OK)
+            return r->err.code;
+    return HC_OK;
+}
+
+static bool asked_for(const char **args, size_t n, hc_str name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (hc_str_eqz(name, args[i]))
+            return true;
+    return n == 0;
+}
+
+static enum hc_rc update(struct repo *r, const char **args, size_t n)
+{
+    const struct hc_val *entries = hc_map_getz(r->doc, "repositories");
+    hc_str failed = HC_S("");
+    if (!hc_list_len(entries))
+        return hc_fail(&r->err, HC_E_NOTFOUND, "no repositories found. You must add one before updating");
+    for (size_t i = 0; i < n; i++)
+        if (!hc_helm_repository(r->doc, hc_str_of(args[i])))
+            return hc_fail(&r->err, HC_E_NOTFOUND, "no repositories found matching '%s'.  Nothing will be updated",
+                           args[i]);
+    puts("Hang tight while we grab the latest from your chart repositories...");
+    for (size_t i = 0; i < hc_list_len(entries); i++) {
+        const struct hc_val *e = hc_list_at(entries, i);
+        hc_str name = hc_get_str_at(e, "name"), url = hc_get_str_at(e, "url");
+        if (!asked_for(args, n, name))
+            continue;
+        if (fetch_index(r, e) == HC_OK) {
+            printf("...Successfully got an update from the \"%.*s\" chart repository\n", HC_P(name));
+        } else {
+            printf("...Unable to get an update from the \"%.*s\" chart repository (%.*s):\n\t%s\n", HC_P(name),
+                   HC_P(url), r->err.msg);
+            failed = hc_arena_printf(r->a, "%.*s%s%.*s", HC_P(failed), failed.n ? " " : "", HC_P(url));
+            hc_err_clear(&r->err);
+        }
+        fflush(stdout);
+    }
+    if (failed.n)
+        return hc_fail(&r->err, HC_E_AGAIN, "failed to update the following repositories: [%.*s]", HC_P(failed));
+    puts("Update Complete. ⎈Happy Helming!⎈");
+    return HC_OK;
+}
+
+int hc_cmd_repo(int argc, char **argv)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct repo r = { .a = a, .output = "table", .timeout_ms = 120000, .err = HC_ERR_INIT };
+    const struct hc_flag flags[] = {
+        { "username", 0, HC_FLAG_STR, &r.username, "add: user name for the repository" },
+        { "password", 0, HC_FLAG_STR, &r.password, "add: password for the repository" },
+        { "password-stdin", 0, HC_FLAG_BOOL, &r.password_stdin, "add: read the password from stdin" },
+        { "ca-file", 0, HC_FLAG_STR, &r.ca_file, "add: certificate authority of the repository", NULL, "file" },
+        { "cert-file", 0, HC_FLAG_STR, &r.cert_file, "add: client certificate for the repository", NULL, "file" },
+        { "key-file", 0, HC_FLAG_STR, &r.key_file, "add: key of the client certificate", NULL, "file" },
+        { "insecure-skip-tls-verify", 0, HC_FLAG_BOOL, &r.insecure, "add: do not check the certificate" },
+        { "pass-credentials", 0, HC_FLAG_BOOL, &r.pass_credentials, "add: send the login to other hosts too" },
+        { "force-update", 0, HC_FLAG_BOOL, &r.force_update, "add: replace a repository of that name" },
+        { "allow-deprecated-repos", 0, HC_FLAG_BOOL, &r.allow_deprecated,
+          "add: take addresses of repositories that were given up" },
+        { "timeout", 0, HC_FLAG_DURATION, &r.timeout_ms, "add, update: for one index (default 2m0s)" },
+        { "output", 'o', HC_FLAG_STR, &r.output, "list: print as table, json or yaml" },
+    };
+    struct hc_cli cli = {
+        .use = "repo add|list|update|remove [NAME...] [flags]",
+        .about = about,
+        .flags = flags,
+        .flags_n = HC_LEN(flags),
+        .min_args = 1,
+        .max_args = -1,
+    };
+    int code = hc_cli_parse(a, &cli, argc, argv);
+    if (code >= 0)
+        return code;
+    const char *verb = cli.args[0], **args = cli.args + 1;
+    size_t n = cli.args_n - 1;
+    r.g = &cli.globals;
+    enum hc_rc rc;
+    if (strcmp(verb, "add") == 0)
+        rc = add(&r, args, n);
+    else if (strcmp(verb, "remove") == 0 || strcmp(verb, "rm") == 0)
+        rc = remove_all(&r, args, n);
+    else if (strcmp(verb, "list") != 0 && strcmp(verb, "ls") != 0 && strcmp(verb, "update") != 0 &&
+             strcmp(verb, "up") != 0)
+        return hc_cli_error("unknown command \"%s\" for \"helmctl repo\": one of add, list, update, remove", verb);
+    else if ((rc = hc_helm_repositories(a, r.g, &r.doc, &r.there, &r.err)) == HC_OK)
+        rc = verb[0] == 'l' ? list(&r) : update(&r, args, n);
+    return rc == HC_OK ? 0 : hc_cli_fail(&r.err);
+}
