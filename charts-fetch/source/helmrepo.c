@@ -105,8 +105,43 @@ static enum hc_rc fetch_index(struct source_get *get, struct hc_arena *work, con
     return rc;
 }
 
+/*
+ * How the server named the index it gave, beside the blob: the address (by its digest: it may hold a password), ETag and
+ * Last-Modified, a line each. Lost or of another address, it costs one transfer.
+ */
+static const char *validators_file(struct hc_store *store, struct hc_arena *work, hc_str digest)
+{
+    const char *path;
+    return hc_store_derived(store, work, digest, "named", &path, NULL) == HC_OK ? path : NULL;
+}
+
+static void take_validators(struct hc_store *store, struct hc_arena *work, hc_str known, struct source_get *get)
+{
+    hc_str text, address;
+    char hex[HC_SHA256_HEX + 1];
+    const char *path = known.n && hc_store_has(store, known) ? validators_file(store, work, known) : NULL;
+    if (!path || hc_read_file(work, AT_FDCWD, path, 65536, &text, NULL) != HC_OK)
+        return;
+    hc_sha256_of(hc_str_of(get->url), hex);
+    if (!hc_str_split(&text, '\n', &address) || !hc_str_eqz(address, hex) ||
+        !hc_str_split(&text, '\n', &get->etag) || !hc_str_split(&text, '\n', &get->modified))
+        get->etag = get->modified = (hc_str){ NULL, 0 };
+}
+
+static void keep_validators(struct hc_store *store, struct hc_arena *work, hc_str digest, const char *url,
+                            const struct hc_http_response *r)
+{
+    char hex[HC_SHA256_HEX + 1];
+    const char *path = validators_file(store, work, digest);
+    hc_sha256_of(hc_str_of(url), hex);
+    hc_str text = hc_arena_printf(work, "%s\n%.*s\n%.*s\n", hex, HC_P(hc_http_header(r, "etag")),
+                                  HC_P(hc_http_header(r, "last-modified")));
+    if (path && text.p)
+        (void)hc_write_file(path, text, 0644, NULL);
+}
+
 enum hc_rc hc_helmrepo_index(const struct hc_source_env *env, struct hc_arena *a, const char *url,
-                             const struct hc_source_auth *auth, hc_str known, hc_str *etag, struct hc_artifact *out,
+                             const struct hc_source_auth *auth, hc_str known, struct hc_artifact *out,
                              struct hc_err *err)
 {
     struct hc_http_response r;
@@ -124,7 +159,6 @@ enum hc_rc hc_helmrepo_index(const struct hc_source_env *env, struct hc_arena *a
         .auth = auth,
         .url = hc_arena_printf(work, "%.*s/index.yaml%.*s", HC_P(path), HC_P(query)).p,
         .origin = hc_str_of(url),
-        .etag = known.n && etag ? *etag : (hc_str){ NULL, 0 },
         .max_bytes = env->max_bytes ? env->max_bytes : HC_MAX_INDEX_BYTES,
         .what = "index",
         .accept_gzip = true,
@@ -132,13 +166,14 @@ enum hc_rc hc_helmrepo_index(const struct hc_source_env *env, struct hc_arena *a
     const char *file = hc_arena_printf(work, "%s/index.yaml", dir).p;
     enum hc_rc rc = hc_arena_check(work, err, "index");
     if (rc == HC_OK)
+        take_validators(env->store, work, known, &get);
+    if (rc == HC_OK)
         rc = fetch_index(&get, work, file, &r, err);
     if (rc == HC_OK && r.status == 304) {
         out->unchanged = true;
         out->revision = hc_arena_str(a, known);
     } else if (rc == HC_OK && (rc = adopt_index(env, a, file, get.url, out, err)) == HC_OK) {
-        if (etag)
-            *etag = hc_arena_str(a, hc_http_header(&r, "etag"));
+        keep_validators(env->store, work, out->digest, get.url, &r);
         out->revision = out->digest;
         out->unchanged = known.n && hc_str_eq(known, out->digest);
     }

@@ -67,6 +67,8 @@ enum hc_rc source_get(const struct source_get *g, struct hc_arena *a, struct hc_
     }
     if (g->etag.n)
         headers[n++] = hc_arena_printf(a, "If-None-Match: %.*s", HC_P(g->etag)).p;
+    else if (g->modified.n)
+        headers[n++] = hc_arena_printf(a, "If-Modified-Since: %.*s", HC_P(g->modified)).p;
     if (hc_arena_spent(a))
         return hc_arena_check(a, err, g->what);
     if (auth && (auth->ca_pem.n || auth->insecure_skip_verify || (ours && auth->cert_pem.n))) {

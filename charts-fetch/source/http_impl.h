@@ -8,8 +8,8 @@ struct source_get {
     const struct hc_source_env *env;
     const struct hc_source_auth *auth;
     const char *url;
-    hc_str origin; /* whose credentials these are: another host gets them only with pass_credentials */
-    hc_str etag;   /* If-None-Match; absent: not asked */
+    hc_str origin;         /* whose credentials these are: another host gets them only with pass_credentials */
+    hc_str etag, modified; /* If-None-Match, else If-Modified-Since; absent: not asked */
     size_t max_bytes;
     const char *what; /* "index", "chart": for messages */
     bool accept_gzip;

@@ -56,10 +56,10 @@ enum hc_rc hc_git_fetch(const struct hc_source_env *env, struct hc_arena *a, con
 
 /* ---- Helm HTTP repositories: HelmRepository -------------------------------------------------------------- */
 
-/* The index into the store. `known`: the digest at hand; an unchanged index (ETag is asked first where the server gave
- * one in `etag`, in and out, may be NULL) gives unchanged. Revision is the digest. */
+/* The index into the store. `known`: the digest at hand; an index that the server says is unchanged (its ETag or
+ * Last-Modified stands in the store beside the blob), or whose bytes are, gives unchanged. Revision is the digest. */
 enum hc_rc hc_helmrepo_index(const struct hc_source_env *env, struct hc_arena *a, const char *url,
-                             const struct hc_source_auth *auth, hc_str known, hc_str *etag, struct hc_artifact *out,
+                             const struct hc_source_auth *auth, hc_str known, struct hc_artifact *out,
                              struct hc_err *err);
 
 struct hc_chart_entry {

@@ -273,7 +273,7 @@ static enum hc_rc from_repository(struct fetch *f, const char *repo, hc_str name
                        "https://%s",
                        repo,
                        hc_str_eqz(scheme, "oci") ? "; a registry's chart is named whole: oci://HOST/PATH" : "");
-    rc = hc_helmrepo_index(&f->env, f->a, repo, &f->auth, (hc_str){ NULL, 0 }, NULL, &got, f->err);
+    rc = hc_helmrepo_index(&f->env, f->a, repo, &f->auth, (hc_str){ NULL, 0 }, &got, f->err);
     if (rc != HC_OK)
         return hc_wrap(f->err, "looks like \"%s\" is not a valid chart repository or cannot be reached", repo);
     if ((rc = hc_store_path(f->env.store, f->a, got.digest, &path, f->err)) == HC_OK &&

@@ -86,7 +86,7 @@ static enum hc_rc fetch_index(struct repo *r, const struct hc_val *entry)
         return rc;
     net.env.timeout_ms = r->timeout_ms;
     hc_buf_init(&names.text, 0);
-    rc = hc_helmrepo_index(&net.env, r->a, url, &auth, (hc_str){ NULL, 0 }, NULL, &got, &r->err);
+    rc = hc_helmrepo_index(&net.env, r->a, url, &auth, (hc_str){ NULL, 0 }, &got, &r->err);
     if (rc == HC_OK)
         rc = hc_store_path(net.env.store, r->a, got.digest, &blob, &r->err);
     if (rc == HC_OK)

@@ -314,8 +314,7 @@ struct ctl_result reconcile_repo(struct pass *p)
     struct fetch f;
     if (fetch_fails_early(p, "artifact.digest", &f, &r))
         return r;
-    if (hc_helmrepo_index(&f.env, p->a, hc_arena_strz(p->a, url), &f.auth, f.known, NULL, &f.art, &p->err) !=
-        HC_OK) {
+    if (hc_helmrepo_index(&f.env, p->a, hc_arena_strz(p->a, url), &f.auth, f.known, &f.art, &p->err) != HC_OK) {
         hc_wrap(&p->err, "failed to fetch Helm repository index");
         return src_failed(p, (struct src_failure){ "FetchFailed", "IndexationFailed" });
     }

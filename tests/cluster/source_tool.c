@@ -108,12 +108,10 @@ int main(int argc, char **argv)
     } else if (strcmp(argv[2], "ocichart") == 0) {
         rc = hc_oci_chart(&env, a, argv[3], option(argc, argv, "range"), &auth, known, &out, &err);
     } else if (strcmp(argv[2], "index") == 0) {
-        hc_str etag = { NULL, 0 };
-        rc = hc_helmrepo_index(&env, a, argv[3], &auth, known, &etag, &out, &err);
+        rc = hc_helmrepo_index(&env, a, argv[3], &auth, known, &out, &err);
     } else if (strcmp(argv[2], "chart") == 0 && argc > 5) {
         struct hc_chart_entry entry;
-        hc_str etag = { NULL, 0 };
-        rc = hc_helmrepo_index(&env, a, argv[3], &auth, known, &etag, &out, &err);
+        rc = hc_helmrepo_index(&env, a, argv[3], &auth, known, &out, &err);
         if (rc == HC_OK)
             rc = hc_helmrepo_find(store, a, out.digest, hc_str_of(argv[4]), hc_str_of(argv[5]), &entry, &err);
         if (rc == HC_OK)

@@ -9,6 +9,7 @@
 #include "charts-fetch/source/index.h"
 #include "core/base/fs.h"
 #include "core/value/yaml.h"
+#include "tests/unit/loopback.h"
 #include "tests/unit/unit.h"
 
 static const char block[] = "apiVersion: v1\n"
@@ -257,9 +258,69 @@ static void a_table_is_made_once(void **state)
     hc_buf_done(&again.text);
 }
 
+/* ---- an index is transferred once ---- */
+
+static const char small[] = "entries:\n  web:\n  - name: web\n    version: 1.0.0\n    urls: [web.tgz]\n";
+
+/* /etag names its index by an ETag, /date by a time, /plain not at all. */
+static bool serve_index(struct loopback *s, const struct loopback_request *r, int fd)
+{
+    bool etag = strncmp(r->path, "/etag", 5) == 0, date = strncmp(r->path, "/date", 5) == 0;
+    const char *named = etag ? "ETag: \"one\"\r\n" : date ? "Last-Modified: Thu, 26 Nov 2026 10:00:00 GMT\r\n" : "";
+    (void)s;
+    if ((etag && strcasestr(r->headers, "If-None-Match: \"one\"\r\n")) ||
+        (date && strcasestr(r->headers, "If-Modified-Since: Thu, 26 Nov 2026 10:00:00 GMT\r\n")))
+        return loopback_answer(fd, 304, named, "", 0);
+    return loopback_answer(fd, 200, named, small, sizeof(small) - 1);
+}
+
+static void an_unchanged_index_is_not_sent_again(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        bool transferred; /* the second time */
+    } rows[] = { { "/etag", false }, { "/date", false }, { "/plain", true } };
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct loopback server;
+    struct hc_err err = HC_ERR_INIT;
+    const char *dir = temp_dir(a);
+    loopback_start(&server, serve_index);
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        struct hc_source_env env = { .http = hc_http_new(&err) };
+        const struct hc_source_auth auth = { 0 };
+        const char *url = hc_arena_printf(a, "%s%s", server.base, rows[i].path).p;
+        struct hc_artifact one, two, other;
+        assert_int_equal(hc_store_open(dir, 0, &env.store, &err), HC_OK);
+        assert_int_equal(hc_helmrepo_index(&env, a, url, &auth, (hc_str){ NULL, 0 }, &one, &err), HC_OK);
+        assert_false(one.unchanged);
+        assert_int_equal(one.size, sizeof(small) - 1);
+        hc_store_close(env.store); /* a new start knows it, too */
+        assert_int_equal(hc_store_open(dir, 0, &env.store, &err), HC_OK);
+        assert_int_equal(hc_helmrepo_index(&env, a, url, &auth, one.digest, &two, &err), HC_OK);
+        assert_true(two.unchanged);
+        assert_true(hc_str_eq(two.revision, one.digest));
+        assert_int_equal(two.size, rows[i].transferred ? sizeof(small) - 1 : 0);
+        /* the name is this address's alone, and of no use when the blob is gone */
+        url = hc_arena_printf(a, "%s%s/other", server.base, rows[i].path).p;
+        assert_int_equal(hc_helmrepo_index(&env, a, url, &auth, one.digest, &other, &err), HC_OK);
+        assert_int_equal(other.size, sizeof(small) - 1);
+        const char *blob;
+        assert_int_equal(hc_store_path(env.store, a, one.digest, &blob, &err), HC_OK);
+        unlink(blob);
+        assert_int_equal(hc_helmrepo_index(&env, a, url, &auth, one.digest, &other, &err), HC_OK);
+        assert_int_equal(other.size, sizeof(small) - 1);
+        hc_http_free(env.http);
+        hc_store_close(env.store);
+    }
+    loopback_stop(&server);
+    hc_remove_tree(dir, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(look_ups), cmocka_unit_test(errors_tell_what_is_wrong),
-                                        cmocka_unit_test(readers_agree), cmocka_unit_test(a_table_is_made_once) };
+                                        cmocka_unit_test(readers_agree), cmocka_unit_test(a_table_is_made_once),
+                                        cmocka_unit_test(an_unchanged_index_is_not_sent_again) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
