@@ -29,6 +29,7 @@ struct hc_desired {
     struct hc_record_hook *hooks; /* in install order by kind, as in the record; weight is applied here */
     size_t hooks_n;
     struct hc_val *labels; /* user labels of the record, map or NULL */
+    hc_str recording;      /* of this render, stored with the record; absent: none */
     hc_str description;    /* of the deployed record; absent: Helm's ("Install complete", "Upgrade complete") */
 };
 

@@ -201,6 +201,7 @@ static enum hc_rc compose(struct hc_reconcile *r, struct hc_arena *a, const stru
                                .hooks_n = want.hooks_n,
                                .chart = want.chart,
                                .config = want.config,
+                               .recording = want.recording,
                                .labels = labels_of(a, install ? NULL : r->head.labels, want.labels),
                                .apply_method = method };
     if (!check)

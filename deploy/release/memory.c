@@ -34,6 +34,8 @@ static void copy(struct hc_arena *a, const struct stored *from, bool metadata_on
         to->mark = hc_arena_str(a, from->mark);
     if (!metadata_only)
         to->payload = hc_arena_str(a, from->payload);
+    if (!metadata_only && from->recording.n > 0)
+        to->recording = hc_arena_str(a, from->recording);
 }
 
 static enum hc_rc memory_get(struct hc_storage *s, struct hc_arena *a, hc_str name, bool metadata_only,

@@ -6,6 +6,7 @@
 #include "deploy/release/storage_impl.h"
 
 static const char manager[] = "helm";
+#define RECORDING "recording" /* key beside Helm's "release" */
 
 static struct hc_ref ref_of(const struct hc_storage *s, hc_str name)
 {
@@ -28,13 +29,16 @@ static enum hc_rc read_object(struct hc_storage *s, struct hc_arena *a, const st
                             .mark = hc_get_str(hc_map_getz(hc_map_getz(meta, "annotations"), HC_RECORD_MARK)) };
     if (metadata_only)
         return HC_OK;
-    out->payload = hc_get_str(hc_map_getz(hc_map_getz(object, "data"), "release"));
-    if (secret(s) && out->payload.n > 0) {
+    const struct hc_val *data = hc_map_getz(object, "data");
+    out->payload = hc_get_str(hc_map_getz(data, "release"));
+    out->recording = hc_get_str(hc_map_getz(data, RECORDING));
+    if (secret(s) && out->payload.n > 0)
         out->payload = hc_base64_decode(a, out->payload, NULL);
-        if (!out->payload.p)
-            return hc_fail(err, HC_E_INPUT, "%s %.*s/%.*s: data.release is not base64", s->kind, HC_P(out->ns),
-                           HC_P(out->storage_name));
-    }
+    if (secret(s) && out->recording.n > 0)
+        out->recording = hc_base64_decode(a, out->recording, NULL);
+    if (!out->payload.p && hc_map_getz(data, "release"))
+        return hc_fail(err, HC_E_INPUT, "%s %.*s/%.*s: data.release is not base64", s->kind, HC_P(out->ns),
+                       HC_P(out->storage_name));
     return HC_OK;
 }
 
@@ -84,6 +88,8 @@ static struct hc_val *object_of(struct hc_storage *s, struct hc_arena *a, const 
         hc_map_put_str(a, hc_map_sub(a, meta, "annotations"), HC_RECORD_MARK, o->mark);
     hc_map_put(a, object, HC_S("metadata"), meta);
     hc_map_put_str(a, data, "release", secret(s) ? hc_base64(a, o->payload) : o->payload);
+    if (o->recording.n > 0)
+        hc_map_put_str(a, data, RECORDING, secret(s) ? hc_base64(a, o->recording) : o->recording);
     hc_map_put(a, object, HC_S("data"), data);
     if (secret(s))
         hc_map_put_strz(a, object, "type", HC_RECORD_TYPE);

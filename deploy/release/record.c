@@ -232,6 +232,24 @@ enum hc_rc hc_record_encode(struct hc_arena *a, const struct hc_record *r, hc_st
     return HC_OK;
 }
 
+enum hc_rc hc_record_pack(struct hc_arena *a, hc_str raw, int level, hc_str *out, struct hc_err *err)
+{
+    hc_str packed;
+    enum hc_rc rc = hc_gzip(a, raw, level, &packed, err);
+    if (rc != HC_OK)
+        return rc;
+    *out = hc_base64(a, packed);
+    return hc_arena_check(a, err, "release record");
+}
+
+enum hc_rc hc_record_unpack(struct hc_arena *a, hc_str packed, size_t ceiling, hc_str *out, struct hc_err *err)
+{
+    hc_str raw = hc_base64_decode(a, packed, NULL);
+    if (!raw.p)
+        return hc_fail(err, HC_E_INPUT, "release record: illegal base64 data");
+    return hc_gunzip(a, raw, ceiling, out, err);
+}
+
 /* ---- reading ----------------------------------------------------------------------------------------------- */
 
 static hc_str time_of(const struct hc_val *v, const char *name)

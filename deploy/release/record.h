@@ -48,6 +48,8 @@ struct hc_record {
     struct hc_val *labels;     /* user labels, map or NULL */
     struct hc_val *resources;  /* info.resources: live objects by "v1/ConfigMap", only in what `status` prints */
     struct hc_val *extra;      /* unknown top-level fields, kept over a round trip */
+    hc_str recording; /* of the render it was made by (templating/render/recording.h), in the same object but
+                                  not in Helm's payload: Helm reads past it, and drops it when it writes; absent: none */
     /* storage */
     hc_str storage_name, resource_version; /* of the object it was read from; absent: never stored */
     int64_t created_at, modified_at;       /* labels, seconds; 0: none */
@@ -67,5 +69,8 @@ enum hc_rc hc_record_of_json(struct hc_arena *a, hc_str json, struct hc_record *
  * compression are read too. HC_E_LIMIT: larger than an object may be, with the size by part. */
 enum hc_rc hc_record_encode(struct hc_arena *a, const struct hc_record *r, hc_str *out, struct hc_err *err);
 enum hc_rc hc_record_decode(struct hc_arena *a, hc_str payload, struct hc_record *out, struct hc_err *err);
+/* Base64 of gzip and back, for what lies beside the payload. */
+enum hc_rc hc_record_pack(struct hc_arena *a, hc_str raw, int level, hc_str *out, struct hc_err *err);
+enum hc_rc hc_record_unpack(struct hc_arena *a, hc_str packed, size_t ceiling, hc_str *out, struct hc_err *err);
 /* RFC 3339 with nanoseconds as Go prints time.Time: "2026-01-02T15:04:05.123456789Z". */
 hc_str hc_record_time(struct hc_arena *a, int64_t ns);

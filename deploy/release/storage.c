@@ -5,6 +5,7 @@
 #include "deploy/release/storage_impl.h"
 
 #include "core/base/clock.h"
+#include "core/base/limits.h"
 #include "core/base/mem.h"
 
 #include <stdlib.h>
@@ -86,6 +87,10 @@ static enum hc_rc record_of(struct hc_arena *a, const struct stored *o, struct h
     if (rc != HC_OK)
         return hc_wrap(err, "%.*s/%.*s", HC_P(o->ns), HC_P(o->storage_name));
     brief_of(a, o, &b);
+    /* One that cannot be unpacked is kept as it is: who wants to read it will say that it is none. */
+    if (o->recording.n > 0 &&
+        hc_record_unpack(a, o->recording, HC_MAX_RECORDING_BYTES, &out->recording, NULL) != HC_OK)
+        out->recording = o->recording;
     out->storage_name = b.storage_name;
     out->resource_version = b.resource_version;
     out->mark = b.mark;
@@ -206,6 +211,14 @@ static enum hc_rc stored_of(struct hc_storage *s, struct hc_arena *a, const stru
                             int64_t now_s, struct stored *o, struct hc_err *err)
 {
     enum hc_rc rc = hc_record_encode(a, r, &o->payload, err);
+    if (rc == HC_OK && r->recording.n > 0)
+        rc = hc_record_pack(a, r->recording, 6, &o->recording, err);
+    if (rc == HC_OK && o->recording.n + o->payload.n > HC_MAX_RECORD_BYTES)
+        rc = hc_fail(
+            err, HC_E_LIMIT,
+            "the record of release %.*s revision %" PRId64 " is %zu bytes packed and the recording of its "
+            "generated values %zu, and an object may hold %u of both: leave out the annotation that keeps them",
+            HC_P(r->name), r->revision, o->payload.n, o->recording.n, HC_MAX_RECORD_BYTES);
     if (rc != HC_OK)
         return rc;
     o->storage_name = r->storage_name.n ? r->storage_name : hc_record_storage_name(a, r->name, r->revision);

@@ -8,6 +8,7 @@
 
 struct stored {
     hc_str storage_name, ns, resource_version, payload, mark;
+    hc_str recording;      /* packed as the payload is; absent: none */
     struct hc_val *labels; /* all, system ones too; map or NULL */
 };
 

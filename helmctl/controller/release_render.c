@@ -12,7 +12,12 @@
 #include "helmctl/controller/release_impl.h"
 #include "templating/kustomize/kustomize.h"
 #include "templating/overlay/overlay.h"
+#include "templating/render/recording.h"
 #include "templating/render/render.h"
+
+#define KEEP_GENERATED "release.helmctl.dev/keep-generated" /* "enabled" */
+
+#define OLDER_LOOKED_AT 10
 
 #define MARK "helmctl.dev/post-render" /* only while post-renderers run: which document an object is */
 
@@ -175,6 +180,66 @@ static enum hc_rc post_render(struct rel *r, struct hc_arena *a, struct hc_docum
 
 /* ---- the port ---- */
 
+/* ---- generated values that stay ---- */
+
+/* Asked for by an annotation: passwords and keys that the chart generates are those of the revision before. */
+static bool keeps_generated(const struct rel *r)
+{
+    const struct hc_val *notes = hc_get(r->p->obj, "metadata.annotations");
+    return hc_str_eqz(hc_get_str(hc_map_getz(notes, KEEP_GENERATED)), "enabled");
+}
+
+/* Of the revision before; Helm makes revisions without one, so then of the newest older one of a few. Absent: none. */
+static enum hc_rc recording_before(struct rel *r, struct hc_arena *a, const struct hc_record *previous, hc_str *out,
+                                   struct hc_err *err)
+{
+    int64_t newest = previous ? previous->revision : 0;
+    *out = previous ? previous->recording : (hc_str){ NULL, 0 };
+    for (int64_t n = newest - 1; out->n == 0 && n > 0 && n > newest - 1 - OLDER_LOOKED_AT; n--) {
+        struct hc_record old = { 0 };
+        enum hc_rc rc = hc_storage_get(r->storage, a, r->name, n, &old, err);
+        if (rc == HC_OK)
+            *out = old.recording;
+        else if (rc != HC_E_NOTFOUND)
+            return rc;
+    }
+    return HC_OK;
+}
+
+/* Puts a recorder between the chart and the outside, which knows what was generated before for the same chart. A recording
+ * that cannot be read is a reason to stop: to go on would take an application its passwords. */
+static enum hc_rc record_render(struct rel *r, struct hc_arena *a, const struct hc_record *previous,
+                                const struct hc_door *door, struct hc_render_input *in, struct hc_recorder **out,
+                                struct hc_err *err)
+{
+    struct hc_recording *known = NULL;
+    hc_str text;
+    enum hc_rc rc = recording_before(r, a, previous, &text, err);
+    if (rc != HC_OK)
+        return rc;
+    if (text.n > 0 && hc_recording_parse(a, text, HC_S("recording"), &known, err) != HC_OK)
+        return hc_wrap(err, "what the chart generated before cannot be read; without the annotation " KEEP_GENERATED
+                            " all of it is generated anew");
+    if (known &&
+        !(hc_str_eq(hc_recording_chart(known), r->chart->name) && hc_str_eq(hc_recording_release(known), r->name) &&
+          hc_str_eq(hc_recording_namespace(known), r->ns)))
+        known = NULL;
+    const struct hc_recorder_opts o = { .known = known, .keep = known ? HC_ASKED_GENERATED : 0, .inner = door };
+    *out = hc_recorder_new(a, &o);
+    return *out ? hc_recorder_begin(*out, in, err) : hc_fail_nomem(err);
+}
+
+static enum hc_rc store_recording(struct hc_arena *a, const struct hc_recorder *rec, hc_str *out,
+                                  struct hc_err *err)
+{
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    enum hc_rc rc = hc_recorder_write(rec, &b, err);
+    if (rc == HC_OK)
+        *out = hc_buf_to_arena(&b, a);
+    return rc;
+}
+
 /* A render is all CPU and its memory comes in one piece: more of them at once than there are processors only costs
  * memory. The other workers wait here while they would wait for a processor anyway. */
 static pthread_mutex_t render_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -229,6 +294,11 @@ enum hc_rc rel_render(void *ctx, struct hc_arena *a, int64_t revision, bool is_u
             r->spec, is_upgrade ? "upgrade.disableSchemaValidation" : "install.disableSchemaValidation", false)
     };
     struct hc_render_output o;
+    struct hc_recorder *rec = NULL;
+    if (keeps_generated(r))
+        rc = record_render(r, a, previous, &door, &in, &rec, err);
+    if (rc != HC_OK)
+        return rc;
     render_begin();
     rc = hc_render(a, &in, &o, err);
     render_end();
@@ -237,6 +307,10 @@ enum hc_rc rel_render(void *ctx, struct hc_arena *a, int64_t revision, bool is_u
     if (rc != HC_OK)
         return rc;
     memset(out, 0, sizeof(*out));
+    if (rec)
+        rc = store_recording(a, rec, &out->recording, err);
+    if (rc != HC_OK)
+        return rc;
     out->chart = hc_compose_chart(a, r->chart);
     out->config = hc_val_copy(a, values);
     out->manifest = hc_documents_manifest(a, &o.docs);

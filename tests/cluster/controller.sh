@@ -45,7 +45,12 @@ cat >"$fleet/chart/templates/all.yaml" <<'Y'
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: "{{ .Release.Name }}"}
-data: {text: {{ .Values.text | quote }}, revision: "{{ .Release.Revision }}"}
+data:
+  text: {{ .Values.text | quote }}
+  revision: "{{ .Release.Revision }}"
+  {{- if .Values.generate }}
+  password: {{ randAlphaNum 16 }}
+  {{- end }}
 Y
 cat >"$fleet/chart/templates/web.yaml" <<'Y'
 {{- if .Values.web }}
@@ -280,6 +285,28 @@ gone cm four && ok "and then applies nothing" || bad "four was applied"
 "$kubectl" delete ks all -n apps --wait=false >/dev/null
 within 10 gone cm two && within 5 gone ks all && ok "a deleted Kustomization prunes" || bad "two is still there"
 
+# ---- generated values stay, where that is asked for
+keeping() { # TEXT
+    release "$1" "  values: {generate: true, text: $2}" |
+        sed 's/metadata: {name/metadata: {annotations: {release.helmctl.dev\/keep-generated: enabled}, name/' | "$kubectl" apply -f - >/dev/null
+}
+password() { "$kubectl" get cm "$1" -n apps -o jsonpath='{.data.password}'; }
+keeping kept one
+release forgetful '  values: {generate: true, text: one}' | "$kubectl" apply -f - >/dev/null
+within 10 ready hr kept && within 10 ready hr forgetful || bad "kept: $(message hr kept)"
+first_kept=$(password kept) first_forgetful=$(password forgetful)
+[ ${#first_kept} = 16 ] && ok "a generated password" || bad "password: '$first_kept'"
+keeping kept two
+release forgetful '  values: {generate: true, text: two}' | "$kubectl" apply -f - >/dev/null
+two() { [ "$(text "$1")" = two ] && ready hr "$1"; }
+within 10 two kept && within 10 two forgetful || bad "kept: $(message hr kept)"
+equal "it survives the upgrade" "$first_kept" "$(password kept)"
+[ "$(password forgetful)" != "$first_forgetful" ] && ok "and without the annotation does not" || bad "forgetful kept its password"
+equal "the real helm reads the record" 2 "$(revisions kept)"
+"$helm" rollback kept 1 -n apps --force-conflicts >/dev/null || bad "helm rollback"
+four() { [ "$(revisions kept)" = 4 ] && two kept; }
+within 15 four && equal "and a revision of the real helm in between" "$first_kept" "$(password kept)" || bad "kept: $(message hr kept)"
+
 # ---- restart and stop
 kill -9 $controller
 wait $controller 2>/dev/null
@@ -288,6 +315,14 @@ controller_start
 release late '  values: {text: late}' | "$kubectl" apply -f - >/dev/null
 within 15 ready hr late && ok "works on after kill -9 and with its store lost" || bad "late: $(message hr late)"
 equal "without new revisions" 1 "$(revisions idle)"
+keeping again one
+within 10 ready hr again || bad "again: $(message hr again)"
+first_again=$(password again)
+kill -9 $controller
+wait $controller 2>/dev/null
+keeping again two
+controller_start
+within 15 two again && equal "a generated password survives the process, too" "$first_again" "$(password again)"
 
 # ---- killed before the status was noted, deleted before the next process: nothing is left behind
 fault() { curl -s -X "$1" "$server/sandbox/faults" ${2:+-d "$2"} >/dev/null; }

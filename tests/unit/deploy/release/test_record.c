@@ -128,6 +128,7 @@ static void test_storage(void **state)
     r.labels = hc_map_new(a);
     hc_map_put_strz(a, r.labels, "team", "blue");
     r.mark = HC_S("{\"stage\":\"pre\"}");
+    r.recording = HC_S("{\"format\":\"x\"}");
     assert_int_equal(hc_storage_create(s, a, &r, &err), HC_OK);
     assert_int_equal(hc_storage_create(s, a, &r, &err), HC_E_CONFLICT);
     stale = r;
@@ -147,6 +148,9 @@ static void test_storage(void **state)
     same_text(hc_get_str(hc_map_getz(last.labels, "team")), HC_S("blue"));
     assert_int_equal(hc_map_len(last.labels), 1);
     assert_null(last.mark.p);
+    same_text(last.recording, HC_S("{\"format\":\"x\"}")); /* stays when the record is written again */
+    assert_int_equal(hc_storage_get(s, a, HC_S("web"), 2, &last, &err), HC_OK);
+    assert_null(last.recording.p);
 
     /* Revisions 1 and 3 are deployed (an old supersede was lost): the newest of them stays. */
     assert_int_equal(hc_storage_briefs(s, a, HC_S("web"), &b, &n, &err), HC_OK);
