@@ -108,7 +108,7 @@ static enum hc_rc add_chart(struct saver *s, const struct hc_chart *c, hc_str pr
     if (c->schema.p) {
         struct hc_val *ignored = NULL;
         if (hc_json_parse(s->a, c->schema, HC_JSON_REF, &ignored, NULL) != HC_OK)
-            return hc_fail(s->err, HC_E_INPUT, "invalid JSON in values.schema.json");
+            return hc_fail(s->err, HC_E_INPUT, "%snvalid JSON in values.schema.json", s->o->helm3 ? "I" : "i");
         add(s, base, HC_S("values.schema.json"), c->schema, ON_DISK(HC_S("values.schema.json")));
     }
     for (size_t i = 0; i < c->templates_n; i++)

@@ -11,6 +11,7 @@ struct hc_save_opts {
     hc_str version, app_version; /* put into Chart.yaml; absent: as they are */
     int64_t epoch;               /* the time of all files, seconds since 1970; -1: that of the files on disk */
     const char *dir;             /* the folder the chart came from, for those times; NULL: now */
+    bool helm3;                  /* Helm 3's words in errors */
 };
 
 /* The archive's bytes, in `a`. The order is Helm's: Chart.yaml, lock, values, schema, templates, files, sub-charts. */

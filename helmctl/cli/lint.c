@@ -31,8 +31,8 @@ static const char about[] = "Looks at charts and tells what is doubtful or wrong
 
 struct options {
     struct hc_values_flags values;
-    const char *kube_version;
-    bool strict, with_subcharts, quiet, skip_schema;
+    const char *kube_version, *helm_version;
+    bool strict, with_subcharts, quiet, skip_schema, helm3;
 };
 
 struct result {
@@ -190,8 +190,11 @@ static int run(struct hc_arena *a, const struct hc_cli *cli, const struct option
         if (charts)
             find_subcharts(a, charts, 0, &paths);
     }
+    const struct hc_chart_source source = { .no_digest = true, .no_detect = true, .helm3 = o->helm3 };
+    const struct hc_chart_port port = hc_cli_chart_port(&source);
     const struct hc_lint_input in = {
-        .port = &hc_chart_archives_once,
+        .port = &port,
+        .helm3 = o->helm3,
         .values = values,
         .release_namespace = hc_cli_namespace(&cli->globals),
         .kube_version = hc_str_of(o->kube_version),
@@ -229,6 +232,8 @@ int hc_cmd_lint(int argc, char **argv)
         { "skip-schema-validation", 0, HC_FLAG_BOOL, &o.skip_schema, "do not check values against the schema" },
         { "kube-version", 0, HC_FLAG_STR, &o.kube_version, "Kubernetes version for capabilities and deprecations",
           NULL, "version" },
+        { "helm-version", 0, HC_FLAG_STR, &o.helm_version, "look as Helm 3 or Helm 4 does (default 4)", NULL,
+          "3|4" },
         HC_VALUES_FLAGS(o.values),
     };
     struct hc_cli cli = {
@@ -236,7 +241,6 @@ int hc_cmd_lint(int argc, char **argv)
         .about = about,
         .flags = flags,
         .flags_n = HC_LEN(flags),
-        .min_args = 1,
         .max_args = -1,
     };
     int code = hc_cli_parse(a, &cli, argc, argv);
@@ -244,6 +248,16 @@ int hc_cmd_lint(int argc, char **argv)
         return code;
     struct hc_err err = HC_ERR_INIT;
     struct hc_val *values = NULL;
+    static const char *here[] = { ".", NULL };
+    if (!hc_cli_helm_version(o.helm_version, &o.helm3))
+        return 1;
+    o.values.helm3 = o.helm3;
+    if (!cli.args_n && o.helm3) {
+        cli.args = here;
+        cli.args_n = 1;
+    }
+    if (!cli.args_n)
+        return hc_cli_error("\"helmctl lint\" requires at least 1 argument\n\nUsage:  helmctl lint PATH [flags]");
     if (o.kube_version && *o.kube_version && hc_kube_version_check(hc_str_of(o.kube_version), &err) != HC_OK)
         return hc_cli_fail(&err);
     if (hc_cli_ports.hand_over && !hc_cli_values_are_local(&o.values))

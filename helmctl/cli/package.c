@@ -28,8 +28,8 @@ static const char about[] =
 
 struct options {
     struct hc_values_flags values;
-    const char *version, *app_version, *destination, *key, *keyring;
-    bool sign, update;
+    const char *version, *app_version, *destination, *key, *keyring, *helm_version;
+    bool sign, update, helm3;
 };
 
 static enum hc_rc update_dependencies(const char *path, int64_t epoch, struct hc_err *err)
@@ -48,13 +48,15 @@ static enum hc_rc pack(struct hc_arena *a, const char *arg, const struct options
     HC_AUTO(hc_chart) struct hc_chart *c = NULL;
     if (stat(arg, &st) < 0 || !realpath(arg, path))
         return hc_fail(err, HC_E_NOTFOUND, "stat %s: no such file or directory", arg);
+    if (!S_ISDIR(st.st_mode) && o->helm3)
+        return hc_fail(err, HC_E_INPUT, "Chart.yaml file is missing");
     if (!S_ISDIR(st.st_mode))
         return hc_fail(err, HC_E_INPUT,
                        "unable to detect chart at %s/Chart.yaml: open %s/Chart.yaml: not a directory", path, path);
     enum hc_rc rc = o->update ? update_dependencies(path, epoch, err) : HC_OK;
     if (rc != HC_OK)
         return rc;
-    const struct hc_chart_source source = { .ref = path, .no_digest = true };
+    const struct hc_chart_source source = { .ref = path, .no_digest = true, .helm3 = o->helm3 };
     const struct hc_chart_port port = hc_cli_chart_port(&source);
     rc = hc_chart_load_dir(path, &port, &c, err);
     if (rc != HC_OK)
@@ -64,7 +66,8 @@ static enum hc_rc pack(struct hc_arena *a, const char *arg, const struct options
         .version = hc_str_of(o->version),
         .app_version = hc_str_of(o->app_version),
         .epoch = epoch,
-        .dir = path,
+        .dir = o->helm3 ? NULL : path, /* there, all files are of now */
+        .helm3 = o->helm3,
     };
     rc = hc_semver_parse(opts.version.n ? opts.version : c->version, &version, err);
     if (rc == HC_OK)
@@ -89,6 +92,8 @@ int hc_cmd_package(int argc, char **argv)
         { "destination", 'd', HC_FLAG_STR, &o.destination, "folder to write to (default \".\")", NULL, "folder" },
         { "dependency-update", 'u', HC_FLAG_BOOL, &o.update,
           "pack dependencies of the form file://PATH into charts/ first" },
+        { "helm-version", 0, HC_FLAG_STR, &o.helm_version, "pack as Helm 3 or Helm 4 does (default 4)", NULL,
+          "3|4" },
         { "sign", 0, HC_FLAG_BOOL, &o.sign, NULL },
         { "key", 0, HC_FLAG_STR, &o.key, NULL },
         { "keyring", 0, HC_FLAG_STR, &o.keyring, NULL },
@@ -116,7 +121,9 @@ int hc_cmd_package(int argc, char **argv)
     int64_t epoch = -1;
     if (!cli.args_n)
         return hc_cli_error("need at least one argument, the path to the chart");
-    if (hc_cli_epoch(&epoch, &err) != HC_OK)
+    if (!hc_cli_helm_version(o.helm_version, &o.helm3))
+        return 1;
+    if (!o.helm3 && hc_cli_epoch(&epoch, &err) != HC_OK) /* Helm 3 does not look at it */
         return hc_cli_fail(&err);
     if (o.sign && !(o.key && *o.key))
         return hc_cli_error("--key is required for signing a package");

@@ -8,6 +8,7 @@
 #include "core/value/json.h"
 #include "core/value/yaml.h"
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/faults.h"
 #include "helmctl/cli/schemas.h"
 
 int hc_traced_render(struct hc_arena *a, struct hc_traced_flags *o, const struct hc_globals *globals, hc_str name,
@@ -28,7 +29,7 @@ int hc_traced_render(struct hc_arena *a, struct hc_traced_flags *o, const struct
         return hc_cli_error("out of memory");
     if (hc_cli_values(a, &o->values, t->origins, &t->layers, &values, &err) != HC_OK ||
         hc_cli_load_installable(&o->source, &t->chart, &err) != HC_OK)
-        return hc_cli_fail(&err);
+        return hc_cli_fault_loading(a, &o->source, &err);
     for (size_t i = 0; i < o->api_versions.n; i++)
         apis[i] = hc_str_of(o->api_versions.items[i]);
     const struct hc_capabilities capabilities = {
@@ -36,7 +37,12 @@ int hc_traced_render(struct hc_arena *a, struct hc_traced_flags *o, const struct
         .extra_api_versions = apis,
         .extra_api_versions_n = o->api_versions.n,
     };
+    struct hc_fault fault = { 0 };
+    struct hc_cli_fault told = { .err = &err, .fault = &fault, .chart = t->chart, .values = &o->values };
+    if (!hc_cli_fault_format(NULL, &told.format))
+        return 1;
     const struct hc_render_input in = {
+        .fault = told.format == HC_FAULT_HELM ? NULL : &fault,
         .chart = t->chart,
         .values = values,
         .origins = t->origins,
@@ -55,7 +61,9 @@ int hc_traced_render(struct hc_arena *a, struct hc_traced_flags *o, const struct
     int elsewhere = hc_cli_schemas_elsewhere(globals, &o->values);
     if (elsewhere >= 0)
         return elsewhere;
-    return t->out.error.n ? hc_cli_error("%.*s", HC_P(t->out.error)) : hc_cli_fail(&err);
+    told.text = t->out.error.n ? t->out.error : hc_str_of(err.msg);
+    told.rendered = t->out.stage == HC_RENDER_DOCUMENTS ? &t->out.docs : NULL;
+    return hc_cli_fault(a, &told);
 }
 
 void hc_traced_done(struct hc_traced *t)

@@ -97,10 +97,15 @@ void lint_chartfile(struct lint *l)
     if (rc == HC_OK)
         rc = hc_chart_metadata(l->a, text, false, &meta, &err);
     if (rc != HC_OK) {
-        complain(l, true, "unable to parse YAML\n\t%s", err.msg);
+        hc_str msg = hc_str_of(err.msg), type = HC_S("v2.Metadata");
+        if (l->in->helm3 && hc_str_ends(msg, type))
+            complain(l, true, "unable to parse YAML\n\t%.*schart.Metadata",
+                     HC_P(hc_str_sub(msg, 0, msg.n - type.n)));
+        else
+            complain(l, true, "unable to parse YAML\n\t%s", err.msg);
         return;
     }
-    if (hc_chart_metadata(l->a, text, true, &strict, &err) != HC_OK)
+    if (!l->in->helm3 && hc_chart_metadata(l->a, text, true, &strict, &err) != HC_OK)
         lint_say(l, HC_LINT_WARNING, CHARTFILE, "failed to strictly parse chart metadata file\n\t%s", err.msg);
     hc_str name = hc_get_str_at(meta, "name"), api = hc_get_str_at(meta, "apiVersion"),
            icon = hc_get_str_at(meta, "icon"), type = hc_get_str_at(meta, "type"),
@@ -132,6 +137,6 @@ void lint_chartfile(struct lint *l)
         l, hc_list_len(hc_map_getz(meta, "dependencies")) && !v2,
         "dependencies are not valid in the Chart file with apiVersion '%.*s'. They are valid in apiVersion 'v2'",
         HC_P(api));
-    if (!is_strict_version(l, number))
+    if (!l->in->helm3 && !is_strict_version(l, number))
         lint_say(l, HC_LINT_WARNING, CHARTFILE, "version '%.*s' is not a valid SemVerV2", HC_P(number));
 }

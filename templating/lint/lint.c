@@ -99,13 +99,14 @@ static void values_rule(struct lint *l)
         /* Helm reads this one into a named type. */
         hc_str msg = hc_str_of(err.msg), type = HC_S("map[string]interface {}");
         if (hc_str_ends(msg, type))
-            lint_say(l, HC_LINT_ERROR, file, "unable to parse YAML: %.*scommon.Values",
-                     HC_P(hc_str_sub(msg, 0, msg.n - type.n)));
+            lint_say(l, HC_LINT_ERROR, file, "unable to parse YAML: %.*s%s.Values",
+                     HC_P(hc_str_sub(msg, 0, msg.n - type.n)), l->in->helm3 ? "chartutil" : "common");
         else
             lint_say(l, HC_LINT_ERROR, file, "unable to parse YAML: %s", err.msg);
         return;
     }
-    if (l->in->skip_schema || lint_kind_of(l, "values.schema.json") != 'f' ||
+    bool skip = l->in->skip_schema && !l->in->helm3; /* Helm 3 checks here in any case */
+    if (skip || lint_kind_of(l, "values.schema.json") != 'f' ||
         lint_read(l, "values.schema.json", &schema, &err) != HC_OK || !schema.n)
         return;
     struct hc_val *all = hc_values_coalesce(l->a, l->in->values, own);
@@ -160,6 +161,37 @@ static hc_str rendered(struct lint *l, const struct hc_documents *d, hc_str char
     return HC_S("");
 }
 
+/* `"?helm\.sh/hook"?:\s+crd-install` somewhere in the text. */
+static bool has_crd_hook(hc_str s)
+{
+    for (size_t at; (at = hc_str_find_str(s, HC_S("helm.sh/hook"))) != SIZE_MAX;) {
+        s = hc_str_sub(s, at + strlen("helm.sh/hook"), s.n);
+        hc_str rest = hc_str_starts(s, HC_S("\"")) ? hc_str_sub(s, 1, s.n) : s;
+        if (!hc_str_starts(rest, HC_S(":")))
+            continue;
+        rest = hc_str_sub(rest, 1, rest.n);
+        size_t n = 0;
+        while (n < rest.n && strchr(" \t\n\f\r", rest.p[n]))
+            n++;
+        if (n && hc_str_starts(hc_str_sub(rest, n, rest.n), HC_S("crd-install")))
+            return true;
+    }
+    return false;
+}
+
+/* What Helm 3 says about charts for Helm 2. */
+static void helm2_leftovers(struct lint *l, hc_str name, hc_str template)
+{
+    if (has_crd_hook(template))
+        lint_say(
+            l, HC_LINT_WARNING, name,
+            "manifest is a crd-install hook. This hook is no longer supported in v3 and all CRDs should also exist "
+            "the crds/ directory at the top level of the chart");
+    if (hc_str_find_str(template, HC_S(".Release.Time")) != SIZE_MAX)
+        lint_say(l, HC_LINT_ERROR, name,
+                 ".Release.Time has been removed in v3, please replace with the `now` function in your templates");
+}
+
 static void look_at_templates(struct lint *l, const struct hc_chart *c, const struct hc_documents *d)
 {
     bool lua = hc_chart_has_lua_templates(c);
@@ -170,7 +202,11 @@ static void look_at_templates(struct lint *l, const struct hc_chart *c, const st
             !hc_str_eqz(ext, ".txt"))
             lint_say(l, HC_LINT_ERROR, name,
                      "file extension '%.*s' not valid. Valid extensions are .yaml, .yml, .tpl, or .txt", HC_P(ext));
-        if (!by_lua && !hc_str_eq_nocase(ext, HC_S(".yaml")) && !hc_str_eq_nocase(ext, HC_S(".yml")))
+        if (l->in->helm3)
+            helm2_leftovers(l, name, c->templates[i].body);
+        bool yaml = l->in->helm3 ? hc_str_eqz(ext, ".yaml")
+                                 : hc_str_eq_nocase(ext, HC_S(".yaml")) || hc_str_eq_nocase(ext, HC_S(".yml"));
+        if (!by_lua && !yaml)
             continue;
         hc_str text = rendered(l, d, c->name, name);
         if (!hc_str_trim(text).n)
@@ -198,8 +234,8 @@ static void templates_rule(struct lint *l)
 {
     hc_str path = HC_S("templates/");
     char kind = lint_kind_of(l, "templates");
-    if (kind != 'd') {
-        lint_say(l, kind ? HC_LINT_ERROR : HC_LINT_WARNING, path,
+    if (kind != 'd' && !(l->in->helm3 && !kind)) {
+        lint_say(l, kind && !l->in->helm3 ? HC_LINT_ERROR : HC_LINT_WARNING, path,
                  kind ? "not a directory" : "directory does not exist");
         return;
     }
@@ -218,6 +254,7 @@ static void templates_rule(struct lint *l)
         .capabilities = &capabilities,
         .skip_schema = l->in->skip_schema,
         .schemas = l->in->schemas,
+        .helm3 = l->in->helm3,
         .skip_crds = true,
         .lint = true,
         .files_only = true,
@@ -321,6 +358,7 @@ enum hc_rc hc_lint(struct hc_arena *a, const struct hc_lint_input *in, struct hc
     values_rule(&l);
     templates_rule(&l);
     dependencies_rule(&l);
-    crds_rule(&l);
+    if (!in->helm3)
+        crds_rule(&l);
     return hc_arena_check(a, err, "lint");
 }

@@ -20,7 +20,7 @@ struct hc_lint_input {
     const struct hc_chart_port *port; /* for packed sub-charts */
     const struct hc_val *values;      /* the user's, a map or NULL */
     hc_str release_namespace, kube_version;
-    bool skip_schema;
+    bool skip_schema, helm3;
     const struct hc_schema_port *schemas; /* of references to other files; NULL: none */
 };
 

@@ -74,7 +74,8 @@ static void list_annotations(struct lint *l, hc_str path, hc_str whole)
     for (size_t i = 0; i < hc_list_len(items); i++)
         if (field(field(field(hc_list_at(items, i), "metadata"), "annotations"), "helm.sh/resource-policy")) {
             lint_say(l, HC_LINT_ERROR, path,
-                     "annotation 'helm.sh/resource-policy' within List objects are ignored");
+                     "%snnotation 'helm.sh/resource-policy' within List objects are ignored",
+                     l->in->helm3 ? "A" : "a");
             return;
         }
 }
@@ -115,6 +116,9 @@ static bool document(struct lint *l, hc_str path, hc_str whole, const struct hc_
     if (hc_is_null(doc))
         return true;
     if (read_object(l, doc, &o, &err) != HC_OK) {
+        char *type = l->in->helm3 ? strstr(err.msg, "k8sYamlStruct") : NULL;
+        if (type)
+            *type = 'K'; /* an exported type there */
         lint_say(l, HC_LINT_ERROR, path, "unable to parse YAML: %s", err.msg);
         return false;
     }

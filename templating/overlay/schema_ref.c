@@ -152,13 +152,15 @@ static bool inner_ids_of(hc_str text, const struct hc_val *root, int draft)
 {
     const char *key = draft == 4 ? "id" : "$id";
     hc_str quoted = draft == 4 ? HC_S("\"id\"") : HC_S("\"$id\"");
-    if (!text.p || hc_str_find_str(text, HC_S("\\u")) != SIZE_MAX)
+    if (!text.p || hc_find_literal(text.p, text.n, "\\u", 2))
         return inner_ids(root, key, true);
-    size_t first = hc_str_find_str(text, quoted);
-    if (first == SIZE_MAX)
+    /* from the rarer byte on: every other one is a quote */
+    hc_str tail = hc_str_sub(quoted, 1, quoted.n);
+    const char *first = hc_find_literal(text.p, text.n, tail.p, tail.n);
+    if (!first)
         return false;
-    text = hc_str_sub(text, first + 1, text.n);
-    return !hc_map_getz(root, key) || hc_str_find_str(text, quoted) != SIZE_MAX;
+    text = hc_str_n(first + 1, (size_t)(text.p + text.n - first - 1));
+    return !hc_map_getz(root, key) || hc_find_literal(text.p, text.n, tail.p, tail.n);
 }
 
 static bool has_anchor(const struct hc_val *v, hc_str want, int draft)

@@ -1,5 +1,5 @@
 """helm lint: rules, levels, flags."""
-from run import case, Dir, Link, Tgz
+from run import LOGS, case, Dir, Link, Tgz
 
 BASE = "apiVersion: v2\nname: c\nversion: 0.1.0\nicon: https://x/y.png\n"
 NO_ICON = "apiVersion: v2\nname: c\nversion: 0.1.0\n"
@@ -17,7 +17,7 @@ def chart(meta=BASE, **files):
 
 
 def lint(name, files, args="", **more):
-    case("lint/" + name, files, "lint chart " + args, keep_order=True, **more)
+    case("lint/" + name, files, "lint chart " + args, keep_order=True, **{"helm3": True, **more})
 
 
 # ---- Chart.yaml
@@ -103,7 +103,7 @@ TEMPLATES = {
     "tab": {"templates/t.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n\tname: a\n"},
 }
 for key, more in TEMPLATES.items():
-    lint("templates-" + key, chart(**more))
+    lint("templates-" + key, chart(**more), helm3=key not in ("required", "fail"))  # what they log: lint/fail
 NAMES = [("ConfigMap", ""), ("ConfigMap", "A"), ("ConfigMap", "a.b"), ("ConfigMap", "a_b"), ("ConfigMap", "-a"), ("ConfigMap", "a."), ("Service", "1a"),
          ("Service", "a.b"), ("Namespace", "a.b"), ("Namespace", "1a"), ("Role", "system:a"), ("Role", "a/b%"), ("Role", ""), ("Role", ".."),
          ("ClusterRoleBinding", "a%b"), ("CertificateSigningRequest", "A B"), ("ServiceAccount", "a.b"), ("Foo", "A"), ("ConfigMap", "a" * 254),
@@ -159,6 +159,8 @@ lint("flag-set-bad", chart(), "--set a.b")
 lint("flag-namespace", chart(**{"templates/t.yaml": OK + "data: {{ .Release.Namespace }}\nx: [\n"}), "-n shop")
 lint("flag-unknown", chart(), "--nope")
 case("lint/no-args", {"x": ""}, "lint")
+case("lint/here", chart(), "lint", helm3=True)
+case("lint/here-chart", {k[len("chart/"):]: v for k, v in chart().items()}, "lint", helm3=True)
 case("lint/two", {**chart(), "other/Chart.yaml": NO_ICON}, "lint chart other", keep_order=True)
 case("lint/not-there", {"x/y": ""}, "lint nothere", keep_order=True)
 case("lint/not-there-dot", {"x/y": ""}, "lint ./nothere/", keep_order=True)
@@ -168,3 +170,15 @@ case("lint/archive-missing", {"x": ""}, "lint c.tgz", keep_order=True)
 case("lint/archive-bad", {"c.tgz": "abc"}, "lint c.tgz", keep_order=True, differs="says what the archive is")
 lint("chart-yaml-dir", {"chart/Chart.yaml": Dir(), "chart/templates/t.yaml": OK})
 lint("link", {**chart(**{"a.txt": Link("../out.txt")}), "out.txt": "x"}, differs="a link is told once, by Helm with each rule")
+
+# ---- of Helm 3 alone
+lint("crd-hook", chart(**{"templates/t.yaml": OK + "  annotations:\n    \"helm.sh/hook\":  crd-install\n"}))
+lint("crd-hook-plain", chart(**{"templates/_t.tpl": "{{/* helm.sh/hook: crd-install */}}"}))
+lint("crd-hook-other", chart(**{"templates/t.yaml": OK + "  annotations:\n    helm.sh/hook: x,crd-install\n"}))
+lint("release-time", chart(**{"templates/t.yaml": OK + "  # {{/* .Release.Time */}}\n"}))
+lint("deprecated-1.19", chart(**{"templates/t.yaml": "apiVersion: rbac.authorization.k8s.io/v1beta1\nkind: Role\nmetadata: {name: a}\n"}))
+lint("deprecated-1.21", chart(**{"templates/t.yaml": "apiVersion: batch/v1beta1\nkind: CronJob\nmetadata: {name: a}\n"}))
+lint("yml", chart(**{"templates/t.yml": "a: b: c\n", "templates/U.YAML": "a: b: c\n"}))
+lint("skip-schema", chart(**{"values.schema.json": SCHEMA}), "--skip-schema-validation")
+lint("template-error", chart(**{"templates/t.yaml": "{{ .Values.x.y }}"}))
+lint("fail", chart(**{"templates/t.yaml": "{{ fail \"no\" }}{{ required \"r\" .Values.z }}"}), differs=LOGS)

@@ -20,7 +20,7 @@ def chart(meta=BASE, **files):
 
 # ---- package
 def package(name, files, args="chart -d out", env=EPOCH, **more):
-    case("package/" + name, files, "package " + args, env=env, tree="out", **more)
+    case("package/" + name, files, "package " + args, env=env, tree="out", **{"helm3": True, **more})
 
 
 FULL = chart(BASE + "# comment\nappVersion: 1.0\nkeywords: [b, a]\n", **{
@@ -46,7 +46,7 @@ package("no-path", {"x/y": ""}, "nothere -d out")
 package("file", {"x": "abc"}, "x -d out")
 package("dest-file", {**chart(), "out": "x"}, "chart -d out", differs="the way to the file is named as given")
 package("two", {**chart(), "other/Chart.yaml": "apiVersion: v2\nname: o\nversion: 1.0.0\n"}, "chart other -d out")
-package("here", chart(), "chart", then="show chart c-0.1.0.tgz")
+package("here", chart(), "chart", then="show chart c-0.1.0.tgz", helm3=False)
 package("dest-slash", chart(), "chart -d ./out/deep/")
 case("package/no-args", {"x": ""}, "package")
 package("sign-no-key", chart(), "chart --sign -d out")
@@ -55,7 +55,7 @@ package("epoch-negative", chart(), env={"SOURCE_DATE_EPOCH": "-5"})
 package("epoch-zero", chart(), env={"SOURCE_DATE_EPOCH": "0"})
 LOCAL = {**chart(BASE + "dependencies:\n- {name: s, version: 1.x.x, repository: 'file://../s', alias: q}\n"),
          "s/Chart.yaml": "apiVersion: v2\nname: s\nversion: 1.2.3\n", "s/values.yaml": "x: 1\n"}
-package("update", LOCAL, "chart -d out -u")
+package("update", LOCAL, "chart -d out -u", helm3=False)  # Helm 3's lock holds the time of now
 package("update-none", chart(), "chart -d out -u")
 package("update-missing", {k: v for k, v in LOCAL.items() if not k.startswith("s/")}, "chart -d out -u")
 

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 
 sys.dont_write_bytecode = True
 
@@ -112,7 +113,7 @@ def read_tree(top):
         if path.is_file() and path.suffix == ".tgz":
             with tarfile.open(path) as tar:
                 out[str(path.relative_to(top))] = {
-                    m.name: [oct(m.mode), m.mtime, tar.extractfile(m).read().decode("utf-8", "replace")]
+                    m.name: [oct(m.mode), "now" if abs(m.mtime - time.time()) < 3600 else m.mtime, tar.extractfile(m).read().decode("utf-8", "replace")]
                     for m in tar.getmembers() if m.isfile()}
         elif path.is_file():
             out[str(path.relative_to(top))] = path.read_bytes().decode("utf-8", "replace")
@@ -160,7 +161,7 @@ def run(program, c, top, helm3_flag):
 def compare(c, want, got):
     if c["differs"] == LOGS:
         def plain(d):
-            words = ("level=", "coalesce.go", "dependencies.go", "warning:", "Warning:", "key ", "Conflict:")
+            words = ("level=", "coalesce.go", "dependencies.go", "engine.go", "warning:", "Warning:", "key ", "Conflict:")
             return {**d, "err": [line for line in d["err"] if not line.startswith(words)]}
         return plain(want) == plain(got)
     if c["differs"] and want["rc"] == got["rc"]:
