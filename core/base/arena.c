@@ -88,9 +88,9 @@ void hc_arena_reset(struct hc_arena *a)
         a->blocks = NULL;
         return;
     }
-    UNPOISON(b + 1, b->cap);
+    UNPOISON(b + 1, b->used); /* what is behind it was never handed out */
     memset(b + 1, 0, b->used);
-    POISON(b + 1, b->cap);
+    POISON(b + 1, b->used);
     b->used = 0;
 }
 

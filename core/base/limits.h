@@ -82,9 +82,10 @@
 #define HC_MAX_POST_MS    300000
 
 /* Lua templates */
-#define HC_MAX_SCRIPT_BYTES (64 * HC_MIB) /* Lua memory of a render with Lua templates                 */
-#define HC_MAX_SCRIPT_TEXT  (4 * HC_MIB)  /* one Lua text or table: what one instruction can be busy with */
-#define HC_MAX_SCRIPT_DEPTH 200u          /* tables in tables that become values                       */
+#define HC_MAX_SCRIPT_BYTES                                                                                        \
+    (40 * HC_MIB) /* Lua memory of a render with Lua templates; half as much again in small blocks */
+#define HC_MAX_SCRIPT_TEXT  (4 * HC_MIB) /* one Lua text or table: what one instruction can be busy with */
+#define HC_MAX_SCRIPT_DEPTH 200u         /* tables in tables that become values                       */
 
 /* Recordings of renders: what a Secret holds many times over once gzip has seen it */
 #define HC_MAX_RECORDING_BYTES   (8 * HC_MIB)

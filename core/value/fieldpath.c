@@ -222,10 +222,28 @@ static hc_str hint(struct hc_arena *a, const struct hc_val *map, hc_str key)
 
 /* ---- walking ----------------------------------------------------------------------------------------- */
 
+/* "base['key']": for what would be read as something else without quotes. */
+static hc_str quoted_key(struct hc_arena *a, hc_str base, hc_str key)
+{
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    hc_buf_put(&b, base);
+    hc_buf_puts(&b, "['");
+    for (size_t i = 0; i < key.n; i++) {
+        if (key.p[i] == '\'' || key.p[i] == '\\')
+            hc_buf_putc(&b, '\\');
+        hc_buf_putc(&b, key.p[i]);
+    }
+    hc_buf_puts(&b, "']");
+    return hc_buf_to_arena(&b, a);
+}
+
 hc_str hc_field_path_key(struct hc_arena *a, hc_str base, hc_str key)
 {
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 0);
+    if (key.n == 0 || hc_str_trim(key).n != key.n || (base.n == 0 && strchr("$/{", key.p[0])))
+        return quoted_key(a, base, key);
     hc_buf_put(&b, base);
     if (base.n)
         hc_buf_putc(&b, '.');
@@ -235,6 +253,17 @@ hc_str hc_field_path_key(struct hc_arena *a, hc_str base, hc_str key)
         hc_buf_putc(&b, key.p[i]);
     }
     return hc_buf_to_arena(&b, a);
+}
+
+hc_str hc_field_path_entry(struct hc_arena *a, hc_str base, const struct hc_val *map, const struct hc_entry *e)
+{
+    hc_str key = e->key;
+    for (size_t i = 0; hc_is_map(e->val) && i < hc_map_len(map); i++) {
+        hc_str other = hc_map_at(map, i)->key;
+        if (other.n > key.n && other.p[key.n] == '.' && hc_str_starts(other, key))
+            return quoted_key(a, base, key);
+    }
+    return hc_field_path_key(a, base, key);
 }
 
 hc_str hc_field_path_item(struct hc_arena *a, hc_str base, size_t index)
@@ -323,7 +352,7 @@ enum hc_rc hc_field_find(struct hc_arena *a, const struct hc_val *doc, hc_str pa
                 return hc_fail(err, HC_E_NOTFOUND, "%.*s has no field %.*s: %.*s", HC_P(shown(f.path)),
                                HC_P(part->key), HC_P(hint(a, f.val, part->key)));
             step.index = (size_t)(e - f.val->map->entries);
-            f = (struct hc_field){ e->val, e, hc_field_path_key(a, f.path, e->key) };
+            f = (struct hc_field){ e->val, e, hc_field_path_entry(a, f.path, f.val, e) };
         } else if (hc_is_list(f.val) && (part->kind != PART_KEY || part->either)) {
             rc = find_item(&p, f.val, part, f.path, &step.index);
             if (rc == HC_OK)

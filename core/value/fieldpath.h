@@ -36,6 +36,8 @@ enum hc_rc hc_field_find(struct hc_arena *a, const struct hc_val *doc, hc_str pa
 
 /* One more step on a path of the first notation: "a.b", with points in the key behind a backslash. `base` may be empty. */
 hc_str hc_field_path_key(struct hc_arena *a, hc_str base, hc_str key);
+/* The same for an entry of a map, so that what is put behind it is not taken for a part of a longer key there. */
+hc_str hc_field_path_entry(struct hc_arena *a, hc_str base, const struct hc_val *map, const struct hc_entry *e);
 hc_str hc_field_path_item(struct hc_arena *a, hc_str base, size_t index);
 
 /*

@@ -26,9 +26,12 @@ static enum hc_rc random_text(struct hc_fcall *c, int64_t count, hc_str set, con
     if ((uint64_t)count > HC_MAX_OUTPUT_BYTES)
         return fn_too_long(c, name);
     char *p = hc_arena_alloc(c->a, (size_t)count + 1, 1);
-    size_t fair = 256 - 256 % set.n, left = 0;
+    size_t fair = 256 - 256 % set.n, left = 0, before = SIZE_MAX;
     for (size_t i = 0; p && i < (size_t)count;) {
         if (left == 0) {
+            if (i == before) /* 256 bytes and none of them to be had */
+                return fn_not_random(c);
+            before = i;
             left = sizeof(pool);
             if (!fn_random(c, pool, left))
                 return no_random(c);
@@ -217,7 +220,7 @@ FN(fn_derive_password)
             templates = kinds[i].templates;
     if (!templates)
         return fn_done(c, hc_printf_val(c->a, "cannot find password template %.*s", HC_P(type)), out);
-    enum hc_rc rc = fn_dear(c, 150);
+    enum hc_rc rc = fn_dear(c, 330);
     if (rc != HC_OK)
         return rc;
     hc_buf_puts(&b, SEED);

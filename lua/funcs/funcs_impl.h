@@ -178,6 +178,9 @@ bool fn_deep_equal(struct hc_fcall *c, const struct hc_val *x, const struct hc_v
 
 int64_t fn_now_ns(struct hc_fcall *c);
 bool fn_random(struct hc_fcall *c, void *p, size_t n);
+/* Random numbers that repeat themselves (a door may give such) would be drawn again for ever. */
+enum { FN_MOST_DRAWS = 64 };
+enum hc_rc fn_not_random(struct hc_fcall *c);
 
 /* url.QueryEscape into `b`. */
 void fn_query_escape(struct hc_buf *b, hc_str s);

@@ -303,8 +303,9 @@ enum hc_rc fn_dear(struct hc_fcall *c, uint32_t ms)
     if (ms > HC_MAX_RENDER_DEAR - c->dear)
         return hc_fail(
             c->err, HC_E_LIMIT,
-            "the budget for keys and password hashes of one render is spent (16 RSA keys of 2048 bits, 4 of "
-            "4096, 12 of bcrypt or htpasswd); make them beforehand and hand them over as values");
+            "the budget for keys and password hashes of one render is spent (20 RSA keys of 2048 bits, 2 of "
+            "4096, 12 of bcrypt or htpasswd, 3 of derivePassword); make them beforehand and hand them over as "
+            "values");
     c->dear += ms;
     return HC_OK;
 }
@@ -336,4 +337,9 @@ int64_t fn_now_ns(struct hc_fcall *c)
 bool fn_random(struct hc_fcall *c, void *p, size_t n)
 {
     return c->door->random ? c->door->random(c->door->ctx, p, n) : hc_random_bytes(p, n);
+}
+
+enum hc_rc fn_not_random(struct hc_fcall *c)
+{
+    return fn_fail(c, "the random numbers that were given repeat themselves");
 }

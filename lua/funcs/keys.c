@@ -121,7 +121,7 @@ static bool make_prime(struct hc_fcall *c, int bits, BIGNUM *p, BN_CTX *ctx)
     unsigned char bytes[512];
     bool composite[SIEVE_STEPS];
     size_t n = (size_t)bits / 8;
-    for (;;) {
+    for (unsigned draw = 0; draw < FN_MOST_DRAWS; draw++) {
         if (n > sizeof(bytes) || !fn_random(c, bytes, n)) {
             fn_fail(c, "the system gives no random numbers");
             return false;
@@ -143,6 +143,8 @@ static bool make_prime(struct hc_fcall *c, int bits, BIGNUM *p, BN_CTX *ctx)
                 return true;
         }
     }
+    fn_not_random(c);
+    return false;
 }
 
 struct rsa_parts {
@@ -164,7 +166,7 @@ static bool compute_rsa(struct rsa_parts *r, BN_CTX *ctx)
 
 enum hc_rc hc_key_rsa(struct hc_fcall *c, int bits, EVP_PKEY **out)
 {
-    enum hc_rc dear = fn_dear(c, bits > 2048 ? 250 : 60);
+    enum hc_rc dear = fn_dear(c, bits > 2048 ? 400 : 50);
     if (dear != HC_OK)
         return dear;
     OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
@@ -173,10 +175,11 @@ enum hc_rc hc_key_rsa(struct hc_fcall *c, int bits, EVP_PKEY **out)
     RSA *rsa = RSA_new();
     EVP_PKEY *key = EVP_PKEY_new();
     bool ok = ctx && rsa && key && r.n && r.e && r.d && r.p && r.q && r.dp && r.dq && r.qi;
-    ok = ok && make_prime(c, bits / 2, r.p, ctx);
-    do
-        ok = ok && make_prime(c, bits / 2, r.q, ctx);
-    while (ok && BN_cmp(r.p, r.q) == 0);
+    ok = ok && make_prime(c, bits / 2, r.p, ctx) && make_prime(c, bits / 2, r.q, ctx);
+    if (ok && BN_cmp(r.p, r.q) == 0) {
+        fn_not_random(c);
+        ok = false;
+    }
     ok = ok && compute_rsa(&r, ctx);
     if (ok && RSA_set0_key(rsa, r.n, r.e, r.d))
         r.n = r.e = r.d = NULL;
@@ -210,9 +213,14 @@ static enum hc_rc key_ec(struct hc_fcall *c, EVP_PKEY **out)
     const EC_GROUP *group = ec ? EC_KEY_get0_group(ec) : NULL;
     EC_POINT *point = group ? EC_POINT_new(group) : NULL;
     bool ok = key && d && order && point && EC_GROUP_get_order(group, order, NULL);
-    do
-        ok = ok && fn_random(c, bytes, sizeof(bytes)) && BN_bin2bn(bytes, sizeof(bytes), d);
-    while (ok && (BN_is_zero(d) || BN_cmp(d, order) >= 0));
+    bool drawn = false;
+    for (unsigned draw = 0; ok && !drawn && draw < FN_MOST_DRAWS; draw++) {
+        ok = fn_random(c, bytes, sizeof(bytes)) && BN_bin2bn(bytes, sizeof(bytes), d);
+        drawn = ok && !BN_is_zero(d) && BN_cmp(d, order) < 0;
+    }
+    if (ok && !drawn)
+        fn_not_random(c);
+    ok = ok && drawn;
     ok = ok && EC_POINT_mul(group, point, d, NULL, NULL, NULL) && EC_KEY_set_private_key(ec, d) &&
          EC_KEY_set_public_key(ec, point) && EVP_PKEY_assign_EC_KEY(key, ec);
     EC_POINT_free(point);
@@ -241,7 +249,7 @@ static enum hc_rc key_ed25519(struct hc_fcall *c, EVP_PKEY **out)
 
 static enum hc_rc key_dsa(struct hc_fcall *c, EVP_PKEY **out)
 {
-    enum hc_rc dear = fn_dear(c, 1000);
+    enum hc_rc dear = fn_dear(c, 300);
     if (dear != HC_OK)
         return dear;
     DSA *dsa = DSA_new();

@@ -480,9 +480,12 @@ FN(fn_rand_int)
     if ((int64_t)span <= 0)
         return fn_panic(c, "invalid argument to Intn");
     uint64_t usable = UINT64_MAX - UINT64_MAX % span;
+    unsigned draws = 0;
     do {
         if (!fn_random(c, &r, sizeof(r)))
             return fn_fail(c, "the system gives no random numbers");
+        if (++draws > FN_MOST_DRAWS)
+            return fn_not_random(c);
     } while (r >= usable);
     return fn_done(c, fn_int(c->a, lo + (int64_t)(r % span)), out);
 }

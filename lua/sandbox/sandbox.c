@@ -26,7 +26,7 @@ struct hc_luabox {
     lua_State *l;
 };
 
-enum { STRIDE = 1000, NS_PER_STEP = 10 };
+enum { STRIDE = 1000, NS_PER_STEP = 8 };
 
 static void *full(struct hc_luabox *s, enum hc_spent why)
 {

@@ -32,7 +32,7 @@ void hc_luabox_set_user(struct hc_luabox *s, void *user);
 void *hc_luabox_user(const struct hc_luabox *s);
 
 /*
- * For code that people write: steps are charged by processor time, too (10 ns are at least one), since one instruction can
+ * For code that people write: steps are charged by processor time, too (8 ns are at least one), since one instruction can
  * compare long texts; and no text or table is larger than `max_piece` bytes, which bounds how long that takes. Before
  * hc_luabox_start. `on_full` (may be NULL) is called with the user pointer where memory is refused, while Lua's stack
  * stands (for an error of memory Lua calls no handler); it may read the stack and nothing else.

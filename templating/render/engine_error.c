@@ -36,9 +36,16 @@ static void put_position(struct run *r, struct hc_buf *b, const struct tmpl *t, 
     hc_buf_puts(b, ">: ");
 }
 
+/* Where a Lua template is, when there was no memory to find it out. */
+static const struct hc_node *somewhere(const struct hc_node *n)
+{
+    static const struct hc_node start = { .kind = HC_NODE_IDENT };
+    return n ? n : &start;
+}
+
 static const struct hc_node *node_at(const struct run *r)
 {
-    return r->at ? r->at : r->f->t->tree.root;
+    return somewhere(r->at ? r->at : r->f->t->tree.root);
 }
 
 /* `wrapped`: where in `msg` the text of a function's own error begins, SIZE_MAX: there is none. */
@@ -53,7 +60,7 @@ static struct chain build(struct run *r, hc_str msg, size_t wrapped)
             continue;
         if (c.at)
             c.at[c.n++] = b->n;
-        put_position(r, b, f->t, inner ? inner->call : node_at(r));
+        put_position(r, b, f->t, inner ? somewhere(inner->call) : node_at(r));
         if (!inner)
             continue;
         if (inner->kind == FRAME_INCLUDE || inner->kind == FRAME_SCRIPT) {
@@ -215,7 +222,7 @@ static void tell_fault(struct run *r, hc_str msg)
     out->frames = HC_NEW_N(r->a, struct hc_fault_frame, r->frames_n + 1);
     for (size_t i = r->frames_n; out->frames && i-- > 0;) {
         const struct frame *f = &r->frames[i], *inner = i + 1 < r->frames_n ? f + 1 : NULL;
-        const struct hc_node *n = inner ? inner->call : node_at(r);
+        const struct hc_node *n = inner ? somewhere(inner->call) : node_at(r);
         struct hc_fault_frame *to = &out->frames[out->frames_n++];
         hc_syntax_where(&f->t->tree, n, &to->line, &to->col);
         to->file = hc_arena_str(r->a, f->t->tree.file);
@@ -349,7 +356,7 @@ static void spent_text(struct run *r, const char *what)
         i--;
     if (i < r->frames_n && i > 0) {
         const struct hc_tree *t = &r->frames[i - 1].t->tree;
-        hc_syntax_where(t, r->frames[i].call, &line, &col);
+        hc_syntax_where(t, somewhere(r->frames[i].call), &line, &col);
         hc_buf_printf(&r->error, " (in a text given to tpl at %.*s:%d:%d)", HC_P(t->file), line, col);
     }
 }
@@ -421,6 +428,8 @@ enum hc_rc run_error(struct run *r)
     } else if (msg && strstr(msg, "stack overflow")) {
         spent_text(r, "templates call each other too deeply");
         set_err(r, HC_E_LIMIT);
+    } else if (hc_arena_spent(r->a)) { /* Lua asks nobody before it leaves for memory */
+        hc_run_note_limit(r, "memory");
     } else if (msg && strstr(msg, "not enough memory")) {
         spent_text(r, "out of memory");
         set_err(r, HC_E_NOMEM);

@@ -465,7 +465,7 @@ static bool eval_method(struct run *r, hc_tv dot, struct hc_val *recv, hc_str na
     gather_all(r, dot, params, args, n, final, g);
     charge_call(r);
     open_work(r);
-    enum hc_rc rc = hc_func_method(&r->fc, recv, name, r->args + base, r->args_n - base, &found, &v);
+    enum hc_rc rc = hc_func_method(&r->fc, recv, name, args_from(r, base), r->args_n - base, &found, &v);
     r->args_n = base;
     if (!found)
         return false;
@@ -702,8 +702,8 @@ static inline hc_tv call_gathered(struct run *r, const struct hc_func *f, const 
     uint32_t dear = r->fc.dear;
     struct hc_val *out = NULL;
     size_t n_args = r->args_n - base;
-    enum hc_rc rc = r->fc.door->ask ? engine_ask(r, f, cmd, r->args + base, n_args, &out)
-                                    : f->fn(&r->fc, r->args + base, n_args, &out);
+    struct hc_val *const *args = args_from(r, base);
+    enum hc_rc rc = r->fc.door->ask ? engine_ask(r, f, cmd, args, n_args, &out) : f->fn(&r->fc, args, n_args, &out);
     r->args_n = base;
     charge_work(r);
     check_arena(r);

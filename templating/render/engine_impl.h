@@ -337,6 +337,11 @@ void hc_run_note_msg(struct run *r, hc_str msg);
 void hc_run_note_limit(struct run *r, const char *what);
 /* A budget is spent, or memory. */
 HC_NORETURN void hc_run_fail_limit(struct run *r, const char *what);
+/* The arguments on the stack; NULL while nobody had one yet. */
+static inline struct hc_val *const *args_from(const struct run *r, size_t base)
+{
+    return r->args ? r->args + base : NULL;
+}
 /* After functions that may have spent the arena. */
 static inline void check_arena(struct run *r)
 {

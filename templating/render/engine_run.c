@@ -870,6 +870,8 @@ enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct
     hc_buf_done(&r.out);
     hc_buf_done(&r.error);
     free(r.frames);
+    if (r.script)
+        hc_arena_free(r.script->places);
     free(r.slots);
     free(r.args);
     free(r.active);

@@ -12,7 +12,7 @@
 #include "templating/render/lua_impl.h"
 
 /* Lua keeps its stack as a list, and each step walks it from the end. */
-enum { LEVELS_MOST = 4000, SHOWN_MOST = 16, TEXT_MOST = 120, DEEP = 10000 };
+enum { LEVELS_MOST = 4000, SHOWN_MOST = 16, TEXT_MOST = 120, DEEP = 10000, PLACES_MOST = 8 << 20 };
 
 static const struct hc_template_file *file_of(const struct run *r, const char *source)
 {
@@ -50,9 +50,9 @@ static int return_line(hc_str text)
     return at ? at : last;
 }
 
-static const struct hc_node *node_of(struct run *r, hc_str text, int line)
+static const struct hc_node *node_of(struct hc_arena *a, hc_str text, int line)
 {
-    struct hc_node *n = HC_NEW(r->a, struct hc_node);
+    struct hc_node *n = HC_NEW(a, struct hc_node);
     if (!n)
         return NULL;
     n->kind = HC_NODE_IDENT;
@@ -98,8 +98,8 @@ static size_t read_levels(struct run *r, struct level *out)
             continue;
         out[n] = (struct level){ .frame = frame, .file = f, .line = ar.currentline };
         if (strcmp(ar.what, "main") != 0)
-            out[n].name = ar.name ? hc_arena_str(r->a, hc_str_of(ar.name))
-                                  : hc_arena_printf(r->a, "function at line %d", ar.linedefined);
+            out[n].name = ar.name ? hc_arena_str(r->script->places, hc_str_of(ar.name))
+                                  : hc_arena_printf(r->script->places, "function at line %d", ar.linedefined);
         n++;
     }
     return n;
@@ -107,7 +107,7 @@ static size_t read_levels(struct run *r, struct level *out)
 
 static struct tmpl *tmpl_of(struct run *r, hc_str name, const struct hc_template_file *f)
 {
-    struct tmpl *t = HC_NEW(r->a, struct tmpl);
+    struct tmpl *t = HC_NEW(r->script->places, struct tmpl);
     if (t)
         t->tree = (struct hc_tree){ .name = name, .file = f->name, .text = f->text };
     return t;
@@ -130,7 +130,7 @@ static const struct hc_node *put_levels(struct run *r, struct frame *to, size_t 
         } else if (!hc_str_eq(to[*n - 1].t->tree.file, v->file->name)) {
             to[*n - 1].t = tmpl_of(r, to[*n - 1].t->tree.name, v->file);
         }
-        at = node_of(r, v->file->text, v->line);
+        at = node_of(r->script->places, v->file->text, v->line);
     }
     return at;
 }
@@ -140,7 +140,7 @@ static const struct hc_node *full_node(struct run *r, struct frame *f)
     const struct hc_template_file *file = r->script->full_file;
     if (!hc_str_eq(f->t->tree.file, file->name))
         f->t = tmpl_of(r, f->t->tree.name, file);
-    return f->t ? node_of(r, file->text, r->script->full_line) : NULL;
+    return f->t ? node_of(r->script->places, file->text, r->script->full_line) : NULL;
 }
 
 void script_positions(struct run *r)
@@ -148,9 +148,10 @@ void script_positions(struct run *r)
     if (!r->script || r->script->placed || r->frames_n == 0)
         return;
     r->script->placed = true;
+    r->script->places = hc_arena_new(PLACES_MOST);
     struct level *levels = malloc(LEVELS_MOST * sizeof(*levels));
     struct frame *to = calloc(r->frames_n * (SHOWN_MOST + 2), sizeof(*to));
-    if (!levels || !to) {
+    if (!levels || !to || !r->script->places) {
         free(levels);
         free(to);
         return;
@@ -174,12 +175,11 @@ void script_positions(struct run *r)
         if (!call && k + 1 == r->frames_n && r->script->full_line) /* Lua's stack is gone */
             call = full_node(r, &to[n - 1]);
         if (!call)
-            call = node_of(r, text, return_line(text));
-        if (k + 1 == r->frames_n)
-            r->at = call;
+            call = node_of(r->script->places, text, return_line(text));
     }
-    bool spent = hc_arena_spent(r->a);
-    if (!spent) {
+    if (!hc_arena_spent(r->script->places)) {
+        if (r->frames[r->frames_n - 1].t->script)
+            r->at = call;
         free(r->frames);
         r->frames = to;
         r->frames_n = r->frames_cap = n;
@@ -232,7 +232,7 @@ const struct hc_node *script_trace_node(struct run *r)
     int at;
     if (!script_position(r, &file, &at, &line) || !hc_str_eq(file, r->f->t->tree.file))
         at = return_line(text);
-    r->at = node_of(r, text, at);
+    r->at = node_of(r->a, text, at);
     check_arena(r);
     return r->at;
 }

@@ -22,6 +22,7 @@ struct script_run {
     bool deep;           /* memory was refused, and Lua's stack was deep */
     int full_line;       /* where memory was refused last; 0: it was not */
     const struct hc_template_file *full_file;
+    struct hc_arena *places; /* what script_positions makes: the run's own arena may be what is spent */
 };
 
 /* The registry's names. */

@@ -53,8 +53,16 @@ enum hc_rc script_check(const struct hc_template_file *f, struct hc_err *err)
         const char *msg = without_position(lua_tostring(l, -1), &line);
         rc = hc_fail_at(err, HC_E_INPUT, f->name, line, 0, "parse error at (%.*s:%d): %s", HC_P(f->name), line,
                         msg);
+    } else if (loaded == LUA_ERRRUN) { /* a ceiling of its parser, which knows no line then */
+        const char *msg = lua_tostring(l, -1);
+        if (!msg || strstr(msg, "stack overflow"))
+            msg = "parentheses, tables, operators, blocks or functions are nested more than some 200 deep";
+        rc = hc_fail_at(err, HC_E_LIMIT, f->name, 0, 0, "parse error at (%.*s): %s", HC_P(f->name), msg);
     } else if (loaded != LUA_OK) {
-        rc = hc_fail(err, HC_E_LIMIT, "Lua template %.*s is too large to be compiled", HC_P(f->name));
+        rc = hc_fail_at(err, HC_E_LIMIT, f->name, 0, 0,
+                        "Lua template %.*s is too large to be compiled: names, constants and code need more than "
+                        "they may have",
+                        HC_P(f->name));
     }
     hc_luabox_free(box);
     return rc;

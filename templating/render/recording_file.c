@@ -159,7 +159,9 @@ static enum hc_rc read_clock(struct reader *w)
     struct hc_time t;
     if (!v)
         return HC_OK;
-    if (hc_time_parse(w->a, HC_S("2006-01-02T15:04:05.999999999Z07:00"), hc_get_str(v), NULL, &t, NULL) != HC_OK)
+    /* What no 64 bits of nanoseconds hold was never read from a clock. */
+    if (hc_time_parse(w->a, HC_S("2006-01-02T15:04:05.999999999Z07:00"), hc_get_str(v), NULL, &t, NULL) != HC_OK ||
+        t.sec < INT64_MIN / 1000000000 + 1 || t.sec > INT64_MAX / 1000000000 - 1)
         return damaged(w, v, "\"clock\" is no time");
     w->r->has_clock = true;
     w->r->clock_ns = t.sec * 1000000000 + t.nsec;

@@ -107,6 +107,7 @@ static enum hc_rc run_templates(struct hc_arena *a, const struct hc_render_input
         .helm3 = in->helm3,
         .strict = in->strict,
         .lint = in->lint,
+        .by_lua = in->by_lua,
         .lint_log = in->lint_log,
         .fault = in->fault,
         .out_error = &told->error,

@@ -40,6 +40,7 @@ struct hc_render_input {
     struct hc_val *lint_log; /* with lint: a list that gets what Helm logs (struct hc_run) */
     bool files_only;         /* ends behind the templates: docs.manifests holds the rendered files whole */
     bool strict, lint;       /* missing keys are errors; fail and required are none (struct hc_run) */
+    bool by_lua;             /* Lua runs all templates, which makes no difference (tests) */
 };
 
 /* How far a render came. Helm has a release to show (--debug) from HC_RENDER_TEMPLATES on. */

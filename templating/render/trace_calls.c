@@ -273,7 +273,7 @@ static void note_set(struct run *r, struct hc_val *const *args, size_t n)
 struct hc_val *trace_call(struct run *r, const struct hc_func *f, size_t base, size_t n, struct hc_val *v)
 {
     struct hc_trace *t = r->trace;
-    struct hc_val *const *args = r->args + base;
+    struct hc_val *const *args = args_from(r, base);
     hc_str name = hc_str_of(f->name);
     const struct row *row = row_of(name);
     uint32_t dep;

@@ -351,7 +351,7 @@ static void collect(struct leaves *l, const struct hc_val *v, hc_str path, int d
 {
     if (depth < 100 && (hc_map_len(v) || hc_list_len(v))) {
         for (size_t i = 0; i < hc_map_len(v); i++)
-            collect(l, hc_map_at(v, i)->val, hc_field_path_key(l->a, path, hc_map_at(v, i)->key), depth + 1);
+            collect(l, hc_map_at(v, i)->val, hc_field_path_entry(l->a, path, v, hc_map_at(v, i)), depth + 1);
         for (size_t i = 0; i < hc_list_len(v); i++)
             collect(l, hc_list_at(v, i), hc_field_path_item(l->a, path, i), depth + 1);
         return;

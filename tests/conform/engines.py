@@ -11,6 +11,7 @@ import threading
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ENV = {"PATH": os.environ.get("PATH", ""), "HOME": "/nonexistent", "TZ": "Europe/Berlin", "LC_ALL": "C",
        "HELM_CACHE_HOME": "/nonexistent", "HELM_CONFIG_HOME": "/nonexistent", "HELM_DATA_HOME": "/nonexistent"}
+SKIP = "SKIP: no helm4-many, and no Go to build it with"
 
 
 def scratch():
@@ -18,29 +19,29 @@ def scratch():
     return tempfile.mkdtemp(prefix="hc-conform-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
 
 
-def peer_path(name="helm4-many"):
-    """The peer's path, built when it is missing; None where there is no Go."""
-    out = subprocess.run([os.path.join(ROOT, "tests/peers/build.sh"), "--dir"], capture_output=True, text=True).stdout.strip()
-    path = os.path.join(out, name)
-    if not os.access(path, os.X_OK):
-        subprocess.run([os.path.join(ROOT, "tests/peers/build.sh"), name], check=False)
+def peer_path():
+    """The path of helm4-many, built when it is missing; None where there is no Go."""
+    build = os.path.join(ROOT, "tests/peers/build.sh")
+    path = os.path.join(subprocess.run([build, "--dir"], capture_output=True, text=True).stdout.strip(), "helm4-many")
+    subprocess.run([build, "helm4-many"], check=False)
     return path if os.access(path, os.X_OK) else None
 
 
 class Helm:
-    """The real one. A process is left after some thousand renders, and when it dies."""
+    """The real one. A process is left after some thousand runs, and when it dies or takes too long."""
 
     def __init__(self, path):
         self.path, self.p, self.runs = path, None, 0
 
-    def run(self, args, folder):
+    def ask(self, request, seconds):
+        """The answer to one line; None: there is none."""
         if self.p is None:
-            env = dict(ENV, GOMAXPROCS="1", GOGC="400")
+            env = dict(ENV, GOMAXPROCS="1", GOGC="400", GOMEMLIMIT="1GiB")
             self.p = subprocess.Popen([self.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       stderr=subprocess.DEVNULL, env=env)
-        self.p.stdin.write(json.dumps({"args": args, "dir": folder}).encode() + b"\n")
+        self.p.stdin.write(json.dumps(request).encode() + b"\n")
         self.p.stdin.flush()
-        late = threading.Timer(60, self.p.kill) # then there is no answer to read
+        late = threading.Timer(seconds, self.p.kill)
         late.start()
         line = self.p.stdout.readline()
         late.cancel()
@@ -49,25 +50,42 @@ class Helm:
             self.p.kill()
             self.p.wait()
             self.p = None
-            if not line:
-                return -1, b"", b"helm died"
-        a = json.loads(line)
+        return json.loads(line) if line else None
+
+    def run(self, args, folder):
+        """A command: exit status, stdout and stderr. The status is -1 when it took more than a minute."""
+        a = self.ask({"args": args, "dir": folder}, 60)
+        if a is None:
+            return -1, b"", b"helm died"
         return a["rc"], base64.b64decode(a["out"] or ""), base64.b64decode(a["err"] or "")
+
+    def templates(self, cases, folder, values):
+        """Helm's engine over pairs of a template and its definitions: pairs of "ok" or "error" and the text. One that takes
+        too long, or all its memory, is asked about alone, and is "late" then."""
+        if not cases:
+            return []
+        request = {"dir": folder, "set": values, "cases": [{"t": t, "h": h} for t, h in cases]}
+        a = self.ask(request, 20 + len(cases) / 2)
+        if a is not None:
+            return [("ok" if x["ok"] else "error", base64.b64decode(x["text"] or "")) for x in a]
+        if len(cases) == 1:
+            return [("late", b"")]
+        half = len(cases) // 2
+        return self.templates(cases[:half], folder, values) + self.templates(cases[half:], folder, values)
 
 
 class Ours:
-    """helmctl."""
+    """helmctl. HC_CONFORM_MANY: the program (default build/release/tests/conform.many)."""
 
-    def __init__(self, path=None):
-        self.path = path or os.environ.get("HC_CONFORM_MANY") or os.path.join(ROOT, "build/release/tests/conform.many")
-        self.p = subprocess.Popen([self.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENV)
+    def __init__(self):
+        path = os.environ.get("HC_CONFORM_MANY") or os.path.join(ROOT, "build/release/tests/conform.many")
+        self.p = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENV)
 
     def run(self, args, folder):
-        self.p.stdin.write(b"".join(os.fsencode(x) + b"\t" for x in [folder] + args) + b"\n")
+        self.p.stdin.write(b"%d\n" % (len(args) + 1) + b"".join(os.fsencode(x) + b"\0" for x in [folder] + args))
         self.p.stdin.flush()
         rc, out, err = map(int, self.p.stdout.readline().split())
         return rc, self.p.stdout.read(out), self.p.stdout.read(err)
-
 
     def close(self):
         self.p.stdin.close()

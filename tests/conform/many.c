@@ -2,8 +2,10 @@
  * conform.many - `helmctl template` again and again: a process of its own each time, but started by fork from one that
  * is loaded, so that thousands of small charts are rendered in seconds.
  *
- * One request a line in: the working folder and the arguments behind the program's name, each field closed by a tab.
- * Besides Helm's verbs there is `notes CHART SET`: the text of NOTES.txt, which may be any template.
+ * One request in: a line that says how many fields follow, the working folder and the arguments behind the program's
+ * name, each closed by a NUL.
+ * Besides Helm's verbs there is `notes CHART SET`: the text of NOTES.txt, which may be any template. `notes-by-lua` has it
+ * rendered by Lua instead of C, which must make no difference.
  *
  * One answer out: "STATUS OUT-BYTES ERR-BYTES\n", then both texts. The status of a process that was killed is 128 and
  * the signal; SIGALRM (142) is one that took too long.
@@ -44,9 +46,12 @@ static int notes(int argc, char **argv)
         fprintf(stderr, "conform.many: %s\n", err.msg);
         return 2;
     }
-    const struct hc_render_input in = {
-        .chart = chart, .values = values, .release_name = HC_S("r"), .release_namespace = HC_S("ns"), .revision = 1
-    };
+    const struct hc_render_input in = { .chart = chart,
+                                        .values = values,
+                                        .release_name = HC_S("r"),
+                                        .release_namespace = HC_S("ns"),
+                                        .revision = 1,
+                                        .by_lua = strcmp(argv[0], "notes-by-lua") == 0 };
     struct hc_render_output out;
     enum hc_rc rc = hc_render(a, &in, &out, &err);
     hc_str text = rc == HC_OK ? out.docs.notes : out.error.n ? out.error : hc_str_of(err.msg);
@@ -60,6 +65,7 @@ static HC_NORETURN void child(const char *folder, int argc, char **argv, int out
 {
     static const struct hc_command commands[] = {
         { "notes", notes, "" },
+        { "notes-by-lua", notes, "" },
         { "show", hc_cmd_show, "" },
         { "template", hc_cmd_template, "" },
     };
@@ -100,27 +106,31 @@ static bool copy_out(int fd, size_t n)
     return good;
 }
 
+/* The fields of the next request; -1: there is none. */
+static int next_request(char **fields, size_t *caps)
+{
+    char line[32];
+    int n = fgets(line, sizeof(line), stdin) ? (int)strtol(line, NULL, 10) : -1;
+    for (int i = 0; i < n; i++)
+        if (i == MAX_ARGS || getdelim(&fields[i], &caps[i], '\0', stdin) <= 0)
+            return -1;
+    return n;
+}
+
 int main(void)
 {
-    char *line = NULL;
-    size_t cap = 0;
-    ssize_t got;
-    while ((got = getline(&line, &cap, stdin)) > 0) {
-        char *argv[MAX_ARGS + 2] = { (char *)(uintptr_t) "helmctl" }, *field = line;
-        const char *folder = NULL;
-        int argc = 1;
-        for (char *tab; (tab = memchr(field, '\t', (size_t)(line + got - field))) != NULL; field = tab + 1) {
-            *tab = '\0';
-            if (!folder)
-                folder = field;
-            else if (argc < MAX_ARGS)
-                argv[argc++] = field;
-        }
+    static char *fields[MAX_ARGS];
+    static size_t caps[MAX_ARGS];
+    int n;
+    while ((n = next_request(fields, caps)) > 0) {
+        char *argv[MAX_ARGS + 1] = { (char *)(uintptr_t) "helmctl" };
+        for (int i = 1; i < n; i++)
+            argv[i] = fields[i];
         int out = scratch("out"), err = scratch("err"), status = 0;
         fflush(stdout);
         pid_t pid = fork();
         if (pid == 0)
-            child(folder ? folder : ".", argc, argv, out, err);
+            child(fields[0], n, argv, out, err);
         if (pid < 0 || waitpid(pid, &status, 0) != pid) {
             perror("conform.many");
             return 2;
@@ -132,6 +142,7 @@ int main(void)
         close(out);
         close(err);
     }
-    free(line);
+    for (size_t i = 0; i < HC_LEN(fields); i++)
+        free(fields[i]);
     return 0;
 }

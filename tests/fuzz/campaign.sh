@@ -9,21 +9,27 @@
 #
 # What a fuzzer learns is kept in build/fuzz/campaign/NAME (HC_CAMPAIGN_DIR), so a run can be stopped and gone on with
 # at any time. Findings are build/fuzz/campaign/NAME.crash-*, .timeout-*, .oom-*; each becomes a test, and a file of
-# corpus/NAME when it is small. SLICE: seconds of a turn (default 120). RUNS: how many are enough.
+# corpus/NAME when it is small. campaign.tsv has a line for each turn: when it ended, harness, runs, seconds, seed, commit
+# the programs were built from, exit status; the runs of a harness are the sum of its lines since it was last forgotten.
+# SLICE: seconds of a turn (default 120). RUNS: how many are enough. BUILT: the commit, where it is not the checkout's.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 programs=${HC_FUZZ_PROGRAMS:-$root/build/fuzz/tests}
 dir=${HC_CAMPAIGN_DIR:-$root/build/fuzz/campaign}
+built=${BUILT:-$(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)}
 enough=${RUNS:-10000000}
 mkdir -p "$dir"
+log=$dir/campaign.tsv
+touch "$log"
 
 names=()
 for source in "$here"/fuzz_*.c; do
     name=$(basename "$source" .c)
     names+=("${name#fuzz_}")
 done
-runs() { cat "$dir/$1.runs" 2>/dev/null || echo 0; }
+runs() { awk -F'\t' -v name="$1" '$2 == name { n = $3 == "forgotten" ? 0 : n + $3 } END { printf "%d\n", n }' "$log"; }
+note() { (IFS=$'\t' && printf '%s\n' "$(date '+%F %T')"$'\t'"$*") >>"$log"; }
 
 case ${1:-} in
 --status)
@@ -35,7 +41,7 @@ case ${1:-} in
     ;;
 --forget)
     shift
-    for name; do rm -f "$dir/$name.runs"; done
+    for name; do note "$name" forgotten; done
     exit 0
     ;;
 esac
@@ -45,29 +51,33 @@ esac
 longest() {
     case $1 in
     archive) echo 3072 ;;
-    chart | index | render | schema) echo 384 ;;
-    date | format | glob | regex | selector | semver | set) echo 96 ;;
+    chart | index | lua | recording | render | schema) echo 384 ;;
+    date | fieldpath | format | glob | regex | selector | semver | set) echo 96 ;;
     *) echo 192 ;;
     esac
 }
 
+# -entropic=0: choosing inputs by how rare their paths are takes a fifth of a short run.
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=8 UBSAN_OPTIONS=print_stacktrace=1
+turn() { # NAME
+    local name=$1 program=$programs/fuzz_$1 seed start rc made dict=()
+    mkdir -p "$dir/$name"
+    [ -f "$here/dict/$name.dict" ] && dict=("-dict=$here/dict/$name.dict")
+    seed=$((RANDOM * 32768 + RANDOM + 1)) start=$(date +%s)
+    "$program" "-seed=$seed" "-max_total_time=${SLICE:-120}" "-max_len=$(longest "$name")" -timeout=20 -rss_limit_mb=2048 \
+        -runs="$((enough - $(runs "$name")))" -print_final_stats=1 -print_funcs=0 -reload=0 -entropic=0 "-artifact_prefix=$dir/$name." \
+        "${dict[@]}" "$dir/$name" "$here/corpus/$name" >"$dir/$name.log" 2>&1
+    rc=$?
+    made=$(sed -n 's/^stat::number_of_executed_units: *//p' "$dir/$name.log")
+    note "$name" "${made:-0}" "$(($(date +%s) - start))" "$seed" "$built" "$rc"
+    [ "$rc" = 0 ] || echo "$(date +%T) $name: stopped with $rc, see $dir/$name.log"
+}
 left=1
 while [ "$left" -gt 0 ]; do
     left=0
     for name in "${names[@]}"; do
-        program=$programs/fuzz_$name
-        [ "$(runs "$name")" -lt "$enough" ] && [ -x "$program" ] || continue
+        [ "$(runs "$name")" -lt "$enough" ] && [ -x "$programs/fuzz_$name" ] || continue
         left=$((left + 1))
-        mkdir -p "$dir/$name"
-        dict=()
-        [ -f "$here/dict/$name.dict" ] && dict=("-dict=$here/dict/$name.dict")
-        "$program" "-max_total_time=${SLICE:-120}" "-max_len=$(longest "$name")" -timeout=20 -rss_limit_mb=2048 \
-            -print_final_stats=1 -print_funcs=0 -reload=0 "-artifact_prefix=$dir/$name." "${dict[@]}" "$dir/$name" \
-            "$here/corpus/$name" >"$dir/$name.log" 2>&1
-        rc=$?
-        made=$(sed -n 's/^stat::number_of_executed_units: *//p' "$dir/$name.log")
-        echo $(($(runs "$name") + ${made:-0})) >"$dir/$name.runs"
-        [ "$rc" = 0 ] || echo "$(date +%T) $name: stopped with $rc, see $dir/$name.log"
+        turn "$name"
     done
 done

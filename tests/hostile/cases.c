@@ -1,7 +1,8 @@
 /*
  * Files of cases. A line that starts with a tab is text of the file named last; any other line is a word and what it is
- * about: case NAME, file NAME, args WORDS, want TEXT, link NAME TARGET, takes MILLISECONDS. Lines that start with # and empty ones are not
- * read. Repetitions are written as such (hostile_expand), so that the largest bomb is a line.
+ * about: case NAME, file NAME, args WORDS, want TEXT, link NAME TARGET, takes MILLISECONDS, lua (the chart asks for Lua
+ * templates). Lines that start with # and empty ones are not read. Repetitions are written as such (hostile_expand), so
+ * that the largest bomb is a line.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -95,6 +96,10 @@ static bool directive(struct hc_arena *a, struct hostile_case *c, hc_str word, h
     if (hc_str_eqz(word, "want") && c->want_n < MOST_WANTS) {
         want[c->want_n++] = rest;
         return true;
+    }
+    if (hc_str_eqz(word, "lua")) {
+        c->lua = true;
+        return rest.n == 0;
     }
     if (hc_str_eqz(word, "takes")) {
         c->takes_ms = strtol(rest.p, NULL, 10);

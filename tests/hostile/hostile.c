@@ -133,8 +133,12 @@ static const char **arguments(struct hc_arena *a, const struct hostile_case *c, 
 
 static void make(const struct hostile_case *c, const char *folder)
 {
-    static const struct hostile_file chart = { HC_S("c/Chart.yaml"),
-                                               HC_S("apiVersion: v2\nname: c\nversion: 1.0.0\n") };
+#define META "apiVersion: v2\nname: c\nversion: 1.0.0\n"
+    static const struct hostile_file charts[] = {
+        { HC_S("c/Chart.yaml"), HC_S(META) },
+        { HC_S("c/Chart.yaml"), HC_S(META "annotations:\n  helmctl.dev/lua-templates: v1\n") },
+    };
+    const struct hostile_file chart = charts[c->lua];
     bool has_chart = c->files_n == 0;
     if (mkdir(folder, 0700) < 0)
         die("mkdir", folder);

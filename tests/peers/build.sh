@@ -42,7 +42,6 @@ build() { # NAME MODULE-FOLDER PACKAGE LDFLAGS
 for name in "$@"; do
     case $name in
     helm4) build helm4 helm4 helm.sh/helm/v4/cmd/helm "-s -w" ;;
-    helm4-engine) build helm4-engine helm4 ./engine "-s -w" ;;
     helm4-many) build helm4-many helm4 ./many "-s -w" ;; # the same, many runs in one process
     helm3) build helm3 helm3 helm.sh/helm/v3/cmd/helm "$helm3_ld" ;;
     kube-apiserver | kube-controller-manager | kube-scheduler | kubectl)

@@ -3,10 +3,11 @@
 mutant(chart, seed) always gives the same mistake for the same chart: nothing here depends on the order of sets, on
 hashes of a process or on Python's version.
 """
-import hashlib
 import json
 import os
 import re
+
+from dice import Dice
 
 ACTION = re.compile(r'\{\{(?:/\*.*?\*/|- /\*.*?\*/|"(?:\\.|[^"\\\n])*"|`[^`]*`|.)*?\}\}', re.S)
 TOKEN = re.compile(r'(?P<str>"(?:\\.|[^"\\\n])*"|`[^`]*`)|(?P<chr>\'(?:\\.|[^\'\\\n])+\')|(?P<open>\{\{-?)|(?P<close>-?\}\})'
@@ -39,20 +40,6 @@ INSERTS = ["{{ .Values.nope.nope }}", "{{ fail \"stop: here\" }}", "{{ required 
            "{{ define \"dup\" }}1{{ end }}{{ define \"dup\" }}2{{ end }}", "{{ toYaml }}", "{{ .Values.nope 1 }}", "{{ $.Release.Name | .Values.x }}"]
 WRONG = ["null", "\"text\"", "3", "1.5", "true", "[]", "[1,\"a\"]", "{}", "{\"a\":1}", "\"\"", "false", "[{\"name\":1}]", "\"{{ .Values.nope.x }}\"",
          "[[1]]", "{\"name\":{\"x\":1}}", "-1", "\"a: b: c\"", "\"{{ nope }}\"", "1e30", "\"2.x\""]
-
-
-class Dice:
-    """A stream of numbers out of a text."""
-
-    def __init__(self, text):
-        self.state = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
-
-    def n(self, n):
-        self.state = (self.state * 6364136223846793005 + 1442695040888963407) & (2 ** 64 - 1)
-        return (self.state >> 33) % n
-
-    def of(self, items):
-        return items[self.n(len(items))]
 
 
 class Source:

@@ -24,6 +24,7 @@ import time
 sys.dont_write_bytecode = True
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [here, os.path.dirname(here)]
+import dice
 import engines
 import mutate
 
@@ -160,7 +161,7 @@ def key(bench, m):
 def campaign(o, work):
     path = engines.peer_path()
     if not path:
-        print("SKIP: no helm4-many, and no Go to build it with")
+        print(engines.SKIP)
         return 77
     helm, ours, cache = engines.Helm(path), engines.Ours(), Cache()
     total = collections.Counter()
@@ -271,9 +272,12 @@ def record(o, work):
 
 
 def generator():
-    """What a seed stands for depends on this file's every byte."""
-    with open(os.path.join(here, "mutate.py"), "rb") as f:
-        return hashlib.sha256(f.read()).hexdigest()[:16]
+    """What a seed stands for depends on every byte of what makes the mutants."""
+    h = hashlib.sha256()
+    for path in (mutate.__file__, dice.__file__):
+        with open(path, "rb") as f:
+            h.update(f.read())
+    return h.hexdigest()[:16]
 
 
 def replay(o, work):

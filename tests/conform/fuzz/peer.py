@@ -4,72 +4,16 @@ An *expression case* is a template expression with its data; many are packed int
 program stops at an error the case of that line is taken out (equal if both said the same, else both are asked about
 it alone) and the rest runs again. A *chart case* is a small chart of its own with the arguments it is rendered with.
 """
-import base64
-import json
 import os
 import re
-import shutil
-import subprocess
-import tempfile
+import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import engines
+from engines import error_text, remove, scratch
+
 SEP = b"\x1e\x1e\n"
 CHART = "apiVersion: v2\nname: c\nversion: 0.1.0\n"
-ENV = {"PATH": os.environ.get("PATH", ""), "HOME": "/nonexistent", "TZ": "Europe/Berlin", "LC_ALL": "C",
-       "HELM_CACHE_HOME": "/nonexistent", "HELM_CONFIG_HOME": "/nonexistent", "HELM_DATA_HOME": "/nonexistent"}
-
-
-def scratch():
-    """A folder in memory where there is one."""
-    return tempfile.mkdtemp(prefix="hc-fuzz-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
-
-
-def peer():
-    """The path of helm4-many, built when it is missing; None where there is no Go."""
-    out = os.environ.get("HC_PEERS_DIR") or os.path.join(ROOT, "build", "peers")
-    path = os.path.join(out, "helm4-many")
-    if not os.environ.get("HC_PEERS_DIR") or not os.path.exists(path):
-        subprocess.run([os.path.join(ROOT, "tests/peers/build.sh"), "helm4-many"], check=False)
-    return path if os.access(path, os.X_OK) else None
-
-
-class Helm:
-    """The real one."""
-
-    def __init__(self, path):
-        self.path, self.p, self.runs = path, None, 0
-
-    def run(self, args, folder):
-        if self.p is None:
-            self.p = subprocess.Popen([self.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                      stderr=subprocess.DEVNULL, env=ENV)
-        self.p.stdin.write(json.dumps({"args": args, "dir": folder}).encode() + b"\n")
-        self.p.stdin.flush()
-        line = self.p.stdout.readline()
-        self.runs += 1
-        if not line or self.runs % 20000 == 0:
-            self.p.kill()
-            self.p.wait()
-            self.p = None
-            if not line:
-                return -1, b"", b"helm died"
-        a = json.loads(line)
-        return a["rc"], base64.b64decode(a["out"] or ""), base64.b64decode(a["err"] or "")
-
-
-class Ours:
-    """helmctl."""
-
-    def __init__(self, path):
-        self.path = os.path.abspath(path)
-
-    def run(self, args, folder):
-        try:
-            r = subprocess.run([self.path] + args, cwd=folder, capture_output=True, env=ENV, timeout=60,
-                               stdin=subprocess.DEVNULL)
-        except subprocess.TimeoutExpired:
-            return -2, b"", b"timeout"
-        return r.returncode, r.stdout, r.stderr
 
 
 class Expr:
@@ -140,13 +84,6 @@ def pack_folder():
     return folder
 
 
-def error_text(err):
-    """What is told of an error: no log lines, no advice."""
-    text = re.sub(rb"\n*Use --debug flag to render out invalid YAML\n?", b"", err)
-    lines = [l for l in text.split(b"\n") if not re.match(rb"(time=\S+ )?level=", l)]
-    return b"\n".join(lines).strip(b"\n")
-
-
 def warnings_text(err):
     return b"\n".join(sorted(re.sub(rb"^time=\S+ ", b"", l) for l in err.split(b"\n")
                              if re.match(rb"(time=\S+ )?level=", l)))
@@ -168,7 +105,7 @@ class Differ:
         self.cases = self.differences = self.refused = self.varies = 0
 
     def close(self):
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove(self.folder)
 
     def said(self, case, helm, ours):
         self.cases += 1
@@ -243,7 +180,7 @@ class Differ:
             h, o = self.helm.run(args, folder), self.ours.run(args, folder)
             self.said(case, self.chart_outcome(case, h, folder), self.chart_outcome(case, o, folder))
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder)
 
     @staticmethod
     def chart_outcome(case, run, folder):

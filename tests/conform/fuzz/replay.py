@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 """Replays recorded cases (recorded/GENERATOR.jsonl: a case and what the real Helm said) through helmctl. Needs no Go.
 
-  replay.py [GENERATOR...]      HELMCTL: the program (default build/release/bin/helmctl)
+  replay.py [GENERATOR...]
 """
 import glob
 import json
 import os
-import shutil
 import sys
 
 sys.dont_write_bytecode = True
@@ -56,19 +55,19 @@ class Replay:
                 peer.write_files(own, case.files)
                 run = self.ours.run(["template", "r", "."] + case.args, own)
                 self.check(case, want, peer.Differ.chart_outcome(case, run, own))
-                shutil.rmtree(own, ignore_errors=True)
+                peer.remove(own)
             elif want[0] == "ok":
                 good.append((case, want))
             else:
                 self.packed(folder, [(case, want)])
         for i in range(0, len(good), PACK):
             self.packed(folder, good[i:i + PACK])
-        shutil.rmtree(folder, ignore_errors=True)
+        peer.remove(folder)
 
 
 def main():
     names = sys.argv[1:] or [os.path.basename(p)[:-6] for p in glob.glob(here + "/recorded/*.jsonl")]
-    r = Replay(peer.Ours(os.environ.get("HELMCTL") or os.path.join(peer.ROOT, "build/release/bin/helmctl")))
+    r = Replay(peer.engines.Ours())
     for n in sorted(names):
         r.file("%s/recorded/%s.jsonl" % (here, n))
     print("%d recorded cases, %d differ" % (r.cases, r.bad))

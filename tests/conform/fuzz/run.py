@@ -5,7 +5,7 @@
   run.py GENERATOR... --record [-n CASES]               writes small cases that are equal into recorded/ for CI
   run.py --list
 
-HELMCTL: the program (default build/release/bin/helmctl). HC_PEERS_DIR: where helm4-many is or is built (Go).
+HC_CONFORM_MANY: helmctl (default build/release/tests/conform.many). HC_PEERS_DIR: where helm4-many is or is built (Go).
 Differences are printed (the first 20 of a generator) and written to FILE as JSON lines, which `run.py --again FILE`
 compares once more. By hand only; what CI replays is in recorded/ (replay.py).
 """
@@ -102,12 +102,11 @@ def main():
     if o.list:
         print("\n".join(sorted(found)))
         return 0
-    path = peer.peer()
+    path = peer.engines.peer_path()
     if not path:
-        print("SKIP: no helm4-many, and no Go to build it with")
+        print(peer.engines.SKIP)
         return 77
-    helm = peer.Helm(path)
-    ours = peer.Ours(os.environ.get("HELMCTL") or os.path.join(peer.ROOT, "build/release/bin/helmctl"))
+    helm, ours = peer.engines.Helm(path), peer.engines.Ours()
     out = open(o.d, "a") if o.d else None
     total = 0
     again = []

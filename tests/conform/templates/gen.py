@@ -4,7 +4,7 @@ case(seed) always gives the same one. A case is a body (what stands in the file)
 beside it); both may stand in one chart with others, since all names carry the seed. Nothing that varies from run to
 run is made: no clock, no random numbers, no map order, no addresses.
 """
-import hashlib
+from dice import Dice
 
 # name:parameters>result. Parameters: s text, i int, n any number, b bool, l list, d dict, a any, t time, q duration,
 # r regex, v version, c version constraint, j JSON, y YAML, k TOML, w date layout, z zone, h base64, p path, x URL,
@@ -188,21 +188,6 @@ CHANGES = ("set", "unset", "merge", "mergeOverwrite", "mustMerge", "mustMergeOve
 
 STAGES = [r for r in ROWS if r[1] and r[0] not in CHANGES and "U" not in r[1]]
 TAKES = {t: [r for r in STAGES if r[1].rstrip("*")[-1] in like + "aa"] for t, like in LIKE.items()}
-
-
-class Dice:
-    def __init__(self, text):
-        self.state = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
-
-    def n(self, n):
-        self.state = (self.state * 6364136223846793005 + 1442695040888963407) & (2 ** 64 - 1)
-        return (self.state >> 33) % n
-
-    def of(self, items):
-        return items[self.n(len(items))]
-
-    def one_in(self, n):
-        return self.n(n) == 0
 
 
 class Maker:

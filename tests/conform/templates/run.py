@@ -6,19 +6,17 @@
   run.py --show SEED               one of them, and both answers
   run.py --record [-n 0] FILE...   writes recorded.jsonl: Helm's answers to the cases in the files and to N more
   run.py --replay                  helmctl against recorded.jsonl: needs no Go (this runs in CI)
+  run.py --by-lua ...              Lua renders all templates in helmctl, as it does what is nested deeply
 
-HC_PEERS_DIR: where helm4-engine is or is built. A template stands in templates/NOTES.txt, which may hold anything.
+HC_PEERS_DIR: where helm4-many is or is built. A template stands in templates/NOTES.txt, which may hold anything.
 """
 import argparse
-import base64
 import collections
 import hashlib
 import json
 import os
 import re
-import subprocess
 import sys
-import threading
 import time
 
 sys.dont_write_bytecode = True
@@ -72,42 +70,24 @@ class Chart:
 
 
 class Ours:
+    verb = "notes"
+
     def __init__(self, chart):
         self.many, self.chart = engines.Ours(), chart
 
     def ask(self, case):
         self.chart.put(case)
-        rc, out, err = self.many.run(["notes", ".", gen.SET], self.chart.folder)
+        rc, out, err = self.many.run([self.verb, ".", gen.SET], self.chart.folder)
         return ("ok", out) if rc == 0 else ("error" if rc == 1 else "error %d" % rc, err)
 
 
 class Helm:
-    """Its engine, many templates a request. One that takes too long, or all its memory, is asked about alone."""
-
     def __init__(self, chart):
-        self.path, self.chart, self.p = engines.peer_path("helm4-engine"), chart, None
+        path = engines.peer_path()
+        self.chart, self.many = chart, engines.Helm(path) if path else None
 
     def ask(self, cases):
-        if not cases:
-            return []
-        if self.p is None:
-            self.p = subprocess.Popen([self.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                      env=dict(engines.ENV, GOMAXPROCS="1", GOGC="400", GOMEMLIMIT="1GiB"))
-        request = {"dir": self.chart.folder, "set": gen.SET, "cases": [{"t": c.body, "h": c.helpers} for c in cases]}
-        self.p.stdin.write(json.dumps(request).encode() + b"\n")
-        self.p.stdin.flush()
-        late = threading.Timer(20 + len(cases) / 2, self.p.kill)
-        late.start()
-        line = self.p.stdout.readline()
-        late.cancel()
-        if not line:
-            self.p.wait()
-            self.p = None
-            if len(cases) == 1:
-                return [("late", b"")]
-            half = len(cases) // 2
-            return self.ask(cases[:half]) + self.ask(cases[half:])
-        return [("ok" if a["ok"] else "error", base64.b64decode(a["text"] or "")) for a in json.loads(line)]
+        return self.many.templates([(c.body, c.helpers) for c in cases], self.chart.folder, gen.SET)
 
 
 def known(*answers):
@@ -151,7 +131,7 @@ def sides():
 
 
 def skip():
-    print("SKIP: no helm4-engine, and no Go to build it with")
+    print(engines.SKIP)
     return 77
 
 
@@ -166,7 +146,7 @@ def seeds_of(files):
 
 def campaign(o):
     chart, helm, ours = sides()
-    if not helm.path:
+    if not helm.many:
         return skip()
     total, start = collections.Counter(), time.time()
 
@@ -192,7 +172,7 @@ def show(o):
     if c.helpers:
         print("---- definitions\n" + c.helpers)
     print("---- ours: " + text(ours.ask(c)))
-    if helm.path:
+    if helm.many:
         print("---- helm: " + text(helm.ask([c])[0]))
     chart.close()
     return 0
@@ -201,7 +181,7 @@ def show(o):
 def record(o):
     """Cases that vary, that are known to differ or that differ now are left out."""
     chart, helm, ours = sides()
-    if not helm.path:
+    if not helm.many:
         return skip()
     rows, out = sorted(set(seeds_of(o.words)) | set(range(o.seed, o.seed + o.n))), []
     for s in range(0, len(rows), BATCH):
@@ -259,9 +239,11 @@ def main():
     p.add_argument("-n", type=int, default=None)
     p.add_argument("-s", "--seed", type=int, default=1)
     p.add_argument("--limit", type=int, default=60)
-    for mode in ("show", "record", "replay"):
+    for mode in ("show", "record", "replay", "by-lua"):
         p.add_argument("--" + mode, action="store_true")
     o = p.parse_args()
+    if o.by_lua:
+        Ours.verb = "notes-by-lua"
     if o.replay:
         return replay(o)
     if o.show:

@@ -3,6 +3,10 @@
 //
 // One JSON object a line in: {"args": ["template", ...], "dir": "working folder"}; one a line out:
 // {"rc": exit status, "out": stdout, "err": stderr}, both texts in base64.
+//
+// Or {"cases": [{"t": "template", "h": "definitions"}], "dir": "chart folder", "set": "a=1,b=2"}: Helm's own engine
+// renders each of the templates as NOTES.txt, which may hold anything; one line out: [{"ok": true, "text": base64 of the
+// output or of the error}].
 package main
 
 import (
@@ -19,8 +23,10 @@ import (
 )
 
 type request struct {
-	Args []string `json:"args"`
-	Dir  string   `json:"dir"`
+	Args  []string
+	Dir   string
+	Set   string
+	Cases []struct{ T, H string }
 }
 
 type answer struct {
@@ -77,6 +83,10 @@ func main() {
 		var r request
 		if err := requests.Decode(&r); err != nil {
 			return
+		}
+		if r.Cases != nil {
+			answers.Encode(templates(r))
+			continue
 		}
 		if err := os.Chdir(r.Dir); err != nil {
 			log.Fatal(err)

@@ -21,7 +21,9 @@ static const char doc[] = "metadata:\n"
                           "    - name: side\n"
                           "      ports: [1, 2]\n"
                           "  a/b: {c~d: 1}\n"
-                          "  empty: {}\n";
+                          "  odd: {'': 1, ' x ': 2, \"it's\": 3, b: {c: 4}, b.c: 5, '$': 6}\n"
+                          "  empty: {}\n"
+                          "$ref: 7\n";
 
 static const struct {
     const char *path, *is, *canonical; /* `is` NULL: the error in `canonical` */
@@ -43,10 +45,21 @@ static const struct {
     { "metadata.annotations['prometheus.io/port']", "\"9\"", "metadata.annotations.prometheus\\.io/port" },
     { "metadata.annotations.prometheus", "\"x\"", "metadata.annotations.prometheus" },
     { "/spec/a~1b/c~0d", "1", "spec.a/b.c~d" },
+    { "/spec/odd/", "1", "spec.odd['']" },
+    { "spec.odd['']", "1", "spec.odd['']" },
+    { "/spec/odd/ x /", NULL, "spec.odd[' x '] is a number: there is nothing below it" },
+    { "spec.odd[' x ']", "2", "spec.odd[' x ']" },
+    { "spec.odd.it's", "3", "spec.odd.it's" },
+    { "spec.odd.b.c", "5", "spec.odd.b\\.c" },
+    { "/spec/odd/b/c", "4", "spec.odd['b'].c" },
+    { "spec.odd['b'].c", "4", "spec.odd['b'].c" },
+    { "spec.odd.$", "6", "spec.odd.$" },
+    { "/$ref", "7", "['$ref']" },
+    { "['$ref']", "7", "['$ref']" },
     { "", NULL, "" },
     { "spec.container", NULL, "spec has no field container: did you mean containers?" },
     { "spec.empty.x", NULL, "spec.empty has no field x: it is empty" },
-    { "zzz", NULL, "the object has no field zzz: there is metadata, spec" },
+    { "zzz", NULL, "the object has no field zzz: there is metadata, spec, $ref" },
     { "spec.containers[2]", NULL, "spec.containers has 2 items, and no [2]" },
     { "spec.containers[-3]", NULL, "spec.containers has 2 items, and no [-3]" },
     { "spec.containers.image", NULL,

@@ -175,6 +175,48 @@ static void the_door_decides(void **state)
     assert_string_equal(through_door(a, "now | unixEpoch").p, "string\t\"1700000000\"");
 }
 
+/* One that gives the same byte for ever: what draws again until a number fits must not do so for ever. */
+static bool one_byte(void *ctx, void *out, size_t n)
+{
+    memset(out, *(int *)ctx, n);
+    return true;
+}
+
+static void random_numbers_that_repeat_end(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *call;
+        int byte;
+        bool fails;
+    } rows[] = {
+        { "genCA \"ca\" 10", 0, true },
+        { "genCA \"ca\" 10", 255, true },
+        { "genPrivateKey \"rsa\"", 7, true },
+        { "genPrivateKey \"ecdsa\"", 0, true },
+        { "genPrivateKey \"ecdsa\"", 255, true },
+        { "genPrivateKey \"ecdsa\"", 1, false },
+        { "genPrivateKey \"ed25519\"", 0, false },
+        { "randInt 0 3", 255, true },
+        { "randInt 0 3", 0, false },
+        { "randAlphaNum 300", 255, true },
+        { "randAlphaNum 300", 247, false },
+        { "randAscii 10", 190, true },
+        { "shuffle \"abc\"", 255, false },
+    };
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        int byte = rows[i].byte;
+        const struct hc_door door = { .ctx = &byte, .random = one_byte };
+        struct eval e = { .c = { .a = a, .door = &door } };
+        HC_AUTO(hc_buf) struct hc_buf got;
+        hc_buf_init(&got, 0);
+        eval_line(&e, rows[i].call, &got);
+        if (e.failed != rows[i].fails || (e.failed && !strstr(e.err.msg, "repeat themselves")))
+            fail_msg("%s of %d: %s", rows[i].call, byte, e.failed ? e.err.msg : "no error");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +224,7 @@ int main(void)
         cmocka_unit_test(the_table_is_sorted_and_complete),
         cmocka_unit_test(work_is_bounded),
         cmocka_unit_test(the_door_decides),
+        cmocka_unit_test(random_numbers_that_repeat_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

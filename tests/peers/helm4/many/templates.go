@@ -1,13 +1,6 @@
-// helm4-engine renders many small templates with Helm's own engine in one process: one request is a chart and a list of
-// templates, each of which is rendered in a copy of the chart of its own, as NOTES.txt, which may hold anything.
-//
-// One JSON object a line in: {"dir": "chart folder", "set": "a=1,b=2", "cases": [{"t": "template", "h": "definitions"}]};
-// one a line out: [{"ok": true, "text": base64 of the output or of the error}].
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"io/fs"
 	"log"
 	"os"
@@ -22,13 +15,7 @@ import (
 	"helm.sh/helm/v4/pkg/strvals"
 )
 
-type request struct {
-	Dir   string
-	Set   string
-	Cases []struct{ T, H string }
-}
-
-type answer struct {
+type rendered struct {
 	OK   bool   `json:"ok"`
 	Text []byte `json:"text"`
 }
@@ -52,7 +39,7 @@ func files(dir string) []*archive.BufferedFile {
 	return out
 }
 
-func render(base []*archive.BufferedFile, set, t, h string) answer {
+func render(base []*archive.BufferedFile, set, t, h string) rendered {
 	all := append([]*archive.BufferedFile{}, base...)
 	all = append(all, &archive.BufferedFile{Name: "templates/NOTES.txt", Data: []byte(t)})
 	if h != "" {
@@ -73,25 +60,16 @@ func render(base []*archive.BufferedFile, set, t, h string) answer {
 	}
 	out, err := engine.Engine{}.Render(chart, values)
 	if err != nil {
-		return answer{false, []byte("Error: " + err.Error())}
+		return rendered{false, []byte("Error: " + err.Error())}
 	}
-	return answer{true, []byte(out["c/templates/NOTES.txt"])}
+	return rendered{true, []byte(out["c/templates/NOTES.txt"])}
 }
 
-func main() {
-	in, out := json.NewDecoder(bufio.NewReaderSize(os.Stdin, 1<<20)), bufio.NewWriter(os.Stdout)
-	for {
-		var r request
-		if in.Decode(&r) != nil {
-			return
-		}
-		base, answers := files(r.Dir), make([]answer, len(r.Cases))
-		for i, c := range r.Cases {
-			answers[i] = render(base, r.Set, c.T, c.H)
-		}
-		if err := json.NewEncoder(out).Encode(answers); err != nil {
-			log.Fatal(err)
-		}
-		out.Flush()
+// templates renders each case in a copy of the chart of its own.
+func templates(r request) []rendered {
+	base, answers := files(r.Dir), make([]rendered, len(r.Cases))
+	for i, c := range r.Cases {
+		answers[i] = render(base, r.Set, c.T, c.H)
 	}
+	return answers
 }
