@@ -82,19 +82,29 @@ static bool lookup(hc_str *s, const char *const *names, size_t n, bool brief, in
     return false;
 }
 
-/* ".123": the separator and n - 1 digits. */
+static bool in_range(struct parse *p, bool fits, const char *what)
+{
+    if (!fits)
+        p->range = what;
+    return true;
+}
+
+/* ".123": the separator and n - 1 digits, of which Go reads nine, as a number that may have a sign. */
 static bool fraction(struct parse *p, size_t n)
 {
+    hc_str s = hc_str_sub(p->rest, 0, HC_MIN(n, (size_t)10));
     int64_t v = 0;
-    if (p->rest.p[0] != '.' && p->rest.p[0] != ',')
+    if (s.p[0] != '.' && s.p[0] != ',')
         return false;
-    for (size_t i = 1; i < n; i++) {
-        if (!is_digit(p->rest, i))
+    bool sign = s.n > 1 && (s.p[1] == '-' || s.p[1] == '+');
+    for (size_t i = 1 + (size_t)sign; i < s.n; i++) {
+        if (!is_digit(s, i))
             return false;
-        if (i <= 9)
-            v = v * 10 + (p->rest.p[i] - '0');
+        v = v * 10 + (s.p[i] - '0');
     }
-    for (size_t i = n; i < 10; i++)
+    if (sign && s.p[1] == '-' && v != 0)
+        return in_range(p, false, "fractional second");
+    for (size_t i = s.n; i < 10; i++)
         v *= 10;
     p->nsec = (int)v;
     skip(&p->rest, n);
@@ -170,13 +180,6 @@ static bool offset(struct parse *p, enum hc_std std)
     p->offset = ((h * 60 + m) * 60 + sec) * (sign == '-' ? -1 : 1);
     p->has_offset = true;
     p->rest = s;
-    return true;
-}
-
-static bool in_range(struct parse *p, bool fits, const char *what)
-{
-    if (!fits)
-        p->range = what;
     return true;
 }
 
