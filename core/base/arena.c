@@ -42,8 +42,12 @@ struct hc_arena {
     bool spent, over;
 };
 
-#define FIRST_BLOCK   ((size_t)4000)
+#define FIRST_BLOCK ((size_t)4000)
+#ifdef POISONS
+#define LARGEST_BLOCK ((size_t)16 << 20) /* a fuzzer's arena is used again and again: then in one piece */
+#else
 #define LARGEST_BLOCK ((size_t)64 << 10) /* half of the last one is never used */
+#endif
 
 struct hc_arena *hc_arena_new(size_t ceiling)
 {
@@ -183,7 +187,7 @@ static void make_zero(struct block *b, size_t from)
     char *p = (char *)(b + 1);
     UNPOISON(p + from, b->used - from);
     memset(p + from, 0, b->used - from);
-    POISON(p + from, b->cap - from);
+    POISON(p + from, b->used - from);
     b->used = from;
 }
 
