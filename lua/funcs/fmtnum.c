@@ -301,7 +301,7 @@ static void hex_float(struct hc_buf *b, double d, int64_t prec, bool upper)
             hc_buf_putc(b, digits[mant >> 60 & 15]);
     } else if (prec > 0) {
         hc_buf_putc(b, '.');
-        for (int64_t i = 0; i < prec; i++, mant <<= 4)
+        for (int64_t i = 0; i < prec && !b->spent; i++, mant <<= 4)
             hc_buf_putc(b, digits[mant >> 60 & 15]);
     }
     hc_buf_printf(b, "%c%c%02d", upper ? 'P' : 'p', exp < 0 ? '-' : '+', exp < 0 ? -exp : exp);

@@ -81,6 +81,7 @@ enum hc_rc hc_kube_version_parse(struct hc_arena *a, hc_str text, struct hc_kube
     hc_buf_putc(&normal, 'v');
     uint64_t numbers[2] = { 0 };
     size_t count = 0;
+    hc_str first = { "", 0 };
     for (;;) {
         size_t n = 0;
         uint64_t number = 0;
@@ -96,7 +97,8 @@ enum hc_rc hc_kube_version_parse(struct hc_arena *a, hc_str text, struct hc_kube
         hc_buf_printf(&normal, "%s%" PRIu64, count ? "." : "", number);
         if (count < 2)
             numbers[count] = number;
-        count++;
+        if (count++ == 0)
+            first = hc_str_sub(s, 0, n);
         s = hc_str_sub(s, n, s.n);
         if (s.n < 2 || *s.p != '.' || s.p[1] < '0' || s.p[1] > '9')
             break;
@@ -110,6 +112,9 @@ enum hc_rc hc_kube_version_parse(struct hc_arena *a, hc_str text, struct hc_kube
     }
     if (count < 2)
         return hc_fail(err, HC_E_INPUT, "illegal version string \"%.*s\"", HC_P(text));
+    if (first.n > 1 && *first.p == '0')
+        return hc_fail(err, HC_E_INPUT, "illegal zero-prefixed version component \"%.*s\" in \"%.*s\"", HC_P(first),
+                       HC_P(text));
     out->version = *text.p == 'v' ? hc_arena_str(a, text) : hc_arena_cat(a, 2, (hc_str[]){ HC_S("v"), text });
     out->normalized = hc_buf_to_arena(&normal, a);
     out->major = hc_arena_printf(a, "%" PRIu64, numbers[0]);
