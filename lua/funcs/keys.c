@@ -249,7 +249,7 @@ static enum hc_rc key_ed25519(struct hc_fcall *c, EVP_PKEY **out)
 
 static enum hc_rc key_dsa(struct hc_fcall *c, EVP_PKEY **out)
 {
-    enum hc_rc dear = fn_dear(c, 300);
+    enum hc_rc dear = fn_dear(c, 600);
     if (dear != HC_OK)
         return dear;
     DSA *dsa = DSA_new();
