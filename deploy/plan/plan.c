@@ -88,6 +88,16 @@ enum hc_rc hc_plan_read(struct hc_arena *a, hc_str manifest, struct hc_plan_obje
     return HC_OK;
 }
 
+hc_str hc_plan_source(hc_str manifest, uint32_t line)
+{
+    static const char mark[] = "# Source: ";
+    hc_str rest = manifest, text, found = { NULL, 0 };
+    for (uint32_t at = 1; at <= line && hc_str_split(&rest, '\n', &text); at++)
+        if (hc_str_starts(text, hc_str_of(mark)))
+            found = hc_str_trim(hc_str_sub(text, sizeof(mark) - 1, text.n));
+    return found;
+}
+
 /* ---- what is put on objects -------------------------------------------------------------------------------- */
 
 /* A copy of the object whose metadata may be changed. */

@@ -20,6 +20,8 @@ struct hc_plan_object {
  * left out. A document that is no object is HC_E_INPUT and says which ("document 3: ..."). */
 enum hc_rc hc_plan_read(struct hc_arena *a, hc_str manifest, struct hc_plan_object **out, size_t *out_n,
                         struct hc_err *err);
+/* The template that a line of the manifest came from: what its "# Source: PATH" above says; absent: nothing does. */
+hc_str hc_plan_source(hc_str manifest, uint32_t line);
 /* Sets the namespace where the object has none. */
 void hc_plan_place(struct hc_arena *a, struct hc_plan_object *o, hc_str ns);
 /* Helm's ownership: label app.kubernetes.io/managed-by=Helm, annotations meta.helm.sh/release-name and -namespace. */

@@ -244,6 +244,10 @@ enum hc_rc hc_rec_hook_clear(struct hc_reconcile *r, struct hc_err *err)
 
 enum hc_rc hc_rec_hook_intend(struct hc_reconcile *r, struct hc_err *err)
 {
+    if (hc_list_len(r->hook->delete_policies) == 0) { /* Helm writes down what it takes for granted */
+        r->hook->delete_policies = hc_list_new(r->keep);
+        hc_list_add(r->keep, r->hook->delete_policies, hc_strz_val(r->keep, "before-hook-creation"));
+    }
     r->hook->started_at = hc_record_time(r->keep, hc_rec_now(r) * 1000000);
     r->hook->completed_at = (hc_str){ NULL, 0 };
     r->hook->phase = HC_S("Running");

@@ -300,6 +300,18 @@ static void seen(struct hc_reconcile *r, struct object *o, const struct hc_val *
     }
 }
 
+/* Of a refusal a person wants to know where the object comes from, and whether anything was done. */
+static enum hc_rc placed(struct hc_reconcile *r, const struct object *o, struct hc_err *err)
+{
+    hc_str source = hc_plan_source(r->head.manifest, o->plan.line);
+    size_t n = err ? strlen(err->msg) : 0;
+    if (!err)
+        return HC_E_INPUT;
+    if (source.n > 0)
+        snprintf(err->msg + n, sizeof(err->msg) - n, " (%.*s)", HC_P(source));
+    return err->code;
+}
+
 static enum hc_rc send_wave(struct hc_reconcile *r, size_t from, size_t to, unsigned flags, struct hc_err *err)
 {
     struct hc_kube_op *ops = ops_new(r, to - from);
@@ -318,8 +330,11 @@ static enum hc_rc send_wave(struct hc_reconcile *r, size_t from, size_t to, unsi
         hc_kube_batch(r->spec.kube, r->step, ops, to - from, r->spec.manager);
     for (size_t i = from; i < to; i++) {
         struct object *o = &r->objects[i];
-        if (ops[i - from].rc != HC_OK)
+        if (ops[i - from].rc != HC_OK) {
+            if (!repeatable(ops[i - from].rc))
+                ops[i - from].rc = placed(r, o, &ops[i - from].err);
             continue;
+        }
         bool first = hc_rec_client_side(r)
                          ? ops[i - from].verb == HC_KUBE_VERB_CREATE
                          : r->mark.from == 0 && hc_get_int_at(ops[i - from].out, "metadata.generation", 1) == 1;

@@ -64,17 +64,6 @@ static void add_problem(struct scout *s, struct hc_preview_problem problem)
     p->problems[p->problems_n++] = problem;
 }
 
-/* The "# Source: PATH" that stands above a line of the manifest. */
-static hc_str source_of(hc_str manifest, uint32_t line)
-{
-    static const char mark[] = "# Source: ";
-    hc_str rest = manifest, text, found = { NULL, 0 };
-    for (uint32_t at = 1; at <= line && hc_str_split(&rest, '\n', &text); at++)
-        if (hc_str_starts(text, hc_str_of(mark)))
-            found = hc_str_trim(hc_str_sub(text, sizeof(mark) - 1, text.n));
-    return found;
-}
-
 /* ---- kinds ------------------------------------------------------------------------------------------------- */
 
 /* Where else the server serves a kind of that name. */
@@ -140,7 +129,7 @@ static bool check_kinds(struct scout *s)
         add_problem(s, (struct hc_preview_problem){
                            .what = HC_TROUBLE_KIND,
                            .ref = { all[i].api_version, all[i].kind, all[i].ns, all[i].name },
-                           .source = source_of(r->head.manifest, all[i].line),
+                           .source = hc_plan_source(r->head.manifest, all[i].line),
                            .field = HC_S("apiVersion"),
                            .message = hc_arena_printf(r->step, "the server does not serve %.*s in %.*s",
                                                       HC_P(all[i].kind), HC_P(all[i].api_version)),
@@ -431,7 +420,7 @@ static enum hc_rc preview_objects(struct scout *s, struct hc_err *err)
         if (!p)
             break;
         *p = (struct hc_preview_object){ .ref = o->ref,
-                                         .source = source_of(r->head.manifest, o->plan.line),
+                                         .source = hc_plan_source(r->head.manifest, o->plan.line),
                                          .live = seen[i].rc == HC_OK && o->plan.name.n > 0 ? seen[i].out : NULL,
                                          .secret = hc_str_eqz(o->ref.kind, "Secret") };
         struct hc_kube_resource kind;

@@ -172,6 +172,9 @@ both install bad_name "$mini"
 # --- plans
 . "$here/lib/plan.sh"
 
+# --- records in ConfigMaps and in memory
+. "$here/lib/drivers.sh"
+
 # --- ownership
 "$h4" install first "$mini" --set name=x >/dev/null 2>&1
 printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: second-a, namespace: default}\ndata: {mine: "1"}\n' >"$dir/foreign.yaml"

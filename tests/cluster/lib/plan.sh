@@ -1,9 +1,9 @@
 # helmctl plan, apply and --preflight on the real API server: what is foretold is what happens, what would be refused is
 # told beforehand and nothing is written. To be sourced by release.sh ($h4 $h $k $dir).
-chart=$dir/planned
-mkdir -p "$chart/templates"
-printf 'apiVersion: v2\nname: planned\nversion: 0.1.0\n' >"$chart/Chart.yaml"
-cat >"$chart/templates/all.yaml" <<'CHART'
+planned=$dir/planned
+mkdir -p "$planned/templates"
+printf 'apiVersion: v2\nname: planned\nversion: 0.1.0\n' >"$planned/Chart.yaml"
+cat >"$planned/templates/all.yaml" <<'CHART'
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web}
@@ -49,7 +49,7 @@ foretold() {
     local what=$1 want=$2 pattern=$3 before out code
     shift 3
     before=$(everything)
-    out=$("$h" -n plan plan web "$chart" "$@" 2>&1)
+    out=$("$h" -n plan plan web "$planned" "$@" 2>&1)
     code=$?
     equal "$what: exit code" "$want" "$code"
     has "$what" "$pattern" "$out"
@@ -59,20 +59,20 @@ foretold() {
 if [ -n "$k" ] && command -v jq >/dev/null; then
     "$k" create namespace plan >/dev/null 2>&1
     foretold "an install" 2 '^\+ create Deployment plan/web  \(planned/templates/all.yaml\)'
-    "$h" -n plan install web "$chart" >/dev/null 2>&1
+    "$h" -n plan install web "$planned" >/dev/null 2>&1
     foretold "the same again" 0 'nothing would change'
     foretold "a change" 2 '/spec/replicas: 0 -> 2' --set replicas=2,v=2,password=geheim
     foretold "the change of a Secret" 2 '/data/password: \*\*\* -> \*\*\* \(changed\)' --set password=geheim
     # the plan that was kept is what happens, field by field
-    "$h" -n plan plan web "$chart" --set replicas=2,v=2 -o json >"$dir/plan.json"
-    "$h" -n plan plan web "$chart" --set replicas=2,v=2 -o "$dir/kept.plan" >/dev/null
+    "$h" -n plan plan web "$planned" --set replicas=2,v=2 -o json >"$dir/plan.json"
+    "$h" -n plan plan web "$planned" --set replicas=2,v=2 -o "$dir/kept.plan" >/dev/null
     equal "a kept plan is for its owner alone" 600 "$(stat -c %a "$dir/kept.plan")"
     "$k" -n plan patch configmap shared --type merge -p '{"data":{"theirs":"1"}}' >/dev/null 2>&1
     before=$(everything)
     out=$("$h" -n plan apply "$dir/kept.plan" 2>&1) && bad "a plan that does not hold is applied" || ok "a plan that does not hold is refused"
     has "with what has changed since" 'ConfigMap plan/shared: /data/theirs: \(none\) -> "1"' "$out"
     equal "and nothing was written" "$before" "$(everything)"
-    "$h" -n plan plan web "$chart" --set replicas=2,v=2 -o "$dir/kept.plan" >/dev/null
+    "$h" -n plan plan web "$planned" --set replicas=2,v=2 -o "$dir/kept.plan" >/dev/null
     out=$("$h" -n plan apply "$dir/kept.plan" 2>&1) && ok "a plan is applied" || bad "a plan is applied: $out"
     equal "as foretold" "$(jq -r '.objects[] | select(.change == "change") | .name as $n | .fields[] | "\($n) \(.path) \(.to)"' "$dir/plan.json" | sort)" \
         "$(printf 'shared /data/v %s\nweb /spec/replicas %s' "$("$k" -n plan get configmap shared -o jsonpath='{.data.v}')" "$("$k" -n plan get deployment web -o jsonpath='{.spec.replicas}')")"
@@ -103,11 +103,11 @@ if [ -n "$k" ] && command -v jq >/dev/null; then
     "$k" -n plan create rolebinding deploy --role=deploy --user=jane >/dev/null 2>&1
     foretold "a missing right" 1 '^x missing right: ConfigMap plan/shared' $now --set v=3 --force-conflicts --kube-as-user jane
     before=$(everything)
-    out=$("$h" -n plan upgrade web "$chart" $now --set app=other --force-conflicts --preflight 2>&1) && bad "--preflight lets it pass" || ok "--preflight refuses"
+    out=$("$h" -n plan upgrade web "$planned" $now --set app=other --force-conflicts --preflight 2>&1) && bad "--preflight lets it pass" || ok "--preflight refuses"
     has "before anything is written" 'refused before anything was written: 1 problem' "$out"
     equal "no object was written" "$before" "$(everything)"
     equal "nor a revision" 2 "$("$h4" -n plan history web -o json | jq length)"
-    out=$("$h" -n plan upgrade web "$chart" $now --force-conflicts --preflight 2>&1) && ok "--preflight lets pass what works" || bad "--preflight: $out"
+    out=$("$h" -n plan upgrade web "$planned" $now --force-conflicts --preflight 2>&1) && ok "--preflight lets pass what works" || bad "--preflight: $out"
 else
     echo "SKIP plans: no kubectl or jq"
 fi
