@@ -186,11 +186,15 @@ static void on_deployed(struct rel *r, const struct hc_tell *t)
     pass_log(p, HC_LOG_INFO, "%.*s", HC_P(hc_cond_message(p->status, back ? "Remediated" : "Released")));
 }
 
+/* Noted by an earlier process. After an uninstall as remediation the next try has the same number, so its time counts. */
 static bool known_failure(struct rel *r, const struct hc_record *rec)
 {
     const struct hc_val *latest = hc_history_latest(r->p->status);
-    return rec && latest && hc_get_int_at(latest, "version", 0) == rec->revision &&
-           hc_str_eqz(hc_get_str(hc_map_getz(latest, "status")), "failed");
+    if (!rec || !latest || hc_get_int_at(latest, "version", 0) != rec->revision)
+        return false;
+    return hc_str_eqz(hc_get_str(hc_map_getz(latest, "status")), "failed") &&
+           hc_time_parse_ms(hc_get_str(hc_map_getz(latest, "lastDeployed"))) / 1000 ==
+               hc_time_parse_ms(rec->last_deployed) / 1000;
 }
 
 static void on_failed(struct rel *r, const struct hc_tell *t)
