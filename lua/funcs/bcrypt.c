@@ -64,31 +64,35 @@ static void compute_pi(void)
 }
 
 /* A round waits for four loads and little else, so the key goes in before them, off that path. */
-#define ROUND(to, from, key)                                                                                       \
-    to ^= (key);                                                                                                   \
-    to ^= ((f->s[0][(from) >> 24] + f->s[1][(from) >> 16 & 255]) ^ f->s[2][(from) >> 8 & 255]) + f->s[3][(from)&255]
+static inline __attribute__((always_inline)) uint32_t round_of(const struct blowfish *f, uint32_t to, uint32_t from,
+                                                               uint32_t key)
+{
+    to ^= key;
+    return to ^
+           (((f->s[0][from >> 24] + f->s[1][from >> 16 & 255]) ^ f->s[2][from >> 8 & 255]) + f->s[3][from & 255]);
+}
 
 static inline __attribute__((always_inline)) void encipher(const struct blowfish *f, uint32_t *left,
                                                            uint32_t *right)
 {
     const uint32_t *p = f->p;
     uint32_t l = *left ^ p[0], r = *right;
-    ROUND(r, l, p[1]);
-    ROUND(l, r, p[2]);
-    ROUND(r, l, p[3]);
-    ROUND(l, r, p[4]);
-    ROUND(r, l, p[5]);
-    ROUND(l, r, p[6]);
-    ROUND(r, l, p[7]);
-    ROUND(l, r, p[8]);
-    ROUND(r, l, p[9]);
-    ROUND(l, r, p[10]);
-    ROUND(r, l, p[11]);
-    ROUND(l, r, p[12]);
-    ROUND(r, l, p[13]);
-    ROUND(l, r, p[14]);
-    ROUND(r, l, p[15]);
-    ROUND(l, r, p[16]);
+    r = round_of(f, r, l, p[1]);
+    l = round_of(f, l, r, p[2]);
+    r = round_of(f, r, l, p[3]);
+    l = round_of(f, l, r, p[4]);
+    r = round_of(f, r, l, p[5]);
+    l = round_of(f, l, r, p[6]);
+    r = round_of(f, r, l, p[7]);
+    l = round_of(f, l, r, p[8]);
+    r = round_of(f, r, l, p[9]);
+    l = round_of(f, l, r, p[10]);
+    r = round_of(f, r, l, p[11]);
+    l = round_of(f, l, r, p[12]);
+    r = round_of(f, r, l, p[13]);
+    l = round_of(f, l, r, p[14]);
+    r = round_of(f, r, l, p[15]);
+    l = round_of(f, l, r, p[16]);
     *left = r ^ p[17];
     *right = l;
 }

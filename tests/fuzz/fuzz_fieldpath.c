@@ -39,6 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     hc_str path = fuzz_text(data, size);
     if (!doc && (!(kept = hc_arena_new(0)) || !(doc = document(kept))))
         abort();
+    if (hc_arena_spent(kept)) /* also keeps the compiler from forgetting where it is */
+        abort();
     enum hc_rc rc = hc_field_find(a, doc, path, &f, &way, &err);
     if (rc != HC_OK) {
         if (!err.msg[0] || rc == HC_E_BUG)
