@@ -118,7 +118,7 @@ static int probably_prime(struct hc_fcall *c, const BIGNUM *n, BN_CTX *ctx)
 /* A prime of so many bits, its two highest set, that fits the exponent. */
 static bool make_prime(struct hc_fcall *c, int bits, BIGNUM *p, BN_CTX *ctx)
 {
-    unsigned char bytes[512];
+    unsigned char bytes[512], before[512] = { 0 };
     bool composite[SIEVE_STEPS];
     size_t n = (size_t)bits / 8;
     for (unsigned draw = 0; draw < FN_MOST_DRAWS; draw++) {
@@ -126,6 +126,9 @@ static bool make_prime(struct hc_fcall *c, int bits, BIGNUM *p, BN_CTX *ctx)
             fn_fail(c, "the system gives no random numbers");
             return false;
         }
+        if (draw && memcmp(bytes, before, n) == 0)
+            break; /* the same candidates once more */
+        memcpy(before, bytes, n);
         bytes[0] |= 0xc0;
         bytes[n - 1] |= 1;
         if (!BN_bin2bn(bytes, (int)n, p) || !sieve(p, composite))
