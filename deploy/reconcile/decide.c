@@ -194,7 +194,8 @@ static struct hc_todo begin(const struct hc_seen *s, const char *why)
         return act(HC_ACT_PREPARE, why);
     if (s->now_ms >= s->deadline_ms)
         return stop(s, "custom resource definitions were not established in time");
-    return wait_until(s->deadline_ms, "waiting until custom resource definitions are established");
+    return wait_until(s->look_ms ? HC_MIN(s->look_ms, s->deadline_ms) : s->deadline_ms,
+                      "waiting until custom resource definitions are established");
 }
 
 /* The head is a failed revision of what is desired (or a deployed one whose tests failed). */

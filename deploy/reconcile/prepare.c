@@ -3,6 +3,8 @@
  */
 #include "deploy/reconcile/reconcile_impl.h"
 
+enum { DISCOVERY_LOOK_MS = 200 };
+
 static bool begins_as_install(const struct hc_reconcile *r)
 {
     return !r->has || r->head.status == HC_STATUS_UNINSTALLED || r->spec.must_not_exist;
@@ -108,6 +110,30 @@ enum hc_rc hc_rec_prepare(struct hc_reconcile *r, struct hc_err *err)
     return HC_OK;
 }
 
+/* A definition is established a moment before the server's discovery tells of its kinds; until it does, no object of them
+ * can be sent. */
+static enum hc_rc is_served(struct hc_reconcile *r, const struct hc_val *crd, bool *out, struct hc_err *err)
+{
+    const struct hc_val *versions = hc_get(crd, "spec.versions");
+    hc_str group = hc_get_str_at(crd, "spec.group"), kind = hc_get_str_at(crd, "spec.names.kind");
+    *out = true;
+    for (size_t i = 0; *out && i < hc_list_len(versions); i++) {
+        struct hc_kube_resource known;
+        struct hc_err own = HC_ERR_INIT;
+        const struct hc_val *v = hc_list_at(versions, i);
+        hc_str api = hc_arena_printf(r->step, "%.*s/%.*s", HC_P(group), HC_P(hc_get_str_at(v, "name")));
+        if (!hc_get_bool_at(v, "served", false))
+            continue;
+        enum hc_rc rc = hc_kube_resource_of(r->spec.kube, api, kind, &known, &own);
+        *out = rc == HC_OK;
+        if (rc != HC_OK && rc != HC_E_NOTFOUND) {
+            hc_err_copy(err, &own);
+            return rc;
+        }
+    }
+    return HC_OK;
+}
+
 enum hc_rc hc_rec_observe_prepared(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err)
 {
     s->deadline_ms = r->prepare_until_ms;
@@ -115,11 +141,15 @@ enum hc_rc hc_rec_observe_prepared(struct hc_reconcile *r, struct hc_seen *s, st
         s->prepared = r->prepared;
         return HC_OK;
     }
+    struct hc_val **all = HC_NEW_N(r->step, struct hc_val *, r->crds_n);
+    if (!all)
+        return hc_arena_check(r->step, err, "definitions");
     for (size_t i = 0; i < r->crds_n; i++) {
         struct hc_val *live = NULL;
         enum hc_rc rc = hc_kube_get(r->spec.kube, r->step, &r->crds[i], &live, err);
         if (rc != HC_OK)
             return rc;
+        all[i] = live;
         struct hc_readiness ready = hc_ready_of(r->step, live, 0, s->now_ms);
         if (ready.status != HC_READY_CURRENT) {
             s->preparing = true;
@@ -131,6 +161,19 @@ enum hc_rc hc_rec_observe_prepared(struct hc_reconcile *r, struct hc_seen *s, st
         }
     }
     hc_kube_discovery_reset(r->spec.kube);
+    for (size_t i = 0; i < r->crds_n; i++) {
+        bool served;
+        enum hc_rc rc = is_served(r, all[i], &served, err);
+        if (rc != HC_OK)
+            return rc;
+        if (!served) {
+            s->preparing = true;
+            s->look_ms = s->now_ms + DISCOVERY_LOOK_MS; /* no watch tells of it */
+            r->waiting_for = hc_arena_printf(r->step, "%.*s: the server does not tell of its kind yet",
+                                             HC_P(hc_ref_str(r->step, &r->crds[i])));
+            return HC_OK;
+        }
+    }
     r->preparing = false;
     r->prepared = s->prepared = true;
     return HC_OK;
