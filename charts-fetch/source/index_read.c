@@ -9,11 +9,22 @@
 #include <unistd.h>
 
 #include "charts-fetch/source/index_impl.h"
+#include "core/base/fs.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/base/semver.h"
 #include "core/value/json.h"
 #include "core/value/yaml.h"
+
+enum shape { KNOWN, OTHER };
+
+struct reading {
+    hc_str only;
+    const struct hc_index_sink *sink;
+    struct hc_arena *work; /* of one version */
+    struct hc_err *err;
+    char chart[256]; /* the name at hand */
+};
 
 /* ---- window ------------------------------------------------------------------------------------------------ */
 
@@ -534,10 +545,9 @@ static enum hc_rc scan_row(void *ctx, hc_str chart, const struct hc_index_row *r
     }
     struct hc_index_row *to = &o->rows[o->n++];
     *to = *row;
-    hc_str *const texts[] = {
-        &to->version, &to->app_version, &to->description, &to->created, &to->url, &to->digest
-    };
-    for (size_t i = 0; i < HC_LEN(texts); i++)
+    hc_str *texts[INDEX_TEXTS];
+    index_texts(to, texts);
+    for (size_t i = 0; i < INDEX_TEXTS; i++)
         if (texts[i]->p)
             *texts[i] = hc_arena_str(s->a, *texts[i]);
     return hc_arena_check(s->a, err, "versions of a chart");

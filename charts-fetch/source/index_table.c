@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "charts-fetch/source/index_impl.h"
+#include "core/base/fs.h"
 #include "core/base/mem.h"
 
 static const char magic[8] = "hcindx1";
@@ -31,7 +32,7 @@ struct dir_row {
     uint32_t name, name_n; /* in the names */
 };
 
-enum { FIELDS = 6, FLUSH = 256 * 1024 };
+enum { FLUSH = 256 * 1024 };
 
 static atomic_uint_fast64_t built;
 
@@ -131,10 +132,11 @@ static enum hc_rc add_row(void *ctx, hc_str chart, const struct hc_index_row *ro
         if (rc != HC_OK)
             return rc;
     }
-    const hc_str texts[FIELDS] = { row->version, row->app_version, row->description,
-                                   row->created, row->url,         row->digest };
-    for (size_t i = 0; i < FIELDS; i++)
-        put_text(&b->block, texts[i]);
+    struct hc_index_row copy = *row;
+    hc_str *texts[INDEX_TEXTS];
+    index_texts(&copy, texts);
+    for (size_t i = 0; i < INDEX_TEXTS; i++)
+        put_text(&b->block, *texts[i]);
     hc_buf_putc(&b->block, row->deprecated);
     b->versions++;
     return hc_buf_check(&b->block, err, "versions of one chart");
@@ -245,9 +247,9 @@ static bool take_text(hc_str *rest, hc_str *out)
 
 static bool take_row(hc_str *rest, struct hc_index_row *out)
 {
-    hc_str *const texts[FIELDS] = { &out->version, &out->app_version, &out->description,
-                                    &out->created, &out->url,         &out->digest };
-    for (size_t i = 0; i < FIELDS; i++)
+    hc_str *texts[INDEX_TEXTS];
+    index_texts(out, texts);
+    for (size_t i = 0; i < INDEX_TEXTS; i++)
         if (!take_text(rest, texts[i]))
             return false;
     if (!rest->n)
