@@ -217,46 +217,51 @@ static enum hc_rc compose(struct hc_reconcile *r, struct hc_arena *a, const stru
     return rc == HC_OK ? hc_rec_check_owners(r, objects, n, had, had_n, install ? "install" : "update", err) : rc;
 }
 
+/* What is made for a new revision. */
+struct draft {
+    struct hc_arena *a; /* holds the record */
+    struct hc_brief *briefs;
+    size_t briefs_n;
+    struct hc_record rec;
+    struct mark m;
+};
+
+/* The next revision, out of what is there. After a failure there is no arena. */
+static enum hc_rc draft(struct hc_reconcile *r, bool check, struct draft *d, struct hc_err *err)
+{
+    *d = (struct draft){ .a = hc_arena_new(0) };
+    if (!d->a)
+        return hc_fail_nomem(err);
+    enum hc_rc rc = briefs_of(r, &d->briefs, &d->briefs_n, err);
+    if (rc == HC_OK)
+        rc = compose(r, d->a, d->briefs, d->briefs_n, check, &d->rec, &d->m, err);
+    if (rc != HC_OK) {
+        hc_arena_free(d->a);
+        d->a = NULL;
+    }
+    return rc;
+}
+
 enum hc_rc hc_rec_record(struct hc_reconcile *r, struct hc_err *err)
 {
-    struct hc_brief *briefs = NULL;
-    size_t briefs_n = 0;
-    struct hc_record rec;
-    struct mark m = { 0 };
-    struct hc_arena *a = hc_arena_new(0);
-    if (!a)
-        return hc_fail_nomem(err);
-    enum hc_rc rc = briefs_of(r, &briefs, &briefs_n, err);
+    struct draft d;
+    enum hc_rc rc = draft(r, true, &d, err);
     if (rc == HC_OK)
-        rc = compose(r, a, briefs, briefs_n, true, &rec, &m, err);
-    if (rc != HC_OK) {
-        hc_arena_free(a);
-        return rc == HC_E_NOTFOUND || rc == HC_E_CONFLICT ? (err ? (err->code = HC_E_INPUT) : HC_E_INPUT) : rc;
-    }
-    return store_new(r, a, &rec, &m, briefs, briefs_n, err);
+        return store_new(r, d.a, &d.rec, &d.m, d.briefs, d.briefs_n, err);
+    return rc == HC_E_NOTFOUND || rc == HC_E_CONFLICT ? (err ? (err->code = HC_E_INPUT) : HC_E_INPUT) : rc;
 }
 
 enum hc_rc hc_rec_imagine(struct hc_reconcile *r, struct hc_arena **out_old, struct hc_err *err)
 {
-    struct hc_brief *briefs = NULL;
-    size_t briefs_n = 0;
-    struct hc_record rec;
-    struct mark m = { 0 };
-    struct hc_arena *a = hc_arena_new(0);
-    if (!a)
-        return hc_fail_nomem(err);
-    enum hc_rc rc = briefs_of(r, &briefs, &briefs_n, err);
-    if (rc == HC_OK)
-        rc = compose(r, a, briefs, briefs_n, false, &rec, &m, err);
-    if (rc != HC_OK) {
-        hc_arena_free(a);
+    struct draft d;
+    enum hc_rc rc = draft(r, false, &d, err);
+    if (rc != HC_OK)
         return rc;
-    }
-    m.there = true;
-    m.stage = HC_STAGE_PRE;
+    d.m.there = true;
+    d.m.stage = HC_STAGE_PRE;
     *out_old = r->keep;
     r->keep = NULL;
-    adopt(r, a, &rec, &m);
+    adopt(r, d.a, &d.rec, &d.m);
     return HC_OK;
 }
 
