@@ -43,18 +43,12 @@ static enum hc_rc failed(const struct fetch *f)
 
 /* ---- Helm's folders --------------------------------------------------------------------------------------- */
 
-static const char *env_text(const char *name)
-{
-    const char *v = getenv(name);
-    return v && *v ? v : NULL;
-}
-
 static const char *docker_config(struct hc_arena *a)
 {
-    const char *home = env_text("DOCKER_CONFIG");
+    const char *home = hc_cli_env("DOCKER_CONFIG");
     if (home)
         return hc_arena_printf(a, "%s/config.json", home).p;
-    home = env_text("HOME");
+    home = hc_cli_env("HOME");
     return hc_arena_printf(a, "%s/.docker/config.json", home ? home : "").p;
 }
 

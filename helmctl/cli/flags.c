@@ -46,7 +46,7 @@ static size_t global_table(struct hc_globals *g, struct hc_flag out[GLOBALS_MAX]
     return HC_LEN(t);
 }
 
-static const char *env_text(const char *name)
+const char *hc_cli_env(const char *name)
 {
     const char *v = getenv(name);
     return v && *v ? v : NULL;
@@ -67,19 +67,19 @@ static bool parse_bool(const char *s, bool *out)
 
 static void from_environment(struct hc_globals *g)
 {
-    g->kubeconfig = env_text("KUBECONFIG");
-    g->kube_context = env_text("HELM_KUBECONTEXT");
-    g->ns = env_text("HELM_NAMESPACE");
-    g->kube_apiserver = env_text("HELM_KUBEAPISERVER");
-    g->kube_token = env_text("HELM_KUBETOKEN");
-    g->kube_as_user = env_text("HELM_KUBEASUSER");
-    g->kube_ca_file = env_text("HELM_KUBECAFILE");
-    g->kube_tls_server_name = env_text("HELM_KUBETLS_SERVER_NAME");
-    g->registry_config = env_text("HELM_REGISTRY_CONFIG");
-    g->repository_config = env_text("HELM_REPOSITORY_CONFIG");
-    g->repository_cache = env_text("HELM_REPOSITORY_CACHE");
-    g->content_cache = env_text("HELM_CONTENT_CACHE");
-    const char *debug = env_text("HELM_DEBUG"), *insecure = env_text("HELM_KUBEINSECURE_SKIP_TLS_VERIFY");
+    g->kubeconfig = hc_cli_env("KUBECONFIG");
+    g->kube_context = hc_cli_env("HELM_KUBECONTEXT");
+    g->ns = hc_cli_env("HELM_NAMESPACE");
+    g->kube_apiserver = hc_cli_env("HELM_KUBEAPISERVER");
+    g->kube_token = hc_cli_env("HELM_KUBETOKEN");
+    g->kube_as_user = hc_cli_env("HELM_KUBEASUSER");
+    g->kube_ca_file = hc_cli_env("HELM_KUBECAFILE");
+    g->kube_tls_server_name = hc_cli_env("HELM_KUBETLS_SERVER_NAME");
+    g->registry_config = hc_cli_env("HELM_REGISTRY_CONFIG");
+    g->repository_config = hc_cli_env("HELM_REPOSITORY_CONFIG");
+    g->repository_cache = hc_cli_env("HELM_REPOSITORY_CACHE");
+    g->content_cache = hc_cli_env("HELM_CONTENT_CACHE");
+    const char *debug = hc_cli_env("HELM_DEBUG"), *insecure = hc_cli_env("HELM_KUBEINSECURE_SKIP_TLS_VERIFY");
     if (debug && !parse_bool(debug, &g->debug))
         g->debug = false;
     if (insecure && !parse_bool(insecure, &g->kube_insecure_skip_tls_verify))

@@ -83,5 +83,8 @@ int hc_cli_error(const char *fmt, ...) HC_PRINTF(1, 2);
  * Gives argc; argv is changed in place. */
 int hc_cli_verb_first(int argc, char **argv);
 
+/* A variable of the environment; NULL when it is not set or empty. */
+const char *hc_cli_env(const char *name);
+
 /* The namespace to work in when there is no cluster to ask: -n, HELM_NAMESPACE, else "default". */
 hc_str hc_cli_namespace(const struct hc_globals *g);

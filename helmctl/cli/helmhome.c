@@ -18,21 +18,15 @@
 
 enum { TIMEOUT_MS = 120000, /* Helm pkg/getter: DefaultHTTPTimeout */ LOCK_MS = 30000, LOCK_STEP_US = 50000 };
 
-static const char *env_text(const char *name)
-{
-    const char *v = getenv(name);
-    return v && *v ? v : NULL;
-}
-
 static const char *below(struct hc_arena *a, const char *helm, const char *xdg, const char *fallback,
                          const char *name)
 {
-    const char *home = env_text(helm);
+    const char *home = hc_cli_env(helm);
     if (home)
         return hc_arena_printf(a, "%s/%s", home, name).p;
-    if ((home = env_text(xdg)))
+    if ((home = hc_cli_env(xdg)))
         return hc_arena_printf(a, "%s/helm/%s", home, name).p;
-    home = env_text("HOME");
+    home = hc_cli_env("HOME");
     return hc_arena_printf(a, "%s/%s/helm/%s", home ? home : "", fallback, name).p;
 }
 
@@ -196,7 +190,7 @@ enum hc_rc hc_helm_write_repositories(struct hc_arena *a, const struct hc_global
 enum hc_rc hc_cli_net_open(struct hc_arena *a, const char *parent, struct hc_cli_net *out, struct hc_err *err)
 {
     unsigned char name[12];
-    const char *tmp = env_text("TMPDIR");
+    const char *tmp = hc_cli_env("TMPDIR");
     *out = (struct hc_cli_net){
         .env = { .timeout_ms = TIMEOUT_MS,
                  .one_lookup = true,
