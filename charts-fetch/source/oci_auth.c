@@ -32,7 +32,7 @@ static bool same_host(hc_str pattern, hc_str host)
 }
 
 /* How well a key of `auths` fits: 0 not, else longer paths more. */
-static size_t fits(hc_str key, const struct oci *o)
+static size_t fits(hc_str key, const struct hc_oci *o)
 {
     static const char *const schemes[] = { "https://", "http://" };
     for (size_t i = 0; i < HC_LEN(schemes); i++)
@@ -51,7 +51,7 @@ static size_t fits(hc_str key, const struct oci *o)
     return below ? 1 + path.n : 0;
 }
 
-enum hc_rc oci_docker_config(struct oci *o, hc_str config, struct hc_err *err)
+enum hc_rc oci_docker_config(struct hc_oci *o, hc_str config, struct hc_err *err)
 {
     struct hc_val *v = NULL;
     if (hc_json_parse(o->a, config, HC_JSON_NO_POSITIONS, &v, NULL) != HC_OK)
@@ -89,9 +89,9 @@ enum hc_rc oci_docker_config(struct oci *o, hc_str config, struct hc_err *err)
     return hc_arena_check(o->a, err, "registry login");
 }
 
-const char *oci_login_advice(const struct oci *o)
+const char *oci_login_advice(const struct hc_oci *o)
 {
-    return o->env->login ? o->env->login : "it wants a login; name a Secret with it in spec.secretRef";
+    return o->env.login ? o->env.login : "it wants a login; name a Secret with it in spec.secretRef";
 }
 
 hc_str oci_param(struct hc_arena *a, hc_str challenge, const char *key)
@@ -144,7 +144,7 @@ static void put_escaped(struct hc_buf *b, hc_str s)
     }
 }
 
-static enum hc_rc fetch_token(struct oci *o, hc_str realm, hc_str service, hc_str scope, struct hc_err *err)
+static enum hc_rc fetch_token(struct hc_oci *o, hc_str realm, hc_str service, hc_str scope, struct hc_err *err)
 {
     struct hc_arena *a = o->a;
     bool refresh = o->identity_token.n > 0;
@@ -169,25 +169,25 @@ static enum hc_rc fetch_token(struct oci *o, hc_str realm, hc_str service, hc_st
                          : hc_arena_printf(a, "%.*s%c%.*s", HC_P(realm),
                                            hc_str_find(realm, '?') == SIZE_MAX ? '?' : '&', HC_P(query));
     struct hc_http_tls *tls = NULL;
-    if (o->auth && (o->auth->ca_pem.n ||
-                    o->auth->insecure_skip_verify)) /* the trust goes along, the client certificate does not */
+    if ((o->auth.ca_pem.n ||
+         o->auth.insecure_skip_verify)) /* the trust goes along, the client certificate does not */
         tls = hc_http_tls_new(
-            &(struct hc_http_tls_options){ .ca_pem = o->auth->ca_pem,
+            &(struct hc_http_tls_options){ .ca_pem = o->auth.ca_pem,
                                            .ca_with_system = true,
-                                           .insecure_skip_verify = o->auth->insecure_skip_verify });
+                                           .insecure_skip_verify = o->auth.insecure_skip_verify });
     struct hc_http_request req = {
         .method = refresh ? "POST" : "GET",
         .url = hc_arena_strz(a, url),
         .headers = headers,
         .body = refresh ? query : (hc_str){ NULL, 0 },
         .tls = tls,
-        .proxy = o->env->proxy,
+        .proxy = o->env.proxy,
         .timeout_ms = HC_MAX(o->deadline_ms - hc_mono_ms(), 1),
         .max_bytes = HC_MIB,
         .max_redirects = -1,
     };
     struct hc_http_response r;
-    enum hc_rc rc = hc_arena_spent(a) ? hc_fail_nomem(err) : hc_http_do(o->env->http, a, &req, &r, err);
+    enum hc_rc rc = hc_arena_spent(a) ? hc_fail_nomem(err) : hc_http_do(o->env.http, a, &req, &r, err);
     hc_http_tls_unref(tls);
     if (rc != HC_OK)
         return hc_wrap(err, "token for %.*s/%.*s", HC_P(o->host), HC_P(o->repo));
@@ -221,7 +221,7 @@ static enum hc_rc fetch_token(struct oci *o, hc_str realm, hc_str service, hc_st
     return hc_arena_check(a, err, "token");
 }
 
-enum hc_rc oci_answer(struct oci *o, hc_str challenge, struct hc_err *err)
+enum hc_rc oci_answer(struct hc_oci *o, hc_str challenge, struct hc_err *err)
 {
     if (hc_str_eq_nocase(hc_str_sub(challenge, 0, 6), HC_S("bearer"))) {
         hc_str realm = oci_param(o->a, challenge, "realm"), scope = oci_param(o->a, challenge, "scope");

@@ -26,10 +26,10 @@ static bool good_repo(hc_str repo)
     return true;
 }
 
-enum hc_rc oci_open(struct oci *o, const struct hc_source_env *env, struct hc_arena *a, const char *url,
-                    const struct hc_source_auth *auth, struct hc_err *err)
+/* Whose registry it is: host, name below it, credentials. */
+static enum hc_rc aim(struct hc_oci *o, const char *url, struct hc_err *err)
 {
-    *o = (struct oci){ .env = env, .auth = auth, .a = a, .scheme = "https" };
+    const struct hc_source_auth *auth = &o->auth;
     hc_str rest = hc_str_of(url ? url : "");
     if (!hc_str_starts(rest, HC_S("oci://")))
         return hc_fail(err, HC_E_INPUT, "'%s' is no registry address: it must start with oci://", url ? url : "");
@@ -48,15 +48,13 @@ enum hc_rc oci_open(struct oci *o, const struct hc_source_env *env, struct hc_ar
     if (hc_str_eqz(o->host, "docker.io") || hc_str_eqz(o->host, "index.docker.io")) {
         o->host = HC_S("registry-1.docker.io");
         if (hc_str_find(o->repo, '/') == SIZE_MAX)
-            o->repo = hc_arena_printf(a, "library/%.*s", HC_P(o->repo));
+            o->repo = hc_arena_printf(o->a, "library/%.*s", HC_P(o->repo));
     }
-    o->deadline_ms = hc_mono_ms() + (env->timeout_ms ? env->timeout_ms : 60000);
-    if (auth && auth->plain_http)
+    o->deadline_ms = hc_mono_ms() + (o->env.timeout_ms ? o->env.timeout_ms : 60000);
+    if (auth->plain_http)
         o->scheme = "http";
     else
         o->may_fall_back = is_loopback(o->host);
-    if (!auth)
-        return HC_OK;
     if (auth->ca_pem.n || auth->cert_pem.n || auth->insecure_skip_verify) {
         o->tls = hc_http_tls_new(
             &(struct hc_http_tls_options){ .ca_pem = auth->ca_pem,
@@ -68,21 +66,56 @@ enum hc_rc oci_open(struct oci *o, const struct hc_source_env *env, struct hc_ar
             return hc_fail_nomem(err);
     }
     if (auth->bearer.n)
-        o->authorization = hc_arena_printf(a, "Authorization: Bearer %.*s", HC_P(auth->bearer));
+        o->authorization = hc_arena_printf(o->a, "Authorization: Bearer %.*s", HC_P(auth->bearer));
     else if (auth->username.n || auth->password.n)
-        o->basic = hc_base64(a, hc_arena_printf(a, "%.*s:%.*s", HC_P(auth->username), HC_P(auth->password)));
+        o->basic = hc_base64(o->a, hc_arena_printf(o->a, "%.*s:%.*s", HC_P(auth->username), HC_P(auth->password)));
     else if (auth->docker_config.n)
         return oci_docker_config(o, auth->docker_config, err);
-    return hc_arena_check(a, err, "registry login");
+    return hc_arena_check(o->a, err, "registry login");
 }
 
-void oci_close(struct oci *o)
+enum hc_rc hc_oci_open(const struct hc_source_env *env, struct hc_arena *a, const char *url,
+                       const struct hc_source_auth *auth, struct hc_oci **out, struct hc_err *err)
 {
+    struct hc_oci *o = HC_NEW(a, struct hc_oci);
+    if (!o)
+        return hc_fail_nomem(err);
+    *o = (struct hc_oci){ .env = *env, .a = a, .scheme = "https" };
+    if (auth)
+        o->auth = *auth;
+    enum hc_rc rc = aim(o, url, err);
+    if (rc == HC_OK)
+        *out = o;
+    else
+        hc_oci_close(o);
+    return rc;
+}
+
+void hc_oci_close(struct hc_oci *o)
+{
+    if (!o)
+        return;
     hc_http_tls_unref(o->tls);
     o->tls = NULL;
 }
 
-static enum hc_rc send(struct oci *o, const struct oci_request *q, struct hc_http_response *out, struct hc_err *err)
+void hc_oci_close_auto(struct hc_oci **o)
+{
+    hc_oci_close(*o);
+}
+
+bool oci_header(hc_str *rest, hc_str name, hc_str *out)
+{
+    for (hc_str line; rest->p && hc_str_split(rest, '\n', &line);)
+        if (line.n > name.n && line.p[name.n] == ':' && hc_str_starts(line, name)) {
+            *out = hc_str_trim(hc_str_sub(line, name.n + 1, line.n));
+            return true;
+        }
+    return false;
+}
+
+static enum hc_rc send(struct hc_oci *o, const struct oci_request *q, struct hc_http_response *out,
+                       struct hc_err *err)
 {
     const char *headers[3] = { 0 };
     size_t n = 0;
@@ -98,7 +131,7 @@ static enum hc_rc send(struct oci *o, const struct oci_request *q, struct hc_htt
         .url = hc_arena_printf(o->a, "%s://%.*s%.*s", o->scheme, HC_P(o->host), HC_P(q->path)).p,
         .headers = headers,
         .tls = o->tls,
-        .proxy = o->env->proxy,
+        .proxy = o->env.proxy,
         .timeout_ms = left,
         .idle_timeout_ms = 30000,
         .max_bytes = q->max_bytes,
@@ -106,7 +139,7 @@ static enum hc_rc send(struct oci *o, const struct oci_request *q, struct hc_htt
     };
     if (hc_arena_spent(o->a))
         return hc_arena_check(o->a, err, "request");
-    enum hc_rc rc = hc_http_do(o->env->http, o->a, &req, out, err);
+    enum hc_rc rc = hc_http_do(o->env.http, o->a, &req, out, err);
     if (rc != HC_OK && out->status == 0 && o->may_fall_back && strcmp(o->scheme, "https") == 0) {
         o->scheme = "http"; /* a registry of this machine, without TLS: as Docker's own client does */
         return send(o, q, out, err);
@@ -116,7 +149,7 @@ static enum hc_rc send(struct oci *o, const struct oci_request *q, struct hc_htt
     return rc;
 }
 
-static enum hc_rc bad_status(const struct oci *o, const struct oci_request *q, const struct hc_http_response *r,
+static enum hc_rc bad_status(const struct hc_oci *o, const struct oci_request *q, const struct hc_http_response *r,
                              struct hc_err *err)
 {
     struct hc_val *v = NULL;
@@ -140,7 +173,7 @@ static enum hc_rc bad_status(const struct oci *o, const struct oci_request *q, c
     return rc;
 }
 
-enum hc_rc oci_do(struct oci *o, const struct oci_request *q, struct hc_http_response *out, struct hc_err *err)
+enum hc_rc oci_do(struct hc_oci *o, const struct oci_request *q, struct hc_http_response *out, struct hc_err *err)
 {
     for (int attempt = 0;; attempt++) {
         enum hc_rc rc = send(o, q, out, err);

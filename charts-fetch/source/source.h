@@ -79,17 +79,25 @@ enum hc_rc hc_helmrepo_chart(const struct hc_source_env *env, struct hc_arena *a
                              const struct hc_source_auth *auth, const struct hc_chart_entry *entry,
                              struct hc_artifact *out, struct hc_err *err);
 
-/* ---- OCI registries: OCIRepository, oci:// HelmRepository ------------------------------------------------ */
+/* ---- OCI registries: OCIRepository, oci:// HelmRepository (oci.h has manifests, referrers, blobs, push) ---- */
 
 struct hc_oci_spec {
     const char *url;                           /* "oci://host[:port]/path" */
     hc_str tag, semver, semver_filter, digest; /* digest > semver > tag; none: latest */
     hc_str media_type; /* layerSelector; absent: the first layer, a chart layer if there is one */
     bool copy;         /* layerSelector.operation copy: the layer as it is */
+    bool extract;      /* layerSelector with another operation: unpacked and packed anew, charts too */
     hc_str ignore;
+    struct hc_oci_seen *seen; /* NULL: not wanted */
 };
-/* Revision "tag@sha256:<manifest>". Layers that are Helm charts are kept as they are (copy); others are repacked
- * reproducibly without what `ignore` names. */
+/* How far a fetch came, on failure too: whose fault it is, and what would have been new. */
+enum hc_oci_phase { HC_OCI_ADDRESS, HC_OCI_LOGIN, HC_OCI_TAG, HC_OCI_DIGEST, HC_OCI_PULL, HC_OCI_LAYER };
+struct hc_oci_seen {
+    enum hc_oci_phase phase;
+    hc_str revision; /* absent: not known when it failed */
+};
+/* Revision "tag@sha256:<manifest>". Layers that are Helm charts are kept as they are unless `extract` says otherwise;
+ * others are repacked reproducibly without what `ignore` names. */
 enum hc_rc hc_oci_fetch(const struct hc_source_env *env, struct hc_arena *a, const struct hc_oci_spec *spec,
                         const struct hc_source_auth *auth, hc_str known, struct hc_artifact *out,
                         struct hc_err *err);

@@ -1,0 +1,66 @@
+#pragma once
+/*
+ * charts-fetch/source/oci.h - what lies in one repository of a registry: manifests, referrers, blobs, tags
+ *
+ * OCI distribution spec 1.1. A conversation belongs to one thread and lives in the arena it was opened with; logins are
+ * shared with others by env->logins. Whatever was asked for by a digest is that content, or an error: every byte is
+ * checked before it is handed out. Errors name the repository, what was asked for, and what to do.
+ *
+ *     HC_AUTO(hc_oci) struct hc_oci *o = NULL;
+ *     if (hc_oci_open(&env, a, "oci://ghcr.io/org/app", &auth, &o, err) != HC_OK ||
+ *         hc_oci_manifest(o, HC_S("1.2.3"), &m, err) != HC_OK ||
+ *         hc_oci_referrers(o, m.digest, (hc_str){ NULL, 0 }, &list, &n, err) != HC_OK)
+ *         return err->code;
+ */
+#include "charts-fetch/source/source.h"
+
+#define HC_OCI_TYPE_INDEX      "application/vnd.oci.image.index.v1+json"
+#define HC_OCI_TYPE_MANIFEST   "application/vnd.oci.image.manifest.v1+json"
+#define HC_OCI_TYPE_CONFIG     "application/vnd.cncf.helm.config.v1+json"
+#define HC_OCI_TYPE_CHART      "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
+#define HC_OCI_TYPE_CHART_OLD  "application/tar+gzip" /* Helm before 3.7 */
+#define HC_OCI_TYPE_PROVENANCE "application/vnd.cncf.helm.chart.provenance.v1.prov"
+
+struct hc_oci;
+
+/* `url`: "oci://host[:port]/path" without tag and digest. Picks the credentials; sends nothing yet. */
+enum hc_rc hc_oci_open(const struct hc_source_env *env, struct hc_arena *a, const char *url,
+                       const struct hc_source_auth *auth, struct hc_oci **out, struct hc_err *err);
+void hc_oci_close(struct hc_oci *o); /* NULL is fine */
+void hc_oci_close_auto(struct hc_oci **o);
+#define hc_oci_auto hc_oci_close_auto
+
+struct hc_oci_manifest {
+    hc_str digest;      /* "sha256:<64>" of `body` */
+    hc_str media_type;  /* the body's own, else the answer's Content-Type without parameters */
+    hc_str body;        /* as it was sent: what signatures are about */
+    struct hc_val *doc; /* the body as a map: a manifest or an index */
+};
+/* By tag or digest. HC_E_NOTFOUND: there is none. */
+enum hc_rc hc_oci_manifest(struct hc_oci *o, hc_str reference, struct hc_oci_manifest *out, struct hc_err *err);
+/* The digest a tag stands for, by HEAD where the registry knows it. */
+enum hc_rc hc_oci_resolve(struct hc_oci *o, hc_str tag, hc_str *out_digest, struct hc_err *err);
+/* An index becomes its manifest for linux/amd64, as Flux's library takes it, else its first. A manifest stays. */
+enum hc_rc hc_oci_platform(struct hc_oci *o, struct hc_oci_manifest *m, struct hc_err *err);
+
+struct hc_oci_descriptor {
+    hc_str media_type, digest, artifact_type;
+    uint64_t size;
+    const struct hc_val *annotations; /* a map or NULL */
+};
+/*
+ * What refers to the manifest `digest`: the 1.1 API, and where the registry does not know it the index that is tagged
+ * "sha256-<hex>". `artifact_type` absent: all. No referrers: HC_OK and none. Signatures that cosign tags
+ * "sha256-<hex>.sig" are no referrers: ask for that tag with hc_oci_manifest.
+ */
+enum hc_rc hc_oci_referrers(struct hc_oci *o, hc_str digest, hc_str artifact_type, struct hc_oci_descriptor **out,
+                            size_t *out_n, struct hc_err *err);
+
+/* A blob into memory; one of more than `ceiling` bytes is HC_E_LIMIT. For small ones: signatures, configs. */
+enum hc_rc hc_oci_blob(struct hc_oci *o, hc_str digest, size_t ceiling, hc_str *out, struct hc_err *err);
+
+/* All tags, in the registry's order. */
+enum hc_rc hc_oci_tags(struct hc_oci *o, hc_str **out, size_t *out_n, struct hc_err *err);
+
+/* "sha256:" and 64 lower-case hexadecimal digits. */
+bool hc_oci_is_digest(hc_str text);
