@@ -58,7 +58,7 @@ BEGIN {
     add("^zlib\\.h$", "charts-fetch/unpack"); add("^git2(/|\\.h)", "charts-fetch/source"); add("^libssh2", "charts-fetch/source")
     add("^(lua|lualib|lauxlib|luaconf)\\.h$", "lua/sandbox lua/bridge lua/funcs lua/rt templating/render")
     add("^pcre2\\.h$", "lua/funcs"); add("^sqlite3\\.h$", "helmctl/sandbox")
-    add("^microhttpd\\.h$", "helmctl/serve helmctl/sandbox"); add("^gpgme", "charts-fetch/verify")
+    add("^microhttpd\\.h$", "helmctl/serve helmctl/sandbox");
     add("^openssl/", "core/base lua/funcs charts-fetch/verify charts-fetch/source deploy/kube")
     # What is not named here knows of no threads: the thread sanitizer passes its tests by (CMakeLists.txt beside this).
     add("^pthread\\.h$", "core/http templating/render lua/funcs charts-fetch/cache charts-fetch/source deploy/release deploy/kube deploy/reconcile helmctl/sandbox helmctl/controller helmctl/serve helmctl/cli")
