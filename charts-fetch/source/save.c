@@ -83,7 +83,7 @@ static hc_str lock_yaml(struct saver *s, const struct hc_chart *c)
     struct hc_val *lock = hc_val_copy(s->a, c->lock_meta);
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 0);
-    if (s->o->epoch >= 0) {
+    if (s->o->epoch >= 0 && !s->o->keep_lock) {
         time_t at = (time_t)s->o->epoch;
         struct tm tm;
         char text[32] = "";

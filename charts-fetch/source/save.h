@@ -12,6 +12,7 @@ struct hc_save_opts {
     int64_t epoch;               /* the time of all files, seconds since 1970; -1: that of the files on disk */
     const char *dir;             /* the folder the chart came from, for those times; NULL: now */
     bool helm3;                  /* Helm 3's words in errors */
+    bool keep_lock;              /* the lock keeps its own time, whatever `epoch` says */
 };
 
 /* The archive's bytes, in `a`. The order is Helm's: Chart.yaml, lock, values, schema, templates, files, sub-charts. */

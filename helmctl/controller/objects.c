@@ -38,6 +38,8 @@ static const struct {
     [HC_CTL_OCI] = { "OCIRepository", "source.toolkit.fluxcd.io/v1" },
     [HC_CTL_REPO] = { "HelmRepository", "source.toolkit.fluxcd.io/v1" },
     [HC_CTL_CHART] = { "HelmChart", "source.toolkit.fluxcd.io/v1" },
+    [HC_CTL_BUCKET] = { "Bucket", "source.toolkit.fluxcd.io/v1" },
+    [HC_CTL_EXTERNAL] = { "ExternalArtifact", "source.toolkit.fluxcd.io/v1" },
     [HC_CTL_KUSTOMIZE] = { "Kustomization", "kustomize.toolkit.fluxcd.io/v1" },
     [HC_CTL_RELEASE] = { "HelmRelease", "helm.toolkit.fluxcd.io/v2" },
     [HC_CTL_CONFIGMAP] = { "ConfigMap", "v1" },

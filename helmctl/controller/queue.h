@@ -15,6 +15,8 @@ enum hc_ctl_kind {
     HC_CTL_OCI,       /* OCIRepository */
     HC_CTL_REPO,      /* HelmRepository */
     HC_CTL_CHART,     /* HelmChart */
+    HC_CTL_BUCKET,    /* Bucket */
+    HC_CTL_EXTERNAL,  /* ExternalArtifact: others make it, we read it */
     HC_CTL_KUSTOMIZE, /* Kustomization */
     HC_CTL_RELEASE,   /* HelmRelease */
     HC_CTL_CONFIGMAP, /* only as something that wakes others */

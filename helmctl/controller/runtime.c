@@ -358,6 +358,8 @@ static enum hc_rc choose(struct ctl *c, struct hc_err *err)
         bool found = part.n == 0;
         for (int k = HC_CTL_GIT; k <= HC_CTL_RELEASE; k++) {
             enum ctl_lane lane = ctl_lane_of((enum hc_ctl_kind)k);
+            if (!reconcilers[k]) /* others make it */
+                continue;
             static const char *const names[LANES] = { "source", "kustomize", "helm" };
             if (hc_str_eqz(base, names[lane]) ||
                 hc_str_eq_nocase(part, hc_str_of(hc_ctl_kind_name((enum hc_ctl_kind)k))))
@@ -435,7 +437,7 @@ static void want_watches(struct run *r)
         if (k == HC_CTL_CONFIGMAP || k == HC_CTL_SECRET)
             w->wanted = config && c->o->watch_configs_label_selector && *c->o->watch_configs_label_selector;
         else if (ctl_lane_of(w->kind) == LANE_SOURCE)
-            w->wanted = source || config;
+            w->wanted = (source || config) && reconcilers[k];
         else
             w->wanted = c->serves[k];
     }

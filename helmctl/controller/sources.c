@@ -70,20 +70,27 @@ struct ctl_result src_failed(struct pass *p, struct src_failure f)
     return (struct ctl_result){ CTL_RETRY, 0 };
 }
 
+struct ctl_result src_failed_for_good(struct pass *p, struct src_failure f)
+{
+    const char *text = p->err.msg;
+    hc_cond_setf(&p->cond, f.condition, HC_TRUE, f.reason, "%s", text);
+    hc_cond_setf(&p->cond, "Ready", HC_FALSE, f.reason, "%s", text);
+    hc_cond_stalled(&p->cond, f.reason, "%s", text);
+    pass_observed(p);
+    pass_event(p, "Warning", f.reason, NULL, "%s", text);
+    pass_log(p, HC_LOG_ERROR, "%s: %s", f.reason, text);
+    return (struct ctl_result){ CTL_STALLED, 0 };
+}
+
 struct ctl_result src_stalled(struct pass *p, const char *reason, const char *fmt, ...)
 {
-    char text[1024];
+    char text[HC_ERR_MSG];
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    hc_cond_setf(&p->cond, "FetchFailed", HC_TRUE, reason, "%s", text);
-    hc_cond_setf(&p->cond, "Ready", HC_FALSE, reason, "%s", text);
-    hc_cond_stalled(&p->cond, reason, "%s", text);
-    pass_observed(p);
-    pass_event(p, "Warning", reason, NULL, "%s", text);
-    pass_log(p, HC_LOG_ERROR, "%s: %s", reason, text);
-    return (struct ctl_result){ CTL_STALLED, 0 };
+    hc_fail(&p->err, HC_E_INPUT, "%s", text);
+    return src_failed_for_good(p, (struct src_failure){ "FetchFailed", reason });
 }
 
 static struct ctl_result in_order(struct pass *p)
@@ -133,7 +140,12 @@ struct ctl_result src_stored(struct pass *p, const struct hc_artifact *art, cons
         struct hc_val *notes = hc_map_new(p->a);
         hc_map_put_str(p->a, notes, "source.toolkit.fluxcd.io/revision", art->revision);
         hc_map_put_str(p->a, notes, "source.toolkit.fluxcd.io/digest", art->digest);
-        pass_event(p, "Normal", same ? "Succeeded" : "NewArtifact", notes, event_fmt, HC_P(event_arg));
+        bool chart = p->key.kind == HC_CTL_CHART; /* Flux tells there how it was made */
+        pass_event(p, "Normal",
+                   chart  ? reason
+                   : same ? "Succeeded"
+                          : "NewArtifact",
+                   notes, event_fmt, HC_P(event_arg));
     }
     pass_log(p, HC_LOG_INFO, "stored artifact for revision '%.*s'", HC_P(art->revision));
     if (same)

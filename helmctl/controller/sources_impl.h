@@ -24,7 +24,9 @@ bool src_prologue(struct pass *p, struct ctl_result *out);
 bool src_artifact_current(struct pass *p);
 /* Status, event and result of a failure (p->err). HC_E_LIMIT and the like are tried again: sources change. */
 struct ctl_result src_failed(struct pass *p, struct src_failure f);
-/* Only a change of the spec helps: Stalled. */
+/* Only a change of the spec or of what it refers to helps: Stalled. */
+struct ctl_result src_failed_for_good(struct pass *p, struct src_failure f);
+/* The same for a text, as FetchFailed. */
 struct ctl_result src_stalled(struct pass *p, const char *reason, const char *fmt, ...) HC_PRINTF(3, 4);
 /* A new artifact: link, status, conditions. `file` as in Flux; `message` for Ready and ArtifactInStorage. */
 struct ctl_result src_stored(struct pass *p, const struct hc_artifact *art, const char *file, const char *reason,
