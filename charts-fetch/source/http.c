@@ -3,6 +3,7 @@
  */
 #include "charts-fetch/source/http_impl.h"
 #include "core/base/digest.h"
+#include "core/base/scrub.h"
 
 hc_str source_host_of(hc_str url)
 {
@@ -43,6 +44,7 @@ static enum hc_rc bad_status(const struct source_get *g, const struct hc_http_re
                      "get %s '%s': %.*s answers %d", g->what, g->url, HC_P(host), r->status);
     }
     if (err) {
+        hc_scrub_urls(err->msg, true);
         err->http_status = r->status;
         err->retry_after_ms = r->retry_after_ms;
     }
@@ -88,6 +90,8 @@ enum hc_rc source_get(const struct source_get *g, struct hc_arena *a, struct hc_
         .proxy = g->env->proxy,
         .timeout_ms = g->env->timeout_ms ? g->env->timeout_ms : 60000,
         .idle_timeout_ms = 30000,
+        .min_bytes_per_s = 100,
+        .retries = 2,
         .max_bytes = g->max_bytes,
         .max_redirects = -1,
         .accept_gzip = g->accept_gzip,
@@ -96,7 +100,11 @@ enum hc_rc source_get(const struct source_get *g, struct hc_arena *a, struct hc_
     };
     enum hc_rc rc = hc_http_do(g->env->http, a, &req, out, err);
     hc_http_tls_unref(tls);
-    if (rc != HC_OK)
-        return hc_wrap(err, "get %s '%s'", g->what, g->url);
+    if (rc != HC_OK) {
+        hc_wrap(err, "get %s '%s'", g->what, g->url);
+        if (err)
+            hc_scrub_urls(err->msg, true);
+        return rc;
+    }
     return out->status == 200 || out->status == 304 ? HC_OK : bad_status(g, out, err);
 }

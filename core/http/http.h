@@ -8,8 +8,15 @@
  *
  * Redirects are followed here, not by the library: to another scheme, host or port only the headers that
  * describe the answer wanted (Accept, Range, ...) and the trust go along, never Authorization, cookies, any
- * header not known to be harmless, a client certificate, or a body. A connection that the server closed while it
+ * header not known to be harmless, a client certificate, or a body. From https to http no redirect is followed, and one
+ * more than max_redirects is an error. A connection that the server closed while it
  * was idle may make a request travel twice before the first byte of an answer, whatever its method.
+ *
+ * A GET or HEAD with `retries` is sent again after a network failure (never one of TLS or of a refused redirect), after
+ * 408, 429, 500, 502, 503 and 504: when Retry-After says, else after 200 ms, doubled each time, with jitter; always
+ * within the whole request's deadline, and never when a part of the body went to on_data already.
+ *
+ * A fiber (core/http/fiber.h) that calls hc_http_do parks: it holds no thread while it waits.
  *
  * Proxies come from the environment by Go's rules: HTTP_PROXY, HTTPS_PROXY, NO_PROXY in either case, and
  * localhost and loopback addresses always go direct.
@@ -44,8 +51,11 @@ struct hc_http_request {
     int64_t timeout_ms;         /* whole request; 0: 30 s; -1: none (watches) */
     int64_t connect_timeout_ms; /* 0: 10 s */
     int64_t idle_timeout_ms;    /* no byte for this long ends it; 0: off */
-    size_t max_bytes;           /* of the answer, streamed too; 0: HC_MAX_RESPONSE_BYTES; SIZE_MAX: none */
-    int max_redirects;          /* 0: follow none; -1: HC_MAX_REDIRECTS */
+    int64_t first_byte_ms;      /* from sending to the answer's first byte, connecting included; 0: off */
+    int64_t min_bytes_per_s, speed_window_ms; /* floor of an answer's body in each window (0: 15 s); 0: off */
+    int retries;                              /* how often it may be sent again; see the head of this file */
+    size_t max_bytes;  /* of the answer, streamed too; 0: HC_MAX_RESPONSE_BYTES; SIZE_MAX: none */
+    int max_redirects; /* 0: follow none; -1: HC_MAX_REDIRECTS */
     bool http1_only, accept_gzip;
     /* Streamed answers: called on the loop's thread with each piece of a 2xx body; false ends the request. */
     bool (*on_data)(void *ctx, const char *p, size_t n);

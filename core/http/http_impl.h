@@ -12,6 +12,8 @@
 #define MAX_HEADER_BYTES ((size_t)256 * 1024)
 /* Of an answer that is no success while the caller streams: what an error message may be. */
 #define MAX_ERROR_BODY ((size_t)1024 * 1024)
+/* Speed is looked at over so long: a server that stutters is not a slow one. */
+#define SPEED_WINDOW_MS 15000
 
 struct hc_http {
     atomic_int refs; /* the owner, and each call */
@@ -64,7 +66,11 @@ struct hc_http_call {
     struct hc_buf out_headers, out_body;
     int status;
     size_t received;
-    int64_t last_byte_ms;
+    int64_t first_byte_ms, min_bytes_per_s, speed_window_ms;
+    int64_t sent_ms, last_byte_ms, window_ms, again_ms;
+    int64_t seen, window_seen; /* bytes of bodies, wanted or not */
+    bool answered;
+    int retries_left, retries;
     curl_off_t last_upload;
     enum hc_rc abort_rc; /* why a callback of ours ended the transfer */
 
@@ -80,6 +86,8 @@ enum hc_rc call_prepare(struct hc_http_call *c);
 /* After a transfer ended well: true when it was a redirect and the handle is ready to be added again; false: the
  * result stands (c->rc, c->err when the redirect was refused). */
 bool call_redirect(struct hc_http_call *c);
+/* After a call got its result: true when it may and should be sent once more, at c->again_ms. */
+bool call_again(struct hc_http_call *c);
 /* Fills rc, err and response from the transfer's end. */
 void call_finish(struct hc_http_call *c, CURLcode code);
 enum hc_rc call_end(struct hc_http_call *c, enum hc_rc rc, const char *why);

@@ -4,13 +4,15 @@
  * error of a write, not the end of the process).
  *
  * A call holds a reference on the loop's memory, so a late cancel or unref finds a lock to take. Deadlines of
- * connecting and of the whole are libcurl's; the idle one is ours, looked at when the earliest of them may be due.
+ * connecting and of the whole are libcurl's; those of silence, of the first byte and of speed are ours, looked at when
+ * the earliest of them may be due. A call that is to be sent again rests in the same list, without a handle.
  */
 #include <signal.h>
 #include <stdlib.h>
 
 #include "core/base/clock.h"
 #include "core/base/mem.h"
+#include "core/http/fiber.h"
 #include "core/http/http_impl.h"
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -64,17 +66,28 @@ static void done(struct hc_http *h, struct hc_http_call *c)
     hc_http_unref(c);
 }
 
+static void look_again_at(struct hc_http *h, int64_t ms)
+{
+    h->next_idle_ms = HC_MIN(h->next_idle_ms, ms);
+}
+
 static void add(struct hc_http *h, struct hc_http_call *c)
 {
-    c->last_byte_ms = hc_mono_ms();
+    c->last_byte_ms = c->sent_ms = c->window_ms = hc_mono_ms();
     c->last_upload = 0;
+    c->answered = false;
+    c->window_seen = c->seen;
     if (c->timer) {
-        h->next_idle_ms = HC_MIN(h->next_idle_ms, c->last_byte_ms + c->idle_timeout_ms);
+        look_again_at(h, c->last_byte_ms + c->idle_timeout_ms);
         return;
     }
     atomic_fetch_add_explicit(&h->requests, 1, memory_order_relaxed);
     if (c->idle_timeout_ms > 0)
-        h->next_idle_ms = HC_MIN(h->next_idle_ms, c->last_byte_ms + c->idle_timeout_ms);
+        look_again_at(h, c->last_byte_ms + c->idle_timeout_ms);
+    if (c->first_byte_ms > 0)
+        look_again_at(h, c->sent_ms + c->first_byte_ms);
+    if (c->min_bytes_per_s > 0)
+        look_again_at(h, c->window_ms + c->speed_window_ms);
     CURLMcode m = curl_multi_add_handle(h->multi, c->easy);
     if (m != CURLM_OK) {
         call_end(c, m == CURLM_OUT_OF_MEMORY ? HC_E_NOMEM : HC_E_BUG, curl_multi_strerror(m));
@@ -84,11 +97,23 @@ static void add(struct hc_http *h, struct hc_http_call *c)
 
 static void start(struct hc_http *h, struct hc_http_call *c)
 {
-    link_active(h, c);
     if (c->timer || call_prepare(c) == HC_OK)
         add(h, c);
     else
         done(h, c);
+}
+
+/* A call has its result: it ends, or rests until it is sent once more. */
+static void settle(struct hc_http *h, struct hc_http_call *c)
+{
+    if (!call_again(c)) {
+        done(h, c);
+        return;
+    }
+    curl_multi_remove_handle(h->multi, c->easy);
+    curl_easy_cleanup(c->easy);
+    c->easy = NULL;
+    look_again_at(h, c->again_ms);
 }
 
 static void reap(struct hc_http *h)
@@ -106,38 +131,65 @@ static void reap(struct hc_http *h)
             curl_multi_remove_handle(h->multi, c->easy);
             add(h, c);
         } else {
-            done(h, c);
+            settle(h, c);
         }
     }
 }
 
-/* Ends calls that saw no byte for too long and finds the next moment to look. */
-static void end_idle(struct hc_http *h, int64_t now)
+static void too_slow(struct hc_http *h, struct hc_http_call *c, const char *fmt, int64_t what)
+{
+    char why[96];
+    snprintf(why, sizeof(why), fmt, what); // NOLINT(clang-diagnostic-format-nonliteral)
+    call_end(c, HC_E_AGAIN, why);
+    settle(h, c);
+}
+
+/* Looks at the clocks of one call: it may end here. */
+static void look_at(struct hc_http *h, struct hc_http_call *c, int64_t now)
+{
+    int64_t idle_due = c->idle_timeout_ms > 0 || c->timer ? c->last_byte_ms + c->idle_timeout_ms : INT64_MAX;
+    int64_t first_due = c->first_byte_ms > 0 && !c->answered ? c->sent_ms + c->first_byte_ms : INT64_MAX;
+    int64_t window_due = c->min_bytes_per_s > 0 ? c->window_ms + c->speed_window_ms : INT64_MAX;
+    if (c->timer && now >= idle_due) {
+        done(h, c);
+    } else if (!c->timer && !c->easy) { /* rests */
+        if (now < c->again_ms)
+            look_again_at(h, c->again_ms);
+        else
+            start(h, c);
+    } else if (now >= idle_due) {
+        too_slow(h, c, "no byte for %" PRId64 " ms", c->idle_timeout_ms);
+    } else if (now >= first_due) {
+        too_slow(h, c, "connected or not, no answer began within %" PRId64 " ms", c->first_byte_ms);
+    } else if (now >= window_due && c->answered &&
+               c->seen - c->window_seen < c->min_bytes_per_s * c->speed_window_ms / 1000) {
+        too_slow(h, c, "slower than %" PRId64 " bytes a second", c->min_bytes_per_s);
+    } else {
+        if (now >= window_due) {
+            c->window_ms = now;
+            c->window_seen = c->seen;
+            window_due = now + c->speed_window_ms;
+        }
+        look_again_at(h, HC_MIN(HC_MIN(idle_due, first_due), window_due));
+    }
+}
+
+/* Ends calls whose time is over, sends again those that rested, and finds the next moment to look. */
+static void look_at_clocks(struct hc_http *h, int64_t now)
 {
     if (now < h->next_idle_ms)
         return;
     h->next_idle_ms = INT64_MAX;
     for (struct hc_http_call *c = h->active, *next; c; c = next) {
         next = c->next;
-        if (c->idle_timeout_ms <= 0 && !c->timer)
-            continue;
         curl_off_t sent = 0;
-        if (c->easy)
+        if (c->easy && c->idle_timeout_ms > 0)
             curl_easy_getinfo(c->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
         if (sent != c->last_upload) {
             c->last_upload = sent;
             c->last_byte_ms = now;
         }
-        if (now - c->last_byte_ms >= c->idle_timeout_ms && c->timer) {
-            done(h, c);
-        } else if (now - c->last_byte_ms >= c->idle_timeout_ms) {
-            char why[80];
-            snprintf(why, sizeof(why), "no byte for %" PRId64 " ms", c->idle_timeout_ms);
-            call_end(c, HC_E_AGAIN, why);
-            done(h, c);
-        } else {
-            h->next_idle_ms = HC_MIN(h->next_idle_ms, c->last_byte_ms + c->idle_timeout_ms);
-        }
+        look_at(h, c, now);
     }
 }
 
@@ -155,6 +207,7 @@ static void *run(void *arg)
 
         for (struct hc_http_call *c = in, *next; c; c = next) {
             next = c->next;
+            link_active(h, c);
             start(h, c);
         }
         for (struct hc_http_call *c = cancels, *next; c; c = next) {
@@ -171,7 +224,7 @@ static void *run(void *arg)
         curl_multi_perform(h->multi, &running);
         reap(h);
         int64_t now = hc_mono_ms();
-        end_idle(h, now);
+        look_at_clocks(h, now);
 
         pthread_mutex_lock(&h->mu);
         bool more = h->in_first || h->cancels || h->stop;
@@ -347,6 +400,12 @@ static void wake(void *ctx, enum hc_rc rc, const struct hc_http_response *respon
     pthread_mutex_unlock(&w->mu);
 }
 
+static void wake_fiber(void *ctx, enum hc_rc rc, const struct hc_http_response *response, const struct hc_err *err)
+{
+    (void)rc, (void)response, (void)err;
+    hc_fiber_wake(ctx);
+}
+
 enum hc_rc hc_http_do(struct hc_http *h, struct hc_arena *a, const struct hc_http_request *req,
                       struct hc_http_response *out, struct hc_err *err)
 {
@@ -357,16 +416,21 @@ enum hc_rc hc_http_do(struct hc_http *h, struct hc_arena *a, const struct hc_htt
     if (!c)
         return hc_fail_nomem(err);
     struct waiting w = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false };
-    c->on_done = wake;
-    c->done_ctx = &w;
+    struct hc_fiber *fiber = hc_fiber_self();
+    c->on_done = fiber ? wake_fiber : wake;
+    c->done_ctx = fiber ? (void *)fiber : &w;
     if (!hand_over(h, c)) {
         hc_http_unref(c);
         return hc_fail(err, HC_E_AGAIN, "stopped");
     }
-    pthread_mutex_lock(&w.mu);
-    while (!w.done)
-        pthread_cond_wait(&w.cond, &w.mu);
-    pthread_mutex_unlock(&w.mu);
+    if (fiber) {
+        hc_fiber_park();
+    } else {
+        pthread_mutex_lock(&w.mu);
+        while (!w.done)
+            pthread_cond_wait(&w.cond, &w.mu);
+        pthread_mutex_unlock(&w.mu);
+    }
     enum hc_rc rc = c->rc;
     *out = c->response;
     out->body = out->body.n ? hc_arena_str(a, out->body) : HC_S("");

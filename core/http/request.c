@@ -17,7 +17,8 @@
 
 #define DEFAULT_TIMEOUT_MS  30000
 #define DEFAULT_CONNECT_MS  10000
-#define DEAD_CONNECTION_SEC 30 /* unacknowledged bytes, or keep-alive probes, for this long: it is gone */
+#define RETRY_BASE_MS       200 /* half to one and a half of it, doubled each time */
+#define DEAD_CONNECTION_SEC 30  /* unacknowledged bytes, or keep-alive probes, for this long: it is gone */
 
 static char *copyz(struct hc_arena *a, const char *z)
 {
@@ -54,6 +55,10 @@ struct hc_http_call *call_new(struct hc_http *h, const struct hc_http_request *r
     c->idle_timeout_ms = req->idle_timeout_ms;
     c->max_bytes = req->max_bytes ? req->max_bytes : HC_MAX_RESPONSE_BYTES;
     c->redirects_left = c->redirects_max = req->max_redirects < 0 ? HC_MAX_REDIRECTS : req->max_redirects;
+    c->first_byte_ms = req->first_byte_ms;
+    c->min_bytes_per_s = req->min_bytes_per_s;
+    c->speed_window_ms = req->speed_window_ms > 0 ? req->speed_window_ms : SPEED_WINDOW_MS;
+    c->retries_left = c->retries = req->retries;
     c->http1_only = req->http1_only;
     c->accept_gzip = req->accept_gzip;
     c->on_data = req->on_data;
@@ -97,6 +102,9 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
     struct hc_http_call *c = arg;
     hc_str line = { p, size * n };
     c->last_byte_ms = hc_mono_ms();
+    if (!c->answered)
+        c->window_ms = c->last_byte_ms;
+    c->answered = true;
     if (hc_str_starts(line, HC_S("HTTP/"))) { /* a new answer: after 1xx, after a proxy's CONNECT */
         hc_buf_reset(&c->out_headers);
         return line.n;
@@ -118,6 +126,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
     struct hc_http_call *c = arg;
     hc_str piece = { p, size * n };
     c->last_byte_ms = hc_mono_ms();
+    c->seen += (int64_t)piece.n;
     long status = 0;
     curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
     bool good = status >= 200 && status < 300;
@@ -401,18 +410,42 @@ static bool same_origin(CURLU *x, CURLU *y)
     return same;
 }
 
+/* What is never followed, with the words for it. */
+static bool may_follow(struct hc_http_call *c, CURLU *from, CURLU *to)
+{
+    char why[512];
+    char *origin = origin_of(to, true), *was = url_part(from, CURLUPART_SCHEME, 0);
+    char *scheme = url_part(to, CURLUPART_SCHEME, 0);
+    bool ok = false;
+    if (!origin || !was || !scheme) {
+        call_end(c, HC_E_NOMEM, "no memory for a redirect");
+    } else if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) {
+        call_end(c, HC_E_INPUT, "the server redirects to something that is neither http nor https");
+    } else if (c->redirects_left-- <= 0) {
+        snprintf(why, sizeof(why), "more than %d redirects, the last to %s: they lead in a circle, or nowhere",
+                 c->redirects_max, origin);
+        call_end(c, HC_E_INPUT, why);
+    } else if (strcmp(was, "https") == 0 && strcmp(scheme, "http") == 0) {
+        snprintf(why, sizeof(why),
+                 "the server redirects from https to %s, which anybody on the way could change: not followed; name "
+                 "the address it leads to if that is meant",
+                 origin);
+        call_end(c, HC_E_INPUT, why);
+    } else {
+        ok = true;
+    }
+    free(origin);
+    curl_free(was);
+    curl_free(scheme);
+    return ok;
+}
+
 bool call_redirect(struct hc_http_call *c)
 {
     int s = c->status;
     hc_str location = hc_http_header(&c->response, "location");
     if ((s != 301 && s != 302 && s != 303 && s != 307 && s != 308) || location.n == 0 || c->redirects_max == 0)
         return false;
-    if (c->redirects_left-- <= 0) {
-        char why[64];
-        snprintf(why, sizeof(why), "more than %d redirects", c->redirects_max);
-        call_end(c, HC_E_INPUT, why);
-        return false;
-    }
     CURLU *from = curl_url(), *to = NULL;
     char *where = hc_arena_strz(c->a, location), *url = NULL;
     bool follow = false;
@@ -421,7 +454,7 @@ bool call_redirect(struct hc_http_call *c)
     else if (curl_url_set(to, CURLUPART_URL, where, 0) || !(url = url_part(to, CURLUPART_URL, 0)))
         call_end(c, HC_E_INPUT, "the server redirects to something that is no URL");
     else
-        follow = true;
+        follow = may_follow(c, from, to);
     if (follow) {
         bool rewrite = s == 303 || ((s == 301 || s == 302) && strcmp(c->method, "POST") == 0);
         if (rewrite && strcmp(c->method, "HEAD") != 0) {
@@ -517,6 +550,39 @@ void call_finish(struct hc_http_call *c, CURLcode code)
                         c->curl_error[0] ? c->curl_error : curl_easy_strerror(code));
     }
     c->err.http_status = (int)status;
+}
+
+/* 408, 429 and the 5xx that say "not now". */
+static bool worth_another(int status)
+{
+    return status == 408 || status == 429 || status == 500 || (status >= 502 && status <= 504);
+}
+
+bool call_again(struct hc_http_call *c)
+{
+    bool safe = strcmp(c->method, "GET") == 0 || strcmp(c->method, "HEAD") == 0;
+    if (c->retries_left <= 0 || !safe || c->body.n || (c->on_data && c->received))
+        return false;
+    if (c->rc == HC_OK ? !worth_another(c->status) : c->rc != HC_E_AGAIN)
+        return false;
+    int64_t now = hc_mono_ms(), pause = c->response.retry_after_ms;
+    if (pause <= 0) {
+        uint64_t h = ((uint64_t)hc_now_ns() ^ (uint64_t)(uintptr_t)c) * 0x9e3779b97f4a7c15ULL;
+        pause = (int64_t)RETRY_BASE_MS << HC_MIN(c->retries - c->retries_left, 8);
+        pause = pause / 2 + (int64_t)((h >> 32) % (uint64_t)pause);
+    }
+    if (c->timeout_ms >= 0 && now + pause >= c->started_ms + c->timeout_ms)
+        return false; /* no time for it: what was said stands */
+    c->retries_left--;
+    c->again_ms = now + pause;
+    c->err = (struct hc_err)HC_ERR_INIT;
+    c->response = (struct hc_http_response){ 0 };
+    c->rc = c->abort_rc = HC_OK;
+    c->curl_error[0] = '\0';
+    c->received = 0;
+    hc_buf_reset(&c->out_headers);
+    hc_buf_reset(&c->out_body);
+    return true;
 }
 
 hc_str hc_http_header(const struct hc_http_response *r, const char *lower_name)

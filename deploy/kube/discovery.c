@@ -246,6 +246,7 @@ enum hc_rc hc_kube_version(struct hc_kube *k, struct hc_arena *a, hc_str *out, s
         struct kube_call call = { .method = "GET",
                                   .path = HC_S("/version"),
                                   .repeatable = true,
+                                  .locked = true,
                                   .verb = "read",
                                   .object = HC_S("the server's version"),
                                   .err = err };

@@ -12,6 +12,7 @@
 #include "core/base/clock.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
+#include "core/http/fiber.h"
 #include "core/value/json.h"
 #include "deploy/kube/kube_impl.h"
 
@@ -23,6 +24,7 @@ struct flight {
     struct run *run;
     struct kube_call *call;
     struct hc_http_call *http;
+    struct hc_fiber *fiber; /* parked until the answer is there; NULL: a thread waits */
     bool landed;
     int attempts, broken;
     bool reauthorized;
@@ -46,6 +48,12 @@ static void on_done(void *ctx, enum hc_rc rc, const struct hc_http_response *res
     pthread_mutex_unlock(&f->run->mu);
 }
 
+static void wake_fiber(void *ctx, enum hc_rc rc, const struct hc_http_response *response, const struct hc_err *err)
+{
+    (void)rc, (void)response, (void)err;
+    hc_fiber_wake(((struct flight *)ctx)->fiber);
+}
+
 static bool launch(struct hc_kube *k, struct flight *f, int64_t left_ms)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
@@ -67,7 +75,7 @@ static bool launch(struct hc_kube *k, struct flight *f, int64_t left_ms)
         .timeout_ms = HC_MAX(left_ms, 1),
         .ctx = f,
     };
-    f->http = hc_http_start(k->server->http, &req, on_done);
+    f->http = hc_http_start(k->server->http, &req, f->fiber ? wake_fiber : on_done);
     return f->http != NULL;
 }
 
@@ -129,8 +137,36 @@ static void wait_until(struct run *r, int64_t when_ms)
     pthread_cond_timedwait(&r->cond, &r->mu, &t);
 }
 
+/* One request of a fiber: its thread goes on with others meanwhile. */
+static void run_parked(struct hc_kube *k, struct hc_arena *a, struct kube_call *call)
+{
+    struct flight f = { .call = call, .fiber = hc_fiber_self() };
+    int64_t left = k->server->timeout_ms, deadline = hc_mono_ms() + left;
+    for (;;) {
+        if (!launch(k, &f, left)) {
+            if (f.attempts == 1) /* else the error of the attempt before stands */
+                call->rc = hc_fail(call->err, HC_E_AGAIN, "%s %.*s: stopped", call->verb, HC_P(call->object));
+            return;
+        }
+        hc_fiber_park();
+        settle(k, a, &f, deadline);
+        if (!f.again_at_ms)
+            return;
+        struct hc_http_call *pause = hc_http_after(k->server->http, f.again_at_ms - hc_mono_ms(), &f, wake_fiber);
+        if (!pause)
+            return;
+        hc_fiber_park();
+        hc_http_unref(pause);
+        left = HC_MAX(deadline - hc_mono_ms(), 1);
+    }
+}
+
 void kube_run(struct hc_kube *k, struct hc_arena *a, struct kube_call *calls, size_t n)
 {
+    if (n == 1 && hc_fiber_self() && !calls[0].locked) {
+        run_parked(k, a, calls);
+        return;
+    }
     struct run run = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 };
     struct flight one = { 0 }, *flights = n == 1 ? &one : hc_calloc(n, sizeof(*flights));
     int64_t now = hc_mono_ms(), deadline = now + k->server->timeout_ms;

@@ -145,6 +145,7 @@ static enum hc_rc fetch(struct hc_kube *k, struct kube_doc *doc, struct hc_err *
                               .path = hc_arena_printf(a, "/openapi/v3/api%s/%.*s", core ? "" : "s",
                                                       HC_P(doc->api_version)),
                               .repeatable = true,
+                              .locked = true,
                               .verb = "read",
                               .object = HC_S("the server's types"),
                               .err = err };

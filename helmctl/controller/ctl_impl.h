@@ -7,6 +7,7 @@
 
 #include "charts-fetch/chart/chart.h"
 #include "core/base/log.h"
+#include "core/http/fiber.h"
 #include "deploy/kube/client.h"
 #include "deploy/reconcile/reconcile.h"
 #include "helmctl/controller/conditions.h"
@@ -27,6 +28,7 @@ struct ctl_late;
 struct ctl {
     const struct hc_controller_options *o;
     struct hc_http *http;
+    struct hc_pool *pool; /* for fetches that can only block */
     struct hc_kube *kube;
     struct hc_objects *objects;
     struct hc_queue *lanes[LANES];

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "core/base/clock.h"
+#include "core/base/scrub.h"
 #include "core/value/merge.h"
 #include "helmctl/controller/ctl_impl.h"
 
@@ -129,6 +130,8 @@ void pass_event(struct pass *p, const char *type, const char *reason, const stru
     va_start(args, fmt);
     int n = vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
+    hc_scrub_urls(text, ctl_lane_of(p->key.kind) == LANE_SOURCE);
+    n = n < 0 ? n : (int)strlen(text);
     hc_str message = { text, n < 0 ? 0 : HC_MIN((size_t)n, sizeof(text) - 1) };
     ctl_events_post(p->c->events, p->obj, p->manager, type, reason, message, notes);
 }
@@ -142,6 +145,7 @@ void pass_log(const struct pass *p, enum hc_log_level level, const char *fmt, ..
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
+    hc_scrub_urls(text, ctl_lane_of(p->key.kind) == LANE_SOURCE);
     hc_str kind = hc_str_of(hc_ctl_kind_name(p->key.kind));
     char controller[64];
     size_t at = 0;

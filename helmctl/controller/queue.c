@@ -317,15 +317,34 @@ bool hc_queue_take(struct hc_queue *q, int64_t now_ms, struct hc_key *out, int64
     return got;
 }
 
+static bool nothing_else(void *ctx)
+{
+    (void)ctx;
+    return false;
+}
+
 bool hc_queue_wait(struct hc_queue *q, struct hc_key *out)
 {
+    return hc_queue_wait_any(q, true, out, nothing_else, NULL) == HC_QUEUE_KEY;
+}
+
+enum hc_queue_news hc_queue_wait_any(struct hc_queue *q, bool do_take, struct hc_key *out, bool (*other)(void *ctx),
+                                     void *ctx)
+{
+    enum hc_queue_news news = HC_QUEUE_STOPPED;
     pthread_mutex_lock(&q->lock);
-    bool got = false;
-    while (!q->stopped) {
-        int64_t next;
-        got = take(q, hc_mono_ms(), out, &next);
-        if (got)
+    for (;;) {
+        int64_t next = INT64_MAX;
+        if (other(ctx)) {
+            news = HC_QUEUE_OTHER;
             break;
+        }
+        if (do_take && q->stopped)
+            break;
+        if (do_take && take(q, hc_mono_ms(), out, &next)) {
+            news = HC_QUEUE_KEY;
+            break;
+        }
         if (next == INT64_MAX) {
             pthread_cond_wait(&q->wake, &q->lock);
         } else {
@@ -334,7 +353,14 @@ bool hc_queue_wait(struct hc_queue *q, struct hc_key *out)
         }
     }
     pthread_mutex_unlock(&q->lock);
-    return got;
+    return news;
+}
+
+void hc_queue_poke(struct hc_queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    pthread_cond_broadcast(&q->wake);
+    pthread_mutex_unlock(&q->lock);
 }
 
 /* Out of the worker's hands; `at_ms` is when to look again unless something asked for earlier. */

@@ -49,6 +49,13 @@ bool hc_queue_take(struct hc_queue *q, int64_t now_ms, struct hc_key *out, int64
 /* Blocks until a key is ready (true) or the queue is stopped (false). */
 bool hc_queue_wait(struct hc_queue *q, struct hc_key *out);
 
+/* The same for a worker that has something else to wait for: `other` is asked under the queue's lock, again after each
+ * hc_queue_poke. It is told before a key, and alone when there is no room for a key (`take` false). */
+enum hc_queue_news { HC_QUEUE_STOPPED, HC_QUEUE_KEY, HC_QUEUE_OTHER };
+enum hc_queue_news hc_queue_wait_any(struct hc_queue *q, bool take, struct hc_key *out, bool (*other)(void *ctx),
+                                     void *ctx);
+void hc_queue_poke(struct hc_queue *q);
+
 /* The worker is done with it. The next look is at `at_ms`, INT64_MAX: only when it is added. Resets failures. */
 void hc_queue_done(struct hc_queue *q, struct hc_key k, int64_t at_ms);
 /* The work failed: look again after the back-off, not before `not_before_ms` (the server's Retry-After; 0: none).

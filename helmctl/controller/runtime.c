@@ -8,12 +8,14 @@
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
 #include "core/base/digest.h"
 #include "core/base/mem.h"
+#include "core/http/fiber.h"
 #include "core/value/merge.h"
 #include "helmctl/controller/artifacts.h"
 #include "helmctl/controller/charts.h"
@@ -22,6 +24,8 @@
 #include "helmctl/controller/managed.h"
 
 #define TICK_MS 5000
+#define FETCHES ((size_t)1024) /* sources that wait for servers at once; each costs a stack and what it holds */
+#define POOL    4              /* threads for fetches that can only block: SSH */
 
 static sem_t told_to_stop;
 static atomic_bool stopping;
@@ -300,10 +304,20 @@ static void look_at(struct ctl *c, struct hc_key k)
     }
 }
 
+/*
+ * A worker of sources runs each look on a fiber: while one waits for a server it looks at other objects, so that a
+ * thousand slow sources hold up nobody and need no thread more. The other lanes work, they do not wait: a thread each.
+ */
 struct worker {
     struct ctl *c;
     struct hc_queue *q;
+    struct hc_fibers *fibers; /* NULL: looks one after the other */
     pthread_t thread;
+};
+
+struct look {
+    struct worker *w;
+    struct hc_key k;
 };
 
 static void *work(void *arg)
@@ -312,6 +326,47 @@ static void *work(void *arg)
     struct hc_key k;
     while (hc_queue_wait(w->q, &k))
         look_at(w->c, k);
+    return NULL;
+}
+
+static void look_on_fiber(void *arg)
+{
+    struct look l = *(struct look *)arg;
+    free(arg);
+    look_at(l.w->c, l.k);
+}
+
+static bool fibers_ready(void *ctx)
+{
+    return hc_fibers_ready(ctx);
+}
+
+static void poke(void *ctx)
+{
+    hc_queue_poke(ctx);
+}
+
+static void *work_on_fibers(void *arg)
+{
+    struct worker *w = arg;
+    bool stopped = false;
+    while (!stopped || hc_fibers_alive(w->fibers) > 0) {
+        struct hc_key k;
+        bool take = !stopped && !hc_fibers_full(w->fibers);
+        enum hc_queue_news news = hc_queue_wait_any(w->q, take, &k, fibers_ready, w->fibers);
+        stopped = stopped || news == HC_QUEUE_STOPPED;
+        if (news == HC_QUEUE_OTHER)
+            hc_fibers_run(w->fibers);
+        if (news != HC_QUEUE_KEY)
+            continue;
+        struct look *l = hc_malloc(sizeof(*l));
+        if (l)
+            *l = (struct look){ w, k };
+        if (!l || !hc_fibers_start(w->fibers, look_on_fiber, l)) {
+            free(l);
+            look_at(w->c, k); /* no memory for a stack: then it blocks */
+        }
+    }
     return NULL;
 }
 
@@ -413,8 +468,10 @@ static enum hc_rc set_up(struct run *r, struct hc_err *err)
     for (int i = 0; i < LANES; i++)
         if (!(c->lanes[i] = hc_queue_new(c->o->min_retry_delay_ms, c->o->max_retry_delay_ms, seed + (uint64_t)i)))
             return hc_fail_nomem(err);
-    if (!(c->objects = hc_objects_new()) || !(c->metrics = ctl_metrics_new()) || !(c->charts = ctl_charts_new()) ||
-        !(c->managed = ctl_managed_new(c)) || !(c->events = ctl_events_start(c)) || !(c->late = ctl_late_start(c)))
+    c->pool = hc_pool_new(POOL);
+    if (!c->pool || !(c->objects = hc_objects_new()) || !(c->metrics = ctl_metrics_new()) ||
+        !(c->charts = ctl_charts_new()) || !(c->managed = ctl_managed_new(c)) ||
+        !(c->events = ctl_events_start(c)) || !(c->late = ctl_late_start(c)))
         return hc_fail_nomem(err);
     rc = ctl_store_open(c, &c->store, err);
     if (rc == HC_OK && is_on(c->o->metrics_addr))
@@ -458,8 +515,12 @@ static enum hc_rc start_workers(struct run *r, struct hc_err *err)
             struct worker *w = &r->workers[r->workers_n];
             w->c = c;
             w->q = c->lanes[lane];
-            if (pthread_create(&w->thread, NULL, work, w) != 0)
+            if (lane == LANE_SOURCE && !(w->fibers = hc_fibers_new(HC_MAX(FETCHES / each, 1), poke, w->q)))
+                return hc_fail_nomem(err);
+            if (pthread_create(&w->thread, NULL, w->fibers ? work_on_fibers : work, w) != 0) {
+                hc_fibers_free(w->fibers);
                 return hc_fail(err, HC_E_NOMEM, "cannot start a worker thread");
+            }
             r->workers_n++;
         }
     }
@@ -475,7 +536,10 @@ static void tear_down(struct run *r)
             hc_queue_stop(c->lanes[i]);
     for (size_t i = 0; i < r->workers_n; i++)
         pthread_join(r->workers[i].thread, NULL);
+    for (size_t i = 0; i < r->workers_n; i++)
+        hc_fibers_free(r->workers[i].fibers);
     free(r->workers);
+    hc_pool_free(c->pool);
     ctl_late_stop(c->late);
     for (int k = 1; k < HC_CTL_KINDS; k++)
         if (r->watches[k].w)
@@ -534,11 +598,22 @@ static enum hc_rc run(struct run *r, struct hc_err *err)
     return rc;
 }
 
+/* A connection for each slow server: more descriptors than the usual soft limit. Nothing here uses select(). */
+static void allow_descriptors(void)
+{
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur >= 8 * FETCHES)
+        return;
+    l.rlim_cur = l.rlim_max == RLIM_INFINITY ? 8 * FETCHES : HC_MIN(l.rlim_max, 8 * FETCHES);
+    (void)setrlimit(RLIMIT_NOFILE, &l);
+}
+
 enum hc_rc hc_controller_run(const struct hc_controller_options *o, struct hc_err *err)
 {
     /* One heap for all threads: workers' arenas come and go, and a heap each would keep what all of them freed. */
     mallopt(M_ARENA_MAX, 1);
     mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+    allow_descriptors();
     sem_init(&told_to_stop, 0, 0);
     struct run *r = hc_calloc(1, sizeof(*r));
     if (!r)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "core/base/clock.h"
+#include "core/base/scrub.h"
 #include "helmctl/controller/sources_impl.h"
 
 hc_str src_hex_of(hc_str revision)
@@ -60,6 +61,7 @@ static void drop_failures(struct pass *p)
 
 struct ctl_result src_failed(struct pass *p, struct src_failure f)
 {
+    hc_scrub_urls(p->err.msg, true);
     hc_str msg = hc_str_of(p->err.msg);
     hc_cond_set(&p->cond, f.condition, HC_TRUE, f.reason, msg);
     hc_cond_set(&p->cond, "Ready", HC_FALSE, f.reason, msg);
@@ -72,6 +74,7 @@ struct ctl_result src_failed(struct pass *p, struct src_failure f)
 
 struct ctl_result src_failed_for_good(struct pass *p, struct src_failure f)
 {
+    hc_scrub_urls(p->err.msg, true);
     const char *text = p->err.msg;
     hc_cond_setf(&p->cond, f.condition, HC_TRUE, f.reason, "%s", text);
     hc_cond_setf(&p->cond, "Ready", HC_FALSE, f.reason, "%s", text);
@@ -175,6 +178,8 @@ static void show_progress(struct pass *p)
 {
     if (hc_get_int_at(p->status, "observedGeneration", -1) == p->cond.generation)
         return;
+    if (hc_cond_is(p->status, "Reconciling", HC_TRUE)) /* tried again: the error may stay to be read meanwhile */
+        return;
     hc_cond_reconciling(&p->cond, "Progressing", "reconciliation in progress");
     if (!hc_cond_get(p->status, "Ready") || !hc_map_getz(p->status, "artifact"))
         hc_cond_setf(&p->cond, "Ready", HC_UNKNOWN, "Progressing", "reconciliation in progress");
@@ -237,6 +242,19 @@ static struct ctl_result keep_folder(struct pass *p, const struct fetch *f, hc_s
 
 /* ---- GitRepository ---- */
 
+struct git_job {
+    struct pass *p;
+    struct fetch *f;
+    const struct hc_git_spec *spec;
+    enum hc_rc rc;
+};
+
+static void fetch_git(void *arg)
+{
+    struct git_job *j = arg;
+    j->rc = hc_git_fetch(&j->f->env, j->p->a, j->spec, &j->f->auth, j->f->known, &j->f->art, &j->p->err);
+}
+
 struct ctl_result reconcile_git(struct pass *p)
 {
     struct ctl_result r;
@@ -257,7 +275,12 @@ struct ctl_result reconcile_git(struct pass *p)
                                .name = hc_get_str_at(p->spec, "ref.name"),
                                .commit = hc_get_str_at(p->spec, "ref.commit"),
                                .ignore = hc_get_str_at(p->spec, "ignore") };
-    if (hc_git_fetch(&f.env, p->a, &git, &f.auth, f.known, &f.art, &p->err) != HC_OK) {
+    struct git_job job = { p, &f, &git, HC_OK };
+    if (hc_str_starts(url, HC_S("ssh://"))) /* its library waits on its own sockets */
+        hc_pool_run(p->c->pool, fetch_git, &job);
+    else
+        fetch_git(&job);
+    if (job.rc != HC_OK) {
         hc_wrap(&p->err, "failed to checkout and determine revision");
         return src_failed(p, (struct src_failure){ "FetchFailed", "GitOperationFailed" });
     }

@@ -13,6 +13,9 @@ static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
 static int gathered, wanted;
 static struct hc_http_call *hanging;
+static atomic_int tries, failures_left;
+static int flaky_status;
+static const char *flaky_headers = "";
 
 static bool starts(const char *s, const char *prefix)
 {
@@ -37,6 +40,22 @@ static bool handle(struct loopback *s, const struct loopback_request *r, int fd)
     }
     if (starts(r->path, "/cut")) {
         loopback_send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", 44);
+        return false;
+    }
+    if (starts(r->path, "/flaky")) { /* fails `failures_left` times: by status, or cut when that is 0 */
+        atomic_fetch_add(&tries, 1);
+        if (failures_left-- <= 0)
+            return loopback_answer(fd, 200, "", "fine", 4);
+        if (flaky_status)
+            return loopback_answer(fd, flaky_status, flaky_headers, "bad", 3);
+        if (starts(r->path, "/flaky-late"))
+            loopback_send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfi", 40);
+        return false;
+    }
+    if (starts(r->path, "/drip")) {
+        loopback_send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", 44);
+        while (loopback_send(fd, "x", 1))
+            usleep(10000);
         return false;
     }
     if (starts(r->path, "/hang")) {
@@ -242,6 +261,11 @@ static void failures_have_codes_and_words(void **state)
         { "/hang", { .timeout_ms = 60 }, HC_E_AGAIN, "no answer in time (waiting for the answer" },
         { "/hang", { .idle_timeout_ms = 60 }, HC_E_AGAIN, "no byte for 60 ms" },
         { "/stall", { .idle_timeout_ms = 60, .timeout_ms = -1 }, HC_E_AGAIN, "no byte for 60 ms" },
+        { "/hang", { .first_byte_ms = 60 }, HC_E_AGAIN, "no answer began within 60 ms" },
+        { "/drip",
+          { .min_bytes_per_s = 5000, .speed_window_ms = 100 },
+          HC_E_AGAIN,
+          "slower than 5000 bytes a second" },
         { "/big", { .max_bytes = 100000 }, HC_E_LIMIT, "over the 100000 bytes" },
         { "/headers", { 0 }, HC_E_LIMIT, "header" },
     };
@@ -265,6 +289,79 @@ static void failures_have_codes_and_words(void **state)
         assert_int_equal(g.rc, urls[i].rc);
         assert_null(strstr(g.err.msg, "s3cret"));
         assert_null(strstr(g.err.msg, "token"));
+        drop(&g);
+    }
+}
+
+static bool swallow(void *ctx, const char *p, size_t n)
+{
+    (void)ctx, (void)p, (void)n;
+    return true;
+}
+
+static void what_may_be_repeated_is_repeated(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *method, *path;
+        int status, failures;
+        struct hc_http_request req;
+        const char *headers;
+        int want_tries, want_status; /* 0: no answer */
+    } rows[] = {
+        { "503 and then fine", "GET", "/flaky", 503, 2, { .retries = 2 }, "", 3, 200 },
+        { "429 with Retry-After", "GET", "/flaky", 429, 1, { .retries = 2 }, "Retry-After: 1\r\n", 2, 200 },
+        { "Retry-After beyond the deadline",
+          "GET",
+          "/flaky",
+          429,
+          1,
+          { .retries = 2 },
+          "Retry-After: 99\r\n",
+          1,
+          429 },
+        { "408", "HEAD", "/flaky", 408, 1, { .retries = 1 }, "", 2, 200 },
+        { "the last answer stands", "GET", "/flaky", 502, 9, { .retries = 1 }, "", 2, 502 },
+        { "404 is an answer", "GET", "/flaky", 404, 9, { .retries = 2 }, "", 1, 404 },
+        { "501 is one too", "GET", "/flaky", 501, 9, { .retries = 2 }, "", 1, 501 },
+        { "not asked for", "GET", "/flaky", 503, 9, { 0 }, "", 1, 503 },
+        { "POST never", "POST", "/flaky", 503, 9, { .retries = 2 }, "", 1, 503 },
+        { "DELETE never", "DELETE", "/flaky", 503, 9, { .retries = 2 }, "", 1, 503 },
+        { "cut in the middle", "GET", "/flaky-late", 0, 1, { .retries = 1 }, "", 2, 200 },
+        { "cut in the middle of a stream",
+          "GET",
+          "/flaky-late",
+          0,
+          1,
+          { .retries = 1, .on_data = swallow },
+          "",
+          1,
+          0 },
+        { "reset before a stream began",
+          "GET",
+          "/flaky",
+          503,
+          1,
+          { .retries = 1, .on_data = swallow },
+          "",
+          2,
+          200 },
+    };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        struct hc_http_request req = rows[i].req;
+        req.method = rows[i].method;
+        req.timeout_ms = 5000;
+        atomic_store(&tries, 0);
+        atomic_store(&failures_left, rows[i].failures);
+        flaky_status = rows[i].status;
+        flaky_headers = rows[i].headers;
+        struct got g = request(server.base, rows[i].path, req);
+        int status = g.rc == HC_OK ? g.r.status : 0;
+        if (atomic_load(&tries) != rows[i].want_tries || status != rows[i].want_status)
+            print_error("row '%s': %d tries, status %d\n", rows[i].name, atomic_load(&tries), status);
+        assert_int_equal(atomic_load(&tries), rows[i].want_tries);
+        assert_int_equal(status, rows[i].want_status);
+        assert_int_equal(g.rc, rows[i].want_status ? HC_OK : HC_E_AGAIN);
         drop(&g);
     }
 }
@@ -488,6 +585,7 @@ int main(void)
         cmocka_unit_test(redirects_keep_credentials_at_home),
         cmocka_unit_test(redirects_end),
         cmocka_unit_test(failures_have_codes_and_words),
+        cmocka_unit_test(what_may_be_repeated_is_repeated),
         cmocka_unit_test(streams_end_when_the_reader_says_so),
         cmocka_unit_test(a_hundred_travel_at_once),
         cmocka_unit_test(cancel_is_safe_at_any_time),

@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""slow_server.py PORT_FILE LATENCY: a stand-in that takes its time.
+
+/fast/NAME/index.yaml answers at once, everything else after LATENCY seconds: with an index below /slow/, with 503 where
+a Git server or a registry is asked. GET /gaps tells, a line each, what the fast repositories saw: NAME, requests, and
+the longest time between two. GET /peak tells how many slow requests were open at once at most.
+"""
+import asyncio, sys, time
+
+INDEX = b"apiVersion: v1\nentries:\n  web:\n  - {name: web, version: 1.0.0, urls: [web-1.0.0.tgz]}\n"
+latency = float(sys.argv[2])
+seen, now_slow, peak = {}, 0, 0
+
+
+async def serve(reader, writer):
+    global now_slow, peak
+    try:
+        while True:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            path = head.split(" ")[1]
+            status, body = "200 OK", INDEX
+            if path == "/gaps":
+                body = "".join(f"{n} {len(t)} {max([b - a for a, b in zip(t, t[1:])] + [0]):.2f}\n" for n, t in sorted(seen.items())).encode()
+            elif path == "/reset":
+                seen.clear()
+            elif path == "/peak":
+                body = f"{peak}\n".encode()
+            elif path.startswith("/fast/"):
+                seen.setdefault(path.split("/")[2], []).append(time.monotonic())
+            else:
+                now_slow += 1
+                peak = max(peak, now_slow)
+                try:
+                    await asyncio.sleep(latency)
+                finally:
+                    now_slow -= 1
+                if not path.startswith("/slow/"):
+                    status, body = "503 Service Unavailable", b""
+            writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+            await writer.drain()
+    except (asyncio.IncompleteReadError, ConnectionError):
+        pass
+    writer.close()
+
+
+async def main():
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=2000)
+    with open(sys.argv[1], "w") as f:
+        f.write(str(server.sockets[0].getsockname()[1]))
+    await server.serve_forever()
+
+
+asyncio.run(main())
