@@ -8,8 +8,7 @@
 
 #include "charts-fetch/verify/pgp_impl.h"
 
-#define MAX_SIGNATURES 16u /* packets of one detached signature */
-#define MAX_USER_IDS   64u
+#define MAX_SIGNATURES 16u   /* packets of one detached signature */
 #define CLOCK_SKEW_S   86400 /* a signer's clock may be that much ahead of ours */
 
 /* What the self-signatures of one key say. */
@@ -67,7 +66,7 @@ struct primary_view {
     struct standing direct, uid; /* uid: of the user id that speaks */
     bool have_uid, uid_is_primary;
     hc_str user_id;
-    hc_str ids[MAX_USER_IDS];
+    hc_str ids[PGP_MAX_USER_IDS];
     size_t id_count;
     bool revoked;
 };
@@ -89,7 +88,7 @@ static void end_user_id(struct primary_view *v, hc_str id, const struct pgp_sig 
     if (!best)
         return;
     bool gone = revoked && revoked->made >= best->made;
-    if (v->id_count < MAX_USER_IDS && !gone)
+    if (v->id_count < PGP_MAX_USER_IDS && !gone)
         v->ids[v->id_count++] = id;
     /* Go's rule: primary before others, then the newest; one that is revoked only where there is no other. */
     bool better = !v->have_uid || (v->uid.uid_revoked && !gone);
@@ -148,6 +147,18 @@ static void look_at_primary(const struct look *l, struct primary_view *v)
     }
     if (!in_keys)
         end_user_id(v, id, have_best ? &best : NULL, have_revoked ? &revoked : NULL);
+}
+
+size_t pgp_user_ids(struct hc_arena *a, const struct pgp_cert *cert, int64_t now_s, hc_str out[PGP_MAX_USER_IDS])
+{
+    struct primary_view v;
+    unsigned checks = PGP_MAX_CHECKS;
+    int bits;
+    HC_AUTO(vkey) EVP_PKEY *primary = pgp_key_open(&cert->primary, &bits);
+    const struct look l = { a, cert, primary, now_s, &checks };
+    look_at_primary(&l, &v);
+    memcpy(out, v.ids, v.id_count * sizeof(*out));
+    return v.id_count;
 }
 
 /* The back signature, by which a signing subkey agrees to be bound. */

@@ -9,7 +9,8 @@
 #define PGP_MAX_RING      ((size_t)32 << 20) /* the keyring of a whole distribution has 10 MiB              */
 #define PGP_MAX_KEYS      100000u            /* primary keys and subkeys of a ring                          */
 #define PGP_MAX_SIGNATURE ((size_t)1 << 20)  /* a signature with its armour; 1 KiB is usual                 */
-#define PGP_MAX_CHECKS    512u               /* public key operations one verification may cost: 50 ms      */
+#define PGP_MAX_USER_IDS  64u
+#define PGP_MAX_CHECKS    512u /* public key operations one verification may cost: 50 ms      */
 
 /* Packet tags and algorithms by RFC 9580, sections 5 and 9. */
 enum {
@@ -68,6 +69,9 @@ enum hc_rc pgp_key_read(const struct pgp_packet *p, struct pgp_key *out);
 /* The key for libcrypto, or NULL; *out_bits: of the modulus or prime (RSA, DSA), else 0. */
 EVP_PKEY *pgp_key_open(const struct pgp_key *k, int *out_bits);
 
+/* The curve of an object identifier: libcrypto's name, or NULL and *out_edwards (may be NULL) EVP_PKEY_ED25519/448, or 0. */
+const char *pgp_curve(hc_str oid, int *out_edwards);
+
 struct pgp_sig {
     uint8_t version, type, algo, hash;
     uint8_t tag16[2]; /* the first bytes of the digest */
@@ -95,6 +99,9 @@ struct pgp_cert {
     struct pgp_key primary;
     hc_str rest; /* the packets behind the primary key, up to the next one */
 };
+/* The user ids of a key that have a valid self-signature now. */
+size_t pgp_user_ids(struct hc_arena *a, const struct pgp_cert *cert, int64_t now_s, hc_str out[PGP_MAX_USER_IDS]);
+
 struct pgp_entry { /* a primary key or a subkey */
     uint64_t id;
     uint32_t cert; /* index */

@@ -62,6 +62,21 @@ static const struct {
     { { "\x2b\x65\x71", 3 }, NULL, EVP_PKEY_ED448 },
 };
 
+const char *pgp_curve(hc_str oid, int *out_edwards)
+{
+    int edwards = 0;
+    const char *group = NULL;
+    for (size_t i = 0; i < HC_LEN(curves); i++) {
+        if (!hc_str_eq(oid, curves[i].oid))
+            continue;
+        edwards = curves[i].edwards;
+        group = curves[i].group;
+    }
+    if (out_edwards)
+        *out_edwards = edwards;
+    return group;
+}
+
 /* Skips the numbers of a public key; false: an algorithm whose shape is not known. */
 static bool skip_material(uint8_t algo, struct cursor *c)
 {
@@ -141,6 +156,8 @@ EVP_PKEY *pgp_key_open(const struct pgp_key *k, int *out_bits)
     struct cursor c = cursor_of(k->material);
     EVP_PKEY *pk = NULL;
     hc_str n[4], oid, point;
+    const char *group;
+    int edwards;
     *out_bits = 0;
     switch (k->algo) {
     case ALGO_RSA:
@@ -160,16 +177,14 @@ EVP_PKEY *pgp_key_open(const struct pgp_key *k, int *out_bits)
     case ALGO_EDDSA:
         oid = take(&c, take_u8(&c));
         point = pgp_mpi(&c);
-        for (size_t i = 0; !c.bad && i < HC_LEN(curves); i++) {
-            if (!hc_str_eq(oid, curves[i].oid) || (k->algo == ALGO_ECDSA) != (curves[i].group != NULL))
-                continue;
-            if (curves[i].group)
-                return vkey_ec(curves[i].group, point);
-            if (point.n && point.p[0] == 0x40) /* "native" form */
-                point = hc_str_sub(point, 1, point.n);
-            return vkey_edwards(curves[i].edwards, point);
-        }
-        return NULL;
+        group = pgp_curve(oid, &edwards);
+        if (c.bad || (k->algo == ALGO_ECDSA) != (group != NULL))
+            return NULL;
+        if (group)
+            return vkey_ec(group, point);
+        if (point.n && point.p[0] == 0x40) /* "native" form */
+            point = hc_str_sub(point, 1, point.n);
+        return edwards ? vkey_edwards(edwards, point) : NULL;
     case ALGO_ED25519:
         return vkey_edwards(EVP_PKEY_ED25519, k->material);
     case ALGO_ED448:

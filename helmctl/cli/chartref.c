@@ -69,10 +69,12 @@ enum hc_rc hc_cli_load_chart(const struct hc_chart_source *s, struct hc_chart **
     }
     if (stat(s->ref, &st) < 0)
         return hc_fail(err, HC_E_NOTFOUND, "path \"%s\" not found", s->ref);
-    if (s->verify)
-        return hc_fail(err, HC_E_INPUT,
-                       "--verify: the signature of a local chart cannot be checked yet; leave the flag "
-                       "out to go on without");
+    if (s->verify && !hc_cli_ports.verify_chart && hc_cli_ports.hand_over && s->globals)
+        hc_cli_ports.hand_over(s->globals->argc, s->globals->argv); /* does not come back */
+    if (s->verify && !hc_cli_ports.verify_chart)
+        return hc_fail(err, HC_E_BUG, "--verify: signatures cannot be checked by this half of the program");
+    if (s->verify && hc_cli_ports.verify_chart(s, err) != HC_OK)
+        return err ? err->code : HC_E_INPUT;
     struct hc_chart_port port = hc_cli_chart_port(s);
     enum hc_rc rc = hc_chart_load_path(s->ref, &port, out, err);
     if (rc == HC_OK)

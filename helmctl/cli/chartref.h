@@ -10,6 +10,7 @@ struct hc_chart_source {
     const char *ref; /* path, "oci://...", "https://...", or NAME with repo_url, or REPO/NAME */
     const char *version, *repo_url, *username, *password, *cert_file, *key_file, *ca_file, *keyring;
     bool insecure, plain_http, pass_credentials, verify, devel;
+    bool want_prov; /* pull --prov */
     bool no_digest; /* the caller renders once */
     bool helm3;     /* --helm-version 3 */
     bool no_detect; /* lint and dependency list: Helm loads the chart without a look at its apiVersion first */
@@ -56,10 +57,12 @@ bool hc_cli_chart_is_local(const struct hc_chart_source *s);
  */
 enum hc_rc hc_cli_load_chart(const struct hc_chart_source *s, struct hc_chart **out, struct hc_err *err);
 
-/* A chart that is not on this machine, as it was packed (cluster only). `file`: the name its source gives it. Both live
- * in `a`. */
+/* A chart that is not on this machine, as it was packed (cluster only). `file`: the name its source gives it. All live in
+ * `a`. With s->verify it was checked; with that or s->want_prov its provenance file is there too, absent when the source
+ * has none (s->want_prov alone: told on stdout). */
 struct hc_fetched {
-    hc_str archive, file;
+    hc_str archive, file, prov;
+    hc_str report; /* s->verify: who signed it, as Helm prints it */
 };
 enum hc_rc hc_cli_fetch_archive(const struct hc_chart_source *s, struct hc_arena *a, struct hc_fetched *out,
                                 struct hc_err *err);

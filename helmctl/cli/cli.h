@@ -32,6 +32,7 @@ int hc_cmd_deploy(int argc, char **argv);
 int hc_cmd_controller(int argc, char **argv);
 int hc_cmd_pull(int argc, char **argv);
 int hc_cmd_repo(int argc, char **argv);
+int hc_cmd_verify(int argc, char **argv);
 
 /* The verbs that only render: in both executables. */
 int hc_cmd_version(int argc, char **argv);
@@ -56,9 +57,16 @@ struct hc_arena;
 struct hc_chart;
 struct hc_chart_source;
 struct hc_err;
+struct hc_passphrase;
+struct hc_val;
 struct hc_cli_ports {
     int (*hand_over)(int argc, char **argv);
     enum hc_rc (*fetch_chart)(const struct hc_chart_source *source, struct hc_chart **out, struct hc_err *err);
+    /* Checks the provenance file of a chart on this machine (cluster only, else NULL). */
+    enum hc_rc (*verify_chart)(const struct hc_chart_source *source, struct hc_err *err);
+    /* Signs an archive (cluster only, else NULL): helmctl/cli/provenance.h. */
+    enum hc_rc (*sign_chart)(struct hc_arena *a, const char *path, const struct hc_val *metadata,
+                             const char *keyring, const char *id, struct hc_passphrase *pass, struct hc_err *err);
     /* A schema at http:// or https:// (cluster only, else NULL). */
     enum hc_rc (*fetch_schema)(struct hc_arena *a, hc_str url, hc_str *out, struct hc_err *err);
     /* `get manifest|values|hooks|notes|metadata|all RELEASE`, argv[0] is "get" */

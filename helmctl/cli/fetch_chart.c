@@ -13,6 +13,7 @@
 
 #include "charts-fetch/source/index.h"
 #include "charts-fetch/source/local.h"
+#include "charts-fetch/source/oci.h"
 #include "charts-fetch/source/source.h"
 #include "core/base/digest.h"
 #include "core/base/fs.h"
@@ -22,6 +23,7 @@
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/cli.h"
 #include "helmctl/cli/helmhome.h"
+#include "helmctl/cli/provenance.h"
 #include "helmctl/cli/schemas.h"
 
 #define CHART_LAYER "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
@@ -33,6 +35,7 @@ struct fetch {
     struct hc_source_auth auth;
     hc_str version;       /* as asked; "": the latest release */
     hc_str archive, file; /* what was fetched, and the name it has at its source */
+    hc_str prov;          /* its provenance file, absent: none was asked for or found */
     struct hc_err *err;
 };
 
@@ -142,6 +145,69 @@ static enum hc_rc take(struct fetch *f, const struct hc_artifact *got)
     return hc_store_get(f->env.store, f->a, got->digest, HC_MAX_CHART_PACKED, &f->archive, f->err);
 }
 
+/* ---- provenance files ------------------------------------------------------------------------------------- */
+
+/* What became of fetching one: with --verify there must be one; with --prov alone its absence is told. */
+static enum hc_rc end_prov(struct fetch *f, hc_str url, enum hc_rc rc)
+{
+    if (rc == HC_OK)
+        return HC_OK;
+    f->prov = (hc_str){ NULL, 0 };
+    if (f->s->verify)
+        return hc_wrap(f->err, "failed to fetch provenance \"%.*s.prov\"", HC_P(url));
+    printf("WARNING: Verification not found for %s: %s\n", f->s->ref, f->err->msg);
+    hc_err_clear(f->err);
+    return HC_OK;
+}
+
+/* The layer beside the chart's in the manifest whose chart was fetched. */
+static enum hc_rc prov_of_registry(struct fetch *f, const char *url, hc_str ref, hc_str digest)
+{
+    HC_AUTO(hc_oci) struct hc_oci *o = NULL;
+    struct hc_oci_manifest m;
+    if (!f->s->verify && !f->s->want_prov)
+        return HC_OK;
+    enum hc_rc rc = hc_oci_open(&f->env, f->a, url, &f->auth, &o, f->err);
+    if (rc == HC_OK)
+        rc = hc_oci_manifest(o, digest, &m, f->err);
+    if (rc == HC_OK)
+        rc = hc_oci_platform(o, &m, f->err);
+    if (rc != HC_OK)
+        return end_prov(f, ref, rc);
+    const struct hc_val *layers = hc_map_getz(m.doc, "layers"), *layer = NULL;
+    for (size_t i = 0; i < hc_list_len(layers) && !layer; i++)
+        if (hc_str_eqz(hc_get_str_at(hc_list_at(layers, i), "mediaType"), HC_OCI_TYPE_PROVENANCE))
+            layer = hc_list_at(layers, i);
+    if (!layer)
+        rc = hc_fail(f->err, HC_E_NOTFOUND, "manifest does not contain a layer with mediatype %s",
+                     HC_OCI_TYPE_PROVENANCE);
+    else
+        rc = hc_oci_blob(o, hc_get_str_at(layer, "digest"), HC_PROV_MAX_BYTES, &f->prov, f->err);
+    return end_prov(f, ref, rc);
+}
+
+/* URL.prov */
+static enum hc_rc prov_of_http(struct fetch *f, const char *repo, const struct hc_chart_entry *entry)
+{
+    struct hc_artifact got;
+    if (!f->s->verify && !f->s->want_prov)
+        return HC_OK;
+    bool whole = hc_str_find_str(entry->url, HC_S("://")) != SIZE_MAX;
+    hc_str base = hc_str_of(whole ? "" : repo);
+    while (base.n && base.p[base.n - 1] == '/')
+        base.n--;
+    hc_str shown = hc_arena_printf(f->a, "%.*s%s%.*s", HC_P(base), whole ? "" : "/", HC_P(entry->url));
+    const struct hc_chart_entry prov = { .name = entry->name,
+                                         .version = entry->version,
+                                         .url = hc_arena_printf(f->a, "%.*s.prov", HC_P(entry->url)) };
+    struct hc_source_env env = f->env;
+    env.max_bytes = HC_PROV_MAX_BYTES;
+    enum hc_rc rc = hc_helmrepo_chart(&env, f->a, repo, &f->auth, &prov, &got, f->err);
+    if (rc == HC_OK)
+        rc = hc_store_get(f->env.store, f->a, got.digest, HC_PROV_MAX_BYTES, &f->prov, f->err);
+    return end_prov(f, shown, rc);
+}
+
 /* oci://HOST/PATH[:TAG][@DIGEST] */
 static enum hc_rc from_registry(struct fetch *f, hc_str ref)
 {
@@ -198,7 +264,8 @@ static enum hc_rc from_registry(struct fetch *f, hc_str ref)
                                          HC_P(hc_str_sub(digest, hc_str_find(digest, ':') + 1, digest.n)))
                        : hc_arena_printf(f->a, "%.*s-%.*s.tgz", HC_P(hc_path_base(rest)), HC_P(tag));
     tell_pulled(base, digest.n ? '@' : ':', digest.n ? digest : tag, got.manifest);
-    return take(f, &got);
+    enum hc_rc rc = take(f, &got);
+    return rc == HC_OK ? prov_of_registry(f, url, ref, got.manifest) : rc;
 }
 
 /* ---- Helm repositories ------------------------------------------------------------------------------------ */
@@ -247,9 +314,11 @@ static enum hc_rc from_http(struct fetch *f, const char *repo, const struct hc_c
     struct hc_artifact got;
     f->file = hc_path_base(hc_str_sub(entry->url, 0, hc_str_find(entry->url, '?')));
     if (from_cache(f, entry->digest))
-        return HC_OK;
+        return prov_of_http(f, repo, entry);
     enum hc_rc rc = hc_helmrepo_chart(&f->env, f->a, repo, &f->auth, entry, &got, f->err);
-    return rc == HC_OK ? take(f, &got) : rc;
+    if (rc == HC_OK)
+        rc = take(f, &got);
+    return rc == HC_OK ? prov_of_http(f, repo, entry) : rc;
 }
 
 /* Chart `name` of the repository. `named`: its name in repositories.yaml, absent: it came by --repo. */
@@ -323,11 +392,6 @@ static enum hc_rc from_named_repository(struct fetch *f, hc_str ref)
 static enum hc_rc locate(struct fetch *f)
 {
     hc_str ref = hc_str_trim(hc_str_of(f->s->ref));
-    if (f->s->verify)
-        return hc_fail(
-            f->err, HC_E_INPUT,
-            "--verify: the signature of a fetched chart cannot be checked yet; leave the flag out to go on "
-            "without");
     f->version = hc_str_trim(hc_str_of(f->s->version));
     if (!f->version.n)
         f->version = f->s->devel ? HC_S(">0.0.0-0") : HC_S("");
@@ -365,8 +429,14 @@ enum hc_rc hc_cli_fetch_archive(const struct hc_chart_source *source, struct hc_
     if (rc != HC_OK)
         return rc;
     to_cache(&f);
-    *out = (struct hc_fetched){ .archive = f.archive, .file = f.file };
-    return HC_OK;
+    *out = (struct hc_fetched){ .archive = f.archive, .file = f.file, .prov = f.prov };
+    if (!source->verify)
+        return HC_OK;
+    struct hc_prov by;
+    rc = hc_cli_verify_fetched(a, out, source->keyring, &by, f.err);
+    if (rc == HC_OK)
+        out->report = hc_prov_report(a, &by);
+    return rc;
 }
 
 enum hc_rc hc_cli_fetch_chart(const struct hc_chart_source *source, struct hc_chart **out, struct hc_err *err)

@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include "charts-fetch/resolve/local_deps.h"
+#include "charts-fetch/source/local.h"
 #include "charts-fetch/source/save.h"
 #include "core/base/semver.h"
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/cli.h"
 #include "helmctl/cli/faults.h"
+#include "helmctl/cli/provenance.h"
 #include "templating/overlay/overlay.h"
 
 static const char about[] =
@@ -22,14 +24,17 @@ static const char about[] =
     "  helmctl package ./chart -d dist --version 1.2.3 --app-version 2.0\n"
     "  helmctl package ./chart -u                     packs dependencies of the form file://PATH into charts/ "
     "first\n"
+    "  helmctl package ./chart --sign --key 'Ann Example' --keyring secring.gpg      writes NAME-VERSION.tgz.prov "
+    "too\n"
     "  SOURCE_DATE_EPOCH=1700000000 helmctl package ./chart      the same bytes every time\n"
     "\n"
-    "Output and exit code are those of `helm package` (Helm 4.3). Archives are not signed (--sign).";
+    "Output and exit code are those of `helm package` (Helm 4.3).";
 
 struct options {
     struct hc_values_flags values;
     const char *version, *app_version, *destination, *key, *keyring, *helm_version;
     bool sign, update, helm3;
+    struct hc_passphrase pass;
 };
 
 static enum hc_rc update_dependencies(const char *path, int64_t epoch, struct hc_err *err)
@@ -39,7 +44,18 @@ static enum hc_rc update_dependencies(const char *path, int64_t epoch, struct hc
     return hc_local_deps_update(path, epoch, &log, err);
 }
 
-static enum hc_rc pack(struct hc_arena *a, const char *arg, const struct options *o, int64_t epoch, hc_str *out,
+/* The archive's own Chart.yaml is what is signed, as Helm signs it. */
+static enum hc_rc sign(struct hc_arena *a, const char *path, struct options *o, struct hc_err *err)
+{
+    HC_AUTO(hc_chart) struct hc_chart *c = NULL;
+    const struct hc_chart_source source = { .ref = path, .no_digest = true, .helm3 = o->helm3 };
+    const struct hc_chart_port port = hc_cli_chart_port(&source);
+    if (hc_chart_load_path(path, &port, &c, err) != HC_OK)
+        return hc_wrap(err, "failed to load chart for signing");
+    return hc_cli_ports.sign_chart(a, path, c->metadata, o->keyring, o->key, &o->pass, err);
+}
+
+static enum hc_rc pack(struct hc_arena *a, const char *arg, struct options *o, int64_t epoch, hc_str *out,
                        struct hc_err *err)
 {
     char path[PATH_MAX + 16];
@@ -79,7 +95,9 @@ static enum hc_rc pack(struct hc_arena *a, const char *arg, const struct options
     if (strcmp(dest, ".") == 0 && !(dest = getcwd(here, sizeof(here))))
         return hc_fail_errno(err, "look up", "the current folder");
     rc = hc_chart_save(a, c, &opts, dest, out, err);
-    return rc == HC_OK ? rc : hc_wrap(err, "failed to save");
+    if (rc != HC_OK)
+        return hc_wrap(err, "failed to save");
+    return o->sign ? sign(a, out->p, o, err) : HC_OK;
 }
 
 int hc_cmd_package(int argc, char **argv)
@@ -94,10 +112,12 @@ int hc_cmd_package(int argc, char **argv)
           "pack dependencies of the form file://PATH into charts/ first" },
         { "helm-version", 0, HC_FLAG_STR, &o.helm_version, "pack as Helm 3 or Helm 4 does (default 4)", NULL,
           "3|4" },
-        { "sign", 0, HC_FLAG_BOOL, &o.sign, NULL },
-        { "key", 0, HC_FLAG_STR, &o.key, NULL },
-        { "keyring", 0, HC_FLAG_STR, &o.keyring, NULL },
-        { "passphrase-file", 0, HC_FLAG_STR, NULL, NULL },
+        { "sign", 0, HC_FLAG_BOOL, &o.sign, "sign the archive: write a provenance file beside it" },
+        { "key", 0, HC_FLAG_STR, &o.key, "user id of the key to sign with, or a part of it", NULL, "name" },
+        { "keyring", 0, HC_FLAG_STR, &o.keyring, "keyring with the secret key (gpg --export-secret-keys)", NULL,
+          "file" },
+        { "passphrase-file", 0, HC_FLAG_STR, &o.pass.file, "file with the key's passphrase, \"-\" is stdin", NULL,
+          "file" },
         /* Of repositories, which are not asked. */
         { "username", 0, HC_FLAG_STR, NULL, NULL },
         { "password", 0, HC_FLAG_STR, NULL, NULL },
@@ -127,10 +147,10 @@ int hc_cmd_package(int argc, char **argv)
         return hc_cli_fail(&err);
     if (o.sign && !(o.key && *o.key))
         return hc_cli_error("--key is required for signing a package");
-    if (o.sign)
-        return hc_cli_error(
-            "--sign is not done: helmctl signs no archives; sign the archive with `helm package --sign` "
-            "or gpg");
+    if (o.sign && o.keyring && !*o.keyring)
+        return hc_cli_error("--keyring is required for signing a package");
+    if (o.sign && hc_cli_ports.hand_over)
+        return hc_cli_ports.hand_over(argc, argv);
     for (size_t i = 0; i < cli.args_n; i++) {
         hc_str path;
         if (pack(a, cli.args[i], &o, epoch, &path, &err) != HC_OK)

@@ -13,19 +13,21 @@
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/cli.h"
 
-static const char about[] = "Fetches charts and leaves them here as archives, or unpacked.\n"
-                            "\n"
-                            "  helmctl pull podinfo --repo https://stefanprodan.github.io/podinfo --version 6.x\n"
-                            "  helmctl pull oci://ghcr.io/stefanprodan/charts/podinfo --untar\n"
-                            "  helmctl pull myrepo/web -d charts       a repository of `helmctl repo add`\n"
-                            "\n"
-                            "Files and exit code are those of `helm pull` (Helm 4.3).";
+static const char about[] =
+    "Fetches charts and leaves them here as archives, or unpacked.\n"
+    "\n"
+    "  helmctl pull podinfo --repo https://stefanprodan.github.io/podinfo --version 6.x\n"
+    "  helmctl pull oci://ghcr.io/stefanprodan/charts/podinfo --untar\n"
+    "  helmctl pull myrepo/web -d charts       a repository of `helmctl repo add`\n"
+    "\n"
+    "Files and exit code are those of `helm pull` (Helm 4.3); a chart that fails --verify is not left\n"
+    "behind.";
 
 struct pull {
     struct hc_arena *a;
     struct hc_chart_source source;
     const char *dir, *untar_dir;
-    bool untar, prov;
+    bool untar;
     struct hc_err err;
 };
 
@@ -69,8 +71,12 @@ static enum hc_rc pull_one(struct pull *p)
     enum hc_rc rc = hc_cli_fetch_archive(&p->source, p->a, &got, &p->err);
     if (rc != HC_OK)
         return rc;
-    if (p->untar)
-        return untar_to(p, &got);
+    if (p->untar) {
+        rc = untar_to(p, &got);
+        if (rc == HC_OK)
+            printf("%.*s", HC_P(got.report));
+        return rc;
+    }
     const char *path = hc_arena_printf(p->a, "%s/%.*s", p->dir, HC_P(got.file)).p;
     struct stat st;
     if (!path)
@@ -78,7 +84,14 @@ static enum hc_rc pull_one(struct pull *p)
     if (stat(p->dir, &st) < 0)
         return hc_fail(&p->err, HC_E_INPUT, "open %.*s: no such file or directory: the destination must be there",
                        HC_P(hc_path_clean(p->a, hc_str_of(path))));
-    return hc_write_file(path, got.archive, 0644, &p->err);
+    rc = hc_write_file(path, got.archive, 0644, &p->err);
+    if (rc == HC_OK && got.prov.p) {
+        const char *prov = hc_arena_printf(p->a, "%s.prov", path).p;
+        rc = prov ? hc_write_file(prov, got.prov, 0644, &p->err) : hc_fail_nomem(&p->err);
+    }
+    if (rc == HC_OK)
+        printf("%.*s", HC_P(got.report));
+    return rc;
 }
 
 int hc_cmd_pull(int argc, char **argv)
@@ -92,7 +105,7 @@ int hc_cmd_pull(int argc, char **argv)
         { "untar", 0, HC_FLAG_BOOL, &p.untar, "unpack the chart instead of keeping its archive" },
         { "untardir", 0, HC_FLAG_STR, &p.untar_dir, "folder to unpack into (default the destination)", NULL,
           "folder" },
-        { "prov", 0, HC_FLAG_BOOL, &p.prov, "not served yet: the provenance file too, unchecked" },
+        { "prov", 0, HC_FLAG_BOOL, &p.source.want_prov, "the provenance file too, unchecked" },
     };
     struct hc_cli cli = {
         .use = "pull [chart URL | repo/chartname] [...] [flags]",
@@ -105,8 +118,6 @@ int hc_cmd_pull(int argc, char **argv)
     int code = hc_cli_parse(a, &cli, argc, argv);
     if (code >= 0)
         return code;
-    if (p.prov)
-        return hc_cli_error("--prov: provenance files are not fetched yet; leave the flag out");
     p.source.globals = &cli.globals;
     for (size_t i = 0; i < cli.args_n; i++) {
         p.source.ref = cli.args[i];

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/provenance.h"
 #include "helmctl/cli/schemas.h"
 
 static const struct hc_command commands[] = {
@@ -43,6 +44,7 @@ static const struct hc_command commands[] = {
     { "delete", hc_cmd_uninstall, NULL },
     { "un", hc_cmd_uninstall, NULL },
     { "upgrade", hc_cmd_upgrade, "upgrade a release" },
+    { "verify", hc_cmd_verify, "check the provenance file of a chart's archive" },
     { "values", hc_cmd_values, "show the values a chart is rendered with, and where they came from" },
     { "version", hc_cmd_version, "print the version" },
     { "why", hc_cmd_why, "say which template, values and layers a field came from" },
@@ -69,6 +71,8 @@ int main(int argc, char **argv)
 {
     hc_cli_ports.get_release = hc_cmd_get_release;
     hc_cli_ports.fetch_chart = hc_cli_fetch_chart;
+    hc_cli_ports.sign_chart = hc_cli_sign;
+    hc_cli_ports.verify_chart = hc_cli_verify_chart;
     hc_cli_ports.fetch_schema = hc_cli_fetch_schema;
     return hc_cli_dispatch(argc, argv, commands, HC_LEN(commands), usage);
 }

@@ -3,6 +3,8 @@
  * not pass.
  */
 #include "charts-fetch/verify/pgp.h"
+#include "charts-fetch/verify/pgp_sign.h"
+#include "charts-fetch/verify/prov.h"
 #include "core/base/fs.h"
 #include "tests/unit/arena.h"
 
@@ -194,9 +196,83 @@ static void clearsigned(void **state)
     }
 }
 
+/* A secret key in each wrapping signs, and what it signs is read again. */
+static void signing(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "cast5", "3des", "aes128", "aes192", "aes256" };
+    hc_str text = HC_S("a: b \n- dash\n...\nlast\n"), out = { NULL, 0 };
+    for (size_t i = 0; i < HC_LEN(names); i++) {
+        struct hc_pgp_secret *key = NULL;
+        struct hc_pgp_clearsigned c;
+        const struct hc_pgp_ring *ring = ring_of(hc_arena_printf(arena, "pgp-sec-%s.key", names[i]).p);
+        assert_int_equal(hc_pgp_secret_find(arena, ring, HC_S("nobody"), NOW, &key, &err), HC_E_INPUT);
+        assert_string_equal(err.msg, "private key not found");
+        assert_int_equal(hc_pgp_secret_find(arena, ring, HC_S("@example"), NOW, &key, &err), HC_OK);
+        assert_true(hc_pgp_secret_locked(key));
+        assert_int_equal(hc_pgp_secret_open(key, HC_S("wrong"), &err), HC_E_INPUT);
+        assert_non_null(strstr(err.msg, "checksum failure"));
+        assert_int_equal(hc_pgp_secret_open(key, HC_S("open sesame"), &err), HC_OK);
+        assert_int_equal(hc_pgp_clearsign(arena, key, text, NOW, &out, &err), HC_OK);
+        hc_pgp_secret_close(key);
+        assert_true(
+            hc_str_starts(out, HC_S("-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\na: b\n- - dash\n...\n"
+                                    "last\n\n-----BEGIN PGP SIGNATURE-----\n\n")));
+        assert_int_equal(hc_pgp_clearsigned(arena, out, &c, &err), HC_OK);
+        assert_true(hc_str_eqz(c.text, "a: b\n- dash\n...\nlast\n"));
+        if (check(ring, c.bytes, c.signature, NOW) != HC_PGP_GOOD)
+            fail_msg("%s: %s", names[i], err.msg);
+    }
+    struct hc_pgp_secret *key = NULL;
+    assert_int_equal(hc_pgp_secret_find(arena, ring_of("pgp-rsa.pub"), HC_S("rsa"), NOW, &key, &err), HC_E_INPUT);
+    assert_non_null(strstr(err.msg, "not a private key"));
+    assert_int_equal(hc_pgp_secret_find(arena, ring_of("pgp-ring.kbx"), HC_S("@"), NOW, &key, &err), HC_E_INPUT);
+    assert_non_null(strstr(err.msg, "more than one key contain the id"));
+}
+
+/* A signed text must name the archive, with its digest. */
+static void provenance(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *says;
+    } rows[] = {
+        { "name: x\n\n...\nfiles:\n  x-1.tgz: sha256:5e4d\n",
+          "sha256 sum does not match for x-1.tgz: \"sha256:5e4d\"" },
+        { "name: x\n\n...\nfiles:\n  y-1.tgz: sha256:00\n", "does not contain a SHA for a file named \"x-1.tgz\"" },
+        { "name: x\n\n...\nfiles: [1, 2]\n", "does not contain a SHA" },
+        { "name: x\n\n...\n- {\n", "digests in the provenance file" },
+        { "name: x\n", "at least two parts" },
+    };
+    const struct hc_pgp_ring *ring = ring_of("pgp-sec-aes128.key");
+    struct hc_pgp_secret *key = NULL;
+    struct hc_prov p;
+    hc_str out = { NULL, 0 }, archive = HC_S("not much of an archive");
+    assert_int_equal(hc_pgp_secret_find(arena, ring, HC_S("aes128"), NOW, &key, &err), HC_OK);
+    assert_int_equal(hc_pgp_secret_open(key, HC_S("open sesame"), &err), HC_OK);
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        assert_int_equal(hc_pgp_clearsign(arena, key, hc_str_of(rows[i].text), NOW, &out, &err), HC_OK);
+        assert_int_equal(hc_prov_verify(arena, ring, archive, out, HC_S("x-1.tgz"), NOW, &p, &err), HC_E_INPUT);
+        if (!strstr(err.msg, rows[i].says))
+            fail_msg("row %zu: %s", i, err.msg);
+    }
+    hc_str text = hc_prov_text(arena, HC_S("name: x\n"), archive, HC_S("x-1.tgz"));
+    assert_int_equal(hc_pgp_clearsign(arena, key, text, NOW, &out, &err), HC_OK);
+    hc_pgp_secret_close(key);
+    assert_int_equal(hc_prov_verify(arena, ring, archive, out, HC_S("x-1.tgz"), NOW, &p, &err), HC_OK);
+    assert_true(
+        hc_str_starts(hc_prov_report(arena, &p), HC_S("Signed by: aes128 <aes128@example.org>\nUsing Key With ")));
+    /* Wrong rings, with Helm's words first. */
+    assert_int_equal(hc_prov_verify(arena, ring_of("pgp-rsa.pub"), archive, out, HC_S("x-1.tgz"), NOW, &p, &err),
+                     HC_E_INPUT);
+    assert_int_equal(p.by.rule, HC_PGP_NO_KEY);
+    assert_non_null(strstr(err.msg, "openpgp: signature made by unknown entity: "));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(algorithms), cmocka_unit_test(which_rule),
-                                        cmocka_unit_test(rings), cmocka_unit_test(clearsigned) };
+                                        cmocka_unit_test(rings),      cmocka_unit_test(clearsigned),
+                                        cmocka_unit_test(signing),    cmocka_unit_test(provenance) };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
