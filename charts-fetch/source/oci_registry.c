@@ -149,6 +149,9 @@ static enum hc_rc send(struct hc_oci *o, const struct oci_request *q, struct hc_
     }
     if (rc == HC_OK)
         o->may_fall_back = false;
+    else if (err && strcmp(o->scheme, "https") == 0 && strstr(err->msg, "wrong version number"))
+        hc_wrap(err, "it may speak HTTP without TLS, which must be asked for (%s)",
+                o->env.login ? "--plain-http" : "spec.insecure");
     return rc;
 }
 

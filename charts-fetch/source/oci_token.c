@@ -16,6 +16,7 @@
 #include "charts-fetch/source/oci_impl.h"
 #include "core/base/clock.h"
 #include "core/base/digest.h"
+#include "core/base/fiber.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/value/json.h"
@@ -31,7 +32,7 @@ struct oci_entry {
     char key[HC_SHA256_HEX + 1];
     int refs; /* conversations at this line; under the table's lock */
     uint64_t used;
-    pthread_mutex_t gate; /* of all below */
+    struct hc_gate *gate; /* of all below; may be held while a fiber waits */
     bool known, basic;
     char *realm, *service, *scope;
     char *authorization; /* the header line */
@@ -62,7 +63,7 @@ static void entry_free(struct oci_entry *e)
     free(e->service);
     free(e->scope);
     forget(&e->authorization);
-    pthread_mutex_destroy(&e->gate);
+    hc_gate_free(e->gate);
     free(e);
 }
 
@@ -138,9 +139,11 @@ static enum hc_rc enter(struct hc_oci *o, struct hc_err *err)
     struct oci_entry *e = l->lines;
     while (e && strcmp(e->key, key) != 0)
         e = e->next;
-    if (!e && (e = hc_calloc(1, sizeof(*e)))) {
+    if (!e && (e = hc_calloc(1, sizeof(*e))) && !(e->gate = hc_gate_new())) {
+        free(e);
+        e = NULL;
+    } else if (e && !e->key[0]) {
         memcpy(e->key, key, sizeof(key));
-        pthread_mutex_init(&e->gate, NULL);
         e->failed_ms = INT64_MIN;
         if (l->n >= MAX_LINES)
             make_room(l);
@@ -542,7 +545,7 @@ enum hc_rc oci_ready(struct hc_oci *o, struct hc_err *err)
     struct oci_entry *e = o->at;
     enum hc_rc rc = HC_OK;
     int64_t began = hc_mono_ms();
-    pthread_mutex_lock(&e->gate);
+    hc_gate_lock(e->gate);
     if (!take(o, e, (hc_str){ NULL, 0 }) && e->known) {
         const struct oci_challenge c = { e->basic, hc_arena_str(o->a, hc_str_of(e->realm)),
                                          hc_arena_str(o->a, hc_str_of(e->service)),
@@ -554,7 +557,7 @@ enum hc_rc oci_ready(struct hc_oci *o, struct hc_err *err)
         else
             rc = renew(o, e, &c, err);
     }
-    pthread_mutex_unlock(&e->gate);
+    hc_gate_unlock(e->gate);
     return rc;
 }
 
@@ -568,9 +571,9 @@ enum hc_rc oci_answer(struct hc_oci *o, const struct hc_http_response *r, struct
                        HC_P(o->host));
     int64_t began = hc_mono_ms();
     enum hc_rc rc = HC_OK;
-    pthread_mutex_lock(&e->gate);
+    hc_gate_lock(e->gate);
     if (!take(o, e, o->authorization))
         rc = e->failed_ms >= began ? hc_err_copy(err, &e->failure) : renew(o, e, &c, err);
-    pthread_mutex_unlock(&e->gate);
+    hc_gate_unlock(e->gate);
     return rc;
 }

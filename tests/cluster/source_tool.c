@@ -81,6 +81,7 @@ int main(int argc, char **argv)
         .known_hosts = file_option(a, argc, argv, "known_hosts"),
         .ca_pem = file_option(a, argc, argv, "ca"),
         .docker_config = file_option(a, argc, argv, "docker"),
+        .insecure_registry = option(argc, argv, "insecure").n > 0,
         .plain_http = option(argc, argv, "plain").n > 0,
         .pass_credentials = option(argc, argv, "pass").n > 0,
     };
