@@ -133,6 +133,8 @@ static enum hc_rc send(struct hc_oci *o, const struct oci_request *q, struct hc_
         .proxy = o->env.proxy,
         .timeout_ms = left,
         .idle_timeout_ms = 30000,
+        .min_bytes_per_s = 100,
+        .retries = 3,
         .max_bytes = q->max_bytes,
         .max_redirects = -1,
         .on_data = q->on_data,

@@ -16,9 +16,9 @@
 #include "charts-fetch/source/oci_impl.h"
 #include "core/base/clock.h"
 #include "core/base/digest.h"
-#include "core/base/fiber.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
+#include "core/http/fiber.h"
 #include "core/value/json.h"
 
 #define MAX_LINES        1000  /* repositories that are asked in the same minutes */
@@ -409,6 +409,7 @@ static enum hc_rc ask(struct hc_oci *o, const struct oci_challenge *c, bool post
         .proxy = o->env.proxy,
         .timeout_ms = HC_MAX(o->deadline_ms - hc_mono_ms(), 1),
         .idle_timeout_ms = 30000,
+        .retries = 3,
         .max_bytes = HC_MIB,
         .max_redirects = -1,
     };

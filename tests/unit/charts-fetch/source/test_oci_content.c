@@ -214,7 +214,7 @@ static void a_cut_blob_is_gone_on_with(void **state)
         { CUT_FAIR, HC_OK, BLOB / PIECE, "" },
         { CUT_NO_RANGES, HC_OK, 2, "" },                  /* all of it comes again */
         { CUT_OTHER_RANGE, HC_OK, 2 + BLOB / PIECE, "" }, /* begun anew */
-        { CUT_AT_ONCE, HC_E_AGAIN, 1, "blob sha256:" },
+        { CUT_AT_ONCE, HC_E_AGAIN, 4, "blob sha256:" },
         { CUT_LIES, HC_E_AGAIN, -1, "instead of" },
         { CUT_TOO_MUCH, HC_E_LIMIT, 1, "more than the 300000 bytes" },
     };
