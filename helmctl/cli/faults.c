@@ -19,20 +19,19 @@
 #include "helmctl/cli/traced.h"
 #include "templating/overlay/overlay.h"
 
-bool hc_cli_fault_format(const char *flag, enum hc_fault_format *out)
+enum hc_rc hc_cli_fault_format(const char *flag, enum hc_fault_format *out, struct hc_err *err)
 {
     const char *name = flag && *flag ? flag : getenv("HELMCTL_ERROR_FORMAT");
     *out = isatty(STDERR_FILENO) ? HC_FAULT_PERSON : HC_FAULT_HELM;
     if (!name || !*name)
-        return true;
+        return HC_OK;
     static const char *const names[] = { "helm", "person", "json" };
     for (size_t i = 0; i < HC_LEN(names); i++)
         if (strcmp(name, names[i]) == 0) {
             *out = (enum hc_fault_format)i;
-            return true;
+            return HC_OK;
         }
-    hc_cli_error("unknown error format \"%s\": one of person, helm, json", name);
-    return false;
+    return hc_fail(err, HC_E_INPUT, "unknown error format \"%s\": one of person, helm, json", name);
 }
 
 /* ---- what is known ----------------------------------------------------------------------------------- */
@@ -276,7 +275,10 @@ static void print_person(struct hc_arena *a, const struct hc_cli_fault *f)
     const struct hc_fault *t = f->fault && f->fault->frames_n ? f->fault : NULL;
     struct place p;
     struct wrong w = { { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { NULL, 0 } };
-    fprintf(stderr, "Error: %.*s\n", HC_P(t ? t->message : f->text));
+    if (t && f->what)
+        fprintf(stderr, "Error: %s FAILED: %.*s\n", f->what, HC_P(t->message));
+    else
+        fprintf(stderr, "Error: %.*s\n", HC_P(t ? t->message : f->text));
     if (!t) {
         if (place_of_error(a, f, &p))
             print_place(&p, false);
@@ -372,8 +374,38 @@ int hc_cli_fault(struct hc_arena *a, const struct hc_cli_fault *f)
     return 1;
 }
 
+struct hc_cli_fault *hc_cli_fault_keep(struct hc_arena *a, const struct hc_cli_fault *f)
+{
+    struct hc_cli_fault *k = HC_NEW(a, struct hc_cli_fault);
+    struct hc_err *err = HC_NEW(a, struct hc_err);
+    if (!k || !err)
+        return NULL;
+    *k = *f;
+    *err = *f->err;
+    k->err = err;
+    k->text = hc_arena_str(a, f->text);
+    k->fault = f->fault ? hc_fault_clone(a, f->fault) : NULL;
+    k->rendered = NULL;
+    for (size_t i = 0; f->rendered && i < f->rendered->manifests_n; i++) {
+        const struct hc_document *one = &f->rendered->manifests[i];
+        if (!hc_str_eqz(one->path, err->file))
+            continue;
+        struct hc_documents *docs = HC_NEW(a, struct hc_documents);
+        struct hc_document *copy = HC_NEW(a, struct hc_document);
+        if (!docs || !copy)
+            return NULL;
+        copy->path = hc_arena_str(a, one->path);
+        copy->text = hc_arena_str(a, one->text);
+        docs->manifests = copy;
+        docs->manifests_n = 1;
+        k->rendered = docs;
+    }
+    return hc_arena_spent(a) ? NULL : k;
+}
+
 int hc_cli_fault_loading(struct hc_arena *a, const struct hc_chart_source *source, const struct hc_err *err)
 {
     struct hc_cli_fault f = { .err = err, .text = hc_str_of(err->msg), .source = source };
-    return hc_cli_fault_format(NULL, &f.format) ? hc_cli_fault(a, &f) : 1;
+    struct hc_err wrong = HC_ERR_INIT;
+    return hc_cli_fault_format(NULL, &f.format, &wrong) == HC_OK ? hc_cli_fault(a, &f) : hc_cli_fail(&wrong);
 }

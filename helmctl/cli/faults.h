@@ -13,8 +13,8 @@
 
 enum hc_fault_format { HC_FAULT_HELM, HC_FAULT_PERSON, HC_FAULT_JSON };
 
-/* Of the flag's text, the environment and stderr. False: an unknown name, and all was said. */
-bool hc_cli_fault_format(const char *flag, enum hc_fault_format *out);
+/* Of the flag's text, the environment and stderr. */
+enum hc_rc hc_cli_fault_format(const char *flag, enum hc_fault_format *out, struct hc_err *err);
 
 struct hc_cli_fault {
     enum hc_fault_format format;
@@ -26,8 +26,14 @@ struct hc_cli_fault {
     const struct hc_documents *rendered;  /* files whole: the line is one of a rendered file */
     const struct hc_chart_source *source; /* of a chart that could not be loaded */
     const struct hc_values_flags *values; /* to tell the layer of the wrong value */
-    bool debug_hint;                      /* Helm's "Use --debug flag" belongs behind its text */
+    const char *what; /* "UPGRADE", in front of the message as it is in front of `text`; or NULL */
+    bool debug_hint;  /* Helm's "Use --debug flag" belongs behind its text */
 };
+#define HC_FAULT_HELP "how errors are told: person (on a terminal), helm (elsewhere), json"
+
+/* The same for later, when what it points to is gone: a copy in `a` that needs its chart, values and source only. NULL:
+ * no memory. */
+struct hc_cli_fault *hc_cli_fault_keep(struct hc_arena *a, const struct hc_cli_fault *f);
 
 /* For a verb without the flag: a chart that could not be loaded, in the form that the environment asks for. */
 int hc_cli_fault_loading(struct hc_arena *a, const struct hc_chart_source *source, const struct hc_err *err);

@@ -21,11 +21,6 @@ struct options {
     HC_VALUES_FLAGS((o).values), HC_ACTION_FLAGS((o).action), HC_APPLY_FLAGS((o).action),                          \
         HC_RENDERED_FLAGS((o).action)
 
-static int fail_as(const char *what, const struct hc_err *err)
-{
-    return hc_cli_error("%s FAILED: %s", what, err->msg);
-}
-
 static int print(const struct hc_cli_release *r, const struct options *o, const struct hc_record *record)
 {
     const struct hc_cli_status status = { .debug = r->globals->debug,
@@ -72,7 +67,7 @@ static int run_install(struct hc_cli_release *r, const struct options *o, bool o
             "%srelease %.*s failed, and has been uninstalled due to rollback-on-failure being set: %s",
             or_upgrade ? "" : "INSTALLATION FAILED: ", HC_P(r->name), err.msg);
     if (rc != HC_OK)
-        return or_upgrade ? hc_cli_fail(&err) : fail_as("INSTALLATION", &err);
+        return hc_cli_release_fail(r, or_upgrade ? NULL : "INSTALLATION", &err);
     return print(r, o, &record);
 }
 
@@ -97,7 +92,7 @@ static int run_upgrade(struct hc_cli_release *r, const struct options *o)
                             "rollback-on-failure being set: %s",
                             HC_P(r->name), err.msg);
     if (rc != HC_OK)
-        return fail_as("UPGRADE", &err);
+        return hc_cli_release_fail(r, "UPGRADE", &err);
     if (strcmp(o->action.output, "table") == 0 && !spec.dry_run)
         printf("Release \"%.*s\" has been upgraded. Happy Helming!\n", HC_P(r->name));
     return print(r, o, &record);
@@ -146,7 +141,7 @@ int hc_cmd_install(int argc, char **argv)
     if (hc_cli_post_open(a, &o.action.post, false, o.action.timeout_ms, &r.post, &err) != HC_OK)
         return hc_cli_fail(&err);
     if (open_all(&r, a, &cli, &o, cli.args[cli.args_n - 1], &err) != HC_OK)
-        return fail_as("INSTALLATION", &err);
+        return hc_cli_release_fail(&r, "INSTALLATION", &err);
     r.name = o.generate_name ? hc_arena_printf(a, "%.*s-%" PRId64, HC_P(r.chart->name), hc_now_ms() / 1000)
                              : hc_str_of(cli.args[0]);
     return run_install(&r, &o, false);
@@ -186,7 +181,7 @@ int hc_cmd_upgrade(int argc, char **argv)
         return hc_cli_fail(&err);
     r.name = hc_str_of(cli.args[0]);
     if (open_all(&r, a, &cli, &o, cli.args[1], &err) != HC_OK)
-        return hc_cli_fail(&err);
+        return hc_cli_release_fail(&r, NULL, &err);
     if (o.install) {
         struct hc_record last = { 0 };
         enum hc_rc rc = hc_storage_last(r.storage, a, r.name, 0, &last, &err);

@@ -52,6 +52,7 @@ int hc_cmd_plan(int argc, char **argv)
         HC_VALUES_FLAGS(o.values),
         HC_ACTION_FLAGS(o.action),
         HC_APPLY_FLAGS(o.action),
+        { "error-format", 0, HC_FLAG_STR, &o.action.error_format, HC_FAULT_HELP, NULL, "format" },
         { "take-ownership", 0, HC_FLAG_BOOL, &o.action.take_ownership, "take over objects that others have made" },
         { "skip-crds", 0, HC_FLAG_BOOL, &o.action.skip_crds, "leave the CRDs of crds/ out" },
         { "disable-openapi-validation", 0, HC_FLAG_BOOL, &o.action.no_validation,
@@ -103,10 +104,10 @@ int hc_cmd_plan(int argc, char **argv)
     if (rc == HC_OK)
         rc = hc_cli_release_load(&r, &o.source, &o.values, &err);
     if (rc != HC_OK)
-        return hc_cli_fail(&err);
+        return hc_cli_release_fail(&r, NULL, &err);
     hc_cli_release_spec(&r, &o.action, &spec);
     rc = hc_cli_release_preview(&r, &spec, o.data_may_go ? HC_PREVIEW_DATA_MAY_GO : 0, &engine, &preview, &err);
-    code = rc == HC_OK ? report(&r, &o, &preview) : hc_cli_fail(&err);
+    code = rc == HC_OK ? report(&r, &o, &preview) : hc_cli_release_fail(&r, NULL, &err);
     hc_reconcile_free(engine);
     return code;
 }

@@ -161,6 +161,8 @@ enum hc_rc hc_cli_release_begin(struct hc_cli_release *r, struct hc_arena *a, co
                                 const struct hc_action_flags *f, struct hc_err *err)
 {
     enum hc_rc rc = check_flags(a, f, &r->labels, err);
+    if (rc == HC_OK)
+        rc = hc_cli_fault_format(f->error_format, &r->errors, err);
     return rc == HC_OK ? hc_cli_release_open(r, a, g, err) : rc;
 }
 
@@ -219,15 +221,37 @@ void hc_cli_release_spec(struct hc_cli_release *r, const struct hc_action_flags 
     r->replay = &f->replay;
 }
 
+/* What is known of a failure beyond its text, while it is still there. */
+static void keep(struct hc_cli_release *r, const struct hc_cli_fault *f)
+{
+    if (r->errors != HC_FAULT_HELM)
+        r->told = hc_cli_fault_keep(r->a, f);
+}
+
+int hc_cli_release_fail(struct hc_cli_release *r, const char *what, const struct hc_err *err)
+{
+    if (!r->told)
+        return what ? hc_cli_error("%s FAILED: %s", what, err->msg) : hc_cli_fail(err);
+    r->told->format = r->errors;
+    r->told->what = what;
+    if (what)
+        r->told->text = hc_arena_printf(r->a, "%s FAILED: %.*s", what, HC_P(r->told->text));
+    return hc_cli_fault(r->a, r->told);
+}
+
 enum hc_rc hc_cli_release_load(struct hc_cli_release *r, const struct hc_chart_source *source,
                                const struct hc_values_flags *values, struct hc_err *err)
 {
     r->origins = hc_origins_new(r->a);
+    r->flags = values;
     enum hc_rc rc = hc_cli_values(r->a, values, r->origins, NULL, &r->values, err);
-    if (rc == HC_OK)
-        rc = hc_cli_load_chart(source, &r->chart, err);
     if (rc != HC_OK)
         return rc;
+    rc = hc_cli_load_chart(source, &r->chart, err);
+    if (rc != HC_OK) {
+        keep(r, &(struct hc_cli_fault){ .err = err, .text = hc_str_of(err->msg), .source = source });
+        return rc;
+    }
     const struct hc_chart *c = r->chart;
     if (c->type.n > 0 && !hc_str_eqz(c->type, "application"))
         return hc_fail(err, HC_E_INPUT, "%.*s charts are not installable", HC_P(c->type));
@@ -314,12 +338,20 @@ static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool i
                                   .skip_schema = r->skip_schema,
                                   .sub_notes = r->sub_notes };
     HC_AUTO(hc_strict) struct hc_strict strict;
+    struct hc_fault fault = { 0 };
+    if (r->errors != HC_FAULT_HELM)
+        in.fault = &fault;
     rc = hc_strict_open(&strict, r->origins, r->strict_values, err);
     hc_strict_begin(&strict, &in);
     if (rc == HC_OK)
         rc = hc_cli_replay_begin(&replay, &in, err);
-    if (rc == HC_OK)
-        rc = hc_render(a, &in, &rendered, err);
+    if (rc == HC_OK && (rc = hc_render(a, &in, &rendered, err)) != HC_OK)
+        keep(r, &(struct hc_cli_fault){ .err = err,
+                                        .text = rendered.error.n ? rendered.error : hc_str_of(err->msg),
+                                        .fault = &fault,
+                                        .chart = r->chart,
+                                        .rendered = rendered.stage == HC_RENDER_DOCUMENTS ? &rendered.docs : NULL,
+                                        .values = values == r->values ? r->flags : NULL });
     for (size_t i = 0; i < rendered.warnings_n; i++)
         fprintf(stderr, "%.*s\n", HC_P(rendered.warnings[i]));
     if (rc == HC_OK)

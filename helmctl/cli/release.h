@@ -5,6 +5,7 @@
 #include "deploy/reconcile/preview.h"
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/connect.h"
+#include "helmctl/cli/faults.h"
 #include "helmctl/cli/postrender.h"
 #include "helmctl/cli/replay.h"
 #include "helmctl/cli/strict.h"
@@ -28,6 +29,9 @@ struct hc_cli_release {
     bool enable_dns;
     const struct hc_replay_flags *replay; /* NULL: none */
     struct hc_cli_post post;
+    enum hc_fault_format errors;
+    const struct hc_values_flags *flags; /* where `values` come from */
+    struct hc_cli_fault *told; /* of a chart that does not load or render; NULL: there is no more than the error */
 
     const struct hc_record *stored; /* instead of a chart: what a plan holds */
     struct hc_crd_file *stored_crds;
@@ -44,7 +48,7 @@ void hc_cli_release_close(struct hc_cli_release *r);
 /* Flags of the verbs that change something; each verb lists those it takes. */
 struct hc_action_flags {
     int64_t timeout_ms, history_max;
-    const char *wait, *server_side, *dry_run, *description, *output, *cascade;
+    const char *wait, *server_side, *dry_run, *description, *output, *cascade, *error_format;
     bool wait_for_jobs, no_hooks, force_replace, force_conflicts, take_ownership, cleanup_on_fail, on_failure;
     bool skip_crds, no_validation, create_namespace, hide_notes, hide_secret, sub_notes, skip_schema, strict_values,
         replace;
@@ -93,6 +97,7 @@ enum hc_rc hc_cli_release_begin_print(struct hc_cli_release *r, struct hc_arena 
         { "skip-schema-validation", 0, HC_FLAG_BOOL, &(f).skip_schema, "do not check values against the schema" }, \
         { "strict-values", 0, HC_FLAG_BOOL, &(f).strict_values, HC_STRICT_HELP },                                  \
         { "enable-dns", 0, HC_FLAG_BOOL, &(f).enable_dns, "let getHostByName ask the name servers" },              \
+        { "error-format", 0, HC_FLAG_STR, &(f).error_format, HC_FAULT_HELP, NULL, "format" },                      \
         HC_POST_FLAGS((f).post), HC_REPLAY_FLAGS((f).replay),                                                      \
         { "dependency-update", 0, HC_FLAG_BOOL, NULL, NULL },                                                      \
         { "labels", 'l', HC_FLAG_CSV, &(f).labels, "labels of the release record: key=value", NULL, "key=value" }, \
@@ -112,6 +117,8 @@ enum hc_rc hc_cli_release_preview(struct hc_cli_release *r, const struct hc_reco
 /* The chart argument and the values flags; checks that the chart may be installed. */
 enum hc_rc hc_cli_release_load(struct hc_cli_release *r, const struct hc_chart_source *source,
                                const struct hc_values_flags *values, struct hc_err *err);
+/* Tells the error, "UPGRADE FAILED: ..." with `what` (may be NULL), in the form that is wanted; gives 1. */
+int hc_cli_release_fail(struct hc_cli_release *r, const char *what, const struct hc_err *err);
 
 /* ---- printing ------------------------------------------------------------------------------------------ */
 

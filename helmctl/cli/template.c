@@ -558,8 +558,7 @@ int hc_cmd_template(int argc, char **argv)
         { "no-hooks", 0, HC_FLAG_BOOL, &o.no_hooks, "leave hooks out" },
         { "skip-tests", 0, HC_FLAG_BOOL, &o.skip_tests, "leave test hooks out" },
         { "is-upgrade", 0, HC_FLAG_BOOL, &o.is_upgrade, "set .Release.IsUpgrade instead of .Release.IsInstall" },
-        { "error-format", 0, HC_FLAG_STR, &o.error_format,
-          "how errors are told: person (on a terminal), helm (elsewhere), json", NULL, "format" },
+        { "error-format", 0, HC_FLAG_STR, &o.error_format, HC_FAULT_HELP, NULL, "format" },
         { "helm-version", 0, HC_FLAG_STR, &o.helm_version, "render as Helm 3 or Helm 4 does (default 4)", NULL,
           "version" },
         { "kube-version", 0, HC_FLAG_STR, &o.kube_version, "Kubernetes version the chart sees", NULL, "version" },
@@ -614,13 +613,15 @@ int hc_cmd_template(int argc, char **argv)
     int code = hc_cli_parse(a, &cli, argc, argv);
     if (code >= 0)
         return code;
-    if (!hc_cli_helm_version(o.helm_version, &o.helm3) || !hc_cli_fault_format(o.error_format, &o.errors))
+    struct hc_err err = HC_ERR_INIT;
+    if (!hc_cli_helm_version(o.helm_version, &o.helm3))
         return 1;
+    if (hc_cli_fault_format(o.error_format, &o.errors, &err) != HC_OK)
+        return hc_cli_fail(&err);
     o.source.helm3 = o.values.helm3 = o.helm3;
     code = refuse(&o);
     if (code >= 0)
         return code;
-    struct hc_err err = HC_ERR_INIT;
     struct hc_cli_post post;
     if (hc_cli_post_open(a, &o.post, o.helm3, HC_MAX_POST_MS, &post, &err) != HC_OK)
         return hc_cli_fail(&err);

@@ -39,8 +39,8 @@ int hc_traced_render(struct hc_arena *a, struct hc_traced_flags *o, const struct
     };
     struct hc_fault fault = { 0 };
     struct hc_cli_fault told = { .err = &err, .fault = &fault, .chart = t->chart, .values = &o->values };
-    if (!hc_cli_fault_format(NULL, &told.format))
-        return 1;
+    if (hc_cli_fault_format(NULL, &told.format, &err) != HC_OK)
+        return hc_cli_fail(&err);
     const struct hc_render_input in = {
         .fault = told.format == HC_FAULT_HELM ? NULL : &fault,
         .chart = t->chart,

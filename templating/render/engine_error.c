@@ -462,3 +462,23 @@ enum hc_rc clean_parse_error(hc_str file, struct hc_buf *whole, struct hc_err *e
     snprintf(err->msg, sizeof(err->msg), "%.*s", HC_P(hc_buf_str(whole)));
     return err->code;
 }
+
+struct hc_fault *hc_fault_clone(struct hc_arena *a, const struct hc_fault *f)
+{
+    struct hc_fault *c = HC_NEW(a, struct hc_fault);
+    struct hc_fault_frame *frames = HC_NEW_N(a, struct hc_fault_frame, f->frames_n + 1);
+    hc_str *path = HC_NEW_N(a, hc_str, f->path_n + 1);
+    if (!c || !frames || !path)
+        return NULL;
+    for (size_t i = 0; i < f->frames_n; i++) {
+        frames[i] = f->frames[i];
+        frames[i].file = hc_arena_str(a, frames[i].file);
+        frames[i].name = hc_arena_str(a, frames[i].name);
+        frames[i].expr = hc_arena_str(a, frames[i].expr);
+        frames[i].text = hc_arena_str(a, frames[i].text);
+    }
+    for (size_t i = 0; i < f->path_n; i++)
+        path[i] = hc_arena_str(a, f->path[i]);
+    *c = (struct hc_fault){ hc_arena_str(a, f->message), frames, f->frames_n, path, f->path_n };
+    return hc_arena_spent(a) ? NULL : c;
+}

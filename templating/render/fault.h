@@ -23,3 +23,6 @@ struct hc_fault {
         *path; /* the fields that the innermost expression reads, from the root on ("Values", "image"); or NULL */
     size_t path_n;
 };
+
+/* A copy in `a`, texts included; NULL: no memory. */
+struct hc_fault *hc_fault_clone(struct hc_arena *a, const struct hc_fault *f);

@@ -34,6 +34,19 @@ status() { # PATH JSON
     [ "$(api PATCH "$1/status" application/merge-patch+json "$2")" = 200 ] || { cat "$dir/answer"; exit 1; }
 }
 
+# verbs that render tell a person and a program where it failed
+mkdir -p "$dir/c/templates"
+printf 'apiVersion: v2\nname: c\nversion: 1.0.0\n' >"$dir/c/Chart.yaml"
+printf 'port: 80\n' >"$dir/c/values.yaml"
+printf 'a:\n  port: {{ trunc .Values.port "x" }}\n' >"$dir/c/templates/a.yaml"
+"$helmctl" install web "$dir/c" --error-format person >"$dir/out" 2>&1 && { echo "a broken chart is installed"; fails=1; }
+expect "install for a person" "$dir/out" "Error: INSTALLATION FAILED: wrong type for value; expected int; got float64" \
+    "--> c/templates/a.yaml:2:18" "               ^^^^^^^^^^^^" ".Values.port is a number, 80, from values.yaml:1 (default of the chart)"
+"$helmctl" upgrade --install web "$dir/c" --set port=5m --error-format json >"$dir/out" 2>&1 && { echo "upgraded"; fails=1; }
+expect "upgrade for a program" "$dir/out" '"says":"is a text"' '"origin":"--set"' '"line":2,"column":18'
+"$helmctl" plan web "$dir/c" >"$dir/out" 2>&1 && { echo "planned"; fails=1; }
+expect "plan for a script" "$dir/out" 'Error: c/templates/a.yaml:2:' 'executing "c/templates/a.yaml" at <.Values.port>:'
+
 # before the kinds are there
 "$helmctl" get helmreleases >"$dir/out" 2>&1 && { echo "get of an unknown kind succeeds"; fails=1; }
 expect "no CRD" "$dir/out" "CustomResourceDefinition"
