@@ -10,9 +10,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-build_packages="gcc clang cmake ninja-build ccache pkg-config libcurl4-openssl-dev libyaml-dev libarchive-dev libgit2-dev libssh2-1-dev
+build_packages="gcc clang cmake ninja-build ccache pkg-config libcurl4-openssl-dev libyaml-dev libarchive-dev libgit2-dev libssh-dev
 libdeflate-dev liblua5.4-dev libmicrohttpd-dev libpcre2-dev libsqlite3-dev libssl-dev zlib1g-dev"
-test_packages="libcmocka-dev clang-format clang-tidy libclang-rt-14-dev bats git nginx-light fcgiwrap openssh-server
+test_packages="libcmocka-dev gnupg clang-format clang-tidy libclang-rt-14-dev bats git nginx-light fcgiwrap openssh-server
 openssh-client docker-registry curl jq python3 openssl time procps ca-certificates"
 
 missing=

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "charts-fetch/source/git_impl.h"
+#include "charts-fetch/source/http_impl.h"
 #include "core/base/clock.h"
 #include "core/base/digest.h"
 #include "core/base/fs.h"
@@ -15,6 +16,7 @@
 
 struct http_state {
     const char *base; /* where redirects led, without "/info/refs..." */
+    bool elsewhere;   /* that is another host: it gets no credentials */
     struct hc_http_tls *tls;
     int spool;
     bool disk_full;
@@ -23,7 +25,8 @@ struct http_state {
 static void auth_header(struct git_peer *p, const char **headers, size_t *n)
 {
     const struct hc_source_auth *auth = p->auth;
-    if (!auth)
+    const struct http_state *s = p->state;
+    if (!auth || s->elsewhere)
         return;
     if (auth->bearer.n) {
         headers[(*n)++] = hc_arena_printf(p->a, "Authorization: Bearer %.*s", HC_P(auth->bearer)).p;
@@ -51,18 +54,20 @@ static enum hc_rc bad_status(struct git_peer *p, int status)
     }
 }
 
-static enum hc_rc advertise(struct git_peer *p, hc_str *out)
+static enum hc_rc open_(struct git_peer *p, hc_str *out)
 {
     struct http_state *s = HC_NEW(p->a, struct http_state);
-    const char *headers[4] = { 0 };
-    size_t n = 0;
+    const char *headers[4] = { "Git-Protocol: version=2" };
+    size_t n = 1;
     struct hc_http_response r;
     if (!s)
         return hc_arena_check(p->a, p->err, "git fetch");
     p->state = s;
     if (p->auth && (p->auth->ca_pem.n || p->auth->cert_pem.n)) {
-        s->tls = hc_http_tls_new(&(struct hc_http_tls_options){
-            .ca_pem = p->auth->ca_pem, .cert_pem = p->auth->cert_pem, .key_pem = p->auth->key_pem });
+        s->tls = hc_http_tls_new(&(struct hc_http_tls_options){ .ca_pem = p->auth->ca_pem,
+                                                                .cert_pem = p->auth->cert_pem,
+                                                                .key_pem = p->auth->key_pem,
+                                                                .ca_with_system = true });
         if (!s->tls)
             return hc_fail_nomem(p->err);
     }
@@ -93,49 +98,71 @@ static enum hc_rc advertise(struct git_peer *p, hc_str *out)
     hc_str led = hc_str_of(r.effective_url ? r.effective_url : req.url);
     size_t cut = hc_str_find_str(led, HC_S("/info/refs"));
     s->base = hc_arena_strz(p->a, cut == SIZE_MAX ? url : hc_str_sub(led, 0, cut));
+    s->elsewhere = !hc_str_eq(source_host_of(led), source_host_of(url));
     *out = r.body;
     return hc_arena_check(p->a, p->err, "git fetch");
 }
 
 static bool to_spool(void *ctx, const char *bytes, size_t n)
 {
-    struct http_state *s = ctx;
+    struct git_peer *p = ctx;
+    struct http_state *s = p->state;
+    p->received += n;
     if (hc_write_fd(s->spool, hc_str_n(bytes, n), NULL) == HC_OK)
         return true;
     s->disk_full = true;
     return false;
 }
 
-static enum hc_rc request(struct git_peer *p, hc_str wants, hc_str more, int *out_fd)
+/* A POST of the protocol; the answer is spooled when `spool` says so. */
+static enum hc_rc post(struct git_peer *p, hc_str body, bool spool, struct hc_http_response *r)
 {
     struct http_state *s = p->state;
-    const char *headers[4] = { "Content-Type: application/x-git-upload-pack-request",
+    const char *headers[5] = { "Content-Type: application/x-git-upload-pack-request",
                                "Accept: application/x-git-upload-pack-result" };
-    size_t n = 2;
-    struct hc_http_response r;
-    hc_str both[] = { wants, more };
+    size_t n = 2, most = p->env->max_bytes ? p->env->max_bytes : HC_MAX_ARTIFACT_BYTES;
+    if (p->refs.v2)
+        headers[n++] = "Git-Protocol: version=2";
     auth_header(p, headers, &n);
-    if (git_spool(p, &s->spool) != HC_OK)
-        return p->err->code;
     struct hc_http_request req = {
         .method = "POST",
         .url = hc_arena_printf(p->a, "%s/git-upload-pack", s->base).p,
         .headers = headers,
-        .body = hc_arena_cat(p->a, 2, both),
-        .tls = s->tls,
+        .body = body,
+        .tls = s->elsewhere ? NULL : s->tls,
         .proxy = p->env->proxy,
         .timeout_ms = git_time_left(p),
         .idle_timeout_ms = 30000,
-        .max_bytes = p->env->max_bytes ? p->env->max_bytes : HC_MAX_ARTIFACT_BYTES,
-        .on_data = to_spool,
-        .ctx = s,
+        .max_bytes = spool ? (most > p->received ? most - p->received : 1) : 0,
+        .on_data = spool ? to_spool : NULL,
+        .ctx = p,
     };
     enum hc_rc rc = hc_arena_check(p->a, p->err, "git fetch");
-    if (rc == HC_OK && hc_http_do(p->env->http, p->a, &req, &r, p->err) != HC_OK)
+    if (rc == HC_OK && hc_http_do(p->env->http, p->a, &req, r, p->err) != HC_OK)
         rc = s->disk_full ? hc_fail(p->err, HC_E_AGAIN, "the disk of the storage path is full")
                           : hc_wrap(p->err, "fetch '%s'", p->url);
-    else if (rc == HC_OK && r.status != 200)
-        rc = bad_status(p, r.status);
+    else if (rc == HC_OK && r->status != 200)
+        rc = bad_status(p, r->status);
+    return rc;
+}
+
+static enum hc_rc ask(struct git_peer *p, hc_str command, hc_str *out)
+{
+    struct hc_http_response r;
+    if (post(p, command, false, &r) != HC_OK)
+        return p->err->code;
+    *out = r.body;
+    return HC_OK;
+}
+
+static enum hc_rc request(struct git_peer *p, hc_str text, bool last, int *out_fd)
+{
+    struct http_state *s = p->state;
+    struct hc_http_response r;
+    (void)last;
+    if (git_spool(p, &s->spool) != HC_OK)
+        return p->err->code;
+    enum hc_rc rc = post(p, text, true, &r);
     if (rc == HC_OK && lseek(s->spool, 0, SEEK_SET) < 0)
         rc = hc_fail_errno(p->err, "read", "spooled pack");
     if (rc != HC_OK) {
@@ -153,4 +180,4 @@ static void http_close(struct git_peer *p)
         hc_http_tls_unref(s->tls);
 }
 
-const struct git_transport git_http_transport = { advertise, request, http_close };
+const struct git_transport git_http_transport = { open_, ask, request, http_close };

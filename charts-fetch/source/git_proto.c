@@ -1,7 +1,9 @@
 /*
- * pkt-lines: four hex digits of length, then the bytes; 0000 ends a part. See gitprotocol-common(5).
+ * pkt-lines: four hex digits of length, then the bytes; 0000 ends a part. See gitprotocol-common(5), gitprotocol-pack(5)
+ * and gitprotocol-v2(5).
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -44,8 +46,61 @@ static bool is_oid(hc_str s)
     return s.n == GIT_OID_HEX;
 }
 
-enum hc_rc git_parse_refs(struct git_peer *p, hc_str raw, struct git_refs *out)
+static enum hc_rc add_ref(struct git_peer *p, size_t *cap, hc_str oid, hc_str name, hc_str peeled)
 {
+    struct git_refs *out = &p->refs;
+    if (out->n == *cap) {
+        *cap = *cap ? *cap * 2 : 64;
+        struct git_ref *more = *cap <= MAX_REFS ? HC_NEW_N(p->a, struct git_ref, *cap) : NULL;
+        if (!more)
+            return hc_fail(p->err, HC_E_LIMIT, "%.*s has too many refs", HC_P(p->host));
+        if (out->n)
+            memcpy(more, out->list, out->n * sizeof(*more));
+        out->list = more;
+    }
+    struct git_ref *r = &out->list[out->n++];
+    *r = (struct git_ref){ .name = name };
+    memcpy(r->oid, oid.p, GIT_OID_HEX);
+    if (peeled.n)
+        memcpy(r->peeled, peeled.p, GIT_OID_HEX);
+    return HC_OK;
+}
+
+static enum hc_rc sha256_repository(struct git_peer *p)
+{
+    return hc_fail(p->err, HC_E_INPUT,
+                   "'%s' names its commits by SHA-256, which is not supported: convert it to SHA-1", p->url);
+}
+
+/* "fetch=shallow wait-for-done filter" and the like, one a line. */
+static enum hc_rc parse_v2(struct git_peer *p, hc_str rest)
+{
+    hc_str line;
+    bool fetches = false, lists = false;
+    p->refs.v2 = p->refs.any_commit = p->refs.sideband = p->refs.ofs_delta = true;
+    for (;;) {
+        if (next_pkt(p, &rest, &line) != HC_OK)
+            return p->err->code;
+        if (!line.p)
+            break;
+        line = hc_str_trim_right(line);
+        if (hc_str_starts(line, HC_S("fetch"))) {
+            hc_str words = hc_str_sub(line, HC_MIN((size_t)6, line.n), line.n);
+            fetches = true;
+            p->refs.shallow = has_word(words, "shallow");
+            p->refs.filter = has_word(words, "filter");
+        } else if (hc_str_starts(line, HC_S("ls-refs"))) {
+            lists = true;
+        } else if (hc_str_eqz(line, "object-format=sha256")) {
+            return sha256_repository(p);
+        }
+    }
+    return fetches && lists ? HC_OK : not_git(p, "its version 2 has no fetch");
+}
+
+enum hc_rc git_parse_greeting(struct git_peer *p, hc_str raw)
+{
+    struct git_refs *out = &p->refs;
     hc_str line, rest = raw;
     size_t cap = 0;
     bool first = true;
@@ -57,6 +112,8 @@ enum hc_rc git_parse_refs(struct git_peer *p, hc_str raw, struct git_refs *out)
         if (next_pkt(p, &rest, &line) != HC_OK || next_pkt(p, &rest, &line) != HC_OK)
             return p->err->code;
     }
+    if (hc_str_eqz(hc_str_trim_right(line), "version 2"))
+        return parse_v2(p, rest);
     for (; line.p; first = false) {
         if (hc_str_starts(line, HC_S("ERR ")))
             return hc_fail(p->err, HC_E_INPUT, "%.*s refuses: %.*s", HC_P(p->host),
@@ -66,27 +123,23 @@ enum hc_rc git_parse_refs(struct git_peer *p, hc_str raw, struct git_refs *out)
         if (first && nul != SIZE_MAX) {
             hc_str caps = hc_str_trim_right(hc_str_sub(line, nul + 1, line.n));
             out->shallow = has_word(caps, "shallow");
-            out->deepen_any = has_word(caps, "allow-reachable-sha1-in-want") ||
-                              has_word(caps, "allow-tip-sha1-in-want");
+            out->any_commit = has_word(caps, "allow-reachable-sha1-in-want") ||
+                              has_word(caps, "allow-any-sha1-in-want");
             out->sideband = has_word(caps, "side-band-64k");
             out->ofs_delta = has_word(caps, "ofs-delta");
+            if (has_word(caps, "object-format=sha256"))
+                return sha256_repository(p);
         }
         hc_str oid = hc_str_sub(ref, 0, GIT_OID_HEX), name = hc_str_sub(ref, GIT_OID_HEX + 1, ref.n);
         if (!is_oid(oid)) {
             if (!hc_str_starts(ref, HC_S("version ")) && !hc_str_starts(ref, HC_S("shallow ")))
                 return not_git(p, "a line of its list of refs is no ref");
-        } else if (!hc_str_eqz(name, "capabilities^{}")) {
-            if (out->n == cap) {
-                cap = cap ? cap * 2 : 64;
-                struct git_ref *more = cap <= MAX_REFS ? HC_NEW_N(p->a, struct git_ref, cap) : NULL;
-                if (!more)
-                    return hc_fail(p->err, HC_E_LIMIT, "%.*s has too many refs", HC_P(p->host));
-                if (out->n)
-                    memcpy(more, out->list, out->n * sizeof(*more));
-                out->list = more;
-            }
-            out->list[out->n].name = name;
-            memcpy(out->list[out->n++].oid, oid.p, GIT_OID_HEX);
+        } else if (hc_str_ends(name, HC_S("^{}"))) { /* stands behind the tag that it peels */
+            struct git_ref *tag = out->n ? &out->list[out->n - 1] : NULL;
+            if (tag && hc_str_eq(tag->name, hc_str_sub(name, 0, name.n - 3)))
+                memcpy(tag->peeled, oid.p, GIT_OID_HEX);
+        } else if (add_ref(p, &cap, oid, name, HC_S("")) != HC_OK) {
+            return p->err->code;
         }
         if (!rest.n)
             break;
@@ -94,6 +147,55 @@ enum hc_rc git_parse_refs(struct git_peer *p, hc_str raw, struct git_refs *out)
             return p->err->code;
     }
     return HC_OK;
+}
+
+static void put_pkt(struct hc_buf *b, const char *fmt, ...) HC_PRINTF(2, 3);
+static void put_pkt(struct hc_buf *b, const char *fmt, ...)
+{
+    char line[2048];
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(line, sizeof(line), fmt, args);
+    va_end(args);
+    if (n > 0 && (size_t)n < sizeof(line))
+        hc_buf_printf(b, "%04x%s", (unsigned)n + 4, line);
+}
+
+void git_build_ls_refs(struct hc_buf *b, const hc_str *prefixes, size_t n)
+{
+    put_pkt(b, "command=ls-refs\n");
+    put_pkt(b, "agent=helmctl/" HC_VERSION "\n");
+    hc_buf_puts(b, "0001");
+    put_pkt(b, "peel\n");
+    for (size_t i = 0; i < n; i++)
+        put_pkt(b, "ref-prefix %.*s\n", HC_P(prefixes[i]));
+    hc_buf_puts(b, "0000");
+}
+
+enum hc_rc git_parse_ls_refs(struct git_peer *p, hc_str raw)
+{
+    hc_str line, rest = raw;
+    size_t cap = 0;
+    p->refs.list = NULL;
+    p->refs.n = 0;
+    for (;;) {
+        if (next_pkt(p, &rest, &line) != HC_OK)
+            return p->err->code;
+        if (!line.p)
+            return HC_OK;
+        line = hc_str_trim_right(line);
+        if (hc_str_starts(line, HC_S("ERR ")))
+            return hc_fail(p->err, HC_E_INPUT, "%.*s refuses: %.*s", HC_P(p->host),
+                           HC_P(hc_str_sub(line, 4, line.n)));
+        hc_str oid, name, word, peeled = { "", 0 };
+        if (!hc_str_split(&line, ' ', &oid) || !hc_str_split(&line, ' ', &name) || !is_oid(oid))
+            return not_git(p, "a line of its list of refs is no ref");
+        while (hc_str_split(&line, ' ', &word))
+            if (hc_str_starts(word, HC_S("peeled:")) && is_oid(hc_str_sub(word, 7, word.n)))
+                peeled = hc_str_sub(word, 7, word.n);
+        if (add_ref(p, &cap, oid, name, peeled) != HC_OK)
+            return p->err->code;
+    }
 }
 
 const struct git_ref *git_find_ref(const struct git_refs *refs, hc_str name)
@@ -104,17 +206,53 @@ const struct git_ref *git_find_ref(const struct git_refs *refs, hc_str name)
     return NULL;
 }
 
-void git_build_wants(struct hc_buf *wants, struct hc_buf *more, const struct git_refs *refs, const char *oid,
-                     bool shallow)
+void git_build_want(struct hc_buf *b, const struct git_refs *refs, const struct git_want *w)
 {
-    char line[256];
-    int n = snprintf(line, sizeof(line), "want %s%s%s agent=helmctl/" HC_VERSION "\n", oid,
-                     refs->sideband ? " side-band-64k" : "", refs->ofs_delta ? " ofs-delta" : "");
-    hc_buf_printf(wants, "%04x%s", n + 4, line);
-    if (shallow && refs->shallow)
-        hc_buf_puts(wants, "000ddeepen 1\n");
-    hc_buf_puts(wants, "0000");
-    hc_buf_puts(more, "0009done\n");
+    if (refs->v2) {
+        put_pkt(b, "command=fetch\n");
+        put_pkt(b, "agent=helmctl/" HC_VERSION "\n");
+        hc_buf_puts(b, "0001");
+        put_pkt(b, "ofs-delta\n");
+        put_pkt(b, "no-progress\n");
+    }
+    for (size_t i = 0; i < w->n; i++)
+        put_pkt(b, "want %s%s\n", w->oids[i],
+                i || refs->v2     ? ""
+                : refs->sideband  ? refs->ofs_delta
+                                        ? " side-band-64k ofs-delta no-progress agent=helmctl/" HC_VERSION
+                                        : " side-band-64k no-progress agent=helmctl/" HC_VERSION
+                : refs->ofs_delta ? " ofs-delta agent=helmctl/" HC_VERSION
+                                  : " agent=helmctl/" HC_VERSION);
+    if (w->shallow && refs->shallow)
+        put_pkt(b, "deepen 1\n");
+    if (w->no_blobs && refs->filter)
+        put_pkt(b, "filter blob:none\n");
+    if (!refs->v2)
+        hc_buf_puts(b, "0000");
+    put_pkt(b, "done\n");
+    if (refs->v2)
+        hc_buf_puts(b, "0000");
+}
+
+bool git_pkt_ended(struct git_pkt_end *e, const char *bytes, size_t n)
+{
+    while (n && !e->ended) {
+        size_t step = HC_MIN(n, e->skip);
+        bytes += step;
+        n -= step;
+        e->skip -= step;
+        if (!n)
+            break;
+        e->head[e->have++] = *bytes++;
+        n--;
+        if (e->have == 4) {
+            int len = hc_hex4(e->head);
+            e->have = 0;
+            e->ended = len <= 0; /* what is no pkt-line ends it too: the reader says so */
+            e->skip = len > 4 ? (size_t)len - 4 : 0;
+        }
+    }
+    return e->ended;
 }
 
 struct reader {
@@ -151,33 +289,40 @@ static enum hc_rc cut_off(struct git_peer *p)
     return hc_fail(p->err, HC_E_AGAIN, "%.*s: the answer was cut off before the pack was whole", HC_P(p->host));
 }
 
-enum hc_rc git_read_pack(struct git_peer *p, int fd, bool sideband,
-                         bool (*on_pack)(void *ctx, const char *bytes, size_t n), void *ctx)
+/* Up to the first byte of the pack. Version 0: shallow lines, a flush behind them, NAK or ACK. Version 2: sections, the
+ * last of them "packfile". */
+static enum hc_rc skip_to_pack(struct reader *r, char *line)
 {
-    struct reader r = { .p = p, .fd = fd };
     static const hc_str ack = { "ACK", 3 }, nak = { "NAK", 3 }, shallow = { "shallow ", 8 },
                         unshallow = { "unshallow ", 10 };
-    char line[PKT_MAX];
-    /* Before the pack: shallow lines, a flush behind them, NAK or ACK. */
+    struct git_peer *p = r->p;
     for (;;) {
         char len[4];
-        if (!take(&r, len, 4))
+        if (!take(r, len, 4))
             return cut_off(p);
         int n = hc_hex4(len);
-        if (n == 0)
+        if (n == 0 || n == 1)
             continue;
-        if (n < 4 || !take(&r, line, (size_t)n - 4))
+        if (n < 4 || n > PKT_MAX || !take(r, line, (size_t)n - 4))
             return not_git(p, "its answer to the request is something else");
-        hc_str s = hc_str_n(line, (size_t)n - 4);
+        hc_str s = hc_str_trim_right(hc_str_n(line, (size_t)n - 4));
         if (hc_str_starts(s, HC_S("ERR ")))
-            return hc_fail(p->err, HC_E_INPUT, "%.*s refuses: %.*s", HC_P(p->host),
-                           HC_P(hc_str_trim(hc_str_sub(s, 4, s.n))));
-        if (hc_str_starts(s, nak) || hc_str_starts(s, ack))
-            break;
-        if (!hc_str_starts(s, shallow) && !hc_str_starts(s, unshallow))
+            return hc_fail(p->err, HC_E_INPUT, "%.*s refuses: %.*s", HC_P(p->host), HC_P(hc_str_sub(s, 4, s.n)));
+        if (p->refs.v2 ? hc_str_eqz(s, "packfile") : hc_str_starts(s, nak) || hc_str_starts(s, ack))
+            return HC_OK;
+        if (!p->refs.v2 && !hc_str_starts(s, shallow) && !hc_str_starts(s, unshallow))
             return not_git(p, "its answer to the request is something else");
     }
-    if (!sideband) {
+}
+
+enum hc_rc git_read_pack(struct git_peer *p, int fd, bool (*on_pack)(void *ctx, const char *bytes, size_t n),
+                         void *ctx)
+{
+    struct reader r = { .p = p, .fd = fd };
+    char line[PKT_MAX];
+    if (skip_to_pack(&r, line) != HC_OK)
+        return p->err->code;
+    if (!p->refs.sideband) {
         ssize_t got;
         if (r.n > r.at && !on_pack(ctx, r.buf + r.at, r.n - r.at))
             return HC_E_INPUT;
@@ -193,8 +338,10 @@ enum hc_rc git_read_pack(struct git_peer *p, int fd, bool sideband,
         int n = hc_hex4(len);
         if (n == 0)
             return HC_OK;
-        if (n < 5 || !take(&r, line, (size_t)n - 4))
-            return n < 5 ? not_git(p, "its pack is not in bands") : cut_off(p);
+        if (n < 5 || n > PKT_MAX)
+            return not_git(p, "its pack is not in bands");
+        if (!take(&r, line, (size_t)n - 4))
+            return cut_off(p);
         if (line[0] == 1 && !on_pack(ctx, line + 1, (size_t)n - 5))
             return HC_E_INPUT;
         if (line[0] == 3)

@@ -1,166 +1,168 @@
 /*
- * Git over SSH: one channel that runs git-upload-pack, through libssh2 with a deadline on every step. The host key is
- * checked against the Secret's known_hosts before any credential is sent.
+ * Git over SSH: one channel that runs git-upload-pack. The host key is checked against the Secret's known_hosts before
+ * any credential is sent.
+ *
+ * Through libssh and not the libssh2 that libgit2 and curl bring along: Debian's libssh2 1.10 signs with RSA keys by
+ * SHA-1 only, which servers have refused since OpenSSH 8.8. The session is non-blocking and every step waits on the
+ * socket here, because a blocking libssh waits for some answers without end.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <libssh2.h>
-#include <netdb.h>
+#include <libssh/libssh.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "charts-fetch/source/git_impl.h"
-#include "core/base/buf.h"
 #include "core/base/clock.h"
+#include "core/base/digest.h"
 #include "core/base/fs.h"
 #include "core/base/limits.h"
 
+#define IDLE_MS 30000 /* no byte for so long: the server is gone */
+
 struct ssh_state {
-    int fd;
-    LIBSSH2_SESSION *session;
-    LIBSSH2_CHANNEL *channel;
+    int fd, lent; /* `lent` is a duplicate: libssh closes what it was given, but not always */
+    ssh_session session;
+    ssh_channel channel;
+    int64_t quiet_since;
+    bool late; /* an answer did not come in time */
 };
 
-static void start_library(void)
+/* Waits until the socket has something, or a second is over: what libssh could not write yet it tries again when it is
+ * called. False: the deadline, or nothing for too long. */
+static bool wait_more(struct git_peer *p)
 {
-    libssh2_init(0);
-}
-
-/* ssh://[user@]host[:port]/path */
-struct ssh_url {
-    hc_str user, host, path;
-    int port;
-};
-
-static bool split_url(const char *url, struct ssh_url *out)
-{
-    hc_str s = hc_str_of(url);
-    if (!hc_str_starts(s, HC_S("ssh://")))
+    struct ssh_state *s = p->state;
+    struct pollfd pfd = { .fd = s->fd, .events = POLLIN };
+    int64_t left = HC_MIN(git_time_left(p), IDLE_MS - (hc_mono_ms() - s->quiet_since));
+    if (hc_mono_ms() >= p->deadline_ms || left <= 0) {
+        s->late = true;
         return false;
-    s = hc_str_sub(s, 6, s.n);
-    size_t slash = hc_str_find(s, '/');
-    hc_str who = hc_str_sub(s, 0, slash);
-    out->path = slash == SIZE_MAX ? HC_S("") : hc_str_sub(s, slash, s.n);
-    size_t at = hc_str_rfind(who, '@');
-    out->user = at == SIZE_MAX ? HC_S("git") : hc_str_sub(who, 0, at);
-    who = at == SIZE_MAX ? who : hc_str_sub(who, at + 1, who.n);
-    size_t colon = hc_str_find(out->user, ':');
-    out->user = hc_str_sub(out->user, 0, colon);
-    colon = hc_str_rfind(who, ':');
-    int64_t port = 22;
-    if (who.n && who.p[0] == '[') {
-        size_t close_ = hc_str_find(who, ']');
-        if (close_ == SIZE_MAX)
-            return false;
-        out->host = hc_str_sub(who, 1, close_);
-        if (close_ + 1 < who.n && !hc_str_to_i64(hc_str_sub(who, close_ + 2, who.n), &port))
-            return false;
-    } else {
-        out->host = hc_str_sub(who, 0, colon);
-        if (colon != SIZE_MAX && !hc_str_to_i64(hc_str_sub(who, colon + 1, who.n), &port))
-            return false;
     }
-    out->port = (int)port;
-    return out->host.n && out->path.n > 1 && port > 0 && port < 65536;
+    int n = poll(&pfd, 1, (int)HC_MIN(left, (int64_t)1000));
+    if (n > 0)
+        s->quiet_since = hc_mono_ms();
+    return n >= 0 || errno == EINTR;
 }
 
-static enum hc_rc connect_to(struct git_peer *p, const struct ssh_url *u, int *out_fd)
-{
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL;
-    char port[16];
-    const char *host = hc_arena_strz(p->a, u->host);
-    snprintf(port, sizeof(port), "%d", u->port);
-    int rc = host ? getaddrinfo(host, port, &hints, &list) : EAI_MEMORY;
-    if (rc != 0)
-        return hc_fail(p->err, HC_E_AGAIN, "look up host '%.*s': %s", HC_P(u->host), gai_strerror(rc));
-    int fd = -1, why = 0;
-    for (struct addrinfo *ai = list; ai && fd < 0; ai = ai->ai_next) {
-        fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0)
-            continue;
-        struct pollfd pfd = { .fd = fd, .events = POLLOUT };
-        socklen_t len = sizeof(why);
-        if (connect(fd, ai->ai_addr, ai->ai_addrlen) == 0)
-            break;
-        why = errno;
-        if (why == EINPROGRESS) {
-            why = ETIMEDOUT;
-            if (poll(&pfd, 1, (int)HC_MIN(git_time_left(p), (int64_t)10000)) > 0)
-                getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &len);
-        }
-        if (why == 0)
-            break;
-        close(fd);
-        fd = -1;
-    }
-    freeaddrinfo(list);
-    if (fd < 0) {
-        char text[128];
-        return hc_fail(p->err, HC_E_AGAIN, "connect to %.*s port %d: %s", HC_P(u->host), u->port,
-                       strerror_r(why, text, sizeof(text)));
-    }
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
-    *out_fd = fd;
-    return HC_OK;
-}
+/* A step that says AGAIN is repeated until it has an answer. */
+#define STEP(p, s, again, rc, call)                                                                                \
+    do {                                                                                                           \
+        (s)->quiet_since = hc_mono_ms();                                                                           \
+        while (((rc) = (call)) == (again) && wait_more(p)) {                                                       \
+        }                                                                                                          \
+    } while (0)
 
 static enum hc_rc ssh_fail(struct git_peer *p, const char *phase)
 {
     struct ssh_state *s = p->state;
-    char *msg = NULL;
-    int code = s->session ? libssh2_session_last_error(s->session, &msg, NULL, 0) : 0;
-    bool timeout = code == LIBSSH2_ERROR_TIMEOUT;
+    const char *msg = s->session ? ssh_get_error(s->session) : "";
     return hc_fail(p->err, HC_E_AGAIN, "%s with %.*s: %s", phase, HC_P(p->host),
-                   timeout       ? "no answer in time"
+                   s->late       ? "no answer in time"
                    : msg && *msg ? msg
                                  : "the connection broke");
 }
 
-static const char *key_type_name(int type)
-{
-    switch (type) {
-    case LIBSSH2_HOSTKEY_TYPE_RSA:
-        return "ssh-rsa";
-    case LIBSSH2_HOSTKEY_TYPE_DSS:
-        return "ssh-dss";
-    case LIBSSH2_HOSTKEY_TYPE_ECDSA_256:
-        return "ecdsa-sha2-nistp256";
-    case LIBSSH2_HOSTKEY_TYPE_ECDSA_384:
-        return "ecdsa-sha2-nistp384";
-    case LIBSSH2_HOSTKEY_TYPE_ECDSA_521:
-        return "ecdsa-sha2-nistp521";
-    case LIBSSH2_HOSTKEY_TYPE_ED25519:
-        return "ssh-ed25519";
-    default:
-        return "unknown";
-    }
-}
-
-/* Ask for the kinds of host key that known_hosts has, so that the server does not show another one of its keys. */
-static void prefer_known_keys(struct git_peer *p)
+/* The order of host keys to ask for: the kinds that known_hosts has for this host first, so that the server does not
+ * show another one of its keys; the others behind, so that a missing line can be told from a server that is too old. */
+static void prefer_known_kinds(ssh_session session, hc_str known_hosts, const struct git_address *u)
 {
     static const char *const kinds[] = { "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
-                                         "ecdsa-sha2-nistp521" };
-    struct ssh_state *s = p->state;
+                                         "ecdsa-sha2-nistp521", "ssh-rsa" };
+    HC_AUTO(hc_buf) struct hc_buf known;
     HC_AUTO(hc_buf) struct hc_buf b;
-    hc_buf_init(&b, 1024);
-    for (size_t i = 0; i < HC_LEN(kinds); i++)
-        if (hc_str_find_str(p->auth->known_hosts, hc_str_of(kinds[i])) != SIZE_MAX)
-            hc_buf_printf(&b, "%s%s", b.n ? "," : "", kinds[i]);
-    if (hc_str_find_str(p->auth->known_hosts, HC_S("ssh-rsa")) != SIZE_MAX)
-        hc_buf_printf(&b, "%srsa-sha2-512,rsa-sha2-256,ssh-rsa", b.n ? "," : "");
+    hc_buf_init(&known, 4096);
+    hc_buf_init(&b, 4096);
+    git_known_kinds(known_hosts, u->host, u->port, &known);
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < HC_LEN(kinds); i++) {
+            hc_str rest = hc_buf_str(&known), kind;
+            bool has = false;
+            while (hc_str_split(&rest, ',', &kind))
+                has |= hc_str_eqz(kind, kinds[i]);
+            if (has == (pass == 0))
+                hc_buf_printf(&b, "%s%s", b.n ? "," : "",
+                              strcmp(kinds[i], "ssh-rsa") == 0 ? "rsa-sha2-512,rsa-sha2-256" : kinds[i]);
+        }
     hc_buf_putc(&b, '\0');
-    if (b.n > 1 && !b.spent)
-        libssh2_session_method_pref(s->session, LIBSSH2_METHOD_HOSTKEY, b.p);
+    if (!b.spent)
+        ssh_options_set(session, SSH_OPTIONS_HOSTKEYS, b.p);
 }
 
-static enum hc_rc log_in(struct git_peer *p, const struct ssh_url *u)
+static enum hc_rc check_host(struct git_peer *p, const struct git_address *u)
+{
+    struct ssh_state *s = p->state;
+    ssh_key key = NULL;
+    char *b64 = NULL;
+    if (ssh_get_server_publickey(s->session, &key) != SSH_OK || ssh_pki_export_pubkey_base64(key, &b64) != SSH_OK) {
+        ssh_key_free(key);
+        return ssh_fail(p, "SSH host key");
+    }
+    const char *kind = ssh_key_type_to_char(ssh_key_type(key));
+    hc_str blob = hc_base64_decode(p->a, hc_str_of(b64), NULL);
+    ssh_string_free_char(b64);
+    /* The blob begins with the exact name: libssh says "ecdsa-sha2-nistp256" or just "ssh-ecdsa". */
+    size_t n = blob.n > 4 ? (size_t)(unsigned char)blob.p[3] : 0;
+    hc_str name = n && n + 4 < blob.n ? hc_str_sub(blob, 4, 4 + n) : hc_str_of(kind);
+    const char *namez = hc_arena_strz(p->a, name);
+    ssh_key_free(key);
+    if (!namez || !blob.p)
+        return hc_arena_check(p->a, p->err, "git fetch");
+    return git_check_host_key(p->auth->known_hosts, u->host, u->port, namez, blob, p->err);
+}
+
+/* Called when a private key is encrypted and no password was given. */
+static int note_asked(const char *prompt, char *buf, size_t len, int echo, int verify, void *userdata)
+{
+    (void)prompt, (void)buf, (void)len, (void)echo, (void)verify;
+    *(bool *)userdata = true;
+    return -1;
+}
+
+static enum hc_rc log_in(struct git_peer *p, const char *user)
 {
     struct ssh_state *s = p->state;
     const struct hc_source_auth *auth = p->auth;
+    ssh_key key = NULL;
+    bool asked = false;
+    int rc;
+    if (auth->ssh_key.n) {
+        const char *pem = hc_arena_strz(p->a, auth->ssh_key), *phrase = hc_arena_strz(p->a, auth->ssh_key_password);
+        if (!pem || !phrase)
+            return hc_arena_check(p->a, p->err, "git fetch");
+        rc = ssh_pki_import_privkey_base64(pem, *phrase ? phrase : NULL, *phrase ? NULL : note_asked, &asked, &key);
+        if (rc != SSH_OK || !key)
+            return hc_fail(p->err, HC_E_INPUT, "the private key 'identity' in the Secret of spec.secretRef %s",
+                           asked     ? "is encrypted: add its passphrase under the key 'password'"
+                           : *phrase ? "cannot be read: 'password' is not its passphrase, or it is no private key"
+                                     : "cannot be read: it is no private key in OpenSSH or PEM form");
+        STEP(p, s, SSH_AUTH_AGAIN, rc, ssh_userauth_publickey(s->session, NULL, key));
+        ssh_key_free(key);
+    } else {
+        const char *pass = hc_arena_strz(p->a, auth->password);
+        if (!pass)
+            return hc_arena_check(p->a, p->err, "git fetch");
+        STEP(p, s, SSH_AUTH_AGAIN, rc, ssh_userauth_password(s->session, NULL, pass));
+    }
+    if (rc == SSH_AUTH_SUCCESS)
+        return HC_OK;
+    if (rc != SSH_AUTH_DENIED && rc != SSH_AUTH_PARTIAL)
+        return ssh_fail(p, "SSH login");
+    return hc_fail(
+        p->err, HC_E_INPUT, "%.*s does not let user '%s' in: %s", HC_P(p->host), user,
+        rc == SSH_AUTH_PARTIAL ? "it wants more than one proof (a second factor), which a controller has not"
+        : auth->ssh_key.n      ? "it does not accept the key; add its public half to the repository's deploy keys"
+                               : "it does not accept the password");
+}
+
+static enum hc_rc connect_to(struct git_peer *p, const struct git_address *u)
+{
+    struct ssh_state *s = p->state;
+    const struct hc_source_auth *auth = p->auth;
+    int no = 0, rc;
+    unsigned port = (unsigned)u->port;
     if (!auth || (!auth->ssh_key.n && !auth->password.n))
         return hc_fail(p->err, HC_E_INPUT,
                        "'%s' needs a key: name a Secret with identity and known_hosts in spec.secretRef", p->url);
@@ -169,69 +171,83 @@ static enum hc_rc log_in(struct git_peer *p, const struct ssh_url *u)
                        "the Secret of spec.secretRef has no known_hosts: add the lines of "
                        "'ssh-keyscan %.*s' after checking them",
                        HC_P(u->host));
-    size_t len;
-    int type;
-    prefer_known_keys(p);
-    if (libssh2_session_handshake(s->session, s->fd) != 0)
-        return ssh_fail(p, "SSH handshake");
-    const char *key = libssh2_session_hostkey(s->session, &len, &type);
-    if (!key)
-        return ssh_fail(p, "SSH host key");
-    if (git_check_host_key(auth->known_hosts, u->host, u->port, key_type_name(type), hc_str_n(key, len), p->err) !=
-        HC_OK)
-        return p->err->code;
-    const char *user = hc_arena_strz(p->a, auth->username.n ? auth->username : u->user);
-    const char *pass = hc_arena_strz(p->a, auth->ssh_key.n ? auth->ssh_key_password : auth->password);
-    if (!user || !pass)
+    hc_str name = u->user.n ? u->user : auth->ssh_key.n || !auth->username.n ? HC_S("git") : auth->username;
+    const char *user = hc_arena_strz(p->a, name), *host = hc_arena_strz(p->a, u->host);
+    if (!user || !host)
         return hc_arena_check(p->a, p->err, "git fetch");
-    int rc;
-    if (auth->ssh_key.n)
-        rc = libssh2_userauth_publickey_frommemory(s->session, user, strlen(user), NULL, 0, auth->ssh_key.p,
-                                                   auth->ssh_key.n, *pass ? pass : NULL);
-    else
-        rc = libssh2_userauth_password(s->session, user, pass);
-    if (rc == LIBSSH2_ERROR_TIMEOUT || rc == LIBSSH2_ERROR_SOCKET_DISCONNECT)
-        return ssh_fail(p, "SSH login");
-    if (rc != 0) {
-        char *msg = NULL;
-        libssh2_session_last_error(s->session, &msg, NULL, 0);
-        bool unread = msg && (strstr(msg, "Unable to extract") || strstr(msg, "wrong passphrase"));
-        return hc_fail(p->err, HC_E_INPUT, "%.*s does not let user '%s' in: %s", HC_P(p->host), user,
-                       unread ? "the private key 'identity' cannot be read (is its password in the Secret?)"
-                              : "it does not accept the key; add its public half to the repository's deploy keys");
-    }
-    return HC_OK;
+    if (git_dial(p, u->host, u->port, &s->fd) != HC_OK)
+        return p->err->code;
+    s->session = ssh_new();
+    if (!s->session)
+        return hc_fail_nomem(p->err);
+    ssh_options_set(s->session, SSH_OPTIONS_PROCESS_CONFIG, &no); /* nothing of this machine's ~/.ssh has a say */
+    ssh_options_set(s->session, SSH_OPTIONS_KNOWNHOSTS, "/dev/null");
+    ssh_options_set(s->session, SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null");
+    ssh_options_set(s->session, SSH_OPTIONS_HOST, host);
+    ssh_options_set(s->session, SSH_OPTIONS_PORT, &port);
+    ssh_options_set(s->session, SSH_OPTIONS_USER, user);
+    prefer_known_kinds(s->session, auth->known_hosts, u);
+    s->lent = fcntl(s->fd, F_DUPFD_CLOEXEC, 3);
+    if (s->lent < 0)
+        return hc_fail_errno(p->err, "connect to", host);
+    ssh_options_set(s->session, SSH_OPTIONS_FD, &s->lent);
+    ssh_set_blocking(s->session, 0);
+    STEP(p, s, SSH_AGAIN, rc, ssh_connect(s->session));
+    if (rc != SSH_OK)
+        return ssh_fail(p, "SSH handshake");
+    if (check_host(p, u) != HC_OK)
+        return p->err->code;
+    return log_in(p, user);
 }
 
-static enum hc_rc read_refs(struct git_peer *p, hc_str *out)
+/* What has come, at most `n` bytes; 0 at the end, -1 when it failed or took too long. */
+static ssize_t read_some(struct git_peer *p, void *out, size_t n)
+{
+    struct ssh_state *s = p->state;
+    s->quiet_since = hc_mono_ms();
+    for (;;) {
+        int got = ssh_channel_read_nonblocking(s->channel, out, (uint32_t)n, 0);
+        if (got > 0)
+            return got;
+        if (got == SSH_EOF || (got == 0 && ssh_channel_is_eof(s->channel)))
+            return 0;
+        if (got == SSH_ERROR || (!ssh_is_connected(s->session) && !ssh_channel_poll(s->channel, 0)))
+            return -1;
+        if (!wait_more(p))
+            return -1;
+    }
+}
+
+/* Whole pkt-lines up to the first flush. */
+static enum hc_rc read_until_flush(struct git_peer *p, const char *what, hc_str *out)
 {
     struct ssh_state *s = p->state;
     HC_AUTO(hc_buf) struct hc_buf b;
     size_t at = 0;
     hc_buf_init(&b, HC_MAX_RESPONSE_BYTES);
     for (;;) {
-        /* Whole pkt-lines up to the first flush. */
         while (b.n - at >= 4) {
             int n = hc_hex4(b.p + at);
             if (n == 0) {
                 *out = hc_buf_to_arena(&b, p->a);
                 return hc_arena_check(p->a, p->err, "git fetch");
             }
-            if (n < 4 || n > 65520)
+            if (n < 0 || n == 2 || n == 3 || n > 65520)
                 return hc_fail(p->err, HC_E_AGAIN, "%.*s did not answer as a Git server", HC_P(p->host));
-            if (b.n - at < (size_t)n)
+            size_t whole = n == 1 ? 4 : (size_t)n;
+            if (b.n - at < whole)
                 break;
-            at += (size_t)n;
+            at += whole;
         }
         char *room = hc_buf_room(&b, 32768);
         if (!room)
             return hc_buf_check(&b, p->err, "list of refs");
-        ssize_t got = libssh2_channel_read(s->channel, room, 32768);
+        ssize_t got = read_some(p, room, 32768);
         if (got < 0)
-            return ssh_fail(p, "list refs");
+            return ssh_fail(p, what);
         if (got == 0) {
             char why[512];
-            ssize_t n = libssh2_channel_read_stderr(s->channel, why, sizeof(why));
+            int n = ssh_channel_read_nonblocking(s->channel, why, sizeof(why), 1);
             hc_str text = n > 0 ? hc_str_trim(hc_str_n(why, (size_t)n)) : HC_S("the server closed the connection");
             return hc_fail(p->err, HC_E_INPUT, "no Git repository at '%s': %.*s", p->url, HC_P(text));
         }
@@ -239,36 +255,23 @@ static enum hc_rc read_refs(struct git_peer *p, hc_str *out)
     }
 }
 
-static enum hc_rc advertise(struct git_peer *p, hc_str *out)
+static enum hc_rc open_(struct git_peer *p, hc_str *out)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    struct ssh_url u;
+    struct git_address u;
+    int rc;
     struct ssh_state *s = HC_NEW(p->a, struct ssh_state);
-    pthread_once(&once, start_library);
     if (!s)
         return hc_arena_check(p->a, p->err, "git fetch");
-    s->fd = -1;
+    s->fd = s->lent = -1;
     p->state = s;
-    if (!split_url(p->url, &u))
+    if (!git_split_ssh_url(hc_str_of(p->url), &u))
         return hc_fail(p->err, HC_E_INPUT, "'%s' is not of the form ssh://user@host:port/path", p->url);
-    if (connect_to(p, &u, &s->fd) != HC_OK)
-        return p->err->code;
-    s->session = libssh2_session_init();
-    if (!s->session)
-        return hc_fail_nomem(p->err);
-    libssh2_session_set_blocking(s->session, 1);
-    libssh2_session_set_timeout(s->session, (long)HC_MIN(git_time_left(p), (int64_t)30000));
-    if (log_in(p, &u) != HC_OK)
-        return p->err->code;
-    s->channel = libssh2_channel_open_session(s->session);
-    if (!s->channel)
-        return ssh_fail(p, "open SSH channel");
     HC_AUTO(hc_buf) struct hc_buf cmd;
     hc_buf_init(&cmd, 8192);
     hc_buf_puts(&cmd, "git-upload-pack '");
     for (size_t i = 0; i < u.path.n; i++) {
-        if (u.path.p[i] == '\'')
-            hc_buf_puts(&cmd, "'\\''");
+        if (u.path.p[i] == '\'' || u.path.p[i] == '!')
+            hc_buf_printf(&cmd, "'\\%c'", u.path.p[i]);
         else
             hc_buf_putc(&cmd, u.path.p[i]);
     }
@@ -276,49 +279,74 @@ static enum hc_rc advertise(struct git_peer *p, hc_str *out)
     hc_buf_putc(&cmd, '\0');
     if (cmd.spent)
         return hc_fail(p->err, HC_E_INPUT, "the path of '%s' is too long", p->url);
-    if (libssh2_channel_exec(s->channel, cmd.p) != 0)
+    if (connect_to(p, &u) != HC_OK)
+        return p->err->code;
+    s->channel = ssh_channel_new(s->session);
+    if (!s->channel)
+        return hc_fail_nomem(p->err);
+    STEP(p, s, SSH_AGAIN, rc, ssh_channel_open_session(s->channel));
+    if (rc != SSH_OK)
+        return ssh_fail(p, "open SSH channel");
+    /* A server that takes no such variable speaks version 0. */
+    STEP(p, s, SSH_AGAIN, rc, ssh_channel_request_env(s->channel, "GIT_PROTOCOL", "version=2"));
+    if (rc == SSH_AGAIN)
+        return ssh_fail(p, "open SSH channel");
+    STEP(p, s, SSH_AGAIN, rc, ssh_channel_request_exec(s->channel, cmd.p));
+    if (rc != SSH_OK)
         return ssh_fail(p, "start git-upload-pack");
-    return read_refs(p, out);
+    return read_until_flush(p, "list refs", out);
 }
 
 static enum hc_rc send_all(struct git_peer *p, hc_str bytes)
 {
     struct ssh_state *s = p->state;
+    s->quiet_since = hc_mono_ms();
     while (bytes.n) {
-        ssize_t put = libssh2_channel_write(s->channel, bytes.p, bytes.n);
-        if (put < 0)
+        int put = ssh_channel_write(s->channel, bytes.p, (uint32_t)HC_MIN(bytes.n, (size_t)32768));
+        if (put > 0)
+            bytes = hc_str_sub(bytes, (size_t)put, bytes.n);
+        else if (put == SSH_ERROR || !wait_more(p))
             return ssh_fail(p, "request the commit");
-        bytes = hc_str_sub(bytes, (size_t)put, bytes.n);
     }
-    return HC_OK;
+    int rc = ssh_blocking_flush(s->session, (int)HC_MIN(git_time_left(p), (int64_t)IDLE_MS));
+    s->late = rc == SSH_AGAIN;
+    return rc == SSH_OK ? HC_OK : ssh_fail(p, "request the commit");
 }
 
-/* The server answers the shallow part before it hears "done", but does not wait for us to read it: the pipe holds
- * those few lines, so both can be sent at once here too. */
-static enum hc_rc request(struct git_peer *p, hc_str wants, hc_str more, int *out_fd)
+static enum hc_rc ask(struct git_peer *p, hc_str command, hc_str *out)
+{
+    return send_all(p, command) == HC_OK ? read_until_flush(p, "list refs", out) : p->err->code;
+}
+
+static enum hc_rc request(struct git_peer *p, hc_str text, bool last, int *out_fd)
 {
     struct ssh_state *s = p->state;
-    char buf[32768];
-    size_t total = 0, most = p->env->max_bytes ? p->env->max_bytes : HC_MAX_ARTIFACT_BYTES;
+    HC_AUTO(hc_buf) struct hc_buf buf;
+    size_t most = p->env->max_bytes ? p->env->max_bytes : HC_MAX_ARTIFACT_BYTES;
     int fd;
-    if (send_all(p, wants) != HC_OK || send_all(p, more) != HC_OK || git_spool(p, &fd) != HC_OK)
+    char *room;
+    hc_buf_init(&buf, 0);
+    if (!(room = hc_buf_room(&buf, 65536)))
+        return hc_fail_nomem(p->err);
+    if (send_all(p, text) != HC_OK || git_spool(p, &fd) != HC_OK)
         return p->err->code;
-    libssh2_channel_send_eof(s->channel);
+    if (last)
+        ssh_channel_send_eof(s->channel);
     enum hc_rc rc = HC_OK;
+    struct git_pkt_end end = { 0 };
     for (;;) {
         if (hc_mono_ms() >= p->deadline_ms) {
             rc = hc_fail(p->err, HC_E_AGAIN, "fetch from %.*s: not done within spec.timeout", HC_P(p->host));
             break;
         }
-        libssh2_session_set_timeout(s->session, (long)HC_MIN(git_time_left(p), (int64_t)30000));
-        ssize_t got = libssh2_channel_read(s->channel, buf, sizeof(buf));
+        ssize_t got = read_some(p, room, 65536);
         if (got < 0)
             rc = ssh_fail(p, "fetch");
-        else if (got > 0 && (total += (size_t)got) > most)
+        else if (got > 0 && (p->received += (size_t)got) > most)
             rc = hc_fail(p->err, HC_E_LIMIT, "the pack of '%s' is larger than the %zu bytes allowed", p->url, most);
-        else if (got > 0 && hc_write_fd(fd, hc_str_n(buf, (size_t)got), p->err) != HC_OK)
+        else if (got > 0 && hc_write_fd(fd, hc_str_n(room, (size_t)got), p->err) != HC_OK)
             rc = hc_wrap(p->err, "storage path");
-        if (rc != HC_OK || got == 0)
+        if (rc != HC_OK || got == 0 || (!last && git_pkt_ended(&end, room, (size_t)got)))
             break;
     }
     if (rc == HC_OK && lseek(fd, 0, SEEK_SET) < 0)
@@ -336,16 +364,18 @@ static void ssh_close(struct git_peer *p)
     struct ssh_state *s = p->state;
     if (!s)
         return;
-    if (s->session)
-        libssh2_session_set_timeout(s->session, 1000);
     if (s->channel)
-        libssh2_channel_free(s->channel);
+        ssh_channel_free(s->channel);
     if (s->session) {
-        libssh2_session_disconnect(s->session, "done");
-        libssh2_session_free(s->session);
+        ssh_disconnect(s->session);
+        ssh_free(s->session);
     }
+    struct stat mine, theirs;
+    if (s->lent >= 0 && fstat(s->fd, &mine) == 0 && fstat(s->lent, &theirs) == 0 && mine.st_ino == theirs.st_ino &&
+        mine.st_dev == theirs.st_dev)
+        close(s->lent);
     if (s->fd >= 0)
         close(s->fd);
 }
 
-const struct git_transport git_ssh_transport = { advertise, request, ssh_close };
+const struct git_transport git_ssh_transport = { open_, ask, request, ssh_close };

@@ -19,5 +19,8 @@ struct source_get {
 /* HC_OK is 200 or 304; everything else is an error that tells a person what to do. */
 enum hc_rc source_get(const struct source_get *g, struct hc_arena *a, struct hc_http_response *out,
                       struct hc_err *err);
+/* A version with all three numbers, as Flux (pkg/version) wants tags to be; with `v_too` a "v" may stand in front. */
+struct hc_semver;
+bool source_whole_version(hc_str text, bool v_too, struct hc_semver *out);
 /* scheme://host:port of a URL. */
 hc_str source_host_of(hc_str url);

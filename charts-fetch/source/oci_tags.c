@@ -6,6 +6,7 @@
  */
 #include <regex.h>
 
+#include "charts-fetch/source/http_impl.h"
 #include "charts-fetch/source/oci_impl.h"
 #include "core/base/buf.h"
 #include "core/base/semver.h"
@@ -202,7 +203,7 @@ static enum hc_rc compile_filter(struct hc_arena *a, hc_str filter, regex_t *out
 }
 
 /* "1.2.3-rc.1+b", and "v1.2.3" where that is allowed: three numbers, never fewer. */
-static bool full_version(hc_str text, bool v_too, struct hc_semver *out)
+bool source_whole_version(hc_str text, bool v_too, struct hc_semver *out)
 {
     size_t dots = 0;
     if (v_too && hc_str_starts(text, HC_S("v")))
@@ -239,7 +240,7 @@ enum hc_rc oci_newest(struct hc_oci *o, hc_str range, hc_str filter, unsigned ho
                     p[j] = '+';
             version = hc_str_n(p, tag.n);
         }
-        if (!full_version(version, how & OCI_V_TOO, &v) || !hc_semrange_fits(r, &v))
+        if (!source_whole_version(version, how & OCI_V_TOO, &v) || !hc_semrange_fits(r, &v))
             continue;
         if (!best_tag.n || hc_semver_cmp(&v, &best) > 0) {
             best = v;

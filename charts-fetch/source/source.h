@@ -11,8 +11,6 @@
 #include "core/http/http.h"
 #include "core/value/value.h"
 
-struct hc_oci_logins; /* oci.h */
-
 struct hc_source_env {
     struct hc_http *http;
     struct hc_store *store;
@@ -21,16 +19,6 @@ struct hc_source_env {
     size_t max_bytes;   /* of what is transferred; 0: the limits' */
     bool one_lookup;    /* an index is read for one chart and thrown away: no table is made of it */
     const char *login;  /* what a person is told to name a login with; NULL: a Secret in spec.secretRef */
-    struct hc_oci_logins
-        *logins; /* registries: tokens are shared by all fetches with it; NULL: each logs in alone */
-};
-
-/* Who one is to a registry; absent texts are not used. */
-struct hc_registry_login {
-    hc_str username, password;
-    hc_str identity_token; /* is exchanged for access tokens */
-    hc_str registry_token; /* an access token itself */
-    const char *from;      /* where it stands, for messages: "Secret apps/login"; never NULL when there is one */
 };
 
 /* What was in the object's secrets; absent fields are not used. Borrowed for the call. */
@@ -39,17 +27,10 @@ struct hc_source_auth {
     hc_str bearer;             /* HTTP bearer token */
     hc_str ssh_key, ssh_key_password, known_hosts;
     hc_str ca_pem, cert_pem, key_pem; /* TLS */
-    hc_str docker_config;             /* .dockerconfigjson; programs it names are not run */
-    const char *from;                 /* where the login stands, for messages: "Secret apps/login"; may be NULL */
+    hc_str docker_config;             /* .dockerconfigjson */
     bool pass_credentials;            /* Helm repositories: to chart URLs of other hosts too */
-    bool plain_http;                  /* OCI: HTTP without TLS */
-    bool insecure_registry;    /* OCI: TLS without a look at certificates, and where that is not spoken, HTTP */
-    bool insecure_skip_verify; /* TLS: any certificate will do; HTTP repositories and OCI */
-    /* OCI: asked for a login when the registry wants one and none of the fields above is one; NULL: nobody. None is
-     * HC_OK and an empty *out. */
-    enum hc_rc (*find_login)(void *ctx, struct hc_arena *a, hc_str host, struct hc_registry_login *out,
-                             struct hc_err *err);
-    void *find_ctx;
+    bool plain_http;                  /* OCI: insecure */
+    bool insecure_skip_verify;        /* TLS: any certificate will do; HTTP repositories and OCI */
 };
 
 struct hc_artifact {
@@ -63,12 +44,43 @@ struct hc_artifact {
 
 /* ---- Git: GitRepository ------------------------------------------------------------------------------ */
 
+/* A folder of another artifact that goes into this one. */
+struct hc_git_include {
+    hc_str name;     /* of the GitRepository, for messages */
+    hc_str digest;   /* of its artifact, a blob of the store */
+    hc_str from, to; /* from "": all of it */
+};
+
+/* Who must have signed (spec.verify). Keys are texts of the Secret. */
+struct hc_git_verify {
+    bool head, tag;
+    const hc_str *pgp_keys, *ssh_keys; /* key rings (armored or not); authorized keys, one a line */
+    size_t pgp_n, ssh_n;
+};
+
+/* What a fetch learns beside the artifact, in the arena. */
+struct hc_git_news {
+    hc_str subject;         /* the commit's, at most 50 characters of it; absent: nothing was fetched */
+    hc_str verified;        /* whose signatures were good, in Flux's words */
+    const char *unverified; /* reason of the condition when the fetch failed over a signature, else NULL */
+    bool stalled;           /* only another spec can mend that */
+    size_t received;        /* bytes of packs */
+};
+
 struct hc_git_spec {
     const char *url;                          /* http, https, ssh */
     hc_str branch, tag, semver, name, commit; /* commit > name > semver > tag > branch; none: branch master */
-    hc_str ignore; /* spec.ignore, gitignore grammar; absent: the built-in list and .sourceignore files */
+    hc_str ignore;        /* spec.ignore, gitignore grammar; absent: the built-in list and .sourceignore files */
+    const hc_str *sparse; /* folders; none: all */
+    size_t sparse_n;
+    bool submodules; /* with the credentials at hand where the host is the same, with none elsewhere */
+    const struct hc_git_include *includes;
+    size_t includes_n;
+    const struct hc_git_verify *verify; /* NULL: nobody need have signed */
+    struct hc_git_news *news;           /* may be NULL */
 };
-/* `known`: the revision at hand, absent: none. The artifact is a .tar.gz of the tree without .git. */
+/* `known`: the revision at hand, absent: none. The artifact is a .tar.gz of the tree without .git. A commit whose
+ * revision is at hand asks nobody: it cannot change. */
 enum hc_rc hc_git_fetch(const struct hc_source_env *env, struct hc_arena *a, const struct hc_git_spec *spec,
                         const struct hc_source_auth *auth, hc_str known, struct hc_artifact *out,
                         struct hc_err *err);

@@ -40,6 +40,7 @@ static enum hc_rc names_of(struct walk *w, int fd, hc_str **out, size_t *out_n)
             close(again);
         return hc_fail_errno(w->err, "open", "folder");
     }
+    rewinddir(d); /* the duplicate stands where the last walk ended */
     for (struct dirent *e; (e = readdir(d));) {
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
             continue;
@@ -81,27 +82,30 @@ static enum hc_rc pack_file(struct walk *w, int dir, const char *name, hc_str pa
     return HC_OK;
 }
 
-static enum hc_rc pack_dir(struct walk *w, int fd, hc_str dir, int depth)
+/* One walk over the tree: the first reads the .sourceignore files, since each of them has a say over all of its folder
+ * and spec.ignore over all of them; the second packs. */
+static enum hc_rc walk_dir(struct walk *w, int fd, hc_str dir, int depth)
 {
     hc_str *names = NULL, lines;
     size_t n = 0;
     if (depth > 128)
         return hc_fail(w->err, HC_E_LIMIT, "the tree is more than 128 folders deep");
-    if (hc_read_file(w->a, fd, ".sourceignore", HC_MIB, &lines, NULL) == HC_OK)
+    if (!w->packer && hc_read_file(w->a, fd, ".sourceignore", HC_MIB, &lines, NULL) == HC_OK)
         hc_sourceignore_add(w->ignore, dir, lines);
     if (names_of(w, fd, &names, &n) != HC_OK)
         return w->err->code;
     for (size_t i = 0; i < n; i++) {
         struct stat st;
         hc_str path = dir.n ? hc_arena_printf(w->a, "%.*s/%.*s", HC_P(dir), HC_P(names[i])) : names[i];
-        if (fstatat(fd, names[i].p, &st, AT_SYMLINK_NOFOLLOW) != 0 || hc_str_eqz(names[i], ".git") ||
-            hc_sourceignored(w->ignore, path, S_ISDIR(st.st_mode)))
+        if (fstatat(fd, names[i].p, &st, AT_SYMLINK_NOFOLLOW) != 0 || hc_str_eqz(names[i], ".git"))
             continue;
         enum hc_rc rc = HC_OK;
         if (S_ISDIR(st.st_mode)) {
+            if (w->packer && hc_sourceignore_prunes(w->ignore, path))
+                continue;
             HC_AUTO(hc_fd) int sub = openat(fd, names[i].p, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-            rc = sub < 0 ? hc_fail_errno(w->err, "open", names[i].p) : pack_dir(w, sub, path, depth + 1);
-        } else if (S_ISREG(st.st_mode)) {
+            rc = sub < 0 ? hc_fail_errno(w->err, "open", names[i].p) : walk_dir(w, sub, path, depth + 1);
+        } else if (S_ISREG(st.st_mode) && w->packer && !hc_sourceignored(w->ignore, path, false)) {
             rc = pack_file(w, fd, names[i].p, path, st.st_mode);
         }
         if (rc != HC_OK)
@@ -119,20 +123,15 @@ enum hc_rc hc_tree_pack(struct hc_store *store, struct hc_arena *a, const char *
     HC_AUTO(hc_fd) int root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
         return hc_fail_errno(w.err, "open folder", dir);
-    if (hc_store_temp(store, a, &temp, w.err) != HC_OK)
+    if (walk_dir(&w, root, HC_S(""), 0) != HC_OK || hc_store_temp(store, a, &temp, w.err) != HC_OK)
         return w.err->code;
+    hc_sourceignore_end(w.ignore, ignore);
     const char *file = hc_arena_printf(a, "%s/tree.tar.gz", temp).p;
     int fd = file ? open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644) : -1;
     enum hc_rc rc = fd < 0 ? hc_fail_errno(w.err, "create file in", temp) : HC_OK;
-    if (ignore.p) {
-        hc_sourceignore_add(w.ignore, HC_S(""), HC_S(".git/\n.gitignore\n.gitmodules\n.gitattributes\n"));
-        hc_sourceignore_add(w.ignore, HC_S(""), ignore);
-    } else {
-        hc_sourceignore_add_defaults(w.ignore);
-    }
     w.packer = rc == HC_OK ? hc_packer_new(fd, 0) : NULL;
     if (rc == HC_OK)
-        rc = w.packer ? pack_dir(&w, root, HC_S(""), 0) : hc_fail_nomem(w.err);
+        rc = w.packer ? walk_dir(&w, root, HC_S(""), 0) : hc_fail_nomem(w.err);
     if (w.packer) {
         enum hc_rc done = hc_packer_done(w.packer, rc == HC_OK ? w.err : NULL);
         rc = rc == HC_OK ? done : rc;

@@ -20,7 +20,8 @@ wait_port() { # PORT
     return 1
 }
 
-# Git over HTTP (/git/REPO.git, /private/REPO.git with user git and password s3cret) and static files (/charts/) from
+# Git over HTTP (/git/REPO.git; /private/REPO.git with user git and password s3cret; /old/REPO.git, which speaks only
+# version 0 of the protocol) and static files (/charts/) from
 # $SERVERS/www; sets HTTP_PORT.
 nginx_start() {
     command -v nginx >/dev/null && command -v fcgiwrap >/dev/null && [ -x /usr/lib/git-core/git-http-backend ] || return 77
@@ -45,9 +46,12 @@ http {
     server {
         listen 127.0.0.1:$HTTP_PORT;
         root $SERVERS/www;
-        location ~ ^/(?<area>git|private)(?<path>/.*)\$ {
+        location ~ ^/(?<area>git|private|old)(?<path>/.*)\$ {
             set \$realm off;
             if (\$area = private) { set \$realm private; }
+            set \$git_protocol \$http_git_protocol;
+            if (\$area = old) { set \$git_protocol ""; }
+            fastcgi_param HTTP_GIT_PROTOCOL \$git_protocol;
             auth_basic \$realm;
             auth_basic_user_file $SERVERS/nginx/htpasswd;
             fastcgi_pass unix:$SERVERS/nginx/fcgi.sock;
@@ -89,7 +93,7 @@ sshd_start() {
     [ "$(id -u)" = 0 ] && mkdir -p /run/sshd
     /usr/sbin/sshd -D -e -f /dev/null -h "$SERVERS/ssh/host" -p "$SSH_PORT" -o ListenAddress=127.0.0.1 \
         -o AuthorizedKeysFile="$SERVERS/ssh/authorized_keys" -o StrictModes=no -o UsePAM=no -o PidFile="$SERVERS/ssh/pid" \
-        -o PasswordAuthentication=no -o PermitRootLogin=yes >"$SERVERS/ssh/log" 2>&1 &
+        -o PasswordAuthentication=no -o PermitRootLogin=yes ${SSHD_OPTIONS:-} >"$SERVERS/ssh/log" 2>&1 &
     echo $! >"$SERVERS/sshd.pid"
     wait_port "$SSH_PORT"
 }

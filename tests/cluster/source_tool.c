@@ -3,6 +3,8 @@
  * "key value", or the error as "error CODE message", and the files of the artifact as "file NAME".
  *
  *   source_tool STORE git URL [branch=..] [tag=..] [semver=..] [name=..] [commit=..] [known=..] [ignore=..]
+ *               [sparse=A,B] [submodules=1] [include=DIGEST:FROM:TO] [verify=HEAD|Tag|TagAndHEAD] [pgp=FILE] [ssh=FILE]
+ *               [proxy=URL] [max=BYTES] [repeat=N] (then prints "rss KIB" of the first fetches and at the end)
  *               [user=..] [password=..] [bearer=..] [identity=FILE] [phrase=..] [known_hosts=FILE] [timeout=MS]
  *   source_tool STORE oci URL [tag=..] [semver=..] [filter=..] [digest=..] [media=..] [copy=1] [docker=FILE]
  *   source_tool STORE ocichart URL [range=..]
@@ -11,6 +13,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "charts-fetch/source/source.h"
 #include "charts-fetch/unpack/unpack.h"
@@ -56,6 +59,82 @@ static int report(struct hc_store *store, struct hc_arena *a, enum hc_rc rc, con
     return 0;
 }
 
+static size_t words(hc_str text, hc_str *out, size_t most)
+{
+    size_t n = 0;
+    while (n < most && hc_str_split(&text, ',', &out[n]))
+        n++;
+    return n;
+}
+
+static long rss_kib(void)
+{
+    long pages = 0, all = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (f && fscanf(f, "%ld %ld", &all, &pages) != 2)
+        pages = 0;
+    if (f)
+        fclose(f);
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static enum hc_rc fetch_git(int argc, char **argv, const struct hc_source_env *env, struct hc_arena *a,
+                            const struct hc_source_auth *auth, struct hc_artifact *out, struct hc_err *err)
+{
+    hc_str sparse[8], pgp = file_option(a, argc, argv, "pgp"), ssh = file_option(a, argc, argv, "ssh");
+    hc_str mode = option(argc, argv, "verify"), inc = option(argc, argv, "include"), part;
+    struct hc_git_include include = { .name = HC_S("other") };
+    struct hc_git_news news;
+    struct hc_git_verify verify = { .head = !hc_str_eqz(mode, "Tag"),
+                                    .tag = !hc_str_eqz(mode, "HEAD"),
+                                    .pgp_keys = &pgp,
+                                    .pgp_n = pgp.n > 0,
+                                    .ssh_keys = &ssh,
+                                    .ssh_n = ssh.n > 0 };
+    struct hc_git_spec spec = { .url = argv[3],
+                                .branch = option(argc, argv, "branch"),
+                                .tag = option(argc, argv, "tag"),
+                                .semver = option(argc, argv, "semver"),
+                                .name = option(argc, argv, "name"),
+                                .commit = option(argc, argv, "commit"),
+                                .ignore = option(argc, argv, "ignore"),
+                                .sparse = sparse,
+                                .sparse_n = words(option(argc, argv, "sparse"), sparse, HC_LEN(sparse)),
+                                .submodules = option(argc, argv, "submodules").n > 0,
+                                .includes = &include,
+                                .includes_n = inc.n > 0,
+                                .verify = mode.n ? &verify : NULL,
+                                .news = &news };
+    int64_t repeat = 1;
+    if (inc.n) { /* sha256:HEX:FROM:TO */
+        include.digest = hc_str_sub(inc, 0, 71);
+        inc = hc_str_sub(inc, 72, inc.n);
+        if (hc_str_split(&inc, ':', &part))
+            include.from = part;
+        include.to = inc;
+    }
+    hc_str_to_i64(option(argc, argv, "repeat"), &repeat);
+    hc_str known = option(argc, argv, "known");
+    enum hc_rc rc = hc_git_fetch(env, a, &spec, auth, known, out, err);
+    for (int64_t i = 1; i < repeat && rc == HC_OK; i++) {
+        HC_AUTO(hc_arena) struct hc_arena *tmp = hc_arena_new(0);
+        struct hc_artifact again;
+        if (i == repeat / 4)
+            printf("rss-early %ld\n", rss_kib());
+        /* every other one finds nothing new */
+        rc = hc_git_fetch(env, tmp, &spec, auth, i % 2 ? out->revision : known, &again, err);
+    }
+    if (repeat > 1)
+        printf("rss-late %ld\n", rss_kib());
+    if (news.unverified)
+        printf("reason %s%s\n", news.unverified, news.stalled ? " stalled" : "");
+    if (rc == HC_OK && news.subject.p)
+        printf("subject %.*s\nreceived %zu\n", HC_P(news.subject), news.received);
+    while (rc == HC_OK && hc_str_split(&news.verified, '\n', &part))
+        printf("verified %.*s\n", HC_P(hc_str_trim(part)));
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
@@ -72,6 +151,11 @@ int main(int argc, char **argv)
     int64_t timeout = 20000;
     hc_str_to_i64(option(argc, argv, "timeout"), &timeout);
     struct hc_source_env env = { .http = http, .store = store, .timeout_ms = timeout };
+    hc_str proxy = option(argc, argv, "proxy");
+    int64_t max = 0;
+    hc_str_to_i64(option(argc, argv, "max"), &max);
+    env.max_bytes = (size_t)max;
+    env.proxy = proxy.n ? proxy.p : NULL;
     struct hc_source_auth auth = {
         .username = option(argc, argv, "user"),
         .password = option(argc, argv, "password"),
@@ -80,22 +164,16 @@ int main(int argc, char **argv)
         .ssh_key_password = option(argc, argv, "phrase"),
         .known_hosts = file_option(a, argc, argv, "known_hosts"),
         .ca_pem = file_option(a, argc, argv, "ca"),
+        .cert_pem = file_option(a, argc, argv, "cert"),
+        .key_pem = file_option(a, argc, argv, "key"),
         .docker_config = file_option(a, argc, argv, "docker"),
-        .insecure_registry = option(argc, argv, "insecure").n > 0,
         .plain_http = option(argc, argv, "plain").n > 0,
         .pass_credentials = option(argc, argv, "pass").n > 0,
     };
     hc_str known = option(argc, argv, "known");
     enum hc_rc rc = HC_E_BUG;
     if (strcmp(argv[2], "git") == 0) {
-        struct hc_git_spec spec = { .url = argv[3],
-                                    .branch = option(argc, argv, "branch"),
-                                    .tag = option(argc, argv, "tag"),
-                                    .semver = option(argc, argv, "semver"),
-                                    .name = option(argc, argv, "name"),
-                                    .commit = option(argc, argv, "commit"),
-                                    .ignore = option(argc, argv, "ignore") };
-        rc = hc_git_fetch(&env, a, &spec, &auth, known, &out, &err);
+        rc = fetch_git(argc, argv, &env, a, &auth, &out, &err);
     } else if (strcmp(argv[2], "oci") == 0) {
         struct hc_oci_spec spec = { .url = argv[3],
                                     .tag = option(argc, argv, "tag"),
