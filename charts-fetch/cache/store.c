@@ -205,14 +205,11 @@ static enum hc_rc digest_file(const char *path, char hex[HC_SHA256_HEX + 1], uin
     return HC_OK;
 }
 
-enum hc_rc hc_store_adopt(struct hc_store *s, struct hc_arena *a, const char *path, hc_str *out_digest,
-                          uint64_t *out_size, struct hc_err *err)
+/* The file becomes the blob `hex`. */
+static enum hc_rc keep(struct hc_store *s, struct hc_arena *a, const char *path, hc_str hex, struct hc_err *err)
 {
-    char hex[HC_SHA256_HEX + 1];
-    if (digest_file(path, hex, out_size, err) != HC_OK)
-        return hc_wrap(err, "store");
     HC_AUTO(hc_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    const char *to = blob_path(s, a, hc_str_of(hex));
+    const char *to = blob_path(s, a, hex);
     if (!to)
         return hc_arena_check(a, err, "store");
     if (fd < 0 || fsync(fd) < 0 || chmod(path, 0644) < 0 || rename(path, to) < 0) {
@@ -220,8 +217,27 @@ enum hc_rc hc_store_adopt(struct hc_store *s, struct hc_arena *a, const char *pa
         unlink(path);
         return hc_wrap(err, "store");
     }
-    mark_checked(s, hc_str_of(hex));
-    return done(a, hc_str_of(hex), out_digest, err);
+    mark_checked(s, hex);
+    return HC_OK;
+}
+
+enum hc_rc hc_store_adopt(struct hc_store *s, struct hc_arena *a, const char *path, hc_str *out_digest,
+                          uint64_t *out_size, struct hc_err *err)
+{
+    char hex[HC_SHA256_HEX + 1];
+    if (digest_file(path, hex, out_size, err) != HC_OK)
+        return hc_wrap(err, "store");
+    enum hc_rc rc = keep(s, a, path, hc_str_of(hex), err);
+    return rc == HC_OK ? done(a, hc_str_of(hex), out_digest, err) : rc;
+}
+
+enum hc_rc hc_store_keep(struct hc_store *s, struct hc_arena *a, const char *path, hc_str digest,
+                         struct hc_err *err)
+{
+    hc_str hex = hex_of(digest);
+    if (!hex.p)
+        return hc_fail(err, HC_E_INPUT, "'%.*s' is not a sha256 digest", HC_P(digest));
+    return keep(s, a, path, hex, err);
 }
 
 enum hc_rc hc_store_temp(struct hc_store *s, struct hc_arena *a, const char **out_dir, struct hc_err *err)

@@ -22,6 +22,9 @@ enum hc_rc hc_store_put(struct hc_store *s, struct hc_arena *a, hc_str body, hc_
 /* A file that was written elsewhere in the store's folder (hc_store_temp) becomes a blob; the file is gone after. */
 enum hc_rc hc_store_adopt(struct hc_store *s, struct hc_arena *a, const char *path, hc_str *out_digest,
                           uint64_t *out_size, struct hc_err *err);
+/* The same for a file whose digest the caller took while it was written: it is not read again. */
+enum hc_rc hc_store_keep(struct hc_store *s, struct hc_arena *a, const char *path, hc_str digest,
+                         struct hc_err *err);
 /* A fresh folder below the store for work in progress; the caller removes it (hc_remove_tree). */
 enum hc_rc hc_store_temp(struct hc_store *s, struct hc_arena *a, const char **out_dir, struct hc_err *err);
 

@@ -4,6 +4,9 @@
  * costs one small request; a layer the store has already is not fetched again. Every byte is checked against its
  * digest before it is used.
  */
+#include <fcntl.h>
+#include <sys/mman.h>
+
 #include "charts-fetch/source/oci_impl.h"
 #include "charts-fetch/unpack/unpack.h"
 #include "core/base/fs.h"
@@ -31,33 +34,56 @@ static const struct hc_val *pick_layer(const struct hc_val *manifest, hc_str med
     return media_type.n || charts_only ? NULL : hc_list_at(layers, 0);
 }
 
-/* The layer as an archive of files, repacked without what is ignored. */
-static enum hc_rc repack(struct hc_oci *o, hc_str body, hc_str ignore, struct hc_artifact *out, struct hc_err *err)
+/* The file of a layer as an archive, repacked without what is ignored. */
+static enum hc_rc repack(struct hc_oci *o, const char *file, size_t size, const char *dir, hc_str ignore,
+                         struct hc_artifact *out, struct hc_err *err)
+{
+    const struct hc_unpack_limits limits = { HC_MAX_ARTIFACT_BYTES, HC_MAX_ARTIFACT_FILES };
+    HC_AUTO(hc_fd) int fd = open(file, O_RDONLY | O_CLOEXEC);
+    void *p = fd < 0 || !size ? MAP_FAILED : mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (size && p == MAP_FAILED)
+        return hc_fail_errno(err, "store", file);
+    enum hc_rc rc = hc_unpack_to_dir(hc_str_n(size ? p : "", size), dir, &limits, err);
+    if (size)
+        munmap(p, size);
+    if (rc == HC_OK)
+        rc = hc_tree_pack(o->env.store, o->a, dir, ignore, &out->digest, &out->size, err);
+    return rc == HC_OK ? HC_OK : hc_wrap(err, "oci://%.*s/%.*s: layer", HC_P(o->host), HC_P(o->repo));
+}
+
+static enum hc_rc fetch_layer(struct hc_oci *o, hc_str digest, uint64_t most, bool as_is, hc_str ignore,
+                              struct hc_artifact *out, struct hc_err *err)
 {
     const char *dir = NULL;
     enum hc_rc rc = hc_store_temp(o->env.store, o->a, &dir, err);
     if (rc != HC_OK)
         return rc;
-    const struct hc_unpack_limits limits = { HC_MAX_ARTIFACT_BYTES, HC_MAX_ARTIFACT_FILES };
-    rc = hc_unpack_to_dir(body, dir, &limits, err);
-    if (rc == HC_OK)
-        rc = hc_tree_pack(o->env.store, o->a, dir, ignore, &out->digest, &out->size, err);
+    const char *file = hc_arena_printf(o->a, "%s/layer", dir).p, *tree = hc_arena_printf(o->a, "%s/tree", dir).p;
+    uint64_t size = 0;
+    rc = file && tree ? oci_blob_to_file(o, digest, most, file, &size, err) : hc_fail_nomem(err);
+    if (rc == HC_OK && as_is) {
+        rc = hc_store_keep(o->env.store, o->a, file, digest, err);
+        out->digest = digest;
+        out->size = size;
+    } else if (rc == HC_OK && (rc = hc_mkdirs(tree, 0700, err)) == HC_OK) {
+        rc = repack(o, file, (size_t)size, tree, ignore, out, err);
+    }
     hc_remove_tree(dir, NULL);
-    return rc == HC_OK ? HC_OK : hc_wrap(err, "oci://%.*s/%.*s: layer", HC_P(o->host), HC_P(o->repo));
+    return rc;
 }
 
 static enum hc_rc store_layer(struct hc_oci *o, const struct hc_val *layer, bool as_is, hc_str ignore,
                               struct hc_artifact *out, struct hc_err *err)
 {
-    hc_str digest = hc_get_str(hc_map_getz(layer, "digest")), body, stored;
+    hc_str digest = hc_get_str(hc_map_getz(layer, "digest"));
     int64_t size = hc_get_int_at(layer, "size", 0);
-    size_t most = o->env.max_bytes ? o->env.max_bytes : HC_MIN(HC_MAX_ARTIFACT_BYTES, HC_MAX_BUF);
+    uint64_t most = o->env.max_bytes ? o->env.max_bytes : HC_MAX_ARTIFACT_BYTES;
     const char *path;
     if (!hc_oci_is_digest(digest) || size < 0)
         return hc_fail(err, HC_E_INPUT, "oci://%.*s/%.*s: the layer has no sha256 digest", HC_P(o->host),
                        HC_P(o->repo));
     if ((uint64_t)size > most)
-        return hc_fail(err, HC_E_LIMIT, "oci://%.*s/%.*s: the layer has %" PRId64 " bytes, %zu are allowed",
+        return hc_fail(err, HC_E_LIMIT, "oci://%.*s/%.*s: the layer has %" PRId64 " bytes, %" PRIu64 " are allowed",
                        HC_P(o->host), HC_P(o->repo), size, most);
     if (as_is && hc_store_has(o->env.store, digest) &&
         hc_store_path(o->env.store, o->a, digest, &path, NULL) == HC_OK) {
@@ -65,15 +91,7 @@ static enum hc_rc store_layer(struct hc_oci *o, const struct hc_val *layer, bool
         out->size = (uint64_t)size;
         return HC_OK;
     }
-    enum hc_rc rc = hc_oci_blob(o, digest, size ? (size_t)size : most, &body, err);
-    if (rc != HC_OK)
-        return rc;
-    if (!as_is)
-        return repack(o, body, ignore, out, err);
-    rc = hc_store_put(o->env.store, o->a, body, &stored, err);
-    out->digest = stored;
-    out->size = body.n;
-    return rc;
+    return fetch_layer(o, digest, size ? (uint64_t)size : most, as_is, ignore, out, err);
 }
 
 static struct hc_val *annotations_of(struct hc_arena *a, const struct hc_val *manifest)
@@ -83,6 +101,12 @@ static struct hc_val *annotations_of(struct hc_arena *a, const struct hc_val *ma
 }
 
 /* ---- by tag, range or digest --------------------------------------------------------------------- */
+
+/* A Secret that cannot be read is told of even where nobody wants a login. */
+static enum hc_rc check_login(struct hc_oci *o, struct hc_err *err)
+{
+    return o->auth.docker_config.n ? oci_find_login(o, err) : HC_OK;
+}
 
 /* What the spec stands for now: the digest of a manifest or an index, and the revision. */
 static enum hc_rc find(struct hc_oci *o, const struct hc_oci_spec *spec, struct hc_oci_seen *seen,
@@ -124,6 +148,9 @@ enum hc_rc hc_oci_fetch(const struct hc_source_env *env, struct hc_arena *a, con
     hc_str digest;
     *seen = (struct hc_oci_seen){ .phase = HC_OCI_ADDRESS };
     enum hc_rc rc = hc_oci_open(env, a, spec->url, auth, &o, err);
+    seen->phase = rc == HC_OK ? HC_OCI_LOGIN : seen->phase;
+    if (rc == HC_OK)
+        rc = check_login(o, err);
     if (rc == HC_OK)
         rc = find(o, spec, seen, &digest, &got.revision, err);
     if (rc != HC_OK)
@@ -185,6 +212,8 @@ enum hc_rc hc_oci_chart(const struct hc_source_env *env, struct hc_arena *a, con
     struct hc_oci_manifest m = { 0 };
     hc_str tag;
     enum hc_rc rc = hc_oci_open(env, a, url, auth, &o, err);
+    if (rc == HC_OK)
+        rc = check_login(o, err);
     if (rc != HC_OK)
         return rc;
     bool asked = exact(range);

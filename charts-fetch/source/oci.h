@@ -21,6 +21,15 @@
 #define HC_OCI_TYPE_CHART_OLD  "application/tar+gzip" /* Helm before 3.7 */
 #define HC_OCI_TYPE_PROVENANCE "application/vnd.cncf.helm.chart.provenance.v1.prov"
 
+/*
+ * Tokens, which live for minutes, and what a registry wants to be asked with: shared by all conversations that are given
+ * the same one, from any thread. Of those who need the same token one asks for it, the others wait; it is renewed before
+ * it ends. Freed when no conversation uses it any more.
+ */
+struct hc_oci_logins;
+HC_MUST_USE struct hc_oci_logins *hc_oci_logins_new(void);
+void hc_oci_logins_free(struct hc_oci_logins *l);
+
 struct hc_oci;
 
 /* `url`: "oci://host[:port]/path" without tag and digest. Picks the credentials; sends nothing yet. */

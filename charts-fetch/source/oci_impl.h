@@ -1,19 +1,32 @@
 #pragma once
 /*
- * charts-fetch/source/oci_impl.h - a conversation with one repository of a registry
+ * charts-fetch/source/oci_impl.h - what the files about registries share: a conversation and its login
  */
 #include "charts-fetch/source/oci.h"
+
+/* How a registry wants to be asked (RFC 9110 11.6.1, distribution spec: token authentication). */
+struct oci_challenge {
+    bool basic; /* user and password; else a token */
+    hc_str realm, service, scope;
+};
+
+struct oci_entry; /* a line of the shared table, oci_token.c */
 
 struct hc_oci {
     struct hc_source_env env;
     struct hc_source_auth auth;
     struct hc_arena *a;
     hc_str host, repo;  /* "ghcr.io", "stefanprodan/charts/podinfo" */
-    const char *scheme; /* "https"; "http" for insecure ones and for loopback servers that know no TLS */
-    bool may_fall_back; /* loopback: http is tried when https is not spoken */
-    hc_str basic;       /* base64 of user:password, absent: none */
-    hc_str identity_token;
-    hc_str authorization; /* header line in use, absent: none yet */
+    const char *scheme; /* "https"; "http" for insecure ones */
+    bool may_fall_back; /* http is tried when https is not spoken */
+    bool pushes;        /* tokens for pull and push */
+    bool oauth_first;   /* a token is asked for with POST first, as `registry login` does */
+    struct hc_registry_login login;
+    bool login_known;          /* `login` was looked for */
+    struct oci_entry *at;      /* this conversation's line of the table; NULL until the first request */
+    struct hc_oci_logins *own; /* the table, when env has none */
+    hc_str authorization;      /* header line in use, absent: none yet */
+    int64_t good_until_ms;     /* of it, monotonic */
     struct hc_http_tls *tls;
     int64_t deadline_ms;
     bool no_referrers; /* the registry does not know that API */
@@ -21,19 +34,31 @@ struct hc_oci {
 
 struct oci_request {
     const char *method;
-    hc_str path;        /* from "/v2/" on, with the query */
+    hc_str path;        /* from "/v2/" on, with the query; or a whole URL of the same host */
     const char *accept; /* NULL: anything */
     size_t max_bytes;
     const char *what; /* "manifest 6.14.1", "tags": for messages */
+    const char *type; /* of `body`; NULL: none is sent */
+    hc_str body, range;
+    bool (*on_data)(void *ctx, const char *p, size_t n);
+    bool (*on_head)(void *ctx, const struct hc_http_response *head);
+    void *ctx;
 };
-/* HC_OK is 200; 404 is HC_E_NOTFOUND; the rest says what to do. Answers a challenge once. */
+/* HC_OK is 2xx; 404 is HC_E_NOTFOUND; the rest says what to do. Answers a challenge once. */
 enum hc_rc oci_do(struct hc_oci *o, const struct oci_request *q, struct hc_http_response *out, struct hc_err *err);
-
 /* The next header of that (lower-case) name in *rest, which begins as a response's headers. */
 bool oci_header(hc_str *rest, hc_str name, hc_str *out);
 
 /* oci_manifest.c: HC_E_AGAIN when `body` is not what `digest` says. */
 enum hc_rc oci_check(struct hc_oci *o, hc_str body, hc_str digest, const char *what, struct hc_err *err);
+enum hc_rc oci_bad_content(struct hc_oci *o, hc_str digest, const char *hex, const char *what, struct hc_err *err);
+enum hc_rc oci_want_digest(const struct hc_oci *o, hc_str digest, struct hc_err *err);
+
+/* oci_blob.c: a blob of at most `most` bytes into the file `path`, going on where a connection was cut. On failure there
+ * is no such file. */
+enum hc_rc oci_blob_to_file(struct hc_oci *o, hc_str digest, uint64_t most, const char *path, uint64_t *out_size,
+                            struct hc_err *err);
+
 /* oci_tags.c: the path of the next page that a Link header of the answer to `path` names; absent: the last page. */
 hc_str oci_next_page(struct hc_arena *a, const struct hc_http_response *r, hc_str path);
 bool oci_good_tag(hc_str tag);
@@ -45,11 +70,26 @@ enum {
 enum hc_rc oci_newest(struct hc_oci *o, hc_str range, hc_str filter, unsigned how, hc_str *out_tag,
                       struct hc_err *err);
 
-/* oci_auth.c: credentials for the host out of a .dockerconfigjson; none is HC_OK. */
-enum hc_rc oci_docker_config(struct hc_oci *o, hc_str config, struct hc_err *err);
-/* The header line that answers `challenge` (WWW-Authenticate), into o->authorization. */
-enum hc_rc oci_answer(struct hc_oci *o, hc_str challenge, struct hc_err *err);
+/* ---- oci_login.c ---- */
+
+/* Credentials for host and repository out of a .dockerconfigjson; none is HC_OK and leaves *out alone. */
+enum hc_rc oci_docker_config(struct hc_arena *a, hc_str config, hc_str host, hc_str repo,
+                             struct hc_registry_login *out, struct hc_err *err);
+/* o->login, found once. */
+enum hc_rc oci_find_login(struct hc_oci *o, struct hc_err *err);
 /* "it wants a login: ..." */
 const char *oci_login_advice(const struct hc_oci *o);
-/* The value of `key` in a challenge, absent when it is not there. */
-hc_str oci_param(struct hc_arena *a, hc_str challenge, const char *key);
+/* "it was asked with the login of Secret apps/login", "it was asked without a login". */
+const char *oci_asked_as(const struct hc_oci *o);
+
+/* ---- oci_token.c ---- */
+
+/* The challenge to answer out of all WWW-Authenticate lines: a token where there is a choice. False: none we know. */
+bool oci_challenge_of(struct hc_arena *a, hc_str headers, struct oci_challenge *out);
+/* What a token server answered: the token and how long it lives. False: it is none. */
+bool oci_token_of(struct hc_arena *a, hc_str body, hc_str *out_token, hc_str *out_refresh, int64_t *out_lives_ms);
+/* Before a request: o->authorization from the table, renewed when it ends soon. */
+enum hc_rc oci_ready(struct hc_oci *o, struct hc_err *err);
+/* After 401: o->authorization anew, by what the answer asks for. */
+enum hc_rc oci_answer(struct hc_oci *o, const struct hc_http_response *r, struct hc_err *err);
+void oci_leave(struct hc_oci *o);

@@ -23,17 +23,22 @@ bool hc_oci_is_digest(hc_str d)
     return true;
 }
 
+enum hc_rc oci_bad_content(struct hc_oci *o, hc_str digest, const char *hex, const char *what, struct hc_err *err)
+{
+    return hc_fail(err, HC_E_AGAIN, "oci://%.*s/%.*s: %s: the content has the digest sha256:%s instead of %.*s",
+                   HC_P(o->host), HC_P(o->repo), what, hex, HC_P(digest));
+}
+
 enum hc_rc oci_check(struct hc_oci *o, hc_str body, hc_str digest, const char *what, struct hc_err *err)
 {
     char hex[HC_SHA256_HEX + 1];
     hc_sha256_of(body, hex);
     if (hc_str_eqz(hc_str_sub(digest, 7, digest.n), hex))
         return HC_OK;
-    return hc_fail(err, HC_E_AGAIN, "oci://%.*s/%.*s: %s: the content has the digest sha256:%s instead of %.*s",
-                   HC_P(o->host), HC_P(o->repo), what, hex, HC_P(digest));
+    return oci_bad_content(o, digest, hex, what, err);
 }
 
-static enum hc_rc want_digest(const struct hc_oci *o, hc_str digest, struct hc_err *err)
+enum hc_rc oci_want_digest(const struct hc_oci *o, hc_str digest, struct hc_err *err)
 {
     if (hc_oci_is_digest(digest))
         return HC_OK;
@@ -60,7 +65,7 @@ static enum hc_rc want_reference(const struct hc_oci *o, hc_str reference, struc
     if (hc_oci_is_digest(reference) || oci_good_tag(reference))
         return HC_OK;
     if (hc_str_find(reference, ':') != SIZE_MAX)
-        return want_digest(o, reference, err);
+        return oci_want_digest(o, reference, err);
     return hc_fail(err, HC_E_INPUT, "oci://%.*s/%.*s: '%.*s' is no tag", HC_P(o->host), HC_P(o->repo),
                    HC_P(hc_str_sub(reference, 0, 200)));
 }
@@ -214,7 +219,7 @@ enum hc_rc hc_oci_referrers(struct hc_oci *o, hc_str digest, hc_str artifact_typ
                             size_t *out_n, struct hc_err *err)
 {
     struct found found = { 0 };
-    enum hc_rc rc = want_digest(o, digest, err);
+    enum hc_rc rc = oci_want_digest(o, digest, err);
     if (rc != HC_OK)
         return rc;
     rc = o->no_referrers ? HC_E_NOTFOUND : by_api(o, digest, artifact_type, &found, err);
@@ -243,7 +248,7 @@ enum hc_rc hc_oci_referrers(struct hc_oci *o, hc_str digest, hc_str artifact_typ
 enum hc_rc hc_oci_blob(struct hc_oci *o, hc_str digest, size_t ceiling, hc_str *out, struct hc_err *err)
 {
     struct hc_http_response r;
-    enum hc_rc rc = want_digest(o, digest, err);
+    enum hc_rc rc = oci_want_digest(o, digest, err);
     if (rc != HC_OK)
         return rc;
     const struct oci_request q = { .path = hc_arena_printf(o->a, "/v2/%.*s/blobs/%.*s", HC_P(o->repo),

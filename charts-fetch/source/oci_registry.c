@@ -6,12 +6,6 @@
 #include "core/base/digest.h"
 #include "core/value/json.h"
 
-static bool is_loopback(hc_str host)
-{
-    hc_str name = hc_str_starts(host, HC_S("[")) ? host : hc_str_sub(host, 0, hc_str_find(host, ':'));
-    return hc_str_eqz(name, "localhost") || hc_str_starts(name, HC_S("127.")) || hc_str_starts(host, HC_S("[::1]"));
-}
-
 /* Lower-case letters, digits and . _ - between slashes (distribution spec: <name>). */
 static bool good_repo(hc_str repo)
 {
@@ -54,24 +48,18 @@ static enum hc_rc aim(struct hc_oci *o, const char *url, struct hc_err *err)
     if (auth->plain_http)
         o->scheme = "http";
     else
-        o->may_fall_back = is_loopback(o->host);
-    if (auth->ca_pem.n || auth->cert_pem.n || auth->insecure_skip_verify) {
-        o->tls = hc_http_tls_new(
-            &(struct hc_http_tls_options){ .ca_pem = auth->ca_pem,
-                                           .cert_pem = auth->cert_pem,
-                                           .key_pem = auth->key_pem,
-                                           .ca_with_system = true,
-                                           .insecure_skip_verify = auth->insecure_skip_verify });
+        o->may_fall_back = auth->insecure_registry;
+    bool careless = auth->insecure_skip_verify || (auth->insecure_registry && !auth->ca_pem.n);
+    if (auth->ca_pem.n || auth->cert_pem.n || careless) {
+        o->tls = hc_http_tls_new(&(struct hc_http_tls_options){ .ca_pem = auth->ca_pem,
+                                                                .cert_pem = auth->cert_pem,
+                                                                .key_pem = auth->key_pem,
+                                                                .ca_with_system = true,
+                                                                .insecure_skip_verify = careless });
         if (!o->tls)
             return hc_fail_nomem(err);
     }
-    if (auth->bearer.n)
-        o->authorization = hc_arena_printf(o->a, "Authorization: Bearer %.*s", HC_P(auth->bearer));
-    else if (auth->username.n || auth->password.n)
-        o->basic = hc_base64(o->a, hc_arena_printf(o->a, "%.*s:%.*s", HC_P(auth->username), HC_P(auth->password)));
-    else if (auth->docker_config.n)
-        return oci_docker_config(o, auth->docker_config, err);
-    return hc_arena_check(o->a, err, "registry login");
+    return hc_arena_check(o->a, err, "registry address");
 }
 
 enum hc_rc hc_oci_open(const struct hc_source_env *env, struct hc_arena *a, const char *url,
@@ -95,6 +83,7 @@ void hc_oci_close(struct hc_oci *o)
 {
     if (!o)
         return;
+    oci_leave(o);
     hc_http_tls_unref(o->tls);
     o->tls = NULL;
 }
@@ -117,39 +106,58 @@ bool oci_header(hc_str *rest, hc_str name, hc_str *out)
 static enum hc_rc send(struct hc_oci *o, const struct oci_request *q, struct hc_http_response *out,
                        struct hc_err *err)
 {
-    const char *headers[3] = { 0 };
+    const char *headers[5] = { 0 };
     size_t n = 0;
+    enum hc_rc rc = oci_ready(o, err);
+    if (rc != HC_OK)
+        return rc;
     if (q->accept)
         headers[n++] = hc_arena_printf(o->a, "Accept: %s", q->accept).p;
+    if (q->type)
+        headers[n++] = hc_arena_printf(o->a, "Content-Type: %s", q->type).p;
+    if (q->range.n)
+        headers[n++] = hc_arena_printf(o->a, "Range: %.*s", HC_P(q->range)).p;
     if (o->authorization.n)
         headers[n++] = o->authorization.p;
     int64_t left = o->deadline_ms - hc_mono_ms();
     if (left <= 0)
         return hc_fail(err, HC_E_AGAIN, "no time is left");
+    bool whole = hc_str_find_str(q->path, HC_S("://")) != SIZE_MAX;
     struct hc_http_request req = {
         .method = q->method ? q->method : "GET",
-        .url = hc_arena_printf(o->a, "%s://%.*s%.*s", o->scheme, HC_P(o->host), HC_P(q->path)).p,
+        .url = whole ? hc_arena_strz(o->a, q->path)
+                     : hc_arena_printf(o->a, "%s://%.*s%.*s", o->scheme, HC_P(o->host), HC_P(q->path)).p,
         .headers = headers,
+        .body = q->body,
         .tls = o->tls,
         .proxy = o->env.proxy,
         .timeout_ms = left,
         .idle_timeout_ms = 30000,
+        .min_bytes_per_s = 100,
+        .retries = 3,
         .max_bytes = q->max_bytes,
         .max_redirects = -1,
+        .on_data = q->on_data,
+        .on_head = q->on_head,
+        .ctx = q->ctx,
     };
     if (hc_arena_spent(o->a))
         return hc_arena_check(o->a, err, "request");
-    enum hc_rc rc = hc_http_do(o->env.http, o->a, &req, out, err);
+    rc = hc_http_do(o->env.http, o->a, &req, out, err);
     if (rc != HC_OK && out->status == 0 && o->may_fall_back && strcmp(o->scheme, "https") == 0) {
-        o->scheme = "http"; /* a registry of this machine, without TLS: as Docker's own client does */
+        o->scheme = "http"; /* insecure: as go-containerregistry, which Flux asks with */
+        oci_leave(o);
         return send(o, q, out, err);
     }
     if (rc == HC_OK)
         o->may_fall_back = false;
+    else if (err && strcmp(o->scheme, "https") == 0 && strstr(err->msg, "wrong version number"))
+        hc_wrap(err, "it may speak HTTP without TLS, which must be asked for (%s)",
+                o->env.login ? "--plain-http" : "spec.insecure");
     return rc;
 }
 
-static enum hc_rc bad_status(const struct hc_oci *o, const struct oci_request *q, const struct hc_http_response *r,
+static enum hc_rc bad_status(struct hc_oci *o, const struct oci_request *q, const struct hc_http_response *r,
                              struct hc_err *err)
 {
     struct hc_val *v = NULL;
@@ -160,12 +168,13 @@ static enum hc_rc bad_status(const struct hc_oci *o, const struct oci_request *q
                     : r->status == 429 || r->status == 408 || r->status >= 500 ? HC_E_AGAIN
                                                                                : HC_E_INPUT;
     const char *advice = "";
-    if (r->status == 401 || r->status == 403)
-        advice = o->authorization.n ? "; the registry login may not read it"
-                                    : hc_arena_printf(o->a, "; %s", oci_login_advice(o)).p;
-    hc_fail(err, rc, "oci://%.*s/%.*s: %s: the registry answers %d%s%.*s%s%.*s%s", HC_P(o->host), HC_P(o->repo),
-            q->what, r->status, code.n ? " " : "", HC_P(code), message.n ? ": " : "",
-            HC_P(hc_str_sub(message, 0, 200)), advice ? advice : "");
+    if (r->status == 401 || r->status == 403) {
+        (void)oci_find_login(o, NULL); /* who we were, for the message */
+        advice = oci_asked_as(o);
+    }
+    hc_fail(err, rc, "oci://%.*s/%.*s: %s: the registry answers %d%s%.*s%s%.*s%s%s", HC_P(o->host), HC_P(o->repo),
+            q->what, r->status, code.n ? " " : "", HC_P(hc_str_sub(code, 0, 100)), message.n ? ": " : "",
+            HC_P(hc_str_sub(message, 0, 200)), *advice ? "; " : "", advice);
     if (err) {
         err->http_status = r->status;
         err->retry_after_ms = r->retry_after_ms;
@@ -173,18 +182,24 @@ static enum hc_rc bad_status(const struct hc_oci *o, const struct oci_request *q
     return rc;
 }
 
+/* A redirect may have led elsewhere: whoever answered there gets no login of ours. */
+static bool ours(struct hc_oci *o, const struct hc_http_response *r)
+{
+    hc_str origin = hc_arena_printf(o->a, "%s://%.*s", o->scheme, HC_P(o->host)), url = hc_str_of(r->effective_url);
+    return origin.n && hc_str_starts(url, origin) && (url.n == origin.n || strchr("/?", url.p[origin.n]));
+}
+
 enum hc_rc oci_do(struct hc_oci *o, const struct oci_request *q, struct hc_http_response *out, struct hc_err *err)
 {
     for (int attempt = 0;; attempt++) {
         enum hc_rc rc = send(o, q, out, err);
-        if (rc != HC_OK)
-            return hc_wrap(err, "oci://%.*s/%.*s: %s", HC_P(o->host), HC_P(o->repo), q->what);
-        if (out->status == 200)
+        if (rc == HC_OK && out->status >= 200 && out->status < 300)
             return HC_OK;
-        hc_str challenge = hc_http_header(out, "www-authenticate");
-        if (out->status != 401 || attempt || !challenge.n)
+        if (rc == HC_OK &&
+            (out->status != 401 || attempt || !ours(o, out) || !hc_http_header(out, "www-authenticate").n))
             return bad_status(o, q, out, err);
-        rc = oci_answer(o, challenge, err);
+        if (rc == HC_OK)
+            rc = oci_answer(o, out, err);
         if (rc != HC_OK)
             return hc_wrap(err, "oci://%.*s/%.*s: %s", HC_P(o->host), HC_P(o->repo), q->what);
     }

@@ -11,6 +11,8 @@
 #include "core/http/http.h"
 #include "core/value/value.h"
 
+struct hc_oci_logins; /* oci.h */
+
 struct hc_source_env {
     struct hc_http *http;
     struct hc_store *store;
@@ -19,6 +21,16 @@ struct hc_source_env {
     size_t max_bytes;   /* of what is transferred; 0: the limits' */
     bool one_lookup;    /* an index is read for one chart and thrown away: no table is made of it */
     const char *login;  /* what a person is told to name a login with; NULL: a Secret in spec.secretRef */
+    struct hc_oci_logins
+        *logins; /* registries: tokens are shared by all fetches with it; NULL: each logs in alone */
+};
+
+/* Who one is to a registry; absent texts are not used. */
+struct hc_registry_login {
+    hc_str username, password;
+    hc_str identity_token; /* is exchanged for access tokens */
+    hc_str registry_token; /* an access token itself */
+    const char *from;      /* where it stands, for messages: "Secret apps/login"; never NULL when there is one */
 };
 
 /* What was in the object's secrets; absent fields are not used. Borrowed for the call. */
@@ -27,10 +39,17 @@ struct hc_source_auth {
     hc_str bearer;             /* HTTP bearer token */
     hc_str ssh_key, ssh_key_password, known_hosts;
     hc_str ca_pem, cert_pem, key_pem; /* TLS */
-    hc_str docker_config;             /* .dockerconfigjson */
+    hc_str docker_config;             /* .dockerconfigjson; programs it names are not run */
+    const char *from;                 /* where the login stands, for messages: "Secret apps/login"; may be NULL */
     bool pass_credentials;            /* Helm repositories: to chart URLs of other hosts too */
-    bool plain_http;                  /* OCI: insecure */
-    bool insecure_skip_verify;        /* TLS: any certificate will do; HTTP repositories and OCI */
+    bool plain_http;                  /* OCI: HTTP without TLS */
+    bool insecure_registry;    /* OCI: TLS without a look at certificates, and where that is not spoken, HTTP */
+    bool insecure_skip_verify; /* TLS: any certificate will do; HTTP repositories and OCI */
+    /* OCI: asked for a login when the registry wants one and none of the fields above is one; NULL: nobody. None is
+     * HC_OK and an empty *out. */
+    enum hc_rc (*find_login)(void *ctx, struct hc_arena *a, hc_str host, struct hc_registry_login *out,
+                             struct hc_err *err);
+    void *find_ctx;
 };
 
 struct hc_artifact {

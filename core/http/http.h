@@ -41,6 +41,8 @@ HC_MUST_USE struct hc_http_tls *hc_http_tls_new(const struct hc_http_tls_options
 struct hc_http_tls *hc_http_tls_ref(struct hc_http_tls *t);
 void hc_http_tls_unref(struct hc_http_tls *t);
 
+struct hc_http_response;
+
 struct hc_http_request {
     const char *method; /* "GET" */
     const char *url;
@@ -59,7 +61,9 @@ struct hc_http_request {
     bool http1_only, accept_gzip;
     /* Streamed answers: called on the loop's thread with each piece of a 2xx body; false ends the request. */
     bool (*on_data)(void *ctx, const char *p, size_t n);
-    void *ctx; /* of on_data and of hc_http_start's on_done */
+    /* Before the first piece: status and headers of that answer; false ends the request. NULL: not wanted. */
+    bool (*on_head)(void *ctx, const struct hc_http_response *head);
+    void *ctx; /* of on_data, on_head and of hc_http_start's on_done */
 };
 
 struct hc_http_response {

@@ -55,6 +55,8 @@ struct hc_http_call {
     int redirects_left, redirects_max;
     bool http1_only, accept_gzip, crossed; /* crossed: a redirect left the first origin */
     bool (*on_data)(void *ctx, const char *p, size_t n);
+    bool (*on_head)(void *ctx, const struct hc_http_response *head);
+    bool head_told; /* of this answer */
     void *ctx;
     void (*on_done)(void *ctx, enum hc_rc rc, const struct hc_http_response *response, const struct hc_err *err);
     void *done_ctx;

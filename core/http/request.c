@@ -62,6 +62,7 @@ struct hc_http_call *call_new(struct hc_http *h, const struct hc_http_request *r
     c->http1_only = req->http1_only;
     c->accept_gzip = req->accept_gzip;
     c->on_data = req->on_data;
+    c->on_head = req->on_head;
     c->ctx = req->ctx;
     hc_buf_init(&c->out_headers, MAX_HEADER_BYTES);
     hc_buf_init(&c->out_body, HC_MIN(c->max_bytes, HC_MAX_BUF));
@@ -107,6 +108,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
     c->answered = true;
     if (hc_str_starts(line, HC_S("HTTP/"))) { /* a new answer: after 1xx, after a proxy's CONNECT */
         hc_buf_reset(&c->out_headers);
+        c->head_told = false;
         return line.n;
     }
     size_t colon = hc_str_find(line, ':');
@@ -143,7 +145,13 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
     }
     c->received += piece.n;
     if (c->on_data) {
-        if (c->on_data(c->ctx, piece.p, piece.n))
+        bool go_on = true;
+        if (c->on_head && !c->head_told) {
+            const struct hc_http_response head = { .status = (int)status, .headers = hc_buf_str(&c->out_headers) };
+            c->head_told = true;
+            go_on = c->on_head(c->ctx, &head);
+        }
+        if (go_on && c->on_data(c->ctx, piece.p, piece.n))
             return piece.n;
         c->abort_rc = HC_E_AGAIN;
         hc_fail(&c->err, HC_E_AGAIN, "%s %s: ended by the reader", c->method, c->origin);

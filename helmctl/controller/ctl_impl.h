@@ -24,11 +24,13 @@ struct ctl_managed;
 struct ctl_store;
 struct ctl_charts;
 struct ctl_late;
+struct hc_oci_logins;
 
 struct ctl {
     const struct hc_controller_options *o;
     struct hc_http *http;
-    struct hc_pool *pool; /* for fetches that can only block */
+    struct hc_pool *pool;         /* for fetches that can only block */
+    struct hc_oci_logins *logins; /* at registries */
     struct hc_kube *kube;
     struct hc_objects *objects;
     struct hc_queue *lanes[LANES];

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "charts-fetch/source/oci.h"
 #include "core/base/clock.h"
 #include "core/base/digest.h"
 #include "core/base/mem.h"
@@ -460,6 +461,8 @@ static enum hc_rc set_up(struct run *r, struct hc_err *err)
     c->http = hc_http_new(err);
     if (!c->http)
         return err->code ? err->code : HC_E_NOMEM;
+    if (!(c->logins = hc_oci_logins_new()))
+        return hc_fail_nomem(err);
     rc = hc_kube_new(c->http, &c->o->kube, &c->kube, err);
     if (rc != HC_OK)
         return rc;
@@ -554,6 +557,7 @@ static void tear_down(struct run *r)
     ctl_kustomize_forget_all();
     hc_kube_free(c->kube);
     hc_http_free(c->http);
+    hc_oci_logins_free(c->logins);
     ctl_charts_free(c->charts);
     ctl_metrics_free(c->metrics);
     hc_objects_free(c->objects);

@@ -3,6 +3,8 @@
  * message.
  */
 #include "core/base/digest.h"
+#include "core/base/limits.h"
+#include "core/value/json.h"
 #include "helmctl/controller/sources_impl.h"
 
 /* A key of a Secret's data, decoded; absent when it is not there. */
@@ -43,15 +45,58 @@ static void read_tls(struct hc_arena *a, const struct hc_val *secret, struct hc_
         out->key_pem = key;
 }
 
+/* The registry logins of a pull secret into `all`, where the first one for a name stays. Also those of the older type,
+ * which has them without "auths". What is no JSON is left for the fetch to tell of: *out_bad. */
+static void add_logins(struct hc_arena *a, const struct hc_val *secret, struct hc_val *all, hc_str *out_bad)
+{
+    hc_str text = secret_key(a, secret, ".dockerconfigjson"), old = secret_key(a, secret, ".dockercfg");
+    struct hc_val *v = NULL;
+    if (!text.n && !old.n)
+        return;
+    if (hc_json_parse(a, text.n ? text : old, HC_JSON_NO_POSITIONS, &v, NULL) != HC_OK || !hc_is_map(v)) {
+        *out_bad = text.n ? text : old;
+        return;
+    }
+    const struct hc_val *auths = text.n ? hc_map_getz(v, "auths") : v;
+    for (size_t i = 0; i < hc_map_len(auths); i++)
+        if (!hc_map_get(all, hc_map_at(auths, i)->key))
+            hc_map_put(a, all, hc_map_at(auths, i)->key, hc_map_at(auths, i)->val);
+}
+
+/* Pull secrets of a ServiceAccount, as kubelet uses them. */
+static enum hc_rc add_pull_secrets(struct pass *p, hc_str ns, hc_str account, struct hc_val *all, hc_str *out_bad,
+                                   const char **out_reason)
+{
+    struct hc_val *sa = NULL, *secret = NULL;
+    struct hc_ref r = { HC_S("v1"), HC_S("ServiceAccount"), ns, account };
+    enum hc_rc rc = hc_kube_get(p->c->kube, p->a, &r, &sa, &p->err);
+    if (rc != HC_OK) {
+        *out_reason = "AuthenticationFailed";
+        return hc_wrap(&p->err, "failed to get ServiceAccount '%.*s/%.*s'", HC_P(ns), HC_P(account));
+    }
+    const struct hc_val *list = hc_map_getz(sa, "imagePullSecrets");
+    for (size_t i = 0; i < hc_list_len(list) && rc == HC_OK; i++) {
+        rc = get_secret(p, ns, hc_get_str(hc_map_getz(hc_list_at(list, i), "name")), &secret, out_reason);
+        if (rc == HC_OK)
+            add_logins(p->a, secret, all, out_bad);
+    }
+    return rc;
+}
+
 enum hc_rc src_auth_of(struct pass *p, const struct hc_val *spec, hc_str ns, struct hc_source_auth *out,
                        const char **out_reason)
 {
-    struct hc_val *secret = NULL;
+    struct hc_val *secret = NULL, *logins = hc_map_new(p->a);
+    hc_str bad = { NULL, 0 };
     enum hc_rc rc;
     memset(out, 0, sizeof(*out));
     out->pass_credentials = hc_get_bool_at(spec, "passCredentials", false);
-    out->plain_http = hc_get_bool_at(spec, "insecure", false);
-    hc_str name = hc_get_str_at(spec, "secretRef.name");
+    /* A HelmRepository of type oci means HTTP by it, as Helm's --plain-http; an OCIRepository tries TLS first. */
+    if (hc_str_eqz(hc_get_str_at(spec, "type"), "oci"))
+        out->plain_http = hc_get_bool_at(spec, "insecure", false);
+    else
+        out->insecure_registry = hc_get_bool_at(spec, "insecure", false);
+    hc_str name = hc_get_str_at(spec, "secretRef.name"), account = hc_get_str_at(spec, "serviceAccountName");
     if (name.n) {
         if ((rc = get_secret(p, ns, name, &secret, out_reason)) != HC_OK)
             return rc;
@@ -60,35 +105,34 @@ enum hc_rc src_auth_of(struct pass *p, const struct hc_val *spec, hc_str ns, str
         out->bearer = secret_key(p->a, secret, "bearerToken");
         out->ssh_key = secret_key(p->a, secret, "identity");
         out->known_hosts = secret_key(p->a, secret, "known_hosts");
-        out->docker_config = secret_key(p->a, secret, ".dockerconfigjson");
+        add_logins(p->a, secret, logins, &bad);
         if (out->ssh_key.n)
             out->ssh_key_password = out->password;
         read_tls(p->a, secret, out);
+        out->from = hc_arena_printf(p->a, "Secret %.*s/%.*s", HC_P(ns), HC_P(name)).p;
     }
-    name = hc_get_str_at(spec, "certSecretRef.name");
-    if (name.n) {
-        if ((rc = get_secret(p, ns, name, &secret, out_reason)) != HC_OK)
+    hc_str cert = hc_get_str_at(spec, "certSecretRef.name");
+    if (cert.n) {
+        if ((rc = get_secret(p, ns, cert, &secret, out_reason)) != HC_OK)
             return rc;
         read_tls(p->a, secret, out);
     }
-    /* Pull secrets of a ServiceAccount, as kubelet uses them. */
-    name = hc_get_str_at(spec, "serviceAccountName");
-    if (name.n && !out->docker_config.n) {
-        struct hc_val *sa = NULL;
-        struct hc_ref r = { HC_S("v1"), HC_S("ServiceAccount"), ns, name };
-        if ((rc = hc_kube_get(p->c->kube, p->a, &r, &sa, &p->err)) != HC_OK) {
-            *out_reason = "AuthenticationFailed";
-            return hc_wrap(&p->err, "failed to get ServiceAccount '%.*s/%.*s'", HC_P(ns), HC_P(name));
-        }
-        const struct hc_val *list = hc_map_getz(sa, "imagePullSecrets");
-        for (size_t i = 0; i < hc_list_len(list) && !out->docker_config.n; i++) {
-            rc = get_secret(p, ns, hc_get_str(hc_map_getz(hc_list_at(list, i), "name")), &secret, out_reason);
-            if (rc != HC_OK)
-                return rc;
-            out->docker_config = secret_key(p->a, secret, ".dockerconfigjson");
-        }
+    if (account.n && (rc = add_pull_secrets(p, ns, account, logins, &bad, out_reason)) != HC_OK)
+        return rc;
+    if (account.n)
+        out->from = hc_arena_printf(p->a, "%s%sthe pull secrets of ServiceAccount %.*s/%.*s",
+                                    out->from ? out->from : "", out->from ? " and " : "", HC_P(ns), HC_P(account))
+                        .p;
+    out->docker_config = bad;
+    if (!bad.n && hc_map_len(logins)) {
+        struct hc_val *doc = hc_map_new(p->a);
+        HC_AUTO(hc_buf) struct hc_buf b;
+        hc_buf_init(&b, 16 * HC_MIB);
+        hc_map_put(p->a, doc, HC_S("auths"), logins);
+        hc_json_write(&b, doc, 0);
+        out->docker_config = hc_buf_to_arena(&b, p->a);
     }
-    return HC_OK;
+    return hc_arena_check(p->a, &p->err, "registry logins");
 }
 
 enum hc_rc src_auth(struct pass *p, struct hc_source_auth *out, const char **out_reason)
@@ -100,6 +144,7 @@ enum hc_rc src_env(struct pass *p, const struct hc_val *spec, hc_str ns, struct 
 {
     *out = (struct hc_source_env){ .http = p->c->http,
                                    .store = ctl_store_blobs(p->c->store),
+                                   .logins = p->c->logins,
                                    .timeout_ms = pass_duration(spec, "timeout", p->c->o->http_timeout_ms) };
     hc_str name = hc_get_str_at(spec, "proxySecretRef.name");
     if (!name.n)

@@ -211,7 +211,10 @@ static bool fetch_fails_early(struct pass *p, const char *known_at, struct fetch
     const char *reason = "AuthenticationFailed";
     *f = (struct fetch){ 0 };
     show_progress(p);
-    if (src_auth(p, &f->auth, &reason) != HC_OK || src_env(p, p->spec, p->key.ns, &f->env) != HC_OK) {
+    bool oci = p->key.kind == HC_CTL_OCI, login = src_auth(p, &f->auth, &reason) == HC_OK;
+    if (!login || src_env(p, p->spec, p->key.ns, &f->env) != HC_OK) {
+        if (oci)
+            hc_wrap(&p->err, login ? "failed to get proxy address" : "failed to get credential");
         *out = src_failed(p, (struct src_failure){ "FetchFailed", reason });
         return true;
     }
@@ -226,7 +229,7 @@ static hc_str fetched_revision(const struct fetch *f)
 }
 
 /* The end of a pass whose artifact is a folder packed up. */
-static struct ctl_result keep_folder(struct pass *p, const struct fetch *f, hc_str message, const char *event_fmt)
+static struct ctl_result keep_folder(struct pass *p, const struct fetch *f, hc_str message, hc_str event)
 {
     hc_str ignore = hc_get_str_at(p->spec, "ignore"), revision = fetched_revision(f);
     if (ignore.p)
@@ -237,7 +240,7 @@ static struct ctl_result keep_folder(struct pass *p, const struct fetch *f, hc_s
         return src_unchanged(p, "Succeeded", message);
     char file[128];
     snprintf(file, sizeof(file), "%.*s.tar.gz", HC_P(src_hex_of(revision)));
-    return src_stored(p, &f->art, file, "Succeeded", message, event_fmt, revision);
+    return src_stored(p, &f->art, file, "Succeeded", message, "%.*s", event);
 }
 
 /* ---- GitRepository ---- */
@@ -285,10 +288,64 @@ struct ctl_result reconcile_git(struct pass *p)
         return src_failed(p, (struct src_failure){ "FetchFailed", "GitOperationFailed" });
     }
     hc_str message = hc_arena_printf(p->a, "stored artifact for revision '%.*s'", HC_P(fetched_revision(&f)));
-    return keep_folder(p, &f, message, "stored artifact for revision '%.*s'");
+    return keep_folder(p, &f, message, message);
 }
 
 /* ---- OCIRepository ---- */
+
+/* What Flux pulls again for: not every new generation, only one that changes what is taken out of the artifact. */
+static bool oci_content_changed(const struct pass *p)
+{
+    hc_str ignore = hc_get_str_at(p->spec, "ignore"), seen = hc_get_str_at(p->status, "observedIgnore");
+    const struct hc_val *selector = hc_map_getz(p->spec, "layerSelector");
+    const struct hc_val *seen_selector = hc_map_getz(p->status, "observedLayerSelector");
+    return (ignore.p != NULL) != (seen.p != NULL) || !hc_str_eq(ignore, seen) ||
+           hc_is_map(selector) != hc_is_map(seen_selector) ||
+           (hc_is_map(selector) && !hc_val_equal(selector, seen_selector));
+}
+
+/* Words and reason for where the fetch ended; what would have been new is told beside the old artifact. */
+static struct ctl_result oci_failed(struct pass *p, hc_str url, const struct hc_oci_seen *seen)
+{
+    hc_str known = hc_get_str_at(p->status, "artifact.revision");
+    size_t at = hc_str_find(seen->revision, '@');
+    if (known.n && seen->revision.n && !hc_str_eq(known, seen->revision))
+        hc_cond_setf(&p->cond, "ArtifactOutdated", HC_TRUE, "NewRevision", "new revision '%.*s' for '%.*s%s%.*s'",
+                     HC_P(seen->revision), HC_P(hc_str_sub(url, 6, url.n)), at == SIZE_MAX ? "@" : ":",
+                     HC_P(hc_str_sub(seen->revision, 0, at)));
+    switch (seen->phase) {
+    case HC_OCI_ADDRESS:
+        return src_stalled(p, "URLInvalid", "URL validation failed for '%.*s': %s", HC_P(url), p->err.msg);
+    case HC_OCI_LOGIN:
+        hc_wrap(&p->err, "failed to get credential");
+        return src_failed(p, (struct src_failure){ "FetchFailed", "AuthenticationFailed" });
+    case HC_OCI_TAG:
+        hc_wrap(&p->err, "failed to determine the artifact tag for '%.*s'", HC_P(url));
+        return src_failed(p, (struct src_failure){ "FetchFailed", "ReadOperationFailed" });
+    case HC_OCI_DIGEST:
+        hc_wrap(&p->err, "failed to determine artifact digest");
+        break;
+    case HC_OCI_LAYER:
+        hc_wrap(&p->err, "failed to extract layer contents from artifact");
+        return src_failed(p, (struct src_failure){ "FetchFailed", "OCIArtifactLayerOperationFailed" });
+    case HC_OCI_PULL:
+        hc_wrap(&p->err, "failed to pull artifact from '%.*s'", HC_P(url));
+        break;
+    }
+    return src_failed(p, (struct src_failure){ "FetchFailed", "OCIArtifactPullFailed" });
+}
+
+static hc_str oci_event(struct pass *p, hc_str url, hc_str revision, const struct hc_val *metadata)
+{
+    hc_str source = hc_get_str(hc_map_getz(metadata, "org.opencontainers.image.source"));
+    hc_str origin = hc_get_str(hc_map_getz(metadata, "org.opencontainers.image.revision"));
+    hc_str said = hc_arena_printf(p->a, "stored artifact with revision '%.*s' from '%.*s'", HC_P(revision),
+                                  HC_P(url));
+    if (!source.n || !origin.n)
+        return said;
+    return hc_arena_printf(p->a, "%.*s, origin source '%.*s', origin revision '%.*s'", HC_P(said), HC_P(source),
+                           HC_P(origin));
+}
 
 struct ctl_result reconcile_oci(struct pass *p)
 {
@@ -298,29 +355,38 @@ struct ctl_result reconcile_oci(struct pass *p)
         return r;
     hc_str url = hc_get_str_at(p->spec, "url");
     if (!hc_str_starts(url, HC_S("oci://")))
-        return src_stalled(p, "URLInvalid", "url '%.*s' does not begin with oci://", HC_P(url));
+        return src_stalled(p, "URLInvalid",
+                           "URL validation failed for '%.*s': URL must be in format 'oci://<domain>/<org>/<repo>'",
+                           HC_P(url));
     struct fetch f;
     if (refuses_provider(p, &r) || fetch_fails_early(p, "artifact.revision", &f, &r))
         return r;
+    if (!oci_content_changed(p) && ctl_artifact_here(p->c, hc_map_getz(p->status, "artifact")))
+        f.known = hc_get_str_at(p->status, "artifact.revision");
+    else
+        f.known = (hc_str){ NULL, 0 };
+    struct hc_oci_seen seen;
+    hc_str operation = hc_get_str_at(p->spec, "layerSelector.operation");
+    const struct hc_val *selector = hc_map_getz(p->spec, "layerSelector");
+    bool copy = hc_str_eqz(operation, "copy");
     struct hc_oci_spec oci = { .url = hc_arena_strz(p->a, url),
                                .tag = hc_get_str_at(p->spec, "ref.tag"),
                                .semver = hc_get_str_at(p->spec, "ref.semver"),
                                .semver_filter = hc_get_str_at(p->spec, "ref.semverFilter"),
                                .digest = hc_get_str_at(p->spec, "ref.digest"),
                                .media_type = hc_get_str_at(p->spec, "layerSelector.mediaType"),
-                               .copy = hc_str_eqz(hc_get_str_at(p->spec, "layerSelector.operation"), "copy"),
-                               .ignore = hc_get_str_at(p->spec, "ignore") };
-    if (hc_oci_fetch(&f.env, p->a, &oci, &f.auth, f.known, &f.art, &p->err) != HC_OK) {
-        hc_wrap(&p->err, "failed to pull artifact from '%.*s'", HC_P(url));
-        return src_failed(p, (struct src_failure){ "FetchFailed", "OCIArtifactPullFailed" });
-    }
+                               .copy = copy,
+                               .extract = hc_is_map(selector) && !copy,
+                               .ignore = hc_get_str_at(p->spec, "ignore"),
+                               .seen = &seen };
+    if (hc_oci_fetch(&f.env, p->a, &oci, &f.auth, f.known, &f.art, &p->err) != HC_OK)
+        return oci_failed(p, url, &seen);
     hc_str message = hc_arena_printf(p->a, "stored artifact for digest '%.*s'", HC_P(fetched_revision(&f)));
-    const struct hc_val *selector = hc_map_getz(p->spec, "layerSelector");
     if (selector)
         hc_map_put(p->a, p->status, HC_S("observedLayerSelector"), hc_val_copy(p->a, selector));
     else
         hc_map_del(p->status, HC_S("observedLayerSelector"));
-    return keep_folder(p, &f, message, "stored artifact with revision '%.*s'");
+    return keep_folder(p, &f, message, oci_event(p, url, fetched_revision(&f), f.art.metadata));
 }
 
 /* ---- HelmRepository ---- */

@@ -23,27 +23,29 @@ done
 config=$SERVERS/helm/registry/config.json
 digest_of() { echo "sha256:$(sha256sum "$SERVERS/packages/web-$1.tgz" | cut -d' ' -f1)"; }
 
-get ocichart "oci://$host/charts/web" "docker=$config"
+get ocichart "oci://$host/charts/web" "docker=$config" plain=1
 check "newest release, login of Helm" '^revision 1\.10\.0$' "^digest $(digest_of 1.10.0)\$" '^file web/Chart.yaml$'
-get ocichart "oci://$host/charts/web" range=1.2.1+build5 user=oci password=s3cret
+get ocichart "oci://$host/charts/web" range=1.2.1+build5 user=oci password=s3cret plain=1
 check "exact version with build metadata" '^revision 1\.2\.1\+build5$' "^digest $(digest_of 1.2.1+build5)\$"
-get ocichart "oci://$host/charts/web" 'range=~1.2.0' user=oci password=s3cret
+get ocichart "oci://$host/charts/web" 'range=~1.2.0' user=oci password=s3cret plain=1
 check "range" '^revision 1\.2\.1\+build5$'
-get ocichart "oci://$host/charts/web" 'range=>=1.0.0-0' user=oci password=s3cret
+get ocichart "oci://$host/charts/web" 'range=>=1.0.0-0' user=oci password=s3cret plain=1
 check "range with pre-releases" '^revision 2\.0\.0-rc\.1$'
-get ocichart "oci://$host/charts/web" range=1.10.0 known=1.10.0 user=oci password=s3cret
+get ocichart "oci://$host/charts/web" range=1.10.0 known=1.10.0 user=oci password=s3cret plain=1
 check "version at hand" '^unchanged 1$'
-get ocichart "oci://$host/charts/web" range=7.x user=oci password=s3cret
+get ocichart "oci://$host/charts/web" range=7.x user=oci password=s3cret plain=1
 check "no such version" '^error NOTFOUND'
-get ocichart "oci://$host/charts/nothing" user=oci password=s3cret
+get ocichart "oci://$host/charts/nothing" user=oci password=s3cret plain=1
 check "no such chart" '^error NOTFOUND .*NAME_UNKNOWN'
-get ocichart "oci://$host/charts/web" range=1.0.0
+get ocichart "oci://$host/charts/web" range=1.0.0 plain=1
 check "no login" '^error INPUT .*wants a login'
-get ocichart "oci://$host/charts/web" range=1.0.0 user=oci password=wrong
+get ocichart "oci://$host/charts/web" range=1.0.0 user=oci password=wrong plain=1
 check "wrong login" '^error INPUT .*may not read it'
 
-get oci "oci://$host/charts/web" tag=1.0.0 user=oci password=s3cret plain=1
-check "by tag" '^revision 1\.0\.0@sha256:[0-9a-f]{64}$' "^digest $(digest_of 1.0.0)\$"
+get ocichart "oci://$host/charts/web" range=1.0.0 user=oci password=s3cret
+check "HTTP only when asked" '^error AGAIN .*speak HTTP without TLS'
+get oci "oci://$host/charts/web" tag=1.0.0 user=oci password=s3cret insecure=1
+check "by tag, TLS tried first" '^revision 1\.0\.0@sha256:[0-9a-f]{64}$' "^digest $(digest_of 1.0.0)\$"
 revision=$(sed -n 's/^revision //p' "$SERVERS/out")
 get oci "oci://$host/charts/web" tag=1.0.0 "known=$revision" user=oci password=s3cret plain=1
 check "nothing new" "^revision $revision\$" '^unchanged 1$'

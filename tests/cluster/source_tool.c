@@ -167,6 +167,7 @@ int main(int argc, char **argv)
         .cert_pem = file_option(a, argc, argv, "cert"),
         .key_pem = file_option(a, argc, argv, "key"),
         .docker_config = file_option(a, argc, argv, "docker"),
+        .insecure_registry = option(argc, argv, "insecure").n > 0,
         .plain_http = option(argc, argv, "plain").n > 0,
         .pass_credentials = option(argc, argv, "pass").n > 0,
     };

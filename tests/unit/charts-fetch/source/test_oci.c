@@ -93,7 +93,7 @@ static bool handle(struct loopback *s, const struct loopback_request *r, int fd)
     if (has(r->path, "/manifests/none"))
         return json(fd, 404, "", "{\"errors\":[{\"code\":\"MANIFEST_UNKNOWN\",\"message\":\"no such\"}]}");
     if (has(r->path, "/manifests/busy"))
-        return json(fd, 429, "Retry-After: 9\r\n", "{}");
+        return json(fd, 429, "Retry-After: 30\r\n", "{}");
     if (has(r->path, "/manifests/"))
         return send_manifest(r, fd, manifest, manifest_hex, OCI "manifest.v1+json");
     if (has(r->path, "/blobs/")) { /* the content is on another host, as with most registries */
@@ -361,7 +361,7 @@ static void what_goes_wrong_is_said(void **state)
         if (rc != rows[i].rc || !strstr(err.msg, rows[i].words))
             fail_msg("row %zu: %s: %s", i, hc_rc_name(rc), err.msg);
         if (strcmp(rows[i].tag, "busy") == 0)
-            assert_int_equal(err.retry_after_ms, 9000);
+            assert_int_equal(err.retry_after_ms, 30000);
     }
     hc_store_close(store);
     store = mine;

@@ -2,6 +2,8 @@
  * charts-fetch/source/oci.h: manifests, referrers, blobs and pages out of a registry on loopback that answers by a
  * table.
  */
+#include <fcntl.h>
+
 #include "charts-fetch/source/oci.h"
 #include "charts-fetch/source/oci_impl.h"
 #include "core/base/digest.h"
@@ -26,11 +28,12 @@ static const struct answer *answers;
 
 static bool handle(struct loopback *s, const struct loopback_request *r, int fd)
 {
+    bool head = strcmp(r->method, "HEAD") == 0; /* a length of nothing is no lie that libcurl minds */
     (void)s;
     for (const struct answer *a = answers; a && a->path; a++)
         if (strncmp(r->path, "/v2/app/", 8) == 0 && strcmp(r->path + 8, a->path) == 0)
-            return loopback_answer(fd, a->status, a->headers, a->body, strlen(a->body));
-    return loopback_answer(fd, 404, "", "{\"errors\":[{\"code\":\"MANIFEST_UNKNOWN\"}]}", 40);
+            return loopback_answer(fd, a->status, a->headers, a->body, head ? 0 : strlen(a->body));
+    return loopback_answer(fd, 404, "", "{\"errors\":[{\"code\":\"MANIFEST_UNKNOWN\"}]}", head ? 0 : 40);
 }
 
 static int setup(void **state)
@@ -165,6 +168,103 @@ static void content_is_what_its_digest_says(void **state)
     assert_int_equal(hc_oci_blob(o, HC_S("sha512:00"), 1000, &body, &err), HC_E_INPUT);
 }
 
+/* ---- cut connections ---- */
+
+enum { BLOB = 300000, PIECE = 50000 };
+static char *blob_bytes;
+static char blob_hex[HC_SHA256_HEX + 1];
+static atomic_int blob_requests;
+static enum { CUT_FAIR, CUT_NO_RANGES, CUT_OTHER_RANGE, CUT_AT_ONCE, CUT_LIES, CUT_TOO_MUCH } _Atomic cut_how;
+
+/* Each answer ends after PIECE bytes. */
+static bool cut_off(struct loopback *s, const struct loopback_request *r, int fd)
+{
+    char head[256];
+    size_t from = 0;
+    const char *range = strstr(r->headers, "Range: bytes=");
+    (void)s;
+    int nth = atomic_fetch_add(&blob_requests, 1);
+    if (range && cut_how != CUT_NO_RANGES)
+        from = strtoul(range + 13, NULL, 10);
+    size_t said = cut_how == CUT_OTHER_RANGE && nth == 1 ? from - 1 : from;
+    size_t n = cut_how == CUT_NO_RANGES && nth == 1 ? BLOB : HC_MIN((size_t)PIECE, BLOB - from);
+    if (cut_how == CUT_AT_ONCE)
+        n = 0;
+    snprintf(head, sizeof(head), "HTTP/1.1 %d X\r\nContent-Length: %zu\r\nContent-Range: bytes %zu-%d/%d\r\n\r\n",
+             from ? 206 : 200, BLOB - from + (cut_how == CUT_TOO_MUCH), said, BLOB - 1, BLOB);
+    loopback_send(fd, head, strlen(head));
+    if (cut_how == CUT_LIES && nth == 2)
+        loopback_send(fd, "x", 1);
+    else
+        loopback_send(fd, blob_bytes + from, n);
+    if (cut_how == CUT_TOO_MUCH)
+        loopback_send(fd, blob_bytes, BLOB);
+    return false;
+}
+
+static void a_cut_blob_is_gone_on_with(void **state)
+{
+    (void)state;
+    static const struct {
+        int how;
+        enum hc_rc rc;
+        int requests;
+        const char *words;
+    } rows[] = {
+        { CUT_FAIR, HC_OK, BLOB / PIECE, "" },
+        { CUT_NO_RANGES, HC_OK, 2, "" },                  /* all of it comes again */
+        { CUT_OTHER_RANGE, HC_OK, 2 + BLOB / PIECE, "" }, /* begun anew */
+        { CUT_AT_ONCE, HC_E_AGAIN, 4, "blob sha256:" },
+        { CUT_LIES, HC_E_AGAIN, -1, "instead of" },
+        { CUT_TOO_MUCH, HC_E_LIMIT, 1, "more than the 300000 bytes" },
+    };
+    struct loopback cutter;
+    blob_bytes = malloc(BLOB);
+    for (size_t i = 0; i < BLOB; i++)
+        blob_bytes[i] = (char)(i * 7 + i / 251);
+    hc_sha256_of(hc_str_n(blob_bytes, BLOB), blob_hex);
+    loopback_start(&cutter, cut_off);
+    const char *path = hc_arena_printf(arena, "%s/tmp/blob", store_dir).p;
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        const struct hc_source_env env = { .http = http, .store = store, .timeout_ms = 10000 };
+        static const struct hc_source_auth auth = { .plain_http = true };
+        HC_AUTO(hc_oci) struct hc_oci *o = NULL;
+        uint64_t size = 0;
+        hc_str body;
+        atomic_store(&blob_requests, 0);
+        cut_how = (unsigned)rows[i].how;
+        err = (struct hc_err)HC_ERR_INIT;
+        assert_int_equal(hc_oci_open(&env, arena, hc_arena_printf(arena, "oci://127.0.0.1:%d/app", cutter.port).p,
+                                     &auth, &o, &err),
+                         HC_OK);
+        enum hc_rc rc = oci_blob_to_file(o, hc_arena_printf(arena, "sha256:%s", blob_hex), BLOB, path, &size, &err);
+        if (rc != rows[i].rc || !strstr(err.msg, rows[i].words) ||
+            (rows[i].requests >= 0 && atomic_load(&blob_requests) != rows[i].requests))
+            fail_msg("row %zu: %s, %d requests: %s", i, hc_rc_name(rc), atomic_load(&blob_requests), err.msg);
+        if (rc == HC_OK) {
+            assert_int_equal(hc_read_file(arena, AT_FDCWD, path, BLOB, &body, &err), HC_OK);
+            assert_true(body.n == BLOB && memcmp(body.p, blob_bytes, BLOB) == 0);
+        } else {
+            assert_int_equal(access(path, F_OK), -1); /* nothing partial stays */
+        }
+    }
+    /* A disk that is full: nothing is taken, and it is said what it was. */
+    HC_AUTO(hc_oci) struct hc_oci *o = NULL;
+    const struct hc_source_env env = { .http = http, .store = store, .timeout_ms = 10000 };
+    static const struct hc_source_auth auth = { .plain_http = true };
+    uint64_t size;
+    cut_how = CUT_FAIR;
+    assert_int_equal(
+        hc_oci_open(&env, arena, hc_arena_printf(arena, "oci://127.0.0.1:%d/app", cutter.port).p, &auth, &o, &err),
+        HC_OK);
+    assert_int_equal(symlink("/dev/full", path), 0);
+    assert_int_equal(oci_blob_to_file(o, hc_arena_printf(arena, "sha256:%s", blob_hex), BLOB, path, &size, &err),
+                     HC_E_AGAIN);
+    assert_non_null(strstr(err.msg, "write to the store: No space left"));
+    loopback_stop(&cutter);
+    free(blob_bytes);
+}
+
 static void links_lead_to_the_next_page_of_this_registry(void **state)
 {
     (void)state;
@@ -218,6 +318,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(referrers_come_by_the_api_or_by_the_tag),
         cmocka_unit_test(content_is_what_its_digest_says),
+        cmocka_unit_test(a_cut_blob_is_gone_on_with),
         cmocka_unit_test(links_lead_to_the_next_page_of_this_registry),
         cmocka_unit_test(versions_are_whole),
     };

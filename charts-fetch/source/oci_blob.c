@@ -1,0 +1,141 @@
+/*
+ * Blobs into files, piece by piece: they are hashed as they come, nothing is held, and what a cut connection left is gone
+ * on with by Range (RFC 9110 14). A file is handed out only when its digest is the one that was asked for.
+ *
+ * Pieces come on the thread of the HTTP loop; while a request runs the asking thread does not touch the sink.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "charts-fetch/source/oci_impl.h"
+#include "core/base/digest.h"
+#include "core/base/fs.h"
+
+#define MAX_RESUMES 16 /* cuts of one blob that each brought something */
+
+struct sink {
+    int fd;
+    struct hc_sha256 sum;
+    uint64_t got, most;
+    bool too_large, other_range;
+    int failed; /* errno of the file */
+};
+
+static bool start_over(struct sink *s)
+{
+    if (ftruncate(s->fd, 0) < 0 || lseek(s->fd, 0, SEEK_SET) < 0) {
+        s->failed = errno;
+        return false;
+    }
+    hc_sha256_init(&s->sum);
+    s->got = 0;
+    return true;
+}
+
+/* 206 must begin where we are, "bytes 5-9/10"; anything else is all of it. */
+static bool on_head(void *ctx, const struct hc_http_response *head)
+{
+    struct sink *s = ctx;
+    if (head->status != 206)
+        return s->got == 0 || start_over(s);
+    hc_str range = hc_http_header(head, "content-range");
+    uint64_t from = 0;
+    bool good = hc_str_starts(range, HC_S("bytes "));
+    range = hc_str_sub(range, 6, range.n);
+    good = good && hc_str_to_u64(hc_str_trim(hc_str_sub(range, 0, hc_str_find(range, '-'))), &from);
+    s->other_range = !good || from != s->got;
+    return !s->other_range;
+}
+
+static bool on_data(void *ctx, const char *p, size_t n)
+{
+    struct sink *s = ctx;
+    if (n > s->most - s->got) {
+        s->too_large = true;
+        return false;
+    }
+    for (size_t done = 0; done < n;) {
+        ssize_t k = write(s->fd, p + done, n - done);
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k < 0) {
+            s->failed = errno;
+            return false;
+        }
+        done += (size_t)k;
+    }
+    hc_sha256_add(&s->sum, hc_str_n(p, n));
+    s->got += n;
+    return true;
+}
+
+/* Whether what is there is worth going on from. */
+static bool cut(const struct sink *s, const struct hc_err *err, uint64_t before)
+{
+    return err->code == HC_E_AGAIN && err->http_status < 300 && !s->failed && !s->too_large && !s->other_range &&
+           s->got > before;
+}
+
+static enum hc_rc fill(struct hc_oci *o, struct sink *s, hc_str digest, const char *what, struct hc_err *err)
+{
+    hc_str path = hc_arena_printf(o->a, "/v2/%.*s/blobs/%.*s", HC_P(o->repo), HC_P(digest));
+    for (int resumes = 0;; resumes++) {
+        struct hc_http_response r;
+        uint64_t before = s->got;
+        hc_str range = before ? hc_arena_printf(o->a, "bytes=%" PRIu64 "-", before) : (hc_str){ NULL, 0 };
+        const struct oci_request q = { .path = path,
+                                       .max_bytes = SIZE_MAX,
+                                       .what = what,
+                                       .range = range,
+                                       .on_head = on_head,
+                                       .on_data = on_data,
+                                       .ctx = s };
+        if (hc_arena_spent(o->a))
+            return hc_fail_nomem(err);
+        enum hc_rc rc = oci_do(o, &q, &r, err);
+        if (rc == HC_OK)
+            return HC_OK;
+        bool again = resumes < MAX_RESUMES && cut(s, err, before);
+        if (before && (s->other_range || err->http_status == 416) && resumes < MAX_RESUMES) {
+            s->other_range = false; /* a server that cannot count: all of it once more */
+            again = start_over(s);
+        }
+        if (!again)
+            return rc;
+    }
+}
+
+enum hc_rc oci_blob_to_file(struct hc_oci *o, hc_str digest, uint64_t most, const char *path, uint64_t *out_size,
+                            struct hc_err *err)
+{
+    struct hc_err own = HC_ERR_INIT;
+    const char *what = hc_arena_printf(o->a, "blob %.*s", HC_P(digest)).p;
+    enum hc_rc rc = oci_want_digest(o, digest, err);
+    if (rc != HC_OK || !what)
+        return rc != HC_OK ? rc : hc_fail_nomem(err);
+    HC_AUTO(hc_fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return hc_fail_errno(err, "store", path);
+    struct sink s = { .fd = fd, .most = most };
+    char hex[HC_SHA256_HEX + 1];
+    hc_sha256_init(&s.sum);
+    rc = fill(o, &s, digest, what, &own);
+    if (s.failed)
+        rc = hc_fail(&own, HC_E_AGAIN, "%s: write to the store: %s", what, strerror(s.failed));
+    else if (s.too_large)
+        rc = hc_fail(&own, HC_E_LIMIT, "oci://%.*s/%.*s: %s has more than the %" PRIu64 " bytes it may have",
+                     HC_P(o->host), HC_P(o->repo), what, most);
+    if (rc == HC_OK) {
+        hc_sha256_hex(&s.sum, hex);
+        if (!hc_str_eqz(hc_str_sub(digest, 7, digest.n), hex))
+            rc = oci_bad_content(o, digest, hex, what, &own);
+    }
+    if (rc != HC_OK) {
+        (void)unlink(path);
+        return hc_err_copy(err, &own);
+    }
+    *out_size = s.got;
+    return HC_OK;
+}
