@@ -15,7 +15,9 @@
 #include "core/base/limits.h"
 #include "core/value/fieldpath.h"
 #include "core/value/json.h"
+#include "core/value/merge.h"
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/schemas.h"
 #include "helmctl/cli/traced.h"
 #include "templating/overlay/overlay.h"
 
@@ -43,7 +45,9 @@ struct place {
 };
 
 struct wrong {
-    hc_str path, says, origin, near; /* ".Values.a.b", "is null", "values.yaml:3", a name close to a missing one */
+    hc_str path, says, origin; /* ".Values.a.b", "is null", "values.yaml:3" */
+    hc_str near;               /* a name close to a missing one */
+    hc_str chart;              /* whose values it is one of */
 };
 
 static hc_str nth_line(hc_str text, int n)
@@ -176,19 +180,43 @@ static const struct hc_overlay_chart *chart_at(struct hc_arena *a, const struct 
     return c;
 }
 
+/* The effective values with the origin of each, worked out once more. */
+static bool values_again(struct hc_arena *a, const struct hc_cli_fault *f, struct hc_origins **origins,
+                         struct hc_overlay *out)
+{
+    struct hc_val *user = NULL;
+    *origins = hc_origins_new(a);
+    if (!f->chart || !f->values || !*origins || hc_cli_values_read_stdin(f->values))
+        return false;
+    const struct hc_overlay_opts opts = { .helm3 = f->values->helm3, .skip_schema = true, .origins = *origins };
+    return hc_cli_values(a, f->values, *origins, NULL, &user, NULL) == HC_OK &&
+           hc_overlay_process(a, f->chart, user, &opts, out, NULL) == HC_OK;
+}
+
+/* What a value is and who said so. w->path is known. */
+static void tell_value(struct hc_arena *a, const struct hc_origins *origins, const struct hc_val *v, struct wrong *w)
+{
+    static const char *const kinds[] = { "null",     "a bool", "a number", "a number",
+                                         "a number", "a text", "a list",   "a map" };
+    bool shown = !hc_traced_is_secret(w->path) && hc_kind_of(v) >= HC_BOOL && hc_kind_of(v) <= HC_FLOAT;
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    hc_buf_printf(&b, "is %s", hc_kind_of(v) <= HC_MAP ? kinds[hc_kind_of(v)] : "a value");
+    if (shown) {
+        hc_buf_puts(&b, ", ");
+        hc_json_write(&b, v, 0);
+    }
+    w->says = hc_buf_to_arena(&b, a);
+    w->origin = hc_traced_layer(a, origins, v);
+}
+
 /* The deepest value on the way of the expression: what it is, and who said so. */
 static bool wrong_value(struct hc_arena *a, const struct hc_cli_fault *f, struct wrong *w)
 {
     const struct hc_fault *t = f->fault;
-    struct hc_val *user = NULL;
     struct hc_overlay overlay;
-    struct hc_origins *origins = hc_origins_new(a);
-    if (!t || t->path_n < 2 || !hc_str_eqz(t->path[0], "Values") || !f->chart || !f->values || !origins ||
-        hc_cli_values_read_stdin(f->values))
-        return false;
-    const struct hc_overlay_opts opts = { .helm3 = f->values->helm3, .skip_schema = true, .origins = origins };
-    if (hc_cli_values(a, f->values, origins, NULL, &user, NULL) != HC_OK ||
-        hc_overlay_process(a, f->chart, user, &opts, &overlay, NULL) != HC_OK)
+    struct hc_origins *origins;
+    if (!t || t->path_n < 2 || !hc_str_eqz(t->path[0], "Values") || !values_again(a, f, &origins, &overlay))
         return false;
     const struct hc_overlay_chart *c = chart_at(a, overlay.root, HC_S(""), t->frames[t->frames_n - 1].file);
     const struct hc_val *v = c ? c->values : NULL, *above = NULL;
@@ -202,26 +230,52 @@ static bool wrong_value(struct hc_arena *a, const struct hc_cli_fault *f, struct
         hc_buf_printf(&path, ".%.*s", HC_P(t->path[i]));
     }
     w->path = hc_buf_to_arena(&path, a);
-    if (!v) {
-        w->says = HC_S("is not set");
-        for (size_t k = 0; k < hc_map_len(above); k++)
-            if (hc_name_near(t->path[i - 1], hc_map_at(above, k)->key))
-                w->near = hc_map_at(above, k)->key;
+    if (v) {
+        tell_value(a, origins, v, w);
         return true;
     }
-    static const char *const kinds[] = { "null",     "a bool", "a number", "a number",
-                                         "a number", "a text", "a list",   "a map" };
-    bool shown = !hc_traced_is_secret(w->path) && hc_kind_of(v) >= HC_BOOL && hc_kind_of(v) <= HC_FLOAT;
-    HC_AUTO(hc_buf) struct hc_buf b;
-    hc_buf_init(&b, 0);
-    hc_buf_printf(&b, "is %s", hc_kind_of(v) <= HC_MAP ? kinds[hc_kind_of(v)] : "a value");
-    if (shown) {
-        hc_buf_puts(&b, ", ");
-        hc_json_write(&b, v, 0);
-    }
-    w->says = hc_buf_to_arena(&b, a);
-    w->origin = hc_traced_layer(a, origins, v);
+    w->says = HC_S("is not set");
+    for (size_t k = 0; k < hc_map_len(above); k++)
+        if (hc_name_near(t->path[i - 1], hc_map_at(above, k)->key))
+            w->near = hc_map_at(above, k)->key;
     return true;
+}
+
+enum { MISFITS_TOLD = 20 };
+
+/* Values that do not fit the schema of their chart; gives how many, of which the first MISFITS_TOLD are told. */
+static size_t put_misfits(struct hc_arena *a, const struct hc_overlay_chart *c, const struct hc_origins *origins,
+                          struct wrong *out, size_t n)
+{
+    const struct hc_val *at =
+        c->chart->schema.p ? hc_schema_misfits(a, c->chart->schema, c->values, hc_cli_schemas()) : NULL;
+    for (size_t i = 0; i < hc_list_len(at); i++) {
+        hc_str pointer = hc_get_str(hc_list_at(at, i));
+        const struct hc_val *v = hc_pointer_get(c->values, pointer);
+        if (!v || n++ >= MISFITS_TOLD)
+            continue;
+        HC_AUTO(hc_buf) struct hc_buf path;
+        hc_buf_init(&path, 0);
+        hc_buf_puts(&path, ".Values");
+        hc_str rest = pointer, key;
+        hc_str_split(&rest, '/', &key); /* what stands before the first slash: nothing */
+        while (rest.p && hc_str_split(&rest, '/', &key))
+            hc_buf_printf(&path, ".%.*s", HC_P(key));
+        out[n - 1] = (struct wrong){ .path = hc_buf_to_arena(&path, a), .chart = c->name };
+        tell_value(a, origins, v, &out[n - 1]);
+    }
+    for (size_t i = 0; i < c->subs_n; i++)
+        n = put_misfits(a, c->subs[i], origins, out, n);
+    return n;
+}
+
+static size_t misfits(struct hc_arena *a, const struct hc_cli_fault *f, struct wrong *out)
+{
+    struct hc_overlay overlay;
+    struct hc_origins *origins;
+    if (!f->of_values || !values_again(a, f, &origins, &overlay))
+        return 0;
+    return put_misfits(a, overlay.root, origins, out, 0);
 }
 
 /* ---- for a person ------------------------------------------------------------------------------------ */
@@ -274,7 +328,7 @@ static void print_person(struct hc_arena *a, const struct hc_cli_fault *f)
 {
     const struct hc_fault *t = f->fault && f->fault->frames_n ? f->fault : NULL;
     struct place p;
-    struct wrong w = { { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { NULL, 0 } };
+    struct wrong w = { .path = { NULL, 0 } };
     if (t && f->what)
         fprintf(stderr, "Error: %s FAILED: %.*s\n", f->what, HC_P(t->message));
     else
@@ -282,6 +336,13 @@ static void print_person(struct hc_arena *a, const struct hc_cli_fault *f)
     if (!t) {
         if (place_of_error(a, f, &p))
             print_place(&p, false);
+        struct wrong list[MISFITS_TOLD];
+        size_t n = misfits(a, f, list);
+        for (size_t i = 0; i < HC_MIN(n, (size_t)MISFITS_TOLD); i++)
+            fprintf(stderr, "   = %.*s: %.*s %.*s, from %.*s\n", HC_P(list[i].chart), HC_P(list[i].path),
+                    HC_P(list[i].says), HC_P(list[i].origin));
+        if (n > MISFITS_TOLD)
+            fprintf(stderr, "   ... %zu more\n", n - MISFITS_TOLD);
         return;
     }
     place_of_frame(&t->frames[0], &p);
@@ -323,12 +384,21 @@ static struct hc_val *place_val(struct hc_arena *a, const struct place *p)
     return m;
 }
 
+static struct hc_val *wrong_val(struct hc_arena *a, const struct wrong *w)
+{
+    struct hc_val *m = hc_map_new(a);
+    hc_map_put_str(a, m, "path", w->path);
+    hc_map_put_str(a, m, "says", w->says);
+    hc_map_put_str(a, m, "origin", w->origin);
+    return m;
+}
+
 static void print_json(struct hc_arena *a, const struct hc_cli_fault *f)
 {
     const struct hc_fault *t = f->fault && f->fault->frames_n ? f->fault : NULL;
     struct hc_val *m = hc_map_new(a), *chain = hc_list_new(a);
     struct place p;
-    struct wrong w = { { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { NULL, 0 } };
+    struct wrong w = { .path = { NULL, 0 } };
     hc_map_put_str(a, m, "error", t ? t->message : f->text);
     hc_map_put_str(a, m, "helm", f->text);
     hc_map_put_strz(a, m, "code", hc_rc_name(f->err->code));
@@ -343,13 +413,20 @@ static void print_json(struct hc_arena *a, const struct hc_cli_fault *f)
         hc_list_add(a, chain, place_val(a, &p));
     hc_map_put(a, m, HC_S("chain"), chain);
     if (wrong_value(a, f, &w)) {
-        struct hc_val *value = hc_map_new(a);
-        hc_map_put_str(a, value, "path", w.path);
-        hc_map_put_str(a, value, "says", w.says);
-        hc_map_put_str(a, value, "origin", w.origin);
+        struct hc_val *value = wrong_val(a, &w);
         hc_map_put_str(a, value, "near", w.near);
         hc_map_put(a, m, HC_S("value"), value);
     }
+    struct wrong list[MISFITS_TOLD];
+    size_t n = HC_MIN(misfits(a, f, list), (size_t)MISFITS_TOLD);
+    struct hc_val *values = n ? hc_list_new(a) : NULL;
+    for (size_t i = 0; i < n; i++) {
+        struct hc_val *value = wrong_val(a, &list[i]);
+        hc_map_put_str(a, value, "chart", list[i].chart);
+        hc_list_add(a, values, value);
+    }
+    if (n)
+        hc_map_put(a, m, HC_S("values"), values);
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 0);
     hc_json_write(&b, m, 0);

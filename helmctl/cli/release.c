@@ -351,7 +351,8 @@ static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool i
                                         .fault = &fault,
                                         .chart = r->chart,
                                         .rendered = rendered.stage == HC_RENDER_DOCUMENTS ? &rendered.docs : NULL,
-                                        .values = values == r->values ? r->flags : NULL });
+                                        .values = values == r->values ? r->flags : NULL,
+                                        .of_values = rendered.stage == HC_RENDER_VALUES });
     for (size_t i = 0; i < rendered.warnings_n; i++)
         fprintf(stderr, "%.*s\n", HC_P(rendered.warnings[i]));
     if (rc == HC_OK)

@@ -463,6 +463,7 @@ static int render(struct hc_arena *a, const struct hc_cli *cli, struct options *
         .chart = chart,
         .rendered = out.stage == HC_RENDER_DOCUMENTS ? &out.docs : NULL,
         .values = &o->values,
+        .of_values = out.stage == HC_RENDER_VALUES,
         .debug_hint = out.stage != HC_RENDER_VALUES && !cli->globals.debug,
     };
     if (out.stage == HC_RENDER_VALUES || !cli->globals.debug)

@@ -62,6 +62,7 @@ int hc_traced_render(struct hc_arena *a, struct hc_traced_flags *o, const struct
     if (elsewhere >= 0)
         return elsewhere;
     told.text = t->out.error.n ? t->out.error : hc_str_of(err.msg);
+    told.of_values = t->out.stage == HC_RENDER_VALUES;
     told.rendered = t->out.stage == HC_RENDER_DOCUMENTS ? &t->out.docs : NULL;
     return hc_cli_fault(a, &told);
 }

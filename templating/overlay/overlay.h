@@ -144,3 +144,7 @@ size_t hc_values_said(struct hc_arena *a, const struct hc_overlay_chart *root, c
  * NULL), uncut: the error keeps only what fits into it. `port` may be NULL. */
 enum hc_rc hc_schema_check(struct hc_arena *a, hc_str schema, const struct hc_val *values,
                            const struct hc_schema_port *port, struct hc_buf *lines, struct hc_err *err);
+/* Where they do not fit: a list of JSON pointers into `values`, the innermost ones, each once. Empty when they fit or the
+ * schema is none. */
+struct hc_val *hc_schema_misfits(struct hc_arena *a, hc_str schema, const struct hc_val *values,
+                                 const struct hc_schema_port *port);

@@ -164,7 +164,21 @@ static enum hc_rc failed(struct hc_schema_run *r, struct hc_buf *lines, enum hc_
     return rc;
 }
 
-static enum hc_rc check(struct hc_schema_run *r, hc_str text, const struct hc_val *values, struct hc_buf *lines)
+/* The innermost places of a misfit, each once. */
+static void put_places(struct hc_schema_run *r, const struct hc_misfit *m, struct hc_val *out)
+{
+    if (!m->causes) {
+        for (size_t i = 0; i < hc_list_len(out); i++)
+            if (hc_str_eq(hc_get_str(hc_list_at(out, i)), m->path))
+                return;
+        hc_list_add(r->a, out, hc_str_val(r->a, m->path));
+    }
+    for (const struct hc_misfit *c = m->causes; c; c = c->next)
+        put_places(r, c, out);
+}
+
+static enum hc_rc check(struct hc_schema_run *r, hc_str text, const struct hc_val *values, struct hc_buf *lines,
+                        struct hc_val *places)
 {
     struct hc_val *root = NULL;
     if (hc_json_parse(r->a, text, HC_JSON_REF | HC_JSON_NO_POSITIONS, &root, r->err) != HC_OK)
@@ -182,8 +196,29 @@ static enum hc_rc check(struct hc_schema_run *r, hc_str text, const struct hc_va
         return failed(r, lines, r->broken);
     if (!m)
         return HC_OK;
+    if (places)
+        put_places(r, m, places);
     hc_schema_print_all(lines, m);
     return hc_fail(r->err, HC_E_INPUT, "%.*s", HC_P(hc_buf_str(lines)));
+}
+
+static enum hc_rc run(struct hc_arena *a, hc_str schema, const struct hc_val *values,
+                      const struct hc_schema_port *port, struct hc_buf *lines, struct hc_val *places,
+                      struct hc_err *err)
+{
+    struct hc_schema_run *r = HC_NEW(a, struct hc_schema_run);
+    if (!r)
+        return hc_arena_check(a, err, "values.schema.json");
+    r->a = a;
+    r->steps_left = HC_MAX_SCHEMA_STEPS;
+    r->port = port;
+    r->err = err;
+    hc_buf_init(&r->path, 0);
+    hc_buf_init(&r->text, 0);
+    enum hc_rc rc = check(r, schema, values, lines, places);
+    hc_buf_done(&r->path);
+    hc_buf_done(&r->text);
+    return rc;
 }
 
 enum hc_rc hc_schema_check(struct hc_arena *a, hc_str schema, const struct hc_val *values,
@@ -192,17 +227,16 @@ enum hc_rc hc_schema_check(struct hc_arena *a, hc_str schema, const struct hc_va
     struct hc_err own_err = HC_ERR_INIT;
     HC_AUTO(hc_buf) struct hc_buf own;
     hc_buf_init(&own, 0);
-    struct hc_schema_run *r = HC_NEW(a, struct hc_schema_run);
-    if (!r)
-        return hc_arena_check(a, err, "values.schema.json");
-    r->a = a;
-    r->steps_left = HC_MAX_SCHEMA_STEPS;
-    r->port = port;
-    r->err = err ? err : &own_err;
-    hc_buf_init(&r->path, 0);
-    hc_buf_init(&r->text, 0);
-    enum hc_rc rc = check(r, schema, values, lines ? lines : &own);
-    hc_buf_done(&r->path);
-    hc_buf_done(&r->text);
-    return rc;
+    return run(a, schema, values, port, lines ? lines : &own, NULL, err ? err : &own_err);
+}
+
+struct hc_val *hc_schema_misfits(struct hc_arena *a, hc_str schema, const struct hc_val *values,
+                                 const struct hc_schema_port *port)
+{
+    struct hc_err err = HC_ERR_INIT;
+    HC_AUTO(hc_buf) struct hc_buf lines;
+    hc_buf_init(&lines, 0);
+    struct hc_val *places = hc_list_new(a);
+    run(a, schema, values, port, &lines, places, &err);
+    return places;
 }

@@ -45,6 +45,12 @@ error("sub-chart-value", "a: 1\n", "--set s.port=x", {
     "chart/charts/s/Chart.yaml": "apiVersion: v2\nname: s\nversion: 1.0.0\n", "chart/charts/s/values.yaml": "# s\nport: 5\nnum: 1\n",
     "chart/charts/s/templates/u.yaml": "p: {{ trunc .Values.num \"x\" }}\n"})
 error("schema", "a: 1\n", more={"chart/values.schema.json": '{"properties": {"text": {"type": "number"}}}'})
+error("schema-layers", "a: 1\n", "-f v.yaml --set s.port=x", {
+    "v.yaml": "# mine\nimage:\n  port: no port\n",
+    "chart/values.schema.json": '{"properties": {"image": {"required": ["tag"], "properties": {"port": {"type": "number"}}}, '
+                                '"db": {"properties": {"password": {"type": "string"}}}}}',
+    "chart/charts/s/Chart.yaml": "apiVersion: v2\nname: s\nversion: 1.0.0\n", "chart/charts/s/values.yaml": "port: 5\n",
+    "chart/charts/s/values.schema.json": '{"properties": {"port": {"type": "integer"}}}'})
 error("set", "a: 1\n", "--set a")
 error("no-chart", "a: 1\n", "--set-file x=nothere")
 error("loop", "a: {{ include \"loop\" . }}\n", more=HELPERS)
