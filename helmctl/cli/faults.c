@@ -92,6 +92,53 @@ static bool on_disk(struct hc_arena *a, const char *path, hc_str *out)
            hc_read_file(a, AT_FDCWD, path, HC_MAX_CHART_BYTES, out, NULL) == HC_OK;
 }
 
+/* What stands behind a `=` may be a secret: only keys are shown. *col moves along. */
+static hc_str keys_of_set(struct hc_arena *a, hc_str text, int *col)
+{
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    bool value = false;
+    int depth = 0, shown = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        if (value && c == '\\' && i + 1 < text.n)
+            i++;
+        else if (value)
+            depth += c == '{' ? 1 : c == '}' ? -1 : 0;
+        if (value && c == ',' && depth <= 0)
+            value = false;
+        if (!value)
+            hc_buf_putc(&b, c);
+        if (!value && c == '=') {
+            value = true;
+            depth = 0;
+            hc_buf_puts(&b, "***");
+        }
+        if ((int)i < *col)
+            shown = (int)b.n;
+    }
+    while (shown > 1 && ((unsigned char)b.p[shown - 1] & 0xc0) == 0x80)
+        shown--;
+    *col = shown;
+    return hc_buf_to_arena(&b, a);
+}
+
+/* The nth text of a --set flag; absent: the error is of no such flag. */
+static hc_str set_text(const struct hc_values_flags *v, hc_str flag, int nth)
+{
+    const struct {
+        const char *flag;
+        const struct hc_strings *texts;
+    } all[] = { { "--set", &v->set },
+                { "--set-string", &v->set_string },
+                { "--set-file", &v->set_file },
+                { "--set-literal", &v->set_literal } };
+    for (size_t i = 0; i < HC_LEN(all); i++)
+        if (hc_str_eqz(flag, all[i].flag) && nth > 0 && (size_t)nth <= all[i].texts->n)
+            return hc_str_of(all[i].texts->items[nth - 1]);
+    return (hc_str){ NULL, 0 };
+}
+
 static bool is_kind_secret(hc_str text)
 {
     return hc_str_find_str(text, HC_S("kind: Secret")) != SIZE_MAX;
@@ -149,6 +196,11 @@ static bool place_of_error(struct hc_arena *a, const struct hc_cli_fault *f, str
     *p = (struct place){ .file = hc_str_of(f->err->file), .line = f->err->line, .width = 1 };
     if (!p->file.n || p->line <= 0)
         return false;
+    if (f->values && (text = set_text(f->values, p->file, p->line)).p) {
+        p->col = f->err->col;
+        p->line_text = keys_of_set(a, text, &p->col);
+        return true;
+    }
     if (source_of(a, f, &text, p)) {
         hc_str line = nth_line(text, p->line);
         for (int back = p->line;
@@ -194,7 +246,8 @@ static bool values_again(struct hc_arena *a, const struct hc_cli_fault *f, struc
 }
 
 /* What a value is and who said so. w->path is known. */
-static void tell_value(struct hc_arena *a, const struct hc_origins *origins, const struct hc_val *v, struct wrong *w)
+static void tell_value(struct hc_arena *a, const struct hc_origins *origins, const struct hc_val *v,
+                       struct wrong *w)
 {
     static const char *const kinds[] = { "null",     "a bool", "a number", "a number",
                                          "a number", "a text", "a list",   "a map" };
@@ -247,8 +300,9 @@ enum { MISFITS_TOLD = 20 };
 static size_t put_misfits(struct hc_arena *a, const struct hc_overlay_chart *c, const struct hc_origins *origins,
                           struct wrong *out, size_t n)
 {
-    const struct hc_val *at =
-        c->chart->schema.p ? hc_schema_misfits(a, c->chart->schema, c->values, hc_cli_schemas()) : NULL;
+    const struct hc_val *at = c->chart->schema.p
+                                  ? hc_schema_misfits(a, c->chart->schema, c->values, hc_cli_schemas())
+                                  : NULL;
     for (size_t i = 0; i < hc_list_len(at); i++) {
         hc_str pointer = hc_get_str(hc_list_at(at, i));
         const struct hc_val *v = hc_pointer_get(c->values, pointer);

@@ -27,7 +27,7 @@ struct hc_cli_fault {
     const struct hc_chart_source *source; /* of a chart that could not be loaded */
     const struct hc_values_flags *values; /* to tell the layer of the wrong value */
     const char *what; /* "UPGRADE", in front of the message as it is in front of `text`; or NULL */
-    bool of_values;  /* no template has run yet: the values may not fit a schema */
+    bool of_values;   /* no template has run yet: the values may not fit a schema */
     bool debug_hint;  /* Helm's "Use --debug flag" belongs behind its text */
 };
 #define HC_FAULT_HELP "how errors are told: person (on a terminal), helm (elsewhere), json"

@@ -245,11 +245,11 @@ enum hc_rc hc_cli_release_load(struct hc_cli_release *r, const struct hc_chart_s
     r->origins = hc_origins_new(r->a);
     r->flags = values;
     enum hc_rc rc = hc_cli_values(r->a, values, r->origins, NULL, &r->values, err);
-    if (rc != HC_OK)
-        return rc;
-    rc = hc_cli_load_chart(source, &r->chart, err);
+    if (rc == HC_OK)
+        rc = hc_cli_load_chart(source, &r->chart, err);
     if (rc != HC_OK) {
-        keep(r, &(struct hc_cli_fault){ .err = err, .text = hc_str_of(err->msg), .source = source });
+        keep(r,
+             &(struct hc_cli_fault){ .err = err, .text = hc_str_of(err->msg), .source = source, .values = values });
         return rc;
     }
     const struct hc_chart *c = r->chart;

@@ -644,7 +644,7 @@ int hc_cmd_template(int argc, char **argv)
     if (hc_strict_open(&strict, origins, o.strict_values, &err) != HC_OK ||
         load(a, &o, origins, &values, &chart, &err) != HC_OK || check_name(name, &err) != HC_OK) {
         const struct hc_cli_fault told = {
-            .format = o.errors, .err = &err, .text = hc_str_of(err.msg), .source = &o.source
+            .format = o.errors, .err = &err, .text = hc_str_of(err.msg), .source = &o.source, .values = &o.values
         };
         return hc_cli_fault(a, &told);
     }

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "core/base/fs.h"
@@ -12,6 +13,8 @@
 #include "core/value/json.h"
 #include "core/value/merge.h"
 #include "core/value/yaml.h"
+#include <stdio.h>
+
 #include "templating/overlay/overlay_impl.h"
 
 /* "open x: no such file or directory", as Go says it. */
@@ -118,11 +121,13 @@ enum hc_rc hc_setargs_merge(struct hc_arena *a, const struct hc_setargs *args, s
             return rc;
     }
     for (int kind = HC_SET_JSON; kind <= HC_SET_LITERAL; kind++) {
+        int nth = 0; /* of the flags of this kind */
         for (size_t i = 0; i < args->sets_n; i++) {
             const struct hc_set_arg *arg = &args->sets[i];
             uint32_t origin = 0;
             if ((int)arg->kind != kind)
                 continue;
+            nth++;
             if (origins) {
                 const struct hc_origin o = { HC_LAYER_SET, hc_str_of(flags[kind]), { NULL, 0 } };
                 origin = hc_origins_add(origins, &o);
@@ -132,6 +137,10 @@ enum hc_rc hc_setargs_merge(struct hc_arena *a, const struct hc_setargs *args, s
                 struct hc_val *alone = hc_map_new(a);
                 rc = add_set(a, args, arg, port, origin, &alone, err);
                 add_layer(a, args->layers, origin, alone);
+            }
+            if (rc != HC_OK && err && kind != HC_SET_JSON) { /* of which only the whole is told */
+                snprintf(err->file, sizeof(err->file), "%s", flags[kind]);
+                err->line = nth;
             }
             if (rc != HC_OK)
                 return rc;

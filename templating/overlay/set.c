@@ -505,5 +505,6 @@ enum hc_rc hc_set_apply(struct hc_arena *a, struct hc_val *tree, const struct hc
     if (arg->kind == HC_SET_JSON)
         return hc_fail(err, own.code, "failed parsing --set-json data %.*s", HC_P(arg->text));
     hc_wrap(&own, "failed parsing %s data", flags[arg->kind]);
+    own.col = (int32_t)(arg->text.n - p.rest.n); /* the last byte that was looked at, from 1 */
     return hc_err_copy(err, &own);
 }

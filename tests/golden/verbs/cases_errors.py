@@ -52,6 +52,7 @@ error("schema-layers", "a: 1\n", "-f v.yaml --set s.port=x", {
     "chart/charts/s/Chart.yaml": "apiVersion: v2\nname: s\nversion: 1.0.0\n", "chart/charts/s/values.yaml": "port: 5\n",
     "chart/charts/s/values.schema.json": '{"properties": {"port": {"type": "integer"}}}'})
 error("set", "a: 1\n", "--set a")
+error("set-second", "a: 1\n", "--set x=1 --set 'a=1,db.token=se\\,cret,c.é'")
 error("no-chart", "a: 1\n", "--set-file x=nothere")
 error("loop", "a: {{ include \"loop\" . }}\n", more=HELPERS)
 case("errors/flag", {"x": ""}, "template r x --error-format nope", own=True)
