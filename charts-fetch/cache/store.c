@@ -1,6 +1,7 @@
 /*
- * Blobs are files blobs/sha256/<hex>, what was computed out of them derived/<hex>.<kind>; work in progress is below tmp/ and is cleared at open. Which blobs were checked
- * since the start is a small open-addressing set of digests under one lock; everything else is the file system's.
+ * Blobs are files blobs/sha256/<hex>, what was computed out of them derived/<hex>.<kind>; work in progress is below tmp/
+ * and is cleared at open. Which blobs were checked since the start is a small open-addressing set of digests under one
+ * lock; everything else is the file system's.
  */
 #include "charts-fetch/cache/store.h"
 
@@ -13,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/base/digest.h"
 #include "core/base/fs.h"
 #include "core/base/limits.h"
@@ -45,6 +47,19 @@ static enum hc_rc make_dir(const char *dir, const char *rel, struct hc_err *err)
     return rc;
 }
 
+/* What hc_write_file left when the process was killed in the middle of it. */
+static void drop_half_written(const char *dir, const char *rel)
+{
+    char *path = path_of(dir, rel);
+    DIR *d = path ? opendir(path) : NULL;
+    free(path);
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (hc_str_ends(hc_str_of(e->d_name), HC_S(".tmp")))
+            (void)unlinkat(dirfd(d), e->d_name, 0);
+    if (d)
+        closedir(d);
+}
+
 enum hc_rc hc_store_open(const char *dir, uint64_t ceiling, struct hc_store **out, struct hc_err *err)
 {
     struct hc_store *s = hc_calloc(1, sizeof(*s));
@@ -64,6 +79,8 @@ enum hc_rc hc_store_open(const char *dir, uint64_t ceiling, struct hc_store **ou
     if (rc == HC_OK)
         rc = make_dir(dir, "derived", err);
     free(tmp);
+    drop_half_written(dir, "blobs/sha256");
+    drop_half_written(dir, "derived");
     if (rc != HC_OK) {
         hc_store_close(s);
         return hc_wrap(err, "storage path");
@@ -162,16 +179,37 @@ static enum hc_rc done(struct hc_arena *a, hc_str hex, hc_str *out, struct hc_er
     return hc_arena_check(a, err, "store");
 }
 
+/* The name of a file is on the disk only when its folder is. */
+static enum hc_rc sync_blobs(struct hc_store *s, struct hc_err *err)
+{
+    char *path = path_of(s->dir, "blobs/sha256");
+    HC_AUTO(hc_fd) int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    enum hc_rc rc = HC_OK;
+    if (path && (fd < 0 || fsync(fd) < 0))
+        rc = hc_fail_errno(err, "fsync", path);
+    free(path);
+    return path ? rc : hc_fail_nomem(err);
+}
+
 enum hc_rc hc_store_put(struct hc_store *s, struct hc_arena *a, hc_str body, hc_str *out_digest, struct hc_err *err)
 {
-    char hex[HC_SHA256_HEX + 1];
+    char hex[HC_SHA256_HEX + 1], id[37];
     hc_sha256_of(body, hex);
-    const char *path = blob_path(s, a, hc_str_of(hex));
+    hc_uuid4(id);
+    const char *path = blob_path(s, a, hc_str_of(hex)), *tmp = hc_arena_printf(a, "%s/tmp/%s", s->dir, id).p;
     struct stat st;
-    if (!path)
+    if (!path || !tmp)
         return hc_arena_check(a, err, "store");
-    if (stat(path, &st) != 0 || (uint64_t)st.st_size != body.n) {
-        if (hc_write_file(path, body, 0644, err) != HC_OK)
+    /* What lies there from before the start may be damaged: then it is written anew. */
+    if (!was_checked(s, hc_str_of(hex)) || stat(path, &st) != 0 || (uint64_t)st.st_size != body.n) {
+        enum hc_rc rc = hc_write_file(tmp, body, 0644, err);
+        if (rc == HC_OK && rename(tmp, path) < 0) {
+            rc = hc_fail_errno(err, "keep", path);
+            unlink(tmp);
+        }
+        if (rc == HC_OK)
+            rc = sync_blobs(s, err);
+        if (rc != HC_OK)
             return hc_wrap(err, "store");
     }
     mark_checked(s, hc_str_of(hex));
@@ -217,6 +255,8 @@ static enum hc_rc keep(struct hc_store *s, struct hc_arena *a, const char *path,
         unlink(path);
         return hc_wrap(err, "store");
     }
+    if (sync_blobs(s, err) != HC_OK)
+        return hc_wrap(err, "store");
     mark_checked(s, hex);
     return HC_OK;
 }
@@ -288,12 +328,24 @@ enum hc_rc hc_store_get(struct hc_store *s, struct hc_arena *a, hc_str digest, s
     return rc == HC_OK ? hc_read_file(a, AT_FDCWD, path, ceiling, out, err) : rc;
 }
 
-bool hc_store_has(struct hc_store *s, hc_str digest)
+enum hc_blob hc_store_look(struct hc_store *s, hc_str digest)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     const char *path;
     struct hc_err err;
-    return a && hc_store_path(s, a, digest, &path, &err) == HC_OK;
+    hc_str hex = hex_of(digest);
+    if (!a || !hex.p)
+        return HC_BLOB_GONE;
+    path = blob_path(s, a, hex);
+    bool there = path && access(path, F_OK) == 0;
+    if (hc_store_path(s, a, digest, &path, &err) == HC_OK)
+        return HC_BLOB_HERE;
+    return there && access(path, F_OK) != 0 ? HC_BLOB_DAMAGED : HC_BLOB_GONE;
+}
+
+bool hc_store_has(struct hc_store *s, hc_str digest)
+{
+    return hc_store_look(s, digest) == HC_BLOB_HERE;
 }
 
 enum hc_rc hc_store_link(struct hc_store *s, hc_str digest, const char *rel_path, struct hc_err *err)
@@ -325,24 +377,85 @@ enum hc_rc hc_store_link(struct hc_store *s, hc_str digest, const char *rel_path
     return HC_OK;
 }
 
-enum hc_rc hc_store_unlink(struct hc_store *s, const char *rel_dir, const char *keep, struct hc_err *err)
+bool hc_store_linked(struct hc_store *s, hc_str digest, const char *rel_path)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    const char *blob, *at = a ? hc_arena_printf(a, "%s/%s", s->dir, rel_path).p : NULL;
+    struct stat x, y;
+    struct hc_err err;
+    if (!at || hc_store_path(s, a, digest, &blob, &err) != HC_OK || stat(blob, &x) != 0)
+        return false;
+    return (stat(at, &y) == 0 && x.st_ino == y.st_ino && x.st_dev == y.st_dev) ||
+           hc_store_link(s, digest, rel_path, &err) == HC_OK;
+}
+
+static DIR *open_links(struct hc_store *s, const char *rel_dir)
 {
     char *path = path_of(s->dir, rel_dir);
-    if (!path)
-        return hc_fail_nomem(err);
-    DIR *d = opendir(path);
+    DIR *d = path ? opendir(path) : NULL;
+    int e = errno;
     free(path);
+    errno = e;
+    return d;
+}
+
+enum hc_rc hc_store_unlink(struct hc_store *s, const char *rel_dir, struct hc_err *err)
+{
+    DIR *d = open_links(s, rel_dir);
     if (!d)
         return errno == ENOENT ? HC_OK : hc_fail_errno(err, "open folder", rel_dir);
     enum hc_rc rc = HC_OK;
     for (struct dirent *e; rc == HC_OK && (e = readdir(d));) {
-        if (e->d_name[0] == '.' || (keep && strcmp(e->d_name, keep) == 0))
+        if (e->d_name[0] == '.')
             continue;
         if (unlinkat(dirfd(d), e->d_name, 0) < 0 && errno != ENOENT && errno != EISDIR)
             rc = hc_fail_errno(err, "remove", e->d_name);
     }
     closedir(d);
     return rc;
+}
+
+struct old_link {
+    char name[256];
+    int64_t changed_ms;
+};
+
+static int newer_first(const void *x, const void *y)
+{
+    int64_t a = ((const struct old_link *)x)->changed_ms, b = ((const struct old_link *)y)->changed_ms;
+    return a > b ? -1 : a < b;
+}
+
+size_t hc_store_retain(struct hc_store *s, const char *rel_dir, const char *keep, const char *alias, int64_t ttl_ms,
+                       int64_t records)
+{
+    enum { MOST = 64 }; /* in one folder; more than that are removed at the next look */
+    struct old_link *old = hc_calloc(MOST, sizeof(*old));
+    DIR *d = old ? open_links(s, rel_dir) : NULL;
+    size_t n = 0, kept = 0;
+    for (struct dirent *e; d && n < MOST && (e = readdir(d));) {
+        struct stat st;
+        if (e->d_name[0] == '.' || (keep && strcmp(e->d_name, keep) == 0) ||
+            (alias && strcmp(e->d_name, alias) == 0) ||
+            fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || S_ISDIR(st.st_mode))
+            continue;
+        snprintf(old[n].name, sizeof(old[n].name), "%s", e->d_name);
+        /* The inode's, which changes when it is linked: near enough to when this was published. */
+        old[n++].changed_ms = (int64_t)st.st_ctim.tv_sec * 1000 + st.st_ctim.tv_nsec / 1000000;
+    }
+    if (n)
+        qsort(old, n, sizeof(*old), newer_first);
+    int64_t now = hc_now_ms();
+    for (size_t i = 0; i < n; i++) {
+        if ((int64_t)i < records && now - old[i].changed_ms < ttl_ms)
+            kept++;
+        else
+            (void)unlinkat(dirfd(d), old[i].name, 0);
+    }
+    if (d)
+        closedir(d);
+    free(old);
+    return kept;
 }
 
 enum hc_rc hc_store_derived(struct hc_store *s, struct hc_arena *a, hc_str digest, const char *kind,
@@ -394,7 +507,7 @@ static int older_first(const void *x, const void *y)
     return a->tv_nsec < b->tv_nsec ? -1 : a->tv_nsec > b->tv_nsec;
 }
 
-uint64_t hc_store_collect(struct hc_store *s)
+uint64_t hc_store_collect(struct hc_store *s, bool all)
 {
     char *path = path_of(s->dir, "blobs/sha256");
     DIR *d = path ? opendir(path) : NULL;
@@ -422,7 +535,7 @@ uint64_t hc_store_collect(struct hc_store *s)
     }
     if (n)
         qsort(loose, n, sizeof(*loose), older_first);
-    for (size_t i = 0; d && i < n && s->ceiling && total - freed > s->ceiling; i++)
+    for (size_t i = 0; d && i < n && (all || (s->ceiling && total - freed > s->ceiling)); i++)
         if (unlinkat(dirfd(d), loose[i].name, 0) == 0)
             freed += loose[i].size;
     if (d)

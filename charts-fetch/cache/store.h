@@ -2,7 +2,8 @@
 /*
  * charts-fetch/cache/store.h - what was fetched, on disk, named by its content
  *
- * One folder: blobs/sha256/<hex>. A blob is written whole or not at all (temporary name, fsync, rename), is never
+ * One folder: blobs/sha256/<hex>. A blob is written whole or not at all (temporary name, fsync, rename, and fsync of the
+ * folder), is never
  * changed, and is checked against its name before it is used after a start. Safe to lose. The same content is there
  * once. Under a byte ceiling the least recently used blobs that are linked nowhere go first. Any thread may use it.
  */
@@ -35,15 +36,25 @@ enum hc_rc hc_store_path(struct hc_store *s, struct hc_arena *a, hc_str digest, 
 enum hc_rc hc_store_get(struct hc_store *s, struct hc_arena *a, hc_str digest, size_t ceiling, hc_str *out,
                         struct hc_err *err);
 bool hc_store_has(struct hc_store *s, hc_str digest);
+/* The same with the reason why not. A damaged one was removed. */
+enum hc_blob { HC_BLOB_GONE, HC_BLOB_HERE, HC_BLOB_DAMAGED };
+enum hc_blob hc_store_look(struct hc_store *s, hc_str digest);
 
 /* The blob under another name below the store's folder ("gitrepository/flux-system/fleet/ab12.tar.gz"), by hard link;
  * folders are made. The blob stays as long as a link does. */
 enum hc_rc hc_store_link(struct hc_store *s, hc_str digest, const char *rel_path, struct hc_err *err);
-/* Removes all files below rel_dir but the one named `keep` (NULL: all of them). */
-enum hc_rc hc_store_unlink(struct hc_store *s, const char *rel_dir, const char *keep, struct hc_err *err);
+/* Removes the links in rel_dir (its folders stay). */
+enum hc_rc hc_store_unlink(struct hc_store *s, const char *rel_dir, struct hc_err *err);
+/* Removes those that were replaced: `keep` and `alias` stay (NULL: none), and of the others the newest `records`, as long
+ * as they are younger than `ttl_ms`. Gives how many of the others stay. */
+size_t hc_store_retain(struct hc_store *s, const char *rel_dir, const char *keep, const char *alias, int64_t ttl_ms,
+                       int64_t records);
+/* Makes sure that the link is to the blob as it is now; false: neither can be. */
+bool hc_store_linked(struct hc_store *s, hc_str digest, const char *rel_path);
 /* Where what was computed out of a blob may stand ("<store>/derived/<hex>.<kind>"): the caller writes it whole or not at
  * all and does not trust what it finds. It goes with its blob. */
 enum hc_rc hc_store_derived(struct hc_store *s, struct hc_arena *a, hc_str digest, const char *kind,
                             const char **out_path, struct hc_err *err);
-/* Removes blobs that are linked nowhere until the ceiling holds; gives how many bytes went. */
-uint64_t hc_store_collect(struct hc_store *s);
+/* Removes blobs that are linked nowhere until the ceiling holds; gives how many bytes went. With `all` the ceiling is
+ * nothing: the disk is full. */
+uint64_t hc_store_collect(struct hc_store *s, bool all);

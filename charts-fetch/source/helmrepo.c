@@ -84,6 +84,7 @@ static enum hc_rc adopt_index(const struct hc_source_env *env, struct hc_arena *
         return HC_OK;
     if (rc == HC_E_INPUT || rc == HC_E_LIMIT)
         unlink(path); /* nobody asked for such a blob */
+    out->unreadable = true;
     return hc_wrap(err, "'%s' is not a Helm repository index", url);
 }
 

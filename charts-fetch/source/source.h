@@ -53,6 +53,7 @@ struct hc_source_auth {
 };
 
 struct hc_artifact {
+    bool unreadable; /* on failure: it came, and is not what it should be (index) */
     bool unchanged;  /* nothing was transferred: the other fields (but revision) are empty */
     hc_str revision; /* "main@sha1:<40>", "6.14.1@sha256:<64>", "sha256:<64>", "6.14.1" */
     hc_str digest;   /* of the file in the store: "sha256:<64>" */

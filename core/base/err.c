@@ -91,7 +91,10 @@ enum hc_rc hc_fail_errno(struct hc_err *err, const char *what, const char *name)
     }
     char text[128];
     const char *why = strerror_r(e, text, sizeof(text));
-    return hc_fail(err, code, "%s '%s': %s", what, name, why);
+    hc_fail(err, code, "%s '%s': %s", what, name, why);
+    if (err)
+        err->os_errno = e;
+    return code;
 }
 
 enum hc_rc hc_fail_nomem(struct hc_err *err)

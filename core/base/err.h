@@ -15,6 +15,7 @@ struct hc_err {
     int32_t line;           /* from 1; 0: no position                               */
     int32_t col;            /* in bytes, as the format at hand counts; -1: not known */
     int32_t http_status;    /* 0: the failure was not an HTTP answer                 */
+    int32_t os_errno;       /* of the system call that failed; 0: it was none        */
     int64_t retry_after_ms; /* the server asked for this pause; 0: it did not        */
     char file[192];         /* file or object the position is in, empty: none        */
     char msg[HC_ERR_MSG];   /* cut at a character border when it is longer           */

@@ -3,6 +3,7 @@
  */
 #include "helmctl/controller/artifacts.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,12 +18,11 @@
 
 #define FILES_KEPT    128 /* small files of artifacts, mostly values */
 #define FILE_KEPT_MAX (256 * 1024)
-#define STORE_CEILING ((uint64_t)4 << 30) /* blobs nobody links to go beyond this */
 
-struct replaced { /* a folder in which only `keep` stays, once it is time */
+struct replaced { /* a folder in which there may be more than the object's artifact */
     struct replaced *next;
     int64_t due_ms;
-    char dir[600], keep[300];
+    char dir[]; /* "gitrepository/ns/name" */
 };
 
 struct kept_file {
@@ -67,6 +67,8 @@ static void serve(void *ctx, hc_str path, struct hc_serve_answer *a)
     a->content_type = hc_str_ends(path, HC_S(".yaml")) ? "text/yaml; charset=utf-8" : "application/gzip";
 }
 
+static void find_leftovers(struct ctl_store *s);
+
 /* A folder that is still there at the next start. */
 static enum hc_rc default_path(struct hc_arena *a, const char **out, struct hc_err *err)
 {
@@ -95,12 +97,13 @@ enum hc_rc ctl_store_open(struct ctl *c, struct ctl_store **out, struct hc_err *
     if (rc == HC_OK)
         rc = hc_mkdirs(path, 0700, err);
     if (rc == HC_OK)
-        rc = hc_store_open(path, STORE_CEILING, &s->blobs, err);
+        rc = hc_store_open(path, (uint64_t)HC_MAX(c->o->storage_max_bytes, 0), &s->blobs, err);
     if (rc != HC_OK)
         return hc_wrap(err, "storage path '%s'", path ? path : "");
     s->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (s->dir < 0)
         return hc_fail_errno(err, "storage path", path);
+    find_leftovers(s);
     const char *addr = c->o->storage_addr, *adv = c->o->storage_adv_addr;
     if (!addr || !*addr || strcmp(addr, "0") == 0) {
         snprintf(s->host, sizeof(s->host), "%s", adv && *adv ? adv : "localhost");
@@ -146,6 +149,105 @@ struct hc_store *ctl_store_blobs(struct ctl_store *s)
     return s->blobs;
 }
 
+static void look_later(struct ctl_store *s, hc_str dir, int64_t due_ms)
+{
+    pthread_mutex_lock(&s->lock);
+    struct replaced *r = s->replaced;
+    while (r && !hc_str_eqz(dir, r->dir))
+        r = r->next;
+    if (!r && (r = hc_calloc(1, sizeof(*r) + dir.n + 1)) != NULL) {
+        memcpy(r->dir, dir.p, dir.n);
+        r->next = s->replaced;
+        s->replaced = r;
+    }
+    if (r)
+        r->due_ms = due_ms;
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* Calls for each folder in `dir`. */
+static void each_folder(int at, const char *dir, void (*fn)(struct ctl_store *s, int at, const char *path),
+                        struct ctl_store *s, const char *prefix)
+{
+    int fd = openat(at, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (fd >= 0 && !d)
+        close(fd);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        char path[1024];
+        int n = snprintf(path, sizeof(path), "%s%s/%s", prefix, dir, e->d_name);
+        if (e->d_name[0] != '.' && n > 0 && (size_t)n < sizeof(path))
+            fn(s, fd, path);
+    }
+    if (d)
+        closedir(d);
+}
+
+static void found_object(struct ctl_store *s, int at, const char *path)
+{
+    (void)at;
+    look_later(s, hc_str_of(path), hc_mono_ms() + s->c->o->artifact_retention_ttl_ms);
+}
+
+static void found_namespace(struct ctl_store *s, int at, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char prefix[1024];
+    snprintf(prefix, sizeof(prefix), "%.*s", (int)(slash + 1 - path), path);
+    each_folder(at, slash + 1, found_object, s, prefix);
+}
+
+/* What an earlier process replaced, or whose object went while there was none, is looked at like what we replace. */
+static void find_leftovers(struct ctl_store *s)
+{
+    for (size_t i = 0; i < HC_LEN(served); i++) {
+        char kind[32];
+        snprintf(kind, sizeof(kind), "%.*s", (int)strlen(served[i]) - 1, served[i]);
+        each_folder(s->dir, kind, found_namespace, s, "");
+    }
+}
+
+/* "index.yaml" and the like: the name people use for the newest. */
+static const char *alias_of(struct hc_arena *a, struct hc_key k, const struct hc_val *status)
+{
+    if (k.kind == HC_CTL_REPO)
+        return "index.yaml";
+    if (k.kind == HC_CTL_CHART)
+        return hc_arena_printf(a, "%.*s-latest.tgz", HC_P(hc_get_str_at(status, "observedChartName"))).p;
+    return "latest.tar.gz";
+}
+
+static void tidy(struct ctl_store *s, hc_str dir)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    hc_str rest = dir, kind, ns;
+    struct hc_key k = { HC_CTL_NONE, { NULL, 0 }, { NULL, 0 } };
+    if (!a || !hc_str_split(&rest, '/', &kind) || !hc_str_split(&rest, '/', &ns))
+        return;
+    for (int i = 1; i < HC_CTL_KINDS; i++)
+        if (hc_str_eq_nocase(kind, hc_str_of(hc_ctl_kind_name((enum hc_ctl_kind)i))))
+            k = (struct hc_key){ (enum hc_ctl_kind)i, ns, rest };
+    const struct hc_controller_options *o = s->c->o;
+    const struct hc_val *obj = k.kind ? hc_objects_get(s->c->objects, a, k) : NULL;
+    struct hc_err err = HC_ERR_INIT;
+    if (!obj) { /* gone, unless it is somebody else's to look after */
+        bool all = o->watch_all_namespaces && !(o->watch_label_selector && *o->watch_label_selector);
+        if (k.kind && all && s->c->serves[k.kind])
+            (void)hc_store_unlink(s->blobs, dir.p, &err);
+        return;
+    }
+    hc_str path = hc_get_str_at(obj, "status.artifact.path");
+    size_t slash = hc_str_rfind(path, '/');
+    if (slash == SIZE_MAX)
+        return;
+    const char *keep = hc_arena_strz(a, hc_str_sub(path, slash + 1, path.n));
+    const char *alias = alias_of(a, k, hc_map_getz(obj, "status"));
+    if (keep && alias &&
+        hc_store_retain(s->blobs, dir.p, keep, alias, o->artifact_retention_ttl_ms,
+                        o->artifact_retention_records - 1) > 0)
+        look_later(s, dir, hc_mono_ms() + o->artifact_retention_ttl_ms);
+}
+
 void ctl_store_sweep(struct ctl_store *s)
 {
     int64_t now = hc_mono_ms();
@@ -162,17 +264,20 @@ void ctl_store_sweep(struct ctl_store *s)
         due = r;
     }
     pthread_mutex_unlock(&s->lock);
+    if (!due)
+        return;
     for (struct replaced *r = due; r;) {
         struct replaced *next = r->next;
-        struct hc_err err = HC_ERR_INIT;
-        if (hc_store_unlink(s->blobs, r->dir, r->keep, &err) != HC_OK)
-            HC_LOG(HC_LOG_ERROR, "cannot remove old artifacts", { "path", hc_str_of(r->dir) },
-                   { "error", hc_str_of(err.msg) });
+        tidy(s, hc_str_of(r->dir));
         free(r);
         r = next;
     }
-    if (due)
-        (void)hc_store_collect(s->blobs);
+    (void)hc_store_collect(s->blobs, false);
+}
+
+uint64_t ctl_store_make_room(struct ctl_store *s)
+{
+    return hc_store_collect(s->blobs, true);
 }
 
 /* ---- publishing ---- */
@@ -193,28 +298,19 @@ hc_str ctl_artifact_url(struct ctl *c, struct hc_arena *a, hc_str path)
     return hc_arena_printf(a, "http://%s/%.*s", c->store->host, HC_P(path));
 }
 
-/* What was there before stays a while for those who read its URL a moment ago. */
-static void replace_later(struct ctl_store *s, hc_str dir, const char *keep)
+hc_str ctl_artifact_latest(struct ctl *c, struct hc_arena *a, struct hc_key k, const struct hc_val *status,
+                           hc_str digest)
 {
-    pthread_mutex_lock(&s->lock);
-    struct replaced *r = s->replaced;
-    while (r && !hc_str_eqz(dir, r->dir))
-        r = r->next;
-    if (!r && dir.n < sizeof(r->dir) && (r = hc_calloc(1, sizeof(*r))) != NULL) {
-        memcpy(r->dir, dir.p, dir.n);
-        r->next = s->replaced;
-        s->replaced = r;
-    }
-    if (r) {
-        snprintf(r->keep, sizeof(r->keep), "%s", keep);
-        r->due_ms = hc_mono_ms() + s->c->o->artifact_retention_ttl_ms;
-    }
-    pthread_mutex_unlock(&s->lock);
+    const char *alias = alias_of(a, k, status);
+    hc_str path = hc_arena_printf(a, "%.*s/%s", HC_P(folder_of(a, k)), alias ? alias : "");
+    if (path.p && alias)
+        (void)hc_store_linked(c->store->blobs, digest, path.p);
+    return ctl_artifact_url(c, a, path);
 }
 
 enum hc_rc ctl_artifact_publish(struct ctl *c, struct hc_arena *a, struct hc_key k, const char *file,
-                                const struct hc_artifact *art, struct hc_val **out_artifact, hc_str *out_url,
-                                struct hc_err *err)
+                                const struct hc_artifact *art, const struct hc_val *status,
+                                struct hc_val **out_artifact, hc_str *out_url, struct hc_err *err)
 {
     hc_str dir = folder_of(a, k), path = hc_arena_printf(a, "%.*s/%s", HC_P(dir), file);
     if (!path.p)
@@ -222,7 +318,11 @@ enum hc_rc ctl_artifact_publish(struct ctl *c, struct hc_arena *a, struct hc_key
     enum hc_rc rc = hc_store_link(c->store->blobs, art->digest, path.p, err);
     if (rc != HC_OK)
         return rc;
-    replace_later(c->store, dir, file);
+    hc_str latest = ctl_artifact_latest(c, a, k, status, art->digest);
+    /* What was there before stays a while for those who read its URL a moment ago. */
+    (void)hc_store_retain(c->store->blobs, dir.p, file, alias_of(a, k, status), INT64_MAX,
+                          c->o->artifact_retention_records - 1);
+    look_later(c->store, dir, hc_mono_ms() + c->o->artifact_retention_ttl_ms);
     struct hc_val *v = hc_map_new(a);
     hc_map_put_str(a, v, "digest", art->digest);
     hc_map_put_str(a, v, "lastUpdateTime", hc_time_rfc3339(a, hc_now_ms()));
@@ -233,7 +333,7 @@ enum hc_rc ctl_artifact_publish(struct ctl *c, struct hc_arena *a, struct hc_key
     hc_map_put_int(a, v, "size", (int64_t)art->size);
     hc_map_put_str(a, v, "url", ctl_artifact_url(c, a, path));
     *out_artifact = v;
-    *out_url = ctl_artifact_url(c, a, path);
+    *out_url = latest;
     return hc_arena_check(a, err, "artifact");
 }
 
@@ -242,20 +342,25 @@ void ctl_artifact_remove(struct ctl *c, struct hc_key k)
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct hc_err err = HC_ERR_INIT;
     hc_str dir = folder_of(a, k);
-    if (!dir.p || hc_store_unlink(c->store->blobs, dir.p, NULL, &err) != HC_OK)
+    if (!dir.p || hc_store_unlink(c->store->blobs, dir.p, &err) != HC_OK)
         HC_LOG(HC_LOG_ERROR, "cannot remove artifacts", { "path", dir }, { "error", hc_str_of(err.msg) });
-    (void)hc_store_collect(c->store->blobs);
+    (void)hc_store_collect(c->store->blobs, false);
 }
 
-bool ctl_artifact_here(struct ctl *c, const struct hc_val *artifact)
+enum hc_blob ctl_artifact_look(struct ctl *c, const struct hc_val *artifact)
 {
     hc_str digest = hc_get_str(hc_map_getz(artifact, "digest")), path = hc_get_str(hc_map_getz(artifact, "path"));
-    if (!digest.n || !path.n || path.n > 900 || !hc_store_has(c->store->blobs, digest))
-        return false;
     char z[1024];
+    if (!digest.n || !path.n || path.n >= sizeof(z) || hc_str_find_str(path, HC_S("..")) != SIZE_MAX)
+        return HC_BLOB_GONE;
     memcpy(z, path.p, path.n);
     z[path.n] = 0;
-    return faccessat(c->store->dir, z, R_OK, 0) == 0;
+    enum hc_blob b = hc_store_look(c->store->blobs, digest);
+    if (b == HC_BLOB_DAMAGED)
+        (void)unlinkat(c->store->dir, z, 0); /* the same damaged file */
+    if (b == HC_BLOB_HERE && !hc_store_linked(c->store->blobs, digest, z))
+        return HC_BLOB_GONE;
+    return b;
 }
 
 /* ---- reading ---- */

@@ -14,6 +14,7 @@ struct hc_controller_options {
     const char *controllers;      /* comma list of source, kustomize, helm or kinds; NULL: all */
     int64_t concurrent;           /* workers of each of the three; default 4 */
     const char *storage_path;     /* artifacts; NULL: a folder of the user below $TMPDIR that stays */
+    int64_t storage_max_bytes;    /* blobs no artifact points to go beyond this; 4 GiB, 0: all stay */
     const char *storage_addr;     /* artifact server; "0": none */
     const char *storage_adv_addr; /* host of the URLs in status; NULL: the address listened on */
     const char *metrics_addr, *health_addr, *events_addr; /* "0" or "": none */

@@ -2,6 +2,7 @@
  * GitRepository, OCIRepository and HelmRepository: what they share, and each one's fetch. Conditions, reasons and
  * messages are source-controller's.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -47,8 +48,16 @@ bool src_prologue(struct pass *p, struct ctl_result *out)
 
 bool src_artifact_current(struct pass *p)
 {
-    return hc_get_int_at(p->status, "observedGeneration", -1) == p->cond.generation &&
-           ctl_artifact_here(p->c, hc_map_getz(p->status, "artifact"));
+    struct hc_val *art = hc_map_getz(p->status, "artifact");
+    if (!art)
+        return false;
+    enum hc_blob b = ctl_artifact_look(p->c, art);
+    if (b == HC_BLOB_DAMAGED)
+        pass_event(p, "Warning", "ArtifactVerificationFailed", NULL,
+                   "failed to verify integrity of artifact: the stored file of revision '%.*s' is not %.*s; it is "
+                   "fetched again",
+                   HC_P(hc_get_str(hc_map_getz(art, "revision"))), HC_P(hc_get_str(hc_map_getz(art, "digest"))));
+    return b == HC_BLOB_HERE && hc_get_int_at(p->status, "observedGeneration", -1) == p->cond.generation;
 }
 
 static void drop_failures(struct pass *p)
@@ -59,9 +68,24 @@ static void drop_failures(struct pass *p)
         hc_cond_del(&p->cond, gone[i]);
 }
 
+/* A call on the disk failed: it is not the source that has to be mended. */
+static bool of_the_disk(const struct hc_err *err)
+{
+    return err->os_errno == ENOSPC || err->os_errno == EDQUOT || err->os_errno == EFBIG || err->os_errno == EROFS ||
+           err->os_errno == EIO;
+}
+
 struct ctl_result src_failed(struct pass *p, struct src_failure f)
 {
     hc_scrub_urls(p->err.msg, true);
+    if (of_the_disk(&p->err)) {
+        f = (struct src_failure){ "StorageOperationFailed", "ArchiveOperationFailed" };
+        if (p->err.os_errno != EROFS && p->err.os_errno != EIO) {
+            (void)ctl_store_make_room(p->c->store);
+            hc_wrap(&p->err,
+                    "the storage (--storage-path) is full: give it more room; it is tried again by itself");
+        }
+    }
     hc_str msg = hc_str_of(p->err.msg);
     hc_cond_set(&p->cond, f.condition, HC_TRUE, f.reason, msg);
     hc_cond_set(&p->cond, "Ready", HC_FALSE, f.reason, msg);
@@ -112,7 +136,9 @@ struct ctl_result src_unchanged(struct pass *p, const char *reason, hc_str messa
     if (art && path.n) {
         hc_map_put_str(p->a, art, "url", ctl_artifact_url(p->c, p->a, path));
         if (p->key.kind != HC_CTL_GIT) /* Flux: GitRepository v1 has no status.url */
-            hc_map_put_str(p->a, p->status, "url", ctl_artifact_url(p->c, p->a, path));
+            hc_map_put_str(
+                p->a, p->status, "url",
+                ctl_artifact_latest(p->c, p->a, p->key, p->status, hc_get_str(hc_map_getz(art, "digest"))));
     }
     pass_observed(p);
     return in_order(p);
@@ -126,7 +152,7 @@ struct ctl_result src_stored(struct pass *p, const struct hc_artifact *art, cons
     bool recovered = hc_cond_get(p->status, "FetchFailed") != NULL;
     bool same = hc_str_eq(hc_get_str_at(p->status, "artifact.digest"), art->digest) &&
                 hc_str_eq(hc_get_str_at(p->status, "artifact.revision"), art->revision);
-    if (ctl_artifact_publish(p->c, p->a, p->key, file, art, &v, &url, &p->err) != HC_OK) {
+    if (ctl_artifact_publish(p->c, p->a, p->key, file, art, p->status, &v, &url, &p->err) != HC_OK) {
         hc_wrap(&p->err, "unable to save artifact to storage");
         return src_failed(p, (struct src_failure){ "StorageOperationFailed", "ArchiveOperationFailed" });
     }
@@ -416,8 +442,10 @@ struct ctl_result reconcile_repo(struct pass *p)
     if (fetch_fails_early(p, "artifact.digest", &f, &r))
         return r;
     if (hc_helmrepo_index(&f.env, p->a, hc_arena_strz(p->a, url), &f.auth, f.known, &f.art, &p->err) != HC_OK) {
-        hc_wrap(&p->err, "failed to fetch Helm repository index");
-        return src_failed(p, (struct src_failure){ "FetchFailed", "IndexationFailed" });
+        hc_wrap(&p->err, f.art.unreadable ? "failed to load Helm repository from index YAML"
+                                          : "failed to fetch Helm repository index");
+        return src_failed(p,
+                          (struct src_failure){ "FetchFailed", f.art.unreadable ? "IndexationFailed" : "Failed" });
     }
     hc_str revision = fetched_revision(&f);
     hc_str message = hc_arena_printf(p->a, "stored artifact: revision '%.*s'", HC_P(revision));

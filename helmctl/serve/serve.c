@@ -5,11 +5,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/fs.h"
@@ -34,6 +37,72 @@ static bool is_plain_path(const char *p)
         if (p[i] == '\\' || (p[i] == '/' && (p[i + 1] == '/' || (p[i + 1] == '.' && p[i + 2] == '.'))))
             return false;
     return true;
+}
+
+/* ---- files, as Go's FileServer gives them: Last-Modified, conditions, one range ---- */
+
+struct part {
+    unsigned status; /* 200, 206, 304, 416 */
+    uint64_t from, n;
+    char etag[64], modified[64], range[80];
+};
+
+static void http_date(time_t t, char *out, size_t cap)
+{
+    struct tm tm;
+    if (!gmtime_r(&t, &tm) || !strftime(out, cap, "%a, %d %b %Y %H:%M:%S GMT", &tm))
+        out[0] = 0;
+}
+
+/* "bytes=5-9", "bytes=5-", "bytes=-4". False: no range, or one we answer with everything. */
+static bool parse_range(const char *text, uint64_t size, struct part *p)
+{
+    uint64_t from = 0, to = size ? size - 1 : 0, n;
+    if (!text || strncmp(text, "bytes=", 6) != 0 || strchr(text, ','))
+        return false;
+    const char *dash = strchr(text + 6, '-');
+    if (!dash)
+        return false;
+    hc_str first = hc_str_trim(hc_str_n(text + 6, (size_t)(dash - text - 6))),
+           last = hc_str_trim(hc_str_of(dash + 1));
+    if ((first.n && !hc_str_to_u64(first, &from)) || (last.n && !hc_str_to_u64(last, &n)) || (!first.n && !last.n))
+        return false;
+    if (!first.n)
+        from = n >= size ? 0 : size - n;
+    else if (last.n)
+        to = HC_MIN(n, to);
+    if (first.n && last.n && n < from)
+        return false;
+    if (from >= size || (!first.n && n == 0)) {
+        p->status = 416;
+        snprintf(p->range, sizeof(p->range), "bytes */%" PRIu64, size);
+        p->n = 0;
+        return true;
+    }
+    p->status = 206;
+    p->from = from;
+    p->n = to - from + 1;
+    snprintf(p->range, sizeof(p->range), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, from, to, size);
+    return true;
+}
+
+static void choose_part(struct MHD_Connection *c, const struct stat *st, struct part *p)
+{
+    const char *none = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "If-None-Match");
+    const char *since = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "If-Modified-Since");
+    const char *same = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "If-Range");
+    *p = (struct part){ .status = 200, .n = (uint64_t)st->st_size };
+    snprintf(p->etag, sizeof(p->etag), "\"%llx-%llx\"", (unsigned long long)st->st_ino,
+             (unsigned long long)st->st_size);
+    http_date(st->st_mtime, p->modified, sizeof(p->modified));
+    struct tm tm = { 0 };
+    bool old = since && strptime(since, "%a, %d %b %Y %H:%M:%S GMT", &tm) && st->st_mtime <= timegm(&tm);
+    if (none ? strstr(none, p->etag) || strcmp(none, "*") == 0 : old) {
+        p->status = 304;
+        p->n = 0;
+    } else if (!same || strcmp(same, p->etag) == 0 || strcmp(same, p->modified) == 0) {
+        (void)parse_range(MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Range"), (uint64_t)st->st_size, p);
+    }
 }
 
 static enum MHD_Result answer(void *cls, struct MHD_Connection *c, const char *url, const char *method,
@@ -63,10 +132,17 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *c, const char *u
     }
     struct MHD_Response *r = NULL;
     struct stat st;
+    struct part part = { 0 };
     if (a.file >= 0 && fstat(a.file, &st) == 0 && S_ISREG(st.st_mode)) {
-        r = MHD_create_response_from_fd64((uint64_t)st.st_size, a.file);
-        if (r)
-            a.file = -1;
+        choose_part(c, &st, &part);
+        a.status = (int)part.status;
+        if (part.n || part.status == 200) {
+            r = MHD_create_response_from_fd_at_offset64(part.n, a.file, part.from);
+            if (r)
+                a.file = -1;
+        } else {
+            r = MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
+        }
     } else if (a.body.spent) {
         a.status = 500;
         r = MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
@@ -79,6 +155,13 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *c, const char *u
     if (!r)
         return MHD_NO;
     MHD_add_response_header(r, "Content-Type", a.content_type ? a.content_type : "text/plain; charset=utf-8");
+    if (part.status) {
+        MHD_add_response_header(r, "Accept-Ranges", "bytes");
+        MHD_add_response_header(r, "ETag", part.etag);
+        MHD_add_response_header(r, "Last-Modified", part.modified);
+    }
+    if (part.range[0])
+        MHD_add_response_header(r, "Content-Range", part.range);
     enum MHD_Result ok = MHD_queue_response(c, (unsigned)a.status, r);
     MHD_destroy_response(r);
     return ok;

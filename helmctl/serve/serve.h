@@ -3,7 +3,8 @@
  * helmctl/serve/serve.h - small HTTP servers of the daemon: metrics, probes, artifacts
  *
  * One thread a server; handlers run on it and must be quick. GET and HEAD only; everything else is 405. Paths with
- * "..", "//", backslashes or NUL never reach a handler.
+ * "..", "//", backslashes or NUL never reach a handler. Files are answered with ETag and Last-Modified, conditions on
+ * them, and one range of bytes.
  */
 #include "core/base/buf.h"
 #include "core/base/err.h"

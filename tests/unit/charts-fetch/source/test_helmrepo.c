@@ -250,7 +250,7 @@ static void a_table_is_made_once(void **state)
     const char *blob;
     assert_int_equal(hc_store_path(store, a, digest, &blob, &err), HC_OK);
     assert_int_equal(unlink(blob), 0);
-    hc_store_collect(store);
+    hc_store_collect(store, false);
     assert_int_not_equal(access(table, F_OK), 0);
     hc_store_close(store);
     hc_remove_tree(dir, NULL);

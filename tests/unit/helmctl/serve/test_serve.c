@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "helmctl/serve/serve.h"
@@ -17,6 +18,14 @@ static void handler(void *ctx, hc_str path, struct hc_serve_answer *a)
     if (hc_str_eqz(path, "/hello")) {
         a->status = 200;
         hc_buf_puts(&a->body, "hello\n");
+    } else if (hc_str_eqz(path, "/digits")) {
+        char name[] = "/tmp/hc-serve-XXXXXX";
+        a->status = 200;
+        a->file = mkstemp(name);
+        unlink(name);
+        assert_int_equal(write(a->file, "0123456789", 10), 10);
+        struct timespec t[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
+        assert_int_equal(futimens(a->file, t), 0);
     } else if (hc_str_eqz(path, "/file")) {
         a->status = 200;
         a->content_type = "application/gzip";
@@ -49,6 +58,29 @@ static void test_answers(void **state)
         { "GET /file HTTP/1.0\r\n\r\n", "HTTP/1.1 200", "Content-Type: application/gzip", 1 },
         { "GET /file HTTP/1.0\r\n\r\n", "HTTP/1.1 200", "\r\n\r\n", 1 },
         { "HEAD /hello HTTP/1.0\r\n\r\n", "HTTP/1.1 200", "Content-Length: 6", 1 },
+        { "HEAD /digits HTTP/1.0\r\n\r\n", "HTTP/1.1 200", "Content-Length: 10", 1 },
+        { "GET /digits HTTP/1.0\r\n\r\n", "HTTP/1.1 200", "\r\n\r\n0123456789", 1 },
+        { "GET /digits HTTP/1.0\r\n\r\n", "HTTP/1.1 200", "Last-Modified: Sun, 09 Sep 2001 01:46:40 GMT", 1 },
+        { "GET /digits HTTP/1.0\r\nRange: bytes=2-4\r\n\r\n", "HTTP/1.1 206", "\r\n\r\n234", 1 },
+        { "GET /digits HTTP/1.0\r\nRange: bytes=2-4\r\n\r\n", "HTTP/1.1 206", "Content-Range: bytes 2-4/10", 1 },
+        { "GET /digits HTTP/1.0\r\nRange: bytes=7-\r\n\r\n", "HTTP/1.1 206", "\r\n\r\n789", 1 },
+        { "GET /digits HTTP/1.0\r\nRange: bytes=-3\r\n\r\n", "HTTP/1.1 206", "\r\n\r\n789", 1 },
+        { "GET /digits HTTP/1.0\r\nRange: bytes=-99\r\n\r\n", "HTTP/1.1 206", "\r\n\r\n0123456789", 1 },
+        { "GET /digits HTTP/1.0\r\nRange: bytes=5-99\r\n\r\n", "HTTP/1.1 206", "\r\n\r\n56789", 1 },
+        { "GET /digits HTTP/1.0\r\nRange: bytes=10-\r\n\r\n", "HTTP/1.1 416", "Content-Range: bytes */10", 1 },
+        { "GET /digits HTTP/1.0\r\nRange: bytes=-0\r\n\r\n", "HTTP/1.1 416", "Content-Range: bytes */10", 1 },
+        { "GET /digits HTTP/1.0\r\nRange: bytes=4-2\r\n\r\n", "HTTP/1.1 200", "\r\n\r\n0123456789", 1 },
+        { "GET /digits HTTP/1.0\r\nRange: bytes=a-b\r\n\r\n", "HTTP/1.1 200", "\r\n\r\n0123456789", 1 },
+        { "GET /digits HTTP/1.0\r\nRange: bytes=18446744073709551616-\r\n\r\n", "HTTP/1.1 200", "0123456789", 1 },
+        { "GET /digits HTTP/1.0\r\nRange: bytes=0-1,4-5\r\n\r\n", "HTTP/1.1 200", "\r\n\r\n0123456789", 1 },
+        { "GET /digits HTTP/1.0\r\nRange: bytes=0-1\r\nIf-Range: \"other\"\r\n\r\n", "HTTP/1.1 200", "0123456789",
+          1 },
+        { "GET /digits HTTP/1.0\r\nIf-None-Match: *\r\n\r\n", "HTTP/1.1 304", "ETag: ", 1 },
+        { "GET /digits HTTP/1.0\r\nIf-None-Match: \"other\"\r\n\r\n", "HTTP/1.1 200", "0123456789", 1 },
+        { "GET /digits HTTP/1.0\r\nIf-Modified-Since: Sun, 09 Sep 2001 01:46:40 GMT\r\n\r\n", "HTTP/1.1 304", "",
+          1 },
+        { "GET /digits HTTP/1.0\r\nIf-Modified-Since: Sun, 09 Sep 2001 01:46:39 GMT\r\n\r\n", "HTTP/1.1 200", "01",
+          1 },
         { "GET /nothing HTTP/1.0\r\n\r\n", "HTTP/1.1 404", "not found", 1 },
         { "GET /../etc/passwd HTTP/1.0\r\n\r\n", "HTTP/1.1 404", "", 0 },
         { "GET /a/%2e%2e/b HTTP/1.0\r\n\r\n", "HTTP/1.1 404", "", 0 },
