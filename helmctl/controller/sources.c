@@ -387,7 +387,7 @@ struct ctl_result reconcile_oci(struct pass *p)
     struct fetch f;
     if (refuses_provider(p, &r) || fetch_fails_early(p, "artifact.revision", &f, &r))
         return r;
-    if (!oci_content_changed(p) && ctl_artifact_here(p->c, hc_map_getz(p->status, "artifact")))
+    if (!oci_content_changed(p) && ctl_artifact_look(p->c, hc_map_getz(p->status, "artifact")) == HC_BLOB_HERE)
         f.known = hc_get_str_at(p->status, "artifact.revision");
     else
         f.known = (hc_str){ NULL, 0 };
