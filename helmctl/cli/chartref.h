@@ -10,10 +10,11 @@ struct hc_chart_source {
     const char *ref; /* path, "oci://...", "https://...", or NAME with repo_url, or REPO/NAME */
     const char *version, *repo_url, *username, *password, *cert_file, *key_file, *ca_file, *keyring;
     bool insecure, plain_http, pass_credentials, verify, devel;
-    bool want_prov; /* pull --prov */
-    bool no_digest; /* the caller renders once */
-    bool helm3;     /* --helm-version 3 */
-    bool no_detect; /* lint and dependency list: Helm loads the chart without a look at its apiVersion first */
+    bool want_prov;   /* pull --prov */
+    bool update_deps; /* --dependency-update: deps.h; the verb sees to it */
+    bool no_digest;   /* the caller renders once */
+    bool helm3;       /* --helm-version 3 */
+    bool no_detect;   /* lint and dependency list: Helm loads the chart without a look at its apiVersion first */
     const struct hc_globals *globals;
 };
 
@@ -66,6 +67,16 @@ struct hc_fetched {
 };
 enum hc_rc hc_cli_fetch_archive(const struct hc_chart_source *s, struct hc_arena *a, struct hc_fetched *out,
                                 struct hc_err *err);
+
+/* The archive of an index's entry, with the repository's credentials; the cluster half only. */
+struct hc_source_auth;
+struct hc_chart_entry;
+enum hc_rc hc_cli_fetch_entry(const struct hc_chart_source *source, const char *repo,
+                              const struct hc_source_auth *auth, const struct hc_chart_entry *entry,
+                              struct hc_arena *a, struct hc_fetched *out, struct hc_err *err);
+/* What a registry is asked with: the flags' name and password, else Helm's and Docker's logins. */
+enum hc_rc hc_cli_registry_auth(const struct hc_chart_source *source, struct hc_arena *a,
+                                struct hc_source_auth *out, struct hc_err *err);
 
 /* The same for a chart that is to be rendered: complete, of a known kind, and no library. */
 enum hc_rc hc_cli_load_installable(const struct hc_chart_source *s, struct hc_chart **out, struct hc_err *err);

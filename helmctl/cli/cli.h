@@ -55,6 +55,8 @@ int hc_cmd_recording(int argc, char **argv);
  */
 struct hc_arena;
 struct hc_chart;
+struct hc_cli_deps;
+struct hc_deps_port;
 struct hc_chart_source;
 struct hc_err;
 struct hc_passphrase;
@@ -69,6 +71,8 @@ struct hc_cli_ports {
                              const char *keyring, const char *id, struct hc_passphrase *pass, struct hc_err *err);
     /* A schema at http:// or https:// (cluster only, else NULL). */
     enum hc_rc (*fetch_schema)(struct hc_arena *a, hc_str url, hc_str *out, struct hc_err *err);
+    /* Dependencies that are not on this machine (cluster only, else NULL): deps.h, hc_cli_deps_net. */
+    enum hc_rc (*deps)(const struct hc_cli_deps *d, struct hc_arena *a, struct hc_deps_port *out, struct hc_err *err);
     /* `get manifest|values|hooks|notes|metadata|all RELEASE`, argv[0] is "get" */
     int (*get_release)(int argc, char **argv);
 };

@@ -1,24 +1,26 @@
 /*
- * helmctl dependency: what a chart depends on, and what of it lies in charts/; packs what lies on this machine.
+ * helmctl dependency: what a chart depends on, and what of it lies in charts/; deps.c puts it there.
  */
 #include <glob.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "charts-fetch/resolve/local_deps.h"
 #include "charts-fetch/source/local.h"
 #include "core/base/fs.h"
 #include "core/base/semver.h"
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/deps.h"
 #include "helmctl/cli/faults.h"
 
 static const char about[] =
-    "Lists what a chart depends on and whether charts/ holds it, or packs dependencies on this machine into "
-    "charts/.\n"
+    "Lists what a chart depends on and whether charts/ holds it, or puts it there: from folders (file://PATH), "
+    "Helm\n"
+    "repositories and registries.\n"
     "\n"
     "  helmctl dependency list ./chart\n"
-    "  helmctl dependency update ./chart     for repositories of the form file://PATH; writes Chart.lock\n"
+    "  helmctl dependency update ./chart     the newest versions that Chart.yaml allows; writes Chart.lock\n"
+    "  helmctl dependency build ./chart      the versions of Chart.lock\n"
     "\n"
     "Output and exit code are those of `helm dependency` (Helm 4.3).";
 
@@ -190,30 +192,22 @@ static int list(struct hc_arena *a, const char *dir, int64_t width)
     return 0;
 }
 
-static int update(const char *dir)
-{
-    struct hc_err err = HC_ERR_INIT;
-    int64_t epoch = -1;
-    HC_AUTO(hc_buf) struct hc_buf log;
-    hc_buf_init(&log, 0);
-    if (hc_cli_epoch(&epoch, &err) != HC_OK)
-        return hc_cli_fail(&err);
-    enum hc_rc rc = hc_local_deps_update(dir, epoch, &log, &err);
-    printf("%.*s", HC_P(hc_buf_str(&log)));
-    fflush(stdout);
-    return rc == HC_OK ? 0 : hc_cli_fail(&err);
-}
-
 int hc_cmd_dependency(int argc, char **argv)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     int64_t width = 80;
+    struct hc_chart_source source = { 0 };
+    struct hc_cli_deps deps = { .source = &source, .log = stdout };
     const struct hc_flag flags[] = {
-        { "max-col-width", 0, HC_FLAG_INT, &width, "widest column of the table (default 80)" },
-        { "skip-refresh", 0, HC_FLAG_BOOL, NULL, NULL },
+        { "max-col-width", 0, HC_FLAG_INT, &width, "list: widest column of the table (default 80)" },
+        { "skip-refresh", 0, HC_FLAG_BOOL, &deps.skip_refresh,
+          "build, update: use the cached indexes as they are" },
+        { "verify", 0, HC_FLAG_BOOL, &source.verify, "build, update: check signatures of what is fetched" },
+        { "keyring", 0, HC_FLAG_STR, &source.keyring, "public keys for --verify", NULL, "file" },
+        HC_DEPS_SOURCE_FLAGS(source),
     };
     struct hc_cli cli = {
-        .use = "dependency list|update [CHART] [flags]",
+        .use = "dependency list|build|update [CHART] [flags]",
         .about = about,
         .flags = flags,
         .flags_n = HC_LEN(flags),
@@ -229,7 +223,16 @@ int hc_cmd_dependency(int argc, char **argv)
         return hc_cli_error("out of memory");
     if (strcmp(verb, "list") == 0 || strcmp(verb, "ls") == 0)
         return list(a, clean, width);
-    if (strcmp(verb, "update") == 0 || strcmp(verb, "up") == 0)
-        return update(clean);
-    return hc_cli_error("unknown command \"%s\" for \"helmctl dependency\": one of list, update", verb);
+    deps.build = strcmp(verb, "build") == 0;
+    if (!deps.build && strcmp(verb, "update") != 0 && strcmp(verb, "up") != 0)
+        return hc_cli_error("unknown command \"%s\" for \"helmctl dependency\": one of list, build, update", verb);
+    deps.dir = clean;
+    source.globals = &cli.globals;
+    if (source.verify)
+        return hc_cli_error(
+            "--verify: signatures of dependencies are not checked; leave the flag out to go on without");
+    if (hc_cli_deps_hand_over(&deps))
+        return hc_cli_ports.hand_over(argc, argv);
+    struct hc_err err = HC_ERR_INIT;
+    return hc_cli_deps(&deps, &err) == HC_OK ? 0 : hc_cli_fail(&err);
 }

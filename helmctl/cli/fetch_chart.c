@@ -387,6 +387,36 @@ static enum hc_rc from_named_repository(struct fetch *f, hc_str ref)
     return from_repository(f, url, repo, hc_str_sub(ref, slash + 1, ref.n));
 }
 
+enum hc_rc hc_cli_fetch_entry(const struct hc_chart_source *source, const char *repo,
+                              const struct hc_source_auth *auth, const struct hc_chart_entry *entry,
+                              struct hc_arena *a, struct hc_fetched *out, struct hc_err *err)
+{
+    struct hc_err own = HC_ERR_INIT;
+    struct hc_cli_net net;
+    struct fetch f = { .a = a, .s = source, .auth = *auth, .err = err ? err : &own };
+    enum hc_rc rc = hc_cli_net_open(a, NULL, &net, f.err);
+    if (rc != HC_OK)
+        return rc;
+    f.env = net.env;
+    rc = from_http(&f, repo, entry);
+    hc_cli_net_close(&net);
+    if (rc == HC_OK)
+        *out = (struct hc_fetched){ .archive = f.archive, .file = f.file };
+    return rc;
+}
+
+enum hc_rc hc_cli_registry_auth(const struct hc_chart_source *source, struct hc_arena *a,
+                                struct hc_source_auth *out, struct hc_err *err)
+{
+    struct hc_err own = HC_ERR_INIT;
+    struct fetch f = { .a = a, .s = source, .err = err ? err : &own };
+    enum hc_rc rc = auth_of_flags(&f);
+    if (rc == HC_OK)
+        rc = find_logins(&f);
+    *out = f.auth;
+    return rc;
+}
+
 /* ---- the port --------------------------------------------------------------------------------------------- */
 
 static enum hc_rc locate(struct fetch *f)

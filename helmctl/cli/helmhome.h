@@ -32,6 +32,10 @@ int hc_helm_lock(struct hc_arena *a, const struct hc_globals *g, struct hc_err *
 enum hc_rc hc_helm_write_repositories(struct hc_arena *a, const struct hc_globals *g, const struct hc_val *doc,
                                       struct hc_err *err);
 
+/* The index of `entry` into the cache: NAME-index.yaml, and the names of its charts, a line each, into NAME-charts.txt. */
+enum hc_rc hc_helm_fetch_index(struct hc_arena *a, const struct hc_globals *g, const struct hc_val *entry,
+                               int64_t timeout_ms, struct hc_err *err);
+
 /* A loop and a store in a folder of its own below `parent` (NULL: the temporary folder), for one command. */
 struct hc_cli_net {
     struct hc_source_env env;

@@ -7,12 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "charts-fetch/resolve/local_deps.h"
 #include "charts-fetch/source/local.h"
 #include "charts-fetch/source/save.h"
 #include "core/base/semver.h"
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/deps.h"
 #include "helmctl/cli/faults.h"
 #include "helmctl/cli/provenance.h"
 #include "templating/overlay/overlay.h"
@@ -22,8 +22,7 @@ static const char about[] =
     "\n"
     "  helmctl package ./chart\n"
     "  helmctl package ./chart -d dist --version 1.2.3 --app-version 2.0\n"
-    "  helmctl package ./chart -u                     packs dependencies of the form file://PATH into charts/ "
-    "first\n"
+    "  helmctl package ./chart -u                     puts what the chart depends on into charts/ first\n"
     "  helmctl package ./chart --sign --key 'Ann Example' --keyring secring.gpg      writes NAME-VERSION.tgz.prov "
     "too\n"
     "  SOURCE_DATE_EPOCH=1700000000 helmctl package ./chart      the same bytes every time\n"
@@ -35,13 +34,13 @@ struct options {
     const char *version, *app_version, *destination, *key, *keyring, *helm_version;
     bool sign, update, helm3;
     struct hc_passphrase pass;
+    struct hc_chart_source source; /* what dependencies are fetched with */
 };
 
-static enum hc_rc update_dependencies(const char *path, int64_t epoch, struct hc_err *err)
+static enum hc_rc update_dependencies(const char *path, const struct options *o, struct hc_err *err)
 {
-    HC_AUTO(hc_buf) struct hc_buf log; /* Helm says nothing here */
-    hc_buf_init(&log, 0);
-    return hc_local_deps_update(path, epoch, &log, err);
+    const struct hc_cli_deps deps = { .dir = path, .source = &o->source }; /* Helm says nothing here */
+    return hc_cli_deps(&deps, err);
 }
 
 /* The archive's own Chart.yaml is what is signed, as Helm signs it. */
@@ -69,7 +68,7 @@ static enum hc_rc pack(struct hc_arena *a, const char *arg, struct options *o, i
     if (!S_ISDIR(st.st_mode))
         return hc_fail(err, HC_E_INPUT,
                        "unable to detect chart at %s/Chart.yaml: open %s/Chart.yaml: not a directory", path, path);
-    enum hc_rc rc = o->update ? update_dependencies(path, epoch, err) : HC_OK;
+    enum hc_rc rc = o->update ? update_dependencies(path, o, err) : HC_OK;
     if (rc != HC_OK)
         return rc;
     const struct hc_chart_source source = { .ref = path, .no_digest = true, .helm3 = o->helm3 };
@@ -108,8 +107,7 @@ int hc_cmd_package(int argc, char **argv)
         { "version", 0, HC_FLAG_STR, &o.version, "set the chart's version" },
         { "app-version", 0, HC_FLAG_STR, &o.app_version, "set the chart's appVersion" },
         { "destination", 'd', HC_FLAG_STR, &o.destination, "folder to write to (default \".\")", NULL, "folder" },
-        { "dependency-update", 'u', HC_FLAG_BOOL, &o.update,
-          "pack dependencies of the form file://PATH into charts/ first" },
+        { "dependency-update", 'u', HC_FLAG_BOOL, &o.update, "put what the chart depends on into charts/ first" },
         { "helm-version", 0, HC_FLAG_STR, &o.helm_version, "pack as Helm 3 or Helm 4 does (default 4)", NULL,
           "3|4" },
         { "sign", 0, HC_FLAG_BOOL, &o.sign, "sign the archive: write a provenance file beside it" },
@@ -118,14 +116,7 @@ int hc_cmd_package(int argc, char **argv)
           "file" },
         { "passphrase-file", 0, HC_FLAG_STR, &o.pass.file, "file with the key's passphrase, \"-\" is stdin", NULL,
           "file" },
-        /* Of repositories, which are not asked. */
-        { "username", 0, HC_FLAG_STR, NULL, NULL },
-        { "password", 0, HC_FLAG_STR, NULL, NULL },
-        { "cert-file", 0, HC_FLAG_STR, NULL, NULL },
-        { "key-file", 0, HC_FLAG_STR, NULL, NULL },
-        { "ca-file", 0, HC_FLAG_STR, NULL, NULL },
-        { "insecure-skip-tls-verify", 0, HC_FLAG_BOOL, NULL, NULL },
-        { "plain-http", 0, HC_FLAG_BOOL, NULL, NULL },
+        HC_DEPS_SOURCE_FLAGS(o.source),
     };
     struct hc_cli cli = {
         .use = "package [CHART_PATH] [...] [flags]",
@@ -151,6 +142,10 @@ int hc_cmd_package(int argc, char **argv)
         return hc_cli_error("--keyring is required for signing a package");
     if (o.sign && hc_cli_ports.hand_over)
         return hc_cli_ports.hand_over(argc, argv);
+    o.source.globals = &cli.globals;
+    for (size_t i = 0; i < cli.args_n && o.update; i++)
+        if (hc_cli_deps_hand_over(&(struct hc_cli_deps){ .dir = cli.args[i], .source = &o.source }))
+            return hc_cli_ports.hand_over(argc, argv);
     for (size_t i = 0; i < cli.args_n; i++) {
         hc_str path;
         if (pack(a, cli.args[i], &o, epoch, &path, &err) != HC_OK)

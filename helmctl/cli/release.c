@@ -2,6 +2,7 @@
  * From flags to a wish, through the engine, with progress. The chart is rendered when the engine asks for a revision.
  */
 #include "helmctl/cli/release.h"
+#include "helmctl/cli/deps.h"
 #include "helmctl/cli/schemas.h"
 
 #include <signal.h>
@@ -244,7 +245,10 @@ enum hc_rc hc_cli_release_load(struct hc_cli_release *r, const struct hc_chart_s
 {
     r->origins = hc_origins_new(r->a);
     r->flags = values;
+    const struct hc_cli_deps deps = { .dir = source->ref, .source = source, .log = stdout };
     enum hc_rc rc = hc_cli_values(r->a, values, r->origins, NULL, &r->values, err);
+    if (rc == HC_OK && source->update_deps && hc_cli_deps_missing(source))
+        rc = hc_cli_deps(&deps, err);
     if (rc == HC_OK)
         rc = hc_cli_load_chart(source, &r->chart, err);
     if (rc != HC_OK) {

@@ -52,7 +52,7 @@ struct hc_action_flags {
     bool wait_for_jobs, no_hooks, force_replace, force_conflicts, take_ownership, cleanup_on_fail, on_failure;
     bool skip_crds, no_validation, create_namespace, hide_notes, hide_secret, sub_notes, skip_schema, strict_values,
         replace;
-    bool enable_dns, preflight;
+    bool enable_dns, preflight, dependency_update;
     struct hc_strings labels;
     struct hc_replay_flags replay;
     struct hc_post_flags post;
@@ -99,7 +99,8 @@ enum hc_rc hc_cli_release_begin_print(struct hc_cli_release *r, struct hc_arena 
         { "enable-dns", 0, HC_FLAG_BOOL, &(f).enable_dns, "let getHostByName ask the name servers" },              \
         { "error-format", 0, HC_FLAG_STR, &(f).error_format, HC_FAULT_HELP, NULL, "format" },                      \
         HC_POST_FLAGS((f).post), HC_REPLAY_FLAGS((f).replay),                                                      \
-        { "dependency-update", 0, HC_FLAG_BOOL, NULL, NULL },                                                      \
+        { "dependency-update", 0, HC_FLAG_BOOL, &(f).dependency_update,                                            \
+          "put dependencies that are missing in the chart's folder into charts/ first" },                          \
         { "labels", 'l', HC_FLAG_CSV, &(f).labels, "labels of the release record: key=value", NULL, "key=value" }, \
     {                                                                                                              \
         "output", 'o', HC_FLAG_STR, &(f).output, "print as table, json or yaml"                                    \

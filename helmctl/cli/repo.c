@@ -36,70 +36,6 @@ struct repo {
     struct hc_err err;
 };
 
-/* ---- indexes ---------------------------------------------------------------------------------------------------- */
-
-struct names {
-    struct hc_buf text; /* a chart a line */
-    char last[256];
-    size_t last_n;
-};
-
-static void names_begin(void *ctx)
-{
-    struct names *n = ctx;
-    hc_buf_reset(&n->text);
-    n->last_n = SIZE_MAX;
-}
-
-static enum hc_rc names_row(void *ctx, hc_str chart, const struct hc_index_row *row, struct hc_err *err)
-{
-    struct names *n = ctx;
-    (void)row;
-    if (n->last_n == chart.n && memcmp(n->last, chart.p, chart.n) == 0)
-        return HC_OK;
-    n->last_n = chart.n <= sizeof(n->last) ? chart.n : SIZE_MAX;
-    if (n->last_n != SIZE_MAX)
-        memcpy(n->last, chart.p, chart.n);
-    hc_buf_put(&n->text, chart);
-    hc_buf_putc(&n->text, '\n');
-    return hc_buf_check(&n->text, err, "names of the charts");
-}
-
-/* The index of `entry` into the cache: NAME-index.yaml, and the names of its charts into NAME-charts.txt. */
-static enum hc_rc fetch_index(struct repo *r, const struct hc_val *entry)
-{
-    struct hc_cli_net net;
-    struct hc_artifact got;
-    struct hc_source_auth auth = { 0 };
-    struct names names;
-    const char *blob, *url = hc_arena_strz(r->a, hc_get_str_at(entry, "url")), *dir = hc_helm_indexes(r->a, r->g);
-    hc_str name = hc_get_str_at(entry, "name");
-    const char *index = hc_arena_printf(r->a, "%s/%.*s-index.yaml", dir, HC_P(name)).p;
-    const char *charts = hc_arena_printf(r->a, "%s/%.*s-charts.txt", dir, HC_P(name)).p;
-    const struct hc_index_sink sink = { &names, names_begin, names_row };
-    enum hc_rc rc = hc_arena_check(r->a, &r->err, "repository");
-    if (rc == HC_OK)
-        rc = hc_helm_repository_auth(r->a, entry, &auth, &r->err);
-    if (rc == HC_OK)
-        rc = hc_mkdirs(dir, 0755, &r->err);
-    if (rc != HC_OK || (rc = hc_cli_net_open(r->a, dir, &net, &r->err)) != HC_OK)
-        return rc;
-    net.env.timeout_ms = r->timeout_ms;
-    hc_buf_init(&names.text, 0);
-    rc = hc_helmrepo_index(&net.env, r->a, url, &auth, (hc_str){ NULL, 0 }, &got, &r->err);
-    if (rc == HC_OK)
-        rc = hc_store_path(net.env.store, r->a, got.digest, &blob, &r->err);
-    if (rc == HC_OK)
-        rc = hc_index_read_file(blob, (hc_str){ NULL, 0 }, &sink, &r->err);
-    if (rc == HC_OK && rename(blob, index) < 0)
-        rc = hc_fail_errno(&r->err, "keep", index);
-    if (rc == HC_OK)
-        rc = hc_write_file(charts, hc_buf_str(&names.text), 0644, &r->err);
-    hc_buf_done(&names.text);
-    hc_cli_net_close(&net);
-    return rc;
-}
-
 /* ---- add -------------------------------------------------------------------------------------------------------- */
 
 /* What Helm refuses since they are gone (pkg/cmd/repo_add.go). */
@@ -183,7 +119,7 @@ static enum hc_rc add_entry(struct repo *r, const char *name, const char *url)
     if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
         return hc_fail(&r->err, HC_E_INPUT, "could not find protocol handler for: %.*s",
                        HC_P(hc_str_sub(hc_str_of(url), 0, hc_str_find(hc_str_of(url), ':'))));
-    if (fetch_index(r, entry) != HC_OK)
+    if (hc_helm_fetch_index(r->a, r->g, entry, r->timeout_ms, &r->err) != HC_OK)
         return hc_wrap(&r->err, "looks like \"%s\" is not a valid chart repository or cannot be reached", url);
     struct hc_val *list = hc_map_getz(r->doc, "repositories");
     if (!hc_is_list(list))
@@ -309,7 +245,7 @@ static enum hc_rc update(struct repo *r, const char **args, size_t n)
         hc_str name = hc_get_str_at(e, "name"), url = hc_get_str_at(e, "url");
         if (!asked_for(args, n, name))
             continue;
-        if (fetch_index(r, e) == HC_OK) {
+        if (hc_helm_fetch_index(r->a, r->g, e, r->timeout_ms, &r->err) == HC_OK) {
             printf("...Successfully got an update from the \"%.*s\" chart repository\n", HC_P(name));
         } else {
             printf("...Unable to get an update from the \"%.*s\" chart repository (%.*s):\n\t%s\n", HC_P(name),

@@ -10,12 +10,12 @@
 #include <unistd.h>
 
 #include "charts-fetch/chart/ignore.h"
-#include "charts-fetch/resolve/local_deps.h"
 #include "core/base/buf.h"
 #include "core/base/fs.h"
 #include "core/base/limits.h"
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/deps.h"
 #include "helmctl/cli/faults.h"
 #include "helmctl/cli/postrender.h"
 #include "helmctl/cli/replay.h"
@@ -306,20 +306,8 @@ static enum hc_rc write_files(struct hc_arena *a, const struct hc_documents *d, 
 /* --dependency-update: when one is missing; what it does goes to stdout, before the manifests, as Helm prints it. */
 static enum hc_rc update_dependencies(const struct options *o, struct hc_err *err)
 {
-    HC_AUTO(hc_chart) struct hc_chart *chart = NULL;
-    HC_AUTO(hc_buf) struct hc_buf log;
-    hc_buf_init(&log, 0);
-    int64_t epoch = -1;
-    const struct hc_chart_port port = hc_cli_chart_port(&o->source);
-    if (hc_chart_load_dir(o->source.ref, &port, &chart, NULL) != HC_OK ||
-        hc_overlay_missing_deps(chart, NULL) == HC_OK)
-        return HC_OK; /* what is wrong is told when it is loaded */
-    enum hc_rc rc = hc_cli_epoch(&epoch, err);
-    if (rc != HC_OK)
-        return rc;
-    rc = hc_local_deps_update(o->source.ref, epoch, &log, err);
-    printf("%.*s", HC_P(hc_buf_str(&log)));
-    return rc;
+    const struct hc_cli_deps deps = { .dir = o->source.ref, .source = &o->source, .log = stdout };
+    return hc_cli_deps_missing(&o->source) ? hc_cli_deps(&deps, err) : HC_OK;
 }
 
 static enum hc_rc load(struct hc_arena *a, const struct options *o, struct hc_origins *origins,
@@ -331,7 +319,7 @@ static enum hc_rc load(struct hc_arena *a, const struct options *o, struct hc_or
     if (local && stat(o->source.ref, &st) < 0)
         return hc_fail(err, HC_E_NOTFOUND, "path \"%s\" not found", o->source.ref);
     rc = hc_cli_values(a, &o->values, origins, NULL, values, err);
-    if (rc == HC_OK && o->dependency_update && local && S_ISDIR(st.st_mode))
+    if (rc == HC_OK && o->dependency_update)
         rc = update_dependencies(o, err);
     return rc == HC_OK ? hc_cli_load_installable(&o->source, chart, err) : rc;
 }
@@ -575,7 +563,7 @@ int hc_cmd_template(int argc, char **argv)
         { "dry-run", 0, HC_FLAG_STR, &o.dry_run, "only \"client\" here: no cluster is asked", "unset" },
         HC_REPLAY_FLAGS(o.replay),
         { "dependency-update", 0, HC_FLAG_BOOL, &o.dependency_update,
-          "pack missing dependencies of the form file://PATH into charts/ first" },
+          "put dependencies that are missing in the chart's folder into charts/ first" },
         HC_POST_FLAGS(o.post),
         { "validate", 0, HC_FLAG_BOOL, &o.validate, NULL, .given = &o.given_validate,
           .deprecated = "use '--dry-run=server' instead" },
@@ -636,6 +624,9 @@ int hc_cmd_template(int argc, char **argv)
         return hc_cli_fail(&err);
     o.source.globals = &cli.globals;
     if (hc_cli_ports.hand_over && !(hc_cli_chart_is_local(&o.source) && hc_cli_values_are_local(&o.values)))
+        return hc_cli_ports.hand_over(argc, argv);
+    const struct hc_cli_deps deps = { .dir = o.source.ref, .source = &o.source };
+    if (o.dependency_update && hc_cli_deps_missing(&o.source) && hc_cli_deps_hand_over(&deps))
         return hc_cli_ports.hand_over(argc, argv);
     struct hc_val *values = NULL;
     HC_AUTO(hc_chart) struct hc_chart *chart = NULL;

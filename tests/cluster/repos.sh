@@ -41,11 +41,13 @@ both() { # WORD...: equal output, exit code, and what is left in the folder; err
     fi
     cmp -s "$work/theirs.out" "$work/ours.out" || { bad "$*: stdout"; diff "$work/theirs.out" "$work/ours.out"; }
     local theirs ours
-    theirs=$(head -1 "$work/theirs.err" | sed 's/helm repo/helmctl repo/; s/helm pull/helmctl pull/' | cut -c"1-${begin:-60}")
+    theirs=$(head -1 "$work/theirs.err" | sed 's/"helm repo/"helmctl repo/; s/"helm pull/"helmctl pull/' | cut -c"1-${begin:-60}")
     ours=$(head -1 "$work/ours.err" | cut -c"1-${begin:-60}")
     [ "$theirs" = "$ours" ] || { bad "$*: stderr"; echo "< $theirs"; echo "> $ours"; }
 }
 same_files() {
+    # the hour of a lock is SOURCE_DATE_EPOCH's in ours alone
+    find "$work/theirs" "$work/ours" -name Chart.lock -exec sed -i 's/^generated: .*/generated: X/' {} +
     diff <(cd "$work/theirs" && find . -type f ! -name '*.chart' ! -name '*-charts.txt' | sort | xargs -d '\n' sha256sum) \
         <(cd "$work/ours" && find . -type f ! -name '*.chart' ! -name '*-charts.txt' | sort | xargs -d '\n' sha256sum) || bad "files after: $1"
     diff <(cat "$work"/theirs/.cache/helm/repository/*-charts.txt 2>/dev/null | sort) <(cat "$work"/ours/.cache/helm/repository/*-charts.txt 2>/dev/null | sort) || bad "names of charts after: $1"
@@ -91,6 +93,65 @@ same_files "pull"
 both repo remove nope
 both repo remove three
 same_files "repo remove"
+
+# Dependencies from folders, repositories and registries. Both tools pack in the same hour.
+export SOURCE_DATE_EPOCH=1700000000
+registry_start || { echo "SKIP: docker-registry"; exit 77; }
+oci=oci://127.0.0.1:$REGISTRY_PORT/charts
+for v in 0.1.0 0.2.0 0.3.0-rc.1; do
+    mkdir -p "$work/part"
+    printf 'apiVersion: v2\nname: part\nversion: %s\n' "$v" >"$work/part/Chart.yaml"
+    "$h" package "$work/part" -d "$work" >/dev/null
+    "$helm" push "$work/part-$v.tgz" "$oci" --plain-http >/dev/null 2>&1 || bad "push"
+    "$h" package "$work/part" -d "$SERVERS/www/charts" >/dev/null
+done
+"$helm" repo index "$SERVERS/www/charts"
+app() { # NAME DEPENDENCIES...: a chart in both homes
+    local t name=$1 d
+    shift
+    for t in theirs ours; do
+        rm -rf "${work:?}/$t/$name"
+        mkdir -p "$work/$t/$name/charts" "$work/$t/near"
+        printf 'apiVersion: v2\nname: near\nversion: 0.5.0\n' >"$work/$t/near/Chart.yaml"
+        printf 'apiVersion: v2\nname: %s\nversion: 1.0.0\ndependencies:\n' "$name" >"$work/$t/$name/Chart.yaml"
+        for d in "$@"; do echo "- {$d}" >>"$work/$t/$name/Chart.yaml"; done
+    done
+}
+app app "name: near, version: 0.x, repository: 'file://../near'" "name: part, version: '>=0.1.0-0', repository: '@one', alias: front" \
+    "name: part, version: '>=0.1.0-0', repository: '@one', alias: back" "name: part, version: ~0.1.0, repository: $oci, alias: rear"
+echo old >"$work/theirs/app/charts/README" && cp "$work/theirs/app/charts/README" "$work/ours/app/charts/"
+cp "$work/part-0.2.0.tgz" "$work/theirs/app/charts/old-0.2.0.tgz" && cp "$work/part-0.2.0.tgz" "$work/ours/app/charts/old-0.2.0.tgz"
+both dependency update app --plain-http
+same_files "dependency update"
+both dependency build app --plain-http --skip-refresh
+both dependency list app
+both dependency update app --plain-http --skip-refresh
+sed -i 's/0\.x/0.5.x/' "$work/theirs/app/Chart.yaml" "$work/ours/app/Chart.yaml"
+both dependency build app --plain-http --skip-refresh
+same_files "dependency build"
+app lone "name: web, version: '*', repository: '$url/'" "name: part, version: 0.2.0, repository: alias:one"
+both dependency build lone
+both dependency build lone --skip-refresh
+same_files "dependency build of a chart without a lock"
+app none "name: part, version: 9.x, repository: '@one'" "name: web, version: 9.x, repository: '@one'"
+both dependency update none --skip-refresh
+app nobody "name: part, version: 1.x, repository: '@nobody'" "name: web, version: 1.x, repository: stable"
+begin=90 both dependency update nobody --skip-refresh
+app elsewhere "name: part, version: 0.1.0, repository: 'http://127.0.0.1:$HTTP_PORT/charts/../charts'"
+both dependency update elsewhere --skip-refresh
+app tag "name: part, version: 9.x, repository: $oci"
+run "$h" ours dependency update tag --plain-http --skip-refresh
+grep -q 'could not locate a version matching provided version string 9.x' "$work/ours.err" || bad "no such tag: $(cat "$work/ours.err")"
+run "$helm" theirs dependency update tag --plain-http --skip-refresh
+app folder "name: part, version: 1.x, repository: 'file://../nowhere'"
+both dependency update folder --skip-refresh
+both dependency update nowhere
+begin=30 both dependency build
+both package app -u --plain-http
+app late "name: part, version: 0.1.0, repository: '@one'"
+both template r late --dependency-update
+same_files "dependency errors"
+unset SOURCE_DATE_EPOCH
 
 # one home, both tools
 mv "$work/theirs" "$work/theirs-was"

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/deps.h"
 #include "helmctl/cli/provenance.h"
 #include "helmctl/cli/schemas.h"
 
@@ -74,5 +75,6 @@ int main(int argc, char **argv)
     hc_cli_ports.sign_chart = hc_cli_sign;
     hc_cli_ports.verify_chart = hc_cli_verify_chart;
     hc_cli_ports.fetch_schema = hc_cli_fetch_schema;
+    hc_cli_ports.deps = hc_cli_deps_net;
     return hc_cli_dispatch(argc, argv, commands, HC_LEN(commands), usage);
 }
