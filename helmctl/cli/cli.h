@@ -72,7 +72,8 @@ struct hc_cli_ports {
     /* A schema at http:// or https:// (cluster only, else NULL). */
     enum hc_rc (*fetch_schema)(struct hc_arena *a, hc_str url, hc_str *out, struct hc_err *err);
     /* Dependencies that are not on this machine (cluster only, else NULL): deps.h, hc_cli_deps_net. */
-    enum hc_rc (*deps)(const struct hc_cli_deps *d, struct hc_arena *a, struct hc_deps_port *out, struct hc_err *err);
+    enum hc_rc (*deps)(const struct hc_cli_deps *d, struct hc_arena *a, struct hc_deps_port *out,
+                       struct hc_err *err);
     /* `get manifest|values|hooks|notes|metadata|all RELEASE`, argv[0] is "get" */
     int (*get_release)(int argc, char **argv);
 };
