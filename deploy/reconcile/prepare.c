@@ -1,9 +1,10 @@
 /*
  * What must be there before a revision can be rendered and recorded: the namespace, and the definitions of crds/.
  */
+#include "core/base/clock.h"
 #include "deploy/reconcile/reconcile_impl.h"
 
-enum { DISCOVERY_LOOK_MS = 200 };
+enum { DISCOVERY_LOOK_MS = 200, PREPARE_MS = 60000 /* as Helm waits for definitions */ };
 
 static bool begins_as_install(const struct hc_reconcile *r)
 {
@@ -31,6 +32,14 @@ static enum hc_rc make_namespace(struct hc_reconcile *r, struct hc_err *err)
     return hc_err_copy(err, &said);
 }
 
+/* The next step waits until it is established. */
+static void await(struct hc_reconcile *r, const struct hc_plan_object *o)
+{
+    r->crds[r->crds_n++] = (struct hc_ref){ .api_version = hc_arena_str(r->keep, o->api_version),
+                                            .kind = hc_arena_str(r->keep, o->kind),
+                                            .name = hc_arena_str(r->keep, o->name) };
+}
+
 static enum hc_rc send_definitions(struct hc_reconcile *r, enum hc_crd_policy policy, struct hc_err *err)
 {
     struct hc_crd_file *files = NULL;
@@ -52,8 +61,11 @@ static enum hc_rc send_definitions(struct hc_reconcile *r, enum hc_crd_policy po
     }
     if (rc != HC_OK)
         return rc;
-    if (policy ==
-        HC_CRDS_CREATE) { /* those that are there are not touched: a small question saves a large answer */
+    r->crds = HC_NEW_N(r->keep, struct hc_ref, n + 1);
+    r->crds_n = 0;
+    if (!r->crds)
+        return hc_arena_check(r->keep, err, "custom resource definitions");
+    if (policy == HC_CRDS_CREATE) { /* what is there is not touched: a small question saves a large answer */
         size_t missing = 0;
         for (size_t i = 0; i < n; i++) {
             struct hc_ref ref = { .api_version = all[i].api_version, .kind = all[i].kind, .name = all[i].name };
@@ -63,13 +75,14 @@ static enum hc_rc send_definitions(struct hc_reconcile *r, enum hc_crd_policy po
                 all[missing++] = all[i];
             else if (rc != HC_OK)
                 return hc_wrap(err, "failed to install CRD %.*s", HC_P(all[i].name));
+            else if (hc_time_parse_ms(hc_get_str_at(live, "metadata.creationTimestamp")) >
+                     hc_rec_now(r) - PREPARE_MS)
+                await(r, &all[i]); /* as new, by a process that was killed behind it or by another release */
         }
         n = missing;
     }
     struct hc_kube_op *ops = HC_NEW_N(r->step, struct hc_kube_op, n + 1);
-    r->crds = HC_NEW_N(r->keep, struct hc_ref, n + 1);
-    r->crds_n = 0;
-    if (!ops || !r->crds)
+    if (!ops)
         return hc_arena_check(r->step, err, "custom resource definitions");
     for (size_t i = 0; i < n; i++) {
         ops[i] = (struct hc_kube_op){ .verb = policy == HC_CRDS_REPLACE ? HC_KUBE_VERB_APPLY : HC_KUBE_VERB_CREATE,
@@ -81,15 +94,12 @@ static enum hc_rc send_definitions(struct hc_reconcile *r, enum hc_crd_policy po
     if (n > 0)
         hc_kube_batch(r->spec.kube, r->step, ops, n, r->spec.manager);
     for (size_t i = 0; i < n; i++) {
-        if (ops[i].rc == HC_E_CONFLICT && policy == HC_CRDS_CREATE)
-            continue; /* it is there already: never touched */
-        if (ops[i].rc != HC_OK) {
+        /* There by now: never touched, but as new. */
+        if (ops[i].rc != HC_OK && !(ops[i].rc == HC_E_CONFLICT && policy == HC_CRDS_CREATE)) {
             hc_err_copy(err, &ops[i].err);
             return hc_wrap(err, "failed to install CRD %.*s", HC_P(all[i].name));
         }
-        r->crds[r->crds_n++] = (struct hc_ref){ .api_version = hc_arena_str(r->keep, all[i].api_version),
-                                                .kind = hc_arena_str(r->keep, all[i].kind),
-                                                .name = hc_arena_str(r->keep, all[i].name) };
+        await(r, &all[i]);
     }
     return HC_OK;
 }
@@ -106,7 +116,7 @@ enum hc_rc hc_rec_prepare(struct hc_reconcile *r, struct hc_err *err)
         return rc;
     r->prepared = r->crds_n == 0;
     r->preparing = !r->prepared;
-    r->prepare_until_ms = hc_rec_now(r) + 60000; /* as Helm waits */
+    r->prepare_until_ms = hc_rec_now(r) + PREPARE_MS;
     return HC_OK;
 }
 

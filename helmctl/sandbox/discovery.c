@@ -12,6 +12,12 @@ static bool accepts(const struct hc_sb_req *r, const char *what)
     return hc_str_find_str(r->accept, hc_str_of(what)) != SIZE_MAX;
 }
 
+/* Not what was removed, nor the group that a fault hides. */
+static bool told(const struct hc_sb_req *r, const struct hc_sb_kind *k)
+{
+    return !k->gone && !(r->hidden.n && hc_str_eq(k->group, r->hidden));
+}
+
 static void words(struct hc_arena *a, struct hc_val *to, const char *key, const char *text)
 {
     hc_str rest = text ? hc_str_of(text) : (hc_str){ NULL, 0 }, w;
@@ -60,7 +66,7 @@ static void resource_list(struct hc_sb_req *r, hc_str group, hc_str version)
     hc_map_put_str(a, out, "groupVersion",
                    group.n ? hc_arena_printf(a, "%.*s/%.*s", HC_P(group), HC_P(version)) : version);
     for (const struct hc_sb_kind *k = hc_sb_kinds_first(r->s); k; k = k->next) {
-        if (k->gone || !hc_str_eq(k->group, group) || !hc_str_eq(k->version, version))
+        if (!told(r, k) || !hc_str_eq(k->group, group) || !hc_str_eq(k->version, version))
             continue;
         resource(a, list, k, NULL);
         if (k->flags & HC_SB_STATUS)
@@ -86,7 +92,7 @@ static struct hc_val *group_version(struct hc_arena *a, hc_str group, hc_str ver
 static bool first_of(const struct hc_sb_req *r, const struct hc_sb_kind *k, bool with_version)
 {
     for (const struct hc_sb_kind *x = hc_sb_kinds_first(r->s); x != k; x = x->next)
-        if (!x->gone && hc_str_eq(x->group, k->group) && (!with_version || hc_str_eq(x->version, k->version)))
+        if (told(r, x) && hc_str_eq(x->group, k->group) && (!with_version || hc_str_eq(x->version, k->version)))
             return false;
     return true;
 }
@@ -97,7 +103,7 @@ static struct hc_val *api_group(struct hc_sb_req *r, hc_str group)
     struct hc_val *g = hc_map_new(a), *versions = hc_list_new(a);
     hc_map_put_str(a, g, "name", group);
     for (const struct hc_sb_kind *k = hc_sb_kinds_first(r->s); k; k = k->next)
-        if (!k->gone && hc_str_eq(k->group, group) && first_of(r, k, true))
+        if (told(r, k) && hc_str_eq(k->group, group) && first_of(r, k, true))
             hc_list_add(a, versions, group_version(a, group, k->version));
     hc_map_put(a, g, HC_S("versions"), versions);
     hc_map_put(a, g, HC_S("preferredVersion"), hc_list_at(versions, 0));
@@ -111,7 +117,7 @@ static void group_list(struct hc_sb_req *r)
     hc_map_put_strz(a, out, "kind", "APIGroupList");
     hc_map_put_strz(a, out, "apiVersion", "v1");
     for (const struct hc_sb_kind *k = hc_sb_kinds_first(r->s); k; k = k->next)
-        if (!k->gone && k->group.n && first_of(r, k, false))
+        if (told(r, k) && k->group.n && first_of(r, k, false))
             hc_list_add(a, groups, api_group(r, k->group));
     hc_map_put(a, out, HC_S("groups"), groups);
     hc_sb_answer(r, 200, out);
@@ -167,18 +173,18 @@ static void aggregated(struct hc_sb_req *r, bool core)
     hc_map_put_strz(a, out, "apiVersion", beta ? "apidiscovery.k8s.io/v2beta1" : "apidiscovery.k8s.io/v2");
     hc_map_put(a, out, HC_S("metadata"), hc_map_new(a));
     for (const struct hc_sb_kind *k = hc_sb_kinds_first(r->s); k; k = k->next) {
-        if (k->gone || (k->group.n == 0) != core || !first_of(r, k, false))
+        if (!told(r, k) || (k->group.n == 0) != core || !first_of(r, k, false))
             continue;
         struct hc_val *g = hc_map_new(a), *meta = hc_map_sub(a, g, "metadata"), *versions = hc_list_new(a);
         if (k->group.n)
             hc_map_put_str(a, meta, "name", k->group);
         for (const struct hc_sb_kind *v = k; v; v = v->next) {
-            if (v->gone || !hc_str_eq(v->group, k->group) || !first_of(r, v, true))
+            if (!told(r, v) || !hc_str_eq(v->group, k->group) || !first_of(r, v, true))
                 continue;
             struct hc_val *ver = hc_map_new(a), *resources = hc_list_new(a);
             hc_map_put_str(a, ver, "version", v->version);
             for (const struct hc_sb_kind *x = v; x; x = x->next)
-                if (!x->gone && hc_str_eq(x->group, v->group) && hc_str_eq(x->version, v->version))
+                if (told(r, x) && hc_str_eq(x->group, v->group) && hc_str_eq(x->version, v->version))
                     hc_list_add(a, resources, aggregated_resource(a, x));
             hc_map_put(a, ver, HC_S("resources"), resources);
             hc_map_put_strz(a, ver, "freshness", "Current");

@@ -10,6 +10,8 @@
  *                                        status    answer `code` (409, 429, 500, 503, ...), with `message`
  *                                        cut-watch end matching watches delayMs after they began, and those open now
  *                                        answer-lost  do it, then close the connection without an answer
+ *                                        hide      discovery tells nothing of `group`, as a server's does for a
+ *                                                  moment after a CustomResourceDefinition was established
  *           "code":429,"retryAfter":2,"delayMs":100,"message":"...",
  *           "after":3,                   let the first 3 matching requests pass
  *           "count":1}                   then hit this many (left out: all that follow)
@@ -34,7 +36,7 @@ enum { FAULTS_MAX = 256, COUNTS_MAX = 512 };
 
 struct fault {
     int64_t id;
-    char verb[24], path[512], agent[128], message[256];
+    char verb[24], path[512], agent[128], message[256]; /* message: the group of `hide`, too */
     enum hc_sb_fault_action action;
     int code, retry_after_s;
     int64_t delay_ms, after, count, hits; /* count -1: no end */
@@ -62,6 +64,7 @@ static const struct {
 } actions[] = {
     { "refuse", HC_SB_FAULT_REFUSE }, { "drop", HC_SB_FAULT_DROP },     { "delay", HC_SB_FAULT_DELAY },
     { "status", HC_SB_FAULT_STATUS }, { "cut-watch", HC_SB_FAULT_CUT }, { "answer-lost", HC_SB_FAULT_LOST },
+    { "hide", HC_SB_FAULT_HIDE },
 };
 
 struct hc_sb_faults *hc_sb_faults_new(void)
@@ -203,8 +206,8 @@ static struct hc_val *add_one(struct hc_sb_req *r, const struct hc_val *v, struc
             x.action = actions[i].action;
     if (x.action == HC_SB_FAULT_NONE)
         return hc_sb_bad_request(r->a,
-                                 "fault without a known action '%.*s': refuse, drop, delay, status, cut-watch or "
-                                 "answer-lost",
+                                 "fault without a known action '%.*s': refuse, drop, delay, status, cut-watch, "
+                                 "answer-lost or hide",
                                  HC_P(action));
     if (x.code < 200 || x.code > 599 || x.count < -1 || x.after < 0 || x.delay_ms < 0)
         return hc_sb_bad_request(r->a,
@@ -212,7 +215,7 @@ static struct hc_val *add_one(struct hc_sb_req *r, const struct hc_val *v, struc
     if (!copy(x.verb, sizeof(x.verb), hc_get_str_at(v, "verb")) ||
         !copy(x.path, sizeof(x.path), hc_get_str_at(v, "path")) ||
         !copy(x.agent, sizeof(x.agent), hc_get_str_at(v, "agent")) ||
-        !copy(x.message, sizeof(x.message), hc_get_str_at(v, "message")))
+        !copy(x.message, sizeof(x.message), hc_get_str_at(v, x.action == HC_SB_FAULT_HIDE ? "group" : "message")))
         return hc_sb_bad_request(r->a, "fault with a text that is too long");
     if (f->n == FAULTS_MAX)
         return hc_sb_bad_request(r->a, "too many faults: %d are armed", FAULTS_MAX);

@@ -248,6 +248,9 @@ static enum MHD_Result answer(struct conn *c)
         case HC_SB_FAULT_STATUS:
             hc_sb_faults_answer(r, &c->verdict);
             break;
+        case HC_SB_FAULT_HIDE:
+            r->hidden = c->verdict.message;
+            break;
         default:
             break;
         }

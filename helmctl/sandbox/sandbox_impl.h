@@ -143,7 +143,8 @@ struct hc_sb_req {
     const char *verb; /* get list watch create update patch delete deletecollection, or NULL: not a resource */
     enum hc_sb_as as;
     bool dry_run;
-    bool wrote; /* an object was committed */
+    bool wrote;    /* an object was committed */
+    hc_str hidden; /* discovery leaves this group out (a fault); absent: none */
     /* the answer */
     int code;
     const char *out_type;
@@ -374,6 +375,7 @@ enum hc_sb_fault_action {
     HC_SB_FAULT_STATUS,
     HC_SB_FAULT_CUT,  /* end the watch after delay_ms                   */
     HC_SB_FAULT_LOST, /* do it, then close without an answer            */
+    HC_SB_FAULT_HIDE, /* discovery without the group in `message`       */
 };
 struct hc_sb_verdict {
     enum hc_sb_fault_action action;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/base/buf.h"
+#include "core/base/clock.h"
 #include "core/value/yaml.h"
 #include "deploy/reconcile/reconcile.h"
 #include "helmctl/sandbox/sandbox.h"
@@ -58,6 +59,7 @@ static int down(void **state)
 struct wish {
     const char *image, *value, *hook, *hook_behavior; /* hook: event of a Job, NULL: none */
     const char *env;                                  /* of the container, flow YAML */
+    const char *more;                                 /* another document */
     int renders;
     hc_str told; /* message of the last HC_TOLD_DRIFTED, _CORRECTED, _TAKEN_OVER, _SUPERSEDED, _FAILED */
     int told_n[32];
@@ -79,8 +81,8 @@ static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool i
         "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: cm}\ndata: {v: '%s', w: keep}\n---\n"
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {matchLabels: "
         "{app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: "
-        "app, image: '%s', env: [%s]}]}\n",
-        w->value ? w->value : "1", w->image, w->env ? w->env : "");
+        "app, image: '%s', env: [%s]}]}\n%s",
+        w->value ? w->value : "1", w->image, w->env ? w->env : "", w->more ? w->more : "");
     out->chart = hc_map_new(a);
     hc_map_put_strz(a, hc_map_sub(a, out->chart, "metadata"), "name", "c");
     if (w->hook) {
@@ -749,6 +751,91 @@ static void test_install_fails(void **state)
     }
 }
 
+static enum hc_rc definitions(void *ctx, struct hc_arena *a, struct hc_crd_file **out, size_t *out_n,
+                              struct hc_err *err)
+{
+    (void)ctx;
+    *out = HC_NEW(a, struct hc_crd_file);
+    if (!*out)
+        return hc_arena_check(a, err, "definitions");
+    **out = (struct hc_crd_file){
+        HC_S("widgets.yaml"),
+        HC_S("apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: "
+             "widgets.late.example.com}\nspec:\n  group: late.example.com\n  scope: Namespaced\n  names: {kind: "
+             "Widget, plural: widgets, singular: widget}\n  versions:\n  - {name: v1, served: true, storage: true, "
+             "schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}\n")
+    };
+    *out_n = 1;
+    return HC_OK;
+}
+
+static int64_t put_on; /* the engine's clock is so far ahead */
+static int64_t late_now(void *ctx)
+{
+    (void)ctx;
+    return hc_now_ms() + put_on;
+}
+
+/*
+ * A definition is established a moment before discovery tells of its kind: objects are not sent before it does. Nothing
+ * tells of that moment, so the engine looks again after a fifth of a second, until the time for definitions is over.
+ */
+static void test_kind_is_told_late(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *ns;
+        int looks; /* that see nothing; -1: all */
+    } rows[] = { { "late-never", -1 }, { "late", 3 } };
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        struct release r;
+        struct hc_reconcile *engine = NULL;
+        struct hc_step s;
+        int waits = 0;
+        release_init(&r, rows[i].ns);
+        r.wish.more = "---\napiVersion: late.example.com/v1\nkind: Widget\nmetadata: {name: w}\nspec: {a: 1}\n";
+        r.spec.install.crds = HC_CRDS_CREATE;
+        r.spec.port = (struct hc_reconcile_port){
+            .ctx = &r.wish, .render = render, .tell = tell, .crds = definitions, .now_ms = late_now
+        };
+        put_on = 0;
+        raw(a, "POST", "/sandbox/faults", "application/json",
+            hc_arena_printf(a,
+                            "{\"action\":\"hide\",\"group\":\"late.example.com\",\"path\":\"/apis\",\"count\":%d}",
+                            rows[i].looks)
+                .p);
+        assert_int_equal(hc_reconcile_new(&r.spec, NULL, &engine, NULL), HC_OK);
+        do {
+            hc_reconcile_step(engine, &s);
+            if (s.verdict != HC_WAIT)
+                continue;
+            if (!strstr(s.why, "widgets.late.example.com: the server does not tell of its kind yet")) {
+                usleep(2000); /* established, ready: the sandbox does it */
+                continue;
+            }
+            int64_t ahead = s.until_ms - late_now(NULL);
+            assert_in_range(ahead, 0, 200);
+            put_on += ahead;
+            waits++;
+        } while (s.verdict == HC_GO_ON || s.verdict == HC_WAIT);
+        hc_reconcile_free(engine);
+        raw(a, "DELETE", "/sandbox/faults", NULL, NULL);
+        if (rows[i].looks < 0) {
+            assert_int_equal(s.verdict, HC_STALLED);
+            assert_non_null(strstr(s.why, "custom resource definitions were not established in time"));
+            assert_in_range(waits, 290, 310); /* of 60 s */
+        } else {
+            done(&s, 1);
+            assert_int_equal(waits, rows[i].looks);
+            struct hc_val *o = NULL;
+            struct hc_ref ref = { HC_S("late.example.com/v1"), HC_S("Widget"), hc_str_of(r.ns), HC_S("w") };
+            assert_int_equal(hc_kube_get(kube, a, &ref, &o, NULL), HC_OK);
+        }
+        hc_storage_free(r.spec.storage);
+    }
+}
+
 static void test_uninstall(void **state)
 {
     (void)state;
@@ -784,6 +871,7 @@ int main(void)
         cmocka_unit_test(test_tests_fail),
         cmocka_unit_test(test_bad_moments),
         cmocka_unit_test(test_install_fails),
+        cmocka_unit_test(test_kind_is_told_late),
         cmocka_unit_test(test_uninstall),
     };
     return cmocka_run_group_tests(tests, up, down);

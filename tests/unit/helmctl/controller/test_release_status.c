@@ -1,0 +1,161 @@
+/*
+ * How often a HelmRelease failed, told to processes that did not all live to store it: the counters decide whether it is
+ * tried again.
+ */
+#include "tests/unit/unit.h"
+
+#include "core/value/yaml.h"
+#include "helmctl/controller/release_impl.h"
+#include "tests/unit/loopback.h"
+
+static struct loopback server;
+static struct ctl ctl;
+static atomic_int warnings;
+
+/* An API server that knows of events. */
+static bool api(struct loopback *s, const struct loopback_request *r, int fd)
+{
+    (void)s;
+    static const char *const answers[][2] = {
+        { "/api",
+          "{\"kind\":\"APIGroupDiscoveryList\",\"items\":[{\"metadata\":{},\"versions\":[{\"version\":\"v1\","
+          "\"resources\":[{\"resource\":\"events\",\"responseKind\":{\"kind\":\"Event\"},\"scope\":"
+          "\"Namespaced\"}]}]}]}" },
+        { "/apis", "{\"kind\":\"APIGroupDiscoveryList\",\"items\":[]}" },
+        { "/api/v1/namespaces/ns/events", "{}" },
+    };
+    for (size_t i = 0; i < HC_LEN(answers); i++)
+        if (strcspn(r->path, "?") == strlen(answers[i][0]) &&
+            strncmp(r->path, answers[i][0], strlen(answers[i][0])) == 0) {
+            if (r->body_n && strstr(r->body, "\"Warning\""))
+                atomic_fetch_add(&warnings, 1);
+            return loopback_answer(fd, 200, "Content-Type: application/json\r\n", answers[i][1],
+                                   strlen(answers[i][1]));
+        }
+    return loopback_answer(fd, 404, "", "", 0);
+}
+
+static struct hc_val *yaml(struct hc_arena *a, const char *text)
+{
+    struct hc_val *v = NULL;
+    struct hc_err err = HC_ERR_INIT;
+    if (hc_yaml_parse(a, hc_str_of(text), HC_S("test"), HC_YAML_JSON_NUMBERS, &v, &err) != HC_OK)
+        fail_msg("%s", err.msg);
+    return v;
+}
+
+static int up(void **state)
+{
+    (void)state;
+    static struct hc_controller_options options;
+    struct hc_err err = HC_ERR_INIT;
+    loopback_start(&server, api);
+    const struct hc_kube_options o = { .server = server.base, .token = "t" };
+    ctl = (struct ctl){ .o = &options, .http = hc_http_new(&err) };
+    if (!ctl.http || hc_kube_new(ctl.http, &o, &ctl.kube, &err) != HC_OK)
+        return 1;
+    ctl.events = ctl_events_start(&ctl);
+    return !ctl.events;
+}
+
+static int down(void **state)
+{
+    (void)state;
+    ctl_events_stop(ctl.events);
+    hc_kube_free(ctl.kube);
+    hc_http_free(ctl.http);
+    loopback_stop(&server);
+    return 0;
+}
+
+/*
+ * Rows: the status as an earlier process stored it, the record of the try that failed now. Behind an uninstall as
+ * remediation the next try has the same number again; a process that died after it began left the failure of the first
+ * try in the status, and the second one must be counted all the same.
+ */
+static void test_failures_are_counted_once(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        enum hc_action action;
+        const char *status;
+        int64_t revision;
+        const char *deployed;
+        int64_t in_record; /* failures that the record itself knows of */
+        int64_t failures, of_action;
+    } rows[] = {
+        { "the first", HC_ACTION_INSTALL, "{}", 1, "2026-01-01T00:00:05.5Z", 0, 1, 1 },
+        { "noted by a process that died before it went on", HC_ACTION_INSTALL,
+          "{failures: 1, installFailures: 1, history: [{version: 1, status: failed, lastDeployed: "
+          "'2026-01-01T00:00:05Z'}]}",
+          1, "2026-01-01T00:00:05.5Z", 0, 1, 1 },
+        { "the next try under the same number", HC_ACTION_INSTALL,
+          "{failures: 1, installFailures: 1, history: [{version: 1, status: failed, lastDeployed: "
+          "'2026-01-01T00:00:02Z'}]}",
+          1, "2026-01-01T00:00:05.5Z", 0, 2, 2 },
+        { "the same, of an upgrade", HC_ACTION_UPGRADE,
+          "{failures: 2, upgradeFailures: 1, history: [{version: 4, status: failed, lastDeployed: "
+          "'2026-01-01T00:00:02Z'}, {version: 3, status: superseded}]}",
+          4, "2026-01-01T00:00:05Z", 0, 3, 2 },
+        { "noted, of an upgrade", HC_ACTION_UPGRADE,
+          "{failures: 2, upgradeFailures: 1, history: [{version: 4, status: failed, lastDeployed: "
+          "'2026-01-01T00:00:05Z'}, {version: 3, status: superseded}]}",
+          4, "2026-01-01T00:00:05Z", 0, 2, 1 },
+        { "uninstalled since", HC_ACTION_INSTALL,
+          "{failures: 1, installFailures: 1, history: [{version: 1, status: uninstalled, lastDeployed: "
+          "'2026-01-01T00:00:05Z'}]}",
+          1, "2026-01-01T00:00:05Z", 0, 2, 2 },
+        { "another number", HC_ACTION_UPGRADE,
+          "{failures: 1, upgradeFailures: 1, history: [{version: 4, status: failed, lastDeployed: "
+          "'2026-01-01T00:00:05Z'}]}",
+          5, "2026-01-01T00:00:05Z", 0, 2, 2 },
+        { "the record knows of more", HC_ACTION_INSTALL, "{}", 1, "2026-01-01T00:00:05Z", 3, 1, 3 },
+    };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        bool install = rows[i].action == HC_ACTION_INSTALL;
+        struct hc_chart chart = { .name = HC_S("c") };
+        struct pass p = { .c = &ctl,
+                          .a = a,
+                          .key = { HC_CTL_RELEASE, HC_S("ns"), HC_S("web") },
+                          .manager = "helm-controller",
+                          .obj = yaml(a, "{apiVersion: helm.toolkit.fluxcd.io/v2, kind: HelmRelease, metadata: "
+                                         "{name: web, namespace: ns, uid: u}}"),
+                          .status = yaml(a, rows[i].status) };
+        p.cond = (struct hc_conditions){ .a = a, .status = p.status, .generation = 1, .now_ms = 1 };
+        struct rel r = { .p = &p, .name = HC_S("web"), .ns = HC_S("ns"), .chart = &chart };
+        r.chart_version = HC_S("1.0.0");
+        struct hc_record rec = { .name = HC_S("web"),
+                                 .ns = HC_S("ns"),
+                                 .revision = rows[i].revision,
+                                 .status = HC_STATUS_FAILED,
+                                 .last_deployed = hc_str_of(rows[i].deployed),
+                                 .chart = yaml(a, "{metadata: {name: c, version: 1.0.0}}") };
+        rel_tell(&r, &(struct hc_tell){ .what = HC_TOLD_FAILED,
+                                        .action = rows[i].action,
+                                        .record = &rec,
+                                        .failures = rows[i].in_record,
+                                        .message = hc_str_of(rows[i].name) });
+        const char *counter = install ? "installFailures" : "upgradeFailures";
+        if (hc_get_int_at(p.status, "failures", 0) != rows[i].failures ||
+            hc_get_int_at(p.status, counter, 0) != rows[i].of_action)
+            fail_msg("%s: failures %d, %s %d", rows[i].name, (int)hc_get_int_at(p.status, "failures", 0), counter,
+                     (int)hc_get_int_at(p.status, counter, 0));
+        assert_int_equal(hc_get_int_at(hc_history_latest(p.status), "version", 0), rows[i].revision);
+        assert_true(hc_cond_is(p.status, "Released", HC_FALSE));
+        /* what the next process goes by */
+        rel_policies(&r);
+        assert_int_equal(r.want.failures, rows[i].of_action);
+        assert_int_equal(r.want.failed_action, rows[i].action);
+    }
+    ctl_events_stop(ctl.events); /* sends what is queued */
+    ctl.events = NULL;
+    assert_int_equal(atomic_load(&warnings), HC_LEN(rows));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_failures_are_counted_once) };
+    return cmocka_run_group_tests(tests, up, down);
+}
