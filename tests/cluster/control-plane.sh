@@ -38,6 +38,7 @@ stop) stop; exit 0 ;;
 *) usage ;;
 esac
 
+export GOGC="${GOGC:-400}" # a third less to start; memory is not what a test runs out of
 programs="etcd kube-apiserver"
 [ "${HC_CLUSTER_ONLY:-}" = apiserver ] || programs="$programs kube-controller-manager kube-scheduler kwok"
 # shellcheck disable=SC2086

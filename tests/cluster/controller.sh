@@ -86,11 +86,25 @@ controller_start() {
         --log-encoding console "$@" >>"$work/controller.log" 2>&1 &
     controller=$!
 }
-hr() { "$kubectl" get hr "$1" -n apps -o json 2>/dev/null | jq -r "$2"; }
-ready() { [ "$("$kubectl" get "$1" "$2" -n apps -o json 2>/dev/null | jq -r 'if .status.observedGeneration == .metadata.generation then (.status.conditions[]? | select(.type == "Ready").status) else "old" end')" = "${3:-True}" ]; }
+# What is waited for is asked for without a process of kubectl's.
+get() { # KIND NAME [NAMESPACE]: the object as JSON; fails when it is not there
+    local path
+    case $1 in
+    hr) path=apis/helm.toolkit.fluxcd.io/v2/namespaces/${3:-apps}/helmreleases ;;
+    ks) path=apis/kustomize.toolkit.fluxcd.io/v1/namespaces/${3:-apps}/kustomizations ;;
+    hc) path=apis/source.toolkit.fluxcd.io/v1/namespaces/${3:-apps}/helmcharts ;;
+    gitrepo) path=apis/source.toolkit.fluxcd.io/v1/namespaces/${3:-apps}/gitrepositories ;;
+    cm) path=api/v1/namespaces/${3:-apps}/configmaps ;;
+    deployment) path=apis/apps/v1/namespaces/${3:-apps}/deployments ;;
+    *) return 2 ;;
+    esac
+    curl -fsS "$server/$path/$2" 2>/dev/null
+}
+hr() { get hr "$1" | jq -r "$2"; }
+ready() { [ "$(get "$1" "$2" | jq -r 'if .status.observedGeneration == .metadata.generation then (.status.conditions[]? | select(.type == "Ready").status) else "old" end')" = "${3:-True}" ]; }
 message() { "$kubectl" get "$1" "$2" -n apps -o json | jq -r '.status.conditions[] | select(.type == "Ready").message'; }
 revisions() { "$helm" history "$1" -n "${2:-apps}" -o json 2>/dev/null | jq -r 'length'; }
-text() { "$kubectl" get cm "$1" -n "${2:-apps}" -o jsonpath='{.data.text}' 2>/dev/null; }
+text() { get cm "$1" "${2:-apps}" | jq -r .data.text; }
 requests() { curl -s "$server/sandbox/stats" | jq .requests; }
 release() { # NAME, further lines of spec
     cat <<Y
@@ -221,7 +235,7 @@ within 10 ready hr second && ok "and goes on" || bad "second: $(message hr secon
 # ---- another namespace: the old release goes first
 release first '  targetNamespace: other
   releaseName: first' | "$kubectl" apply -f - >/dev/null
-moved() { "$kubectl" get cm first -n other >/dev/null 2>&1 && ! "$kubectl" get cm first -n apps >/dev/null 2>&1; }
+moved() { get cm first other >/dev/null && ! get cm first >/dev/null; }
 within 10 moved && ok "a new target namespace moves the release" || bad "first: $(message hr first)"
 
 # ---- wrong input: one clear message, and nothing else changes
@@ -231,7 +245,7 @@ release wrong '  values: {}' | sed 's/chart: chart,/chart: nowhere,/' | "$kubect
 within 5 reason wrong SourceNotReady && has "missing chart path" "nowhere" "$(message hr wrong)"
 equal "no release was made" "" "$(revisions wrong)"
 "$kubectl" delete hr wrong -n apps --wait=false >/dev/null
-gone() { ! "$kubectl" get "$1" "$2" -n apps >/dev/null 2>&1; }
+gone() { ! get "$1" "$2" >/dev/null; }
 within 10 gone hr wrong && ok "it can be deleted" || bad "wrong is still there"
 
 # ---- delete
@@ -329,7 +343,7 @@ fault() { curl -s -X "$1" "$server/sandbox/faults" ${2:+-d "$2"} >/dev/null; }
 "$helm" install foreign "$fleet/chart" -n apps >/dev/null || bad "helm install"
 fault POST '{"verb": "patch", "path": "*/helmreleases/orphan/status", "action": "status", "code": 500}'
 release orphan '  values: {web: 1}' | "$kubectl" apply -f - >/dev/null
-there() { "$kubectl" get "$1" "$2" -n apps >/dev/null 2>&1; }
+there() { get "$1" "$2" >/dev/null; }
 within 10 there deployment orphan && ok "an install of which the status cannot tell" || bad "orphan is not installed"
 kill -9 $controller
 wait $controller 2>/dev/null

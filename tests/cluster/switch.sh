@@ -91,7 +91,7 @@ ready one && ok "and Ready" || bad "not Ready: $("$kubectl" get hr one -n apps -
 release two '{replicas: 1, shop: {banner: "x > y"}}'
 within 60 ready two && ok "we installed" || bad "two: $(tail -n 3 "$work/ours.log")"
 release one '{replicas: 3, shop: {title: "Später"}}'
-upgraded() { [ "$(revision one)" = "1 superseded, 2 deployed" ]; }
+upgraded() { [ "$("$bin" history one -n apps -o json | jq length)" = 2 ] && [ "$(revision one)" = "1 superseded, 2 deployed" ]; }
 within 60 upgraded && within 10 ready one && ok "and upgraded" || bad "one: $(revision one)"
 ours_stop
 before=$(digests)
