@@ -576,5 +576,8 @@ int main(void)
         cmocka_unit_test(test_memory_is_used_again),
         cmocka_unit_test(test_each_allocation_fails_once),
     };
+#ifdef __SANITIZE_THREAD__ /* the others start no thread */
+    cmocka_set_test_filter("test_threads_*");
+#endif
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
