@@ -86,10 +86,14 @@ enum hc_rc hc_plan_load(struct hc_arena *a, const char *path, struct hc_plan_fil
     enum hc_rc rc = hc_read_file(a, AT_FDCWD, path, HC_MAX_BUF, &text, err);
     if (rc == HC_OK)
         rc = hc_json_parse(a, text, HC_JSON_NO_POSITIONS, &v, err);
-    if (rc != HC_OK)
+    if (rc != HC_OK && rc != HC_E_INPUT)
         return hc_wrap(err, "plan %s", path);
-    if (!hc_str_eqz(hc_get_str_at(v, "format"), FORMAT))
-        return hc_fail(err, HC_E_INPUT, "%s is no plan of helmctl (format %s)", path, FORMAT);
+    if (!hc_is_map(v) || !hc_str_eqz(hc_get_str_at(v, "format"), FORMAT))
+        return hc_fail(
+            err, HC_E_INPUT,
+            "%s is no plan, or a cut one: make it with helmctl plan RELEASE CHART -o %s (objects are applied "
+            "with kubectl apply -f)",
+            path, path);
     *out = (struct hc_plan_file){ .name = hc_get_str_at(v, "name"),
                                   .ns = hc_get_str_at(v, "namespace"),
                                   .head_version = hc_get_str_at(v, "head"),

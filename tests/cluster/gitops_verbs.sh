@@ -44,6 +44,8 @@ expect "install for a person" "$dir/out" "Error: INSTALLATION FAILED: wrong type
     "--> c/templates/a.yaml:2:18" "               ^^^^^^^^^^^^" ".Values.port is a number, 80, from values.yaml:1 (default of the chart)"
 "$helmctl" upgrade --install web "$dir/c" --set port=5m --error-format json >"$dir/out" 2>&1 && { echo "upgraded"; fails=1; }
 expect "upgrade for a program" "$dir/out" '"says":"is a text"' '"origin":"--set"' '"line":2,"column":18'
+"$helmctl" apply "$dir/c/Chart.yaml" >"$dir/out" 2>&1 && { echo "applied"; fails=1; }
+expect "apply of no plan" "$dir/out" "Chart.yaml is no plan, or a cut one: make it with helmctl plan RELEASE CHART -o"
 "$helmctl" plan web "$dir/c" >"$dir/out" 2>&1 && { echo "planned"; fails=1; }
 expect "plan for a script" "$dir/out" 'Error: c/templates/a.yaml:2:' 'executing "c/templates/a.yaml" at <.Values.port>:'
 
