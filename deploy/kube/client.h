@@ -79,6 +79,7 @@ struct hc_kube_list {
     hc_str api_version, kind, ns; /* ns absent: all */
     hc_str label_selector, field_selector;
     bool metadata_only;
+    bool writers; /* of a watch: metadata.managedFields stays in the objects */
 };
 /* Pages through; out is the list of items, *out_rv (may be NULL) the resourceVersion to watch from. */
 enum hc_rc hc_kube_list(struct hc_kube *k, struct hc_arena *a, const struct hc_kube_list *l, struct hc_val **out,
@@ -170,7 +171,8 @@ enum hc_watch_event {
  * A watch lists, then follows, reconnects with back-off, resumes from the last resourceVersion and lists again on
  * 410 Gone (then objects that vanished in between come as HC_WATCH_DELETED, with what is known of them: apiVersion,
  * kind, metadata.name, namespace, uid). Callbacks come on the loop's thread, one at a time, and must not block;
- * `object` is borrowed for the call. metadata.managedFields is taken out of every object.
+ * `object` is borrowed for the call. metadata.managedFields is taken out of every object
+ * that is not asked for with its writers.
  */
 struct hc_kube_watch;
 HC_MUST_USE struct hc_kube_watch *hc_kube_watch_start(struct hc_kube *k, const struct hc_kube_list *what,

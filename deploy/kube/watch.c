@@ -40,7 +40,7 @@ struct hc_kube_watch {
     struct hc_kube *k;
     struct hc_arena *arena; /* what is asked for */
     hc_str api_version, kind, label_selector, field_selector, base;
-    bool metadata_only;
+    bool metadata_only, writers;
     void (*on_event)(void *ctx, enum hc_watch_event e, const struct hc_val *object);
     void *ctx;
 
@@ -194,8 +194,8 @@ static void sweep(struct hc_kube_watch *w)
 
 static void deliver(struct hc_kube_watch *w, struct hc_arena *a, struct hc_val *object, bool deleted)
 {
-    struct hc_val *meta = hc_map_getz(object, "metadata");
-    hc_map_del(meta, HC_S("managedFields"));
+    if (!w->writers)
+        hc_map_del(hc_map_getz(object, "metadata"), HC_S("managedFields"));
     kube_stamp(a, object, w->api_version, w->kind);
     if (deleted) {
         forget(w, object);
@@ -500,6 +500,7 @@ struct hc_kube_watch *hc_kube_watch_start(struct hc_kube *k, const struct hc_kub
     w->label_selector = hc_arena_str(a, what->label_selector);
     w->field_selector = hc_arena_str(a, what->field_selector);
     w->metadata_only = what->metadata_only;
+    w->writers = what->writers;
     hc_buf_init(&w->line, HC_MAX_RESPONSE_BYTES);
     struct hc_buf b;
     hc_buf_init(&b, 65536);

@@ -51,6 +51,11 @@ struct record { /* all revisions of one release, the newest matters */
     struct revision *revs;
 };
 
+struct known {
+    uint64_t object, content; /* hashes; content 0: not seen, or gone */
+    int64_t ours;             /* when we were last seen to have changed it */
+};
+
 struct kind_watch {
     struct kind_watch *next;
     struct ctl_managed *m;
@@ -59,7 +64,7 @@ struct kind_watch {
     bool plain; /* no readiness of its own: metadata is enough */
     bool works; /* it has listed, and is not cut off */
     hc_str api_version, kind;
-    uint64_t *objects; /* open hash: pairs of object hash and content hash */
+    struct known *objects; /* open hash */
     size_t objects_n, objects_cap;
     char text[];
 };
@@ -325,79 +330,84 @@ static bool is_plain_kind(hc_str kind)
     return false;
 }
 
-/* What a person may have changed: everything but the status and what the server writes by itself. */
-static uint64_t content_hash(const struct hc_val *o)
+/* The Deployment controller's own notes. */
+static bool is_servers_annotation(hc_str key)
+{
+    return hc_str_starts(key, HC_S("deployment.kubernetes.io/"));
+}
+
+/* What a person may have changed: everything but the status and what the server writes by itself. Of objects that come
+ * as metadata the content is not there: any change of them is one. */
+static uint64_t content_hash(const struct hc_val *o, bool plain)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 0);
-    struct hc_val *v = hc_map_new(a), *m = hc_map_new(a);
+    struct hc_val *v = hc_map_new(a), *m = hc_map_new(a), *notes = hc_map_new(a);
+    const struct hc_val *meta = hc_map_getz(o, "metadata"), *all = hc_map_getz(meta, "annotations");
     for (size_t i = 0; i < hc_map_len(o); i++) {
         struct hc_entry *e = hc_map_at(o, i);
         if (!hc_str_eqz(e->key, "status") && !hc_str_eqz(e->key, "metadata"))
             hc_map_put_ref(a, v, e->key, e->val);
     }
-    static const char *const kept[] = { "labels", "annotations", "finalizers", "ownerReferences" };
-    for (size_t i = 0; i < HC_LEN(kept); i++)
-        if (hc_map_getz(hc_map_getz(o, "metadata"), kept[i]))
-            hc_map_put(a, m, hc_str_of(kept[i]), hc_map_getz(hc_map_getz(o, "metadata"), kept[i]));
+    for (size_t i = 0; i < hc_map_len(all); i++)
+        if (!is_servers_annotation(hc_map_at(all, i)->key))
+            hc_map_put_ref(a, notes, hc_map_at(all, i)->key, hc_map_at(all, i)->val);
+    hc_map_put(a, m, HC_S("annotations"), notes);
+    static const char *const kept[] = { "labels", "finalizers", "ownerReferences", "resourceVersion" };
+    for (size_t i = 0; i < HC_LEN(kept) - (plain ? 0 : 1); i++)
+        if (hc_map_getz(meta, kept[i]))
+            hc_map_put(a, m, hc_str_of(kept[i]), hc_map_getz(meta, kept[i]));
     hc_map_put(a, v, HC_S("metadata"), m);
     hc_json_write(&b, v, HC_JSON_SORT);
     return hc_str_hash(hc_buf_str(&b)) | 1;
 }
 
-/* The newest change to the wanted state is our own: the latest managedFields entry that is not of a subresource. */
-static bool last_change_is_ours(const struct hc_val *o)
+/* When the newest change to the wanted state was our own: the time of our latest managedFields entry, in milliseconds;
+ * 0: somebody else's is as new, or there is none. Subresources (status, scale) are not the wanted state. */
+static int64_t our_last_change(const struct hc_val *o)
 {
-    const struct hc_val *list = hc_get(o, "metadata.managedFields"), *last = NULL;
-    hc_str last_time = { NULL, 0 };
-    bool other_as_new = false;
+    const struct hc_val *list = hc_get(o, "metadata.managedFields");
+    int64_t ours = 0, others = -1;
     for (size_t i = 0; i < hc_list_len(list); i++) {
         const struct hc_val *f = hc_list_at(list, i);
-        if (hc_get_str(hc_map_getz(f, "subresource")).n)
+        if (hc_get_str_at(f, "subresource").n)
             continue;
-        hc_str t = hc_get_str(hc_map_getz(f, "time"));
-        int order = hc_str_cmp(t, last_time);
-        hc_str who = hc_get_str(hc_map_getz(f, "manager"));
-        bool ours = hc_str_eqz(who, "helm-controller") || hc_str_eqz(who, "helm") || hc_str_eqz(who, "helmctl");
-        if (!last || order > 0) {
-            last = f;
-            last_time = t;
-            other_as_new = !ours;
-        } else if (order == 0 && !ours) {
-            other_as_new = true; /* within the same second: better one look too many */
-        }
+        int64_t t = hc_time_parse_ms(hc_get_str_at(f, "time"));
+        hc_str who = hc_get_str_at(f, "manager");
+        bool own = hc_str_eqz(who, "helm-controller") || hc_str_eqz(who, "helm") || hc_str_eqz(who, "helmctl");
+        int64_t *newest = own ? &ours : &others;
+        *newest = HC_MAX(*newest, t);
     }
-    return last && !other_as_new;
+    return ours > others ? ours : 0; /* within the same second: better one look too many */
 }
 
-static uint64_t *object_slot(struct kind_watch *w, uint64_t h)
+static struct known *object_slot(struct kind_watch *w, uint64_t h)
 {
     if (w->objects_n * 2 >= w->objects_cap) {
         size_t cap = w->objects_cap ? w->objects_cap * 2 : 64;
-        uint64_t *t = hc_calloc(cap, 2 * sizeof(uint64_t));
+        struct known *t = hc_calloc(cap, sizeof(*t));
         if (!t)
             return NULL;
         for (size_t i = 0; i < w->objects_cap; i++)
-            if (w->objects[2 * i]) {
-                size_t j = w->objects[2 * i] % cap;
-                while (t[2 * j])
+            if (w->objects[i].object) {
+                size_t j = w->objects[i].object % cap;
+                while (t[j].object)
                     j = (j + 1) % cap;
-                t[2 * j] = w->objects[2 * i];
-                t[2 * j + 1] = w->objects[2 * i + 1];
+                t[j] = w->objects[i];
             }
         free(w->objects);
         w->objects = t;
         w->objects_cap = cap;
     }
     size_t i = h % w->objects_cap;
-    while (w->objects[2 * i] && w->objects[2 * i] != h)
+    while (w->objects[i].object && w->objects[i].object != h)
         i = (i + 1) % w->objects_cap;
-    if (!w->objects[2 * i]) {
-        w->objects[2 * i] = h;
+    if (!w->objects[i].object) {
+        w->objects[i].object = h;
         w->objects_n++;
     }
-    return &w->objects[2 * i + 1];
+    return &w->objects[i];
 }
 
 static struct awaited *awaited_of(const struct release *r, uint64_t h)
@@ -408,10 +418,27 @@ static struct awaited *awaited_of(const struct release *r, uint64_t h)
     return NULL;
 }
 
+static struct hc_val *map_without(struct hc_arena *a, const struct hc_val *map, hc_str key)
+{
+    struct hc_val *m = hc_map_new(a);
+    for (size_t i = 0; i < hc_map_len(map); i++)
+        if (!hc_str_eq(hc_map_at(map, i)->key, key))
+            hc_map_put_ref(a, m, hc_map_at(map, i)->key, hc_map_at(map, i)->val);
+    return m;
+}
+
+static struct hc_val *without_writers(struct hc_arena *a, const struct hc_val *o)
+{
+    struct hc_val *v = map_without(a, o, HC_S("metadata"));
+    hc_map_put(a, v, HC_S("metadata"), map_without(a, hc_map_getz(o, "metadata"), HC_S("managedFields")));
+    return v;
+}
+
 /* Keeps what the step that follows will want to see of an object that became ready; of one that is not (any more), nothing.
  * False: older than what is awaited. */
 static bool keep_seen(struct awaited *x, const struct hc_val *o, bool ready)
 {
+    HC_AUTO(hc_arena) struct hc_arena *a = NULL;
     uint64_t rv = 0;
     bool numbered = hc_str_to_u64(hc_get_str_at(o, "metadata.resourceVersion"), &rv);
     if (numbered && rv < x->floor)
@@ -420,11 +447,12 @@ static bool keep_seen(struct awaited *x, const struct hc_val *o, bool ready)
     x->json = NULL;
     if (!ready || x->floor == 0 || !numbered)
         return true;
+    a = hc_arena_new(0);
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 0);
-    hc_json_write(&b, o, 0);
+    hc_json_write(&b, without_writers(a, o), 0);
     hc_str text = hc_buf_str(&b);
-    x->json = b.spent ? NULL : hc_strdup_n(text.p, text.n);
+    x->json = b.spent || hc_arena_spent(a) ? NULL : hc_strdup_n(text.p, text.n);
     x->json_n = text.n;
     return true;
 }
@@ -484,7 +512,7 @@ static void on_object(void *ctx, enum hc_watch_event e, const struct hc_val *o)
     const struct hc_val *labels = hc_get(o, "metadata.labels");
     hc_str ns = hc_get_str_at(o, "metadata.namespace");
     uint64_t h = ref_hash(w->api_version, w->kind, ns.n ? ns : HC_S(""), hc_get_str_at(o, "metadata.name"));
-    uint64_t content = e == HC_WATCH_DELETED ? 0 : content_hash(o);
+    uint64_t content = e == HC_WATCH_DELETED ? 0 : content_hash(o, w->plain);
     bool settled = true; /* worth a step of who awaits it; hooks and Jobs are done when they are complete */
     if (e != HC_WATCH_DELETED && !w->plain) {
         HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
@@ -492,7 +520,11 @@ static void on_object(void *ctx, enum hc_watch_event e, const struct hc_val *o)
         settled = hc_ready_of(a, o, runs ? HC_READY_JOBS : 0, hc_now_ms()).status != HC_READY_PROGRESSING;
     }
     pthread_mutex_lock(&m->lock);
-    uint64_t *known = m->stopping ? NULL : object_slot(w, h);
+    struct known *known = m->stopping ? NULL : object_slot(w, h);
+    /* Who takes a field away leaves no entry, and ours keeps its time: only a newer one is a change of ours. */
+    int64_t ours = e == HC_WATCH_DELETED ? 0 : our_last_change(o);
+    bool changed = known && known->content && content != known->content;
+    bool by_others = changed && (e == HC_WATCH_DELETED || ours <= known->ours);
     struct release *r = *release_slot(m, hc_get_str(hc_map_getz(labels, OWNER_NS)),
                                       hc_get_str(hc_map_getz(labels, OWNER_NAME)));
     struct awaited *x = awaited_of(r, h);
@@ -501,14 +533,16 @@ static void on_object(void *ctx, enum hc_watch_event e, const struct hc_val *o)
         wake = settled && !x->told; /* of one that was ready before there is nothing new */
         x->told = settled;
     }
-    if (!wake && r && known && r->drift && !r->running && *known && content != *known)
-        wake = e == HC_WATCH_DELETED || !last_change_is_ours(o);
+    if (!wake && r && r->drift && !r->running)
+        wake = by_others;
     if (r && r->running && settled)
         r->settled = true;
-    if (r && r->running && known && *known && content != *known && !last_change_is_ours(o))
+    if (r && r->running && by_others)
         r->touched = true;
-    if (known)
-        *known = content;
+    if (known) {
+        known->content = content;
+        known->ours = HC_MAX(known->ours, ours);
+    }
     if (wake && r)
         ctl_wake(m->c, release_key(r));
     pthread_mutex_unlock(&m->lock);
@@ -541,7 +575,8 @@ static void watch_kind(struct ctl_managed *m, const struct hc_ref *ref)
     struct hc_kube_list what = { .api_version = w->api_version,
                                  .kind = w->kind,
                                  .label_selector = HC_S(OWNER_NAME),
-                                 .metadata_only = w->plain };
+                                 .metadata_only = w->plain,
+                                 .writers = true };
     struct hc_err err = HC_ERR_INIT;
     struct hc_kube_watch *started = hc_kube_watch_start(m->c->kube, &what, on_object, w, &err);
     if (!started)

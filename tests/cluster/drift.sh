@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# A change by hand is put back long before the interval of the HelmRelease, whether the object has a state (a Deployment)
+# or only content that its metadata does not show (a ConfigMap, a Secret).
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib/check.sh"
+command -v python3 >/dev/null || { echo "SKIP: python3 is not on this machine"; exit 77; }
+command -v curl >/dev/null || { echo "SKIP: curl is not on this machine"; exit 77; }
+h=${HC_BUILD:?}/bin/helmctl
+work=$(mktemp -d)
+pids=
+finish() {
+    [ "$failed" = 0 ] || tail -n 20 "$work/controller.log"
+    for p in $pids; do kill -9 "$p" 2>/dev/null; done
+    rm -rf "$work"
+}
+trap finish EXIT
+mkdir -p "$work/www" "$work/app/templates"
+cat >"$work/app/Chart.yaml" <<'CHART'
+apiVersion: v2
+name: app
+version: 1.0.0
+CHART
+cat >"$work/app/templates/all.yaml" <<'CHART'
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {colour: blue}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: login}
+stringData: {user: me}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: example/web}]}
+CHART
+"$h" package "$work/app" -d "$work/www" >/dev/null || exit 1
+cat >"$work/www/index.yaml" <<'INDEX'
+apiVersion: v1
+entries:
+  app:
+  - {apiVersion: v2, name: app, version: 1.0.0, urls: [app-1.0.0.tgz]}
+INDEX
+cat >"$work/serve.py" <<'SERVE'
+import functools, http.server, os, sys
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[1]))
+with open(sys.argv[2] + ".new", "w") as f:
+    f.write(str(server.server_port))
+os.rename(sys.argv[2] + ".new", sys.argv[2])
+server.serve_forever()
+SERVE
+python3 "$work/serve.py" "$work/www" "$work/port" 2>/dev/null &
+pids="$pids $!"
+"$h" sandbox --kubeconfig "$work/kubeconfig" >"$work/sandbox.log" 2>&1 &
+pids="$pids $!"
+within 10 test -s "$work/kubeconfig" && within 10 test -s "$work/port" || { echo "FAIL nothing starts"; exit 1; }
+export KUBECONFIG=$work/kubeconfig
+api=$(sed -n 's/^ *server: //p' "$KUBECONFIG")
+cat >"$work/all.yaml" <<ALL
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: HelmRepository
+metadata: {name: charts, namespace: default}
+spec: {interval: 1h, url: "http://127.0.0.1:$(cat "$work/port")"}
+---
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: app, namespace: default}
+spec:
+  interval: 1h
+  driftDetection: {mode: enabled}
+  chart: {spec: {chart: app, sourceRef: {kind: HelmRepository, name: charts}}}
+ALL
+"$h" controller --storage-path "$work/store" >"$work/controller.log" 2>&1 &
+pids="$pids $!"
+"$h" deploy --crds-only -f "$work/all.yaml" >"$work/deploy.log" 2>&1 || { tail -3 "$work/deploy.log"; exit 1; }
+core=$api/api/v1/namespaces/default apps=$api/apis/apps/v1/namespaces/default
+release=$api/apis/helm.toolkit.fluxcd.io/v2/namespaces/default/helmreleases/app
+ready() { curl -s "$release" | grep -q '"reason":"InstallSucceeded"'; }
+within 20 ready && ok "installed" || bad "not installed: $(curl -s "$release")"
+
+patch() { # URL JSON: as a person with kubectl
+    curl -s -o "$work/answer" -X PATCH -H 'Content-Type: application/merge-patch+json' "$1?fieldManager=kubectl-edit" --data "$2"
+}
+back() { curl -s "$1" | grep -q "$2"; } # URL PATTERN
+for round in 1 2; do
+    patch "$core/configmaps/settings" '{"data":{"colour":"red"}}'
+    has "round $round: the ConfigMap is changed" '"colour":"red"' "$(cat "$work/answer")"
+    within 5 back "$core/configmaps/settings" '"colour":"blue"' && ok "round $round: it is put back" || bad "the ConfigMap stays changed"
+    patch "$core/secrets/login" '{"stringData":{"user":"you"}}'
+    within 5 back "$core/secrets/login" '"user":"bWU="' && ok "round $round: the Secret is put back" || bad "the Secret stays changed"
+    patch "$apps/deployments/web" '{"spec":{"replicas":5}}'
+    within 5 back "$apps/deployments/web" '"replicas":2' && ok "round $round: the Deployment is put back" || bad "the Deployment stays changed"
+done
+curl -s -o /dev/null -X DELETE "$core/configmaps/settings"
+within 5 back "$core/configmaps/settings" '"colour":"blue"' && ok "what was deleted is there again" || bad "the ConfigMap stays away"
+equal "no new revision" 1 "$(curl -s "$core/secrets?labelSelector=owner%3Dhelm" | grep -o '"name":"sh.helm.release' | wc -l)"
+done_
