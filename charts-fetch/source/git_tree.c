@@ -417,7 +417,8 @@ static enum hc_rc list_all(struct lister *l, const char *hex)
     if (rc == HC_OK)
         rc = fill_partial(l);
     for (size_t i = 0; i < s->includes_n && rc == HC_OK; i++)
-        rc = list_include(l, &s->includes[i]);
+        if ((rc = list_include(l, &s->includes[i])) != HC_OK && s->news)
+            s->news->include_failed = true;
     return rc;
 }
 

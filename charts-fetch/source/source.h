@@ -40,9 +40,10 @@ struct hc_source_auth {
     hc_str ssh_key, ssh_key_password, known_hosts;
     hc_str ca_pem, cert_pem, key_pem; /* TLS */
     hc_str docker_config;             /* .dockerconfigjson; programs it names are not run */
-    const char *from;                 /* where the login stands, for messages: "Secret apps/login"; may be NULL */
-    bool pass_credentials;            /* Helm repositories: to chart URLs of other hosts too */
-    bool plain_http;                  /* OCI: HTTP without TLS */
+    hc_str app_id, app_owner, app_installation, app_key, app_url; /* a GitHub App, for hc_github_token */
+    const char *from;          /* where the login stands, for messages: "Secret apps/login"; may be NULL */
+    bool pass_credentials;     /* Helm repositories: to chart URLs of other hosts too */
+    bool plain_http;           /* OCI: HTTP without TLS */
     bool insecure_registry;    /* OCI: TLS without a look at certificates, and where that is not spoken, HTTP */
     bool insecure_skip_verify; /* TLS: any certificate will do; HTTP repositories and OCI */
     /* OCI: asked for a login when the registry wants one and none of the fields above is one; NULL: nobody. None is
@@ -84,6 +85,7 @@ struct hc_git_news {
     hc_str verified;        /* whose signatures were good, in Flux's words */
     const char *unverified; /* reason of the condition when the fetch failed over a signature, else NULL */
     bool stalled;           /* only another spec can mend that */
+    bool include_failed;    /* the fetch failed over an include */
     size_t received;        /* bytes of packs */
 };
 
@@ -104,6 +106,10 @@ struct hc_git_spec {
 enum hc_rc hc_git_fetch(const struct hc_source_env *env, struct hc_arena *a, const struct hc_git_spec *spec,
                         const struct hc_source_auth *auth, hc_str known, struct hc_artifact *out,
                         struct hc_err *err);
+
+/* A token for HTTP (user x-access-token) of the GitHub App in `auth`; those that last are shared by the process. */
+enum hc_rc hc_github_token(const struct hc_source_env *env, struct hc_arena *a, const struct hc_source_auth *auth,
+                           hc_str *out, struct hc_err *err);
 
 /* ---- Helm HTTP repositories: HelmRepository -------------------------------------------------------------- */
 

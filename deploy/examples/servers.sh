@@ -20,31 +20,11 @@ wait_port() { # PORT
     return 1
 }
 
-# Git over HTTP (/git/REPO.git; /private/REPO.git with user git and password s3cret; /old/REPO.git, which speaks only
-# version 0 of the protocol) and static files (/charts/) from
-# $SERVERS/www; sets HTTP_PORT.
-nginx_start() {
-    command -v nginx >/dev/null && command -v fcgiwrap >/dev/null && [ -x /usr/lib/git-core/git-http-backend ] || return 77
-    HTTP_PORT=$(free_port)
-    mkdir -p "$SERVERS/git" "$SERVERS/www/charts" "$SERVERS/nginx"
-    printf 'git:%s\n' "$(openssl passwd -apr1 s3cret)" >"$SERVERS/nginx/htpasswd"
-    # one process: its children would outlive a kill
-    fcgiwrap -c 1 -s "unix:$SERVERS/nginx/fcgi.sock" >"$SERVERS/nginx/fcgi.log" 2>&1 &
-    echo $! >"$SERVERS/fcgiwrap.pid"
-    cat >"$SERVERS/nginx/nginx.conf" <<CONF
-daemon off;
-pid $SERVERS/nginx/pid;
-error_log $SERVERS/nginx/error.log;
-worker_processes 1;
-$( [ "$(id -u)" = 0 ] && echo 'user root;' )
-events { worker_connections 256; }
-http {
-    access_log $SERVERS/nginx/access.log;
-    client_body_temp_path $SERVERS/nginx/body; proxy_temp_path $SERVERS/nginx/proxy; fastcgi_temp_path $SERVERS/nginx/fastcgi;
-    uwsgi_temp_path $SERVERS/nginx/uwsgi; scgi_temp_path $SERVERS/nginx/scgi;
-    types { text/yaml yaml; application/gzip tgz; }
+# One server of nginx, its "listen" and what belongs to that given.
+nginx_server() {
+    cat <<CONF
     server {
-        listen 127.0.0.1:$HTTP_PORT;
+        $1
         root $SERVERS/www;
         location ~ ^/(?<area>git|private|old)(?<path>/.*)\$ {
             set \$realm off;
@@ -71,6 +51,37 @@ http {
         location /moved/ { rewrite ^/moved/(.*)\$ /git/\$1 permanent; }
         location /page/ { default_type text/html; return 200 '<html>not git</html>'; }
     }
+CONF
+}
+
+# Git over HTTP (/git/REPO.git; /private/REPO.git with user git and password s3cret; /old/REPO.git, which speaks only
+# version 0 of the protocol) and static files (/charts/) from
+# $SERVERS/www; sets HTTP_PORT. With NGINX_TLS, a folder with server.pem, server.key and ca.pem: the same over TLS for
+# clients with a certificate; sets TLS_PORT.
+nginx_start() {
+    command -v nginx >/dev/null && command -v fcgiwrap >/dev/null && [ -x /usr/lib/git-core/git-http-backend ] || return 77
+    HTTP_PORT=$(free_port)
+    [ -n "${NGINX_TLS:-}" ] && TLS_PORT=$(free_port)
+    mkdir -p "$SERVERS/git" "$SERVERS/www/charts" "$SERVERS/nginx"
+    printf 'git:%s\n' "$(openssl passwd -apr1 s3cret)" >"$SERVERS/nginx/htpasswd"
+    # one process: its children would outlive a kill
+    fcgiwrap -c 1 -s "unix:$SERVERS/nginx/fcgi.sock" >"$SERVERS/nginx/fcgi.log" 2>&1 &
+    echo $! >"$SERVERS/fcgiwrap.pid"
+    cat >"$SERVERS/nginx/nginx.conf" <<CONF
+daemon off;
+pid $SERVERS/nginx/pid;
+error_log $SERVERS/nginx/error.log;
+worker_processes 1;
+$( [ "$(id -u)" = 0 ] && echo 'user root;' )
+events { worker_connections 256; }
+http {
+    access_log $SERVERS/nginx/access.log;
+    client_body_temp_path $SERVERS/nginx/body; proxy_temp_path $SERVERS/nginx/proxy; fastcgi_temp_path $SERVERS/nginx/fastcgi;
+    uwsgi_temp_path $SERVERS/nginx/uwsgi; scgi_temp_path $SERVERS/nginx/scgi;
+    types { text/yaml yaml; application/gzip tgz; }
+$(nginx_server "listen 127.0.0.1:$HTTP_PORT;")
+$( [ -n "${NGINX_TLS:-}" ] && nginx_server "listen 127.0.0.1:$TLS_PORT ssl; ssl_certificate $NGINX_TLS/server.pem;
+        ssl_certificate_key $NGINX_TLS/server.key; ssl_client_certificate $NGINX_TLS/ca.pem; ssl_verify_client on;" )
 }
 CONF
     nginx -p "$SERVERS/nginx" -c "$SERVERS/nginx/nginx.conf" >"$SERVERS/nginx/out.log" 2>&1 &

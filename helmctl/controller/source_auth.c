@@ -105,6 +105,11 @@ enum hc_rc src_auth_of(struct pass *p, const struct hc_val *spec, hc_str ns, str
         out->bearer = secret_key(p->a, secret, "bearerToken");
         out->ssh_key = secret_key(p->a, secret, "identity");
         out->known_hosts = secret_key(p->a, secret, "known_hosts");
+        out->app_id = secret_key(p->a, secret, "githubAppID");
+        out->app_owner = secret_key(p->a, secret, "githubAppInstallationOwner");
+        out->app_installation = secret_key(p->a, secret, "githubAppInstallationID");
+        out->app_key = secret_key(p->a, secret, "githubAppPrivateKey");
+        out->app_url = secret_key(p->a, secret, "githubAppBaseURL");
         add_logins(p->a, secret, logins, &bad);
         if (out->ssh_key.n)
             out->ssh_key_password = out->password;
@@ -140,6 +145,22 @@ enum hc_rc src_auth(struct pass *p, struct hc_source_auth *out, const char **out
     return src_auth_of(p, p->spec, p->key.ns, out, out_reason);
 }
 
+/* As a user's name or password stands in a URL. */
+static hc_str url_escaped(struct hc_arena *a, hc_str s)
+{
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, HC_MIB);
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        bool plain = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || strchr("-._~", c);
+        if (plain && c)
+            hc_buf_putc(&b, (char)c);
+        else
+            hc_buf_printf(&b, "%%%02X", c);
+    }
+    return hc_buf_to_arena(&b, a);
+}
+
 enum hc_rc src_env(struct pass *p, const struct hc_val *spec, hc_str ns, struct hc_source_env *out)
 {
     *out = (struct hc_source_env){ .http = p->c->http,
@@ -163,8 +184,35 @@ enum hc_rc src_env(struct pass *p, const struct hc_val *spec, hc_str ns, struct 
         out->proxy = hc_arena_strz(p->a, address);
         return HC_OK;
     }
-    out->proxy = hc_arena_printf(p->a, "%.*s://%.*s:%.*s@%.*s", HC_P(hc_str_sub(address, 0, at)), HC_P(user),
-                                 HC_P(password), HC_P(hc_str_sub(address, at + 3, address.n)))
+    out->proxy = hc_arena_printf(p->a, "%.*s://%.*s:%.*s@%.*s", HC_P(hc_str_sub(address, 0, at)),
+                                 HC_P(url_escaped(p->a, user)), HC_P(url_escaped(p->a, password)),
+                                 HC_P(hc_str_sub(address, at + 3, address.n)))
                      .p;
+    return HC_OK;
+}
+
+enum hc_rc src_verify_keys(struct pass *p, hc_str name, struct hc_git_verify *out)
+{
+    struct hc_val *secret = NULL;
+    const char *reason;
+    if (get_secret(p, p->key.ns, name, &secret, &reason) != HC_OK)
+        return p->err.code;
+    const struct hc_val *data = hc_map_getz(secret, "data");
+    size_t n = hc_map_len(data);
+    hc_str *pgp = HC_NEW_N(p->a, hc_str, n + 1), *ssh = HC_NEW_N(p->a, hc_str, n + 1);
+    if (!pgp || !ssh)
+        return hc_arena_check(p->a, &p->err, "keys");
+    for (size_t i = 0; i < n; i++) {
+        const struct hc_entry *e = hc_map_at(data, i);
+        hc_str key = hc_is_str(e->val) ? hc_base64_decode(p->a, hc_get_str(e->val), NULL) : (hc_str){ NULL, 0 };
+        if (!key.n)
+            continue;
+        if (hc_str_ends(e->key, HC_S(".sshpub")))
+            ssh[out->ssh_n++] = key;
+        else /* Flux: whatever its name is */
+            pgp[out->pgp_n++] = key;
+    }
+    out->pgp_keys = pgp;
+    out->ssh_keys = ssh;
     return HC_OK;
 }

@@ -1,5 +1,5 @@
 /*
- * GitRepository, OCIRepository and HelmRepository: what they share, and each one's fetch. Conditions, reasons and
+ * What sources share, OCIRepository and HelmRepository (GitRepository: source_git.c). Conditions, reasons and
  * messages are source-controller's.
  */
 #include <errno.h>
@@ -62,8 +62,9 @@ bool src_artifact_current(struct pass *p)
 
 static void drop_failures(struct pass *p)
 {
-    static const char *const gone[] = { "FetchFailed",      "BuildFailed", "StorageOperationFailed",
-                                        "ArtifactOutdated", "Reconciling", "Stalled" };
+    static const char *const gone[] = { "FetchFailed",      "BuildFailed",        "StorageOperationFailed",
+                                        "ArtifactOutdated", "IncludeUnavailable", "Reconciling",
+                                        "Stalled" };
     for (size_t i = 0; i < HC_LEN(gone); i++)
         hc_cond_del(&p->cond, gone[i]);
 }
@@ -223,19 +224,10 @@ static bool refuses_provider(struct pass *p, struct ctl_result *out)
     return true;
 }
 
-/* One fetch: what it goes with, what is known already, what came. */
-struct fetch {
-    struct hc_source_auth auth;
-    struct hc_source_env env;
-    hc_str known; /* absent: the artifact is not good for the spec */
-    struct hc_artifact art;
-};
-
-/* `known_at`: the field of the status. True: *out is the result of the whole pass. */
-static bool fetch_fails_early(struct pass *p, const char *known_at, struct fetch *f, struct ctl_result *out)
+bool src_fetch_fails_early(struct pass *p, const char *known_at, struct src_fetch *f, struct ctl_result *out)
 {
     const char *reason = "AuthenticationFailed";
-    *f = (struct fetch){ 0 };
+    *f = (struct src_fetch){ 0 };
     show_progress(p);
     bool oci = p->key.kind == HC_CTL_OCI, login = src_auth(p, &f->auth, &reason) == HC_OK;
     if (!login || src_env(p, p->spec, p->key.ns, &f->env) != HC_OK) {
@@ -249,15 +241,14 @@ static bool fetch_fails_early(struct pass *p, const char *known_at, struct fetch
     return false;
 }
 
-static hc_str fetched_revision(const struct fetch *f)
+hc_str src_fetched_revision(const struct src_fetch *f)
 {
     return f->art.unchanged ? f->known : f->art.revision;
 }
 
-/* The end of a pass whose artifact is a folder packed up. */
-static struct ctl_result keep_folder(struct pass *p, const struct fetch *f, hc_str message, hc_str event)
+struct ctl_result src_keep_folder(struct pass *p, const struct src_fetch *f, hc_str message, hc_str event)
 {
-    hc_str ignore = hc_get_str_at(p->spec, "ignore"), revision = fetched_revision(f);
+    hc_str ignore = hc_get_str_at(p->spec, "ignore"), revision = src_fetched_revision(f);
     if (ignore.p)
         hc_map_put_str(p->a, p->status, "observedIgnore", ignore);
     else
@@ -267,54 +258,6 @@ static struct ctl_result keep_folder(struct pass *p, const struct fetch *f, hc_s
     char file[128];
     snprintf(file, sizeof(file), "%.*s.tar.gz", HC_P(src_hex_of(revision)));
     return src_stored(p, &f->art, file, "Succeeded", message, "%.*s", event);
-}
-
-/* ---- GitRepository ---- */
-
-struct git_job {
-    struct pass *p;
-    struct fetch *f;
-    const struct hc_git_spec *spec;
-    enum hc_rc rc;
-};
-
-static void fetch_git(void *arg)
-{
-    struct git_job *j = arg;
-    j->rc = hc_git_fetch(&j->f->env, j->p->a, j->spec, &j->f->auth, j->f->known, &j->f->art, &j->p->err);
-}
-
-struct ctl_result reconcile_git(struct pass *p)
-{
-    struct ctl_result r;
-    static const char *const later[] = { "include", "recurseSubmodules", "sparseCheckout", "verify" };
-    if (src_prologue(p, &r) || refuses(p, later, HC_LEN(later), &r))
-        return r;
-    hc_str url = hc_get_str_at(p->spec, "url");
-    if (!hc_str_starts(url, HC_S("http://")) && !hc_str_starts(url, HC_S("https://")) &&
-        !hc_str_starts(url, HC_S("ssh://")))
-        return src_stalled(p, "URLInvalid", "url '%.*s' is neither http, https nor ssh", HC_P(url));
-    struct fetch f;
-    if (refuses_provider(p, &r) || fetch_fails_early(p, "artifact.revision", &f, &r))
-        return r;
-    struct hc_git_spec git = { .url = hc_arena_strz(p->a, url),
-                               .branch = hc_get_str_at(p->spec, "ref.branch"),
-                               .tag = hc_get_str_at(p->spec, "ref.tag"),
-                               .semver = hc_get_str_at(p->spec, "ref.semver"),
-                               .name = hc_get_str_at(p->spec, "ref.name"),
-                               .commit = hc_get_str_at(p->spec, "ref.commit"),
-                               .ignore = hc_get_str_at(p->spec, "ignore") };
-    struct git_job job = { p, &f, &git, HC_OK };
-    if (hc_str_starts(url, HC_S("ssh://"))) /* its library waits on its own sockets */
-        hc_pool_run(p->c->pool, fetch_git, &job);
-    else
-        fetch_git(&job);
-    if (job.rc != HC_OK) {
-        hc_wrap(&p->err, "failed to checkout and determine revision");
-        return src_failed(p, (struct src_failure){ "FetchFailed", "GitOperationFailed" });
-    }
-    hc_str message = hc_arena_printf(p->a, "stored artifact for revision '%.*s'", HC_P(fetched_revision(&f)));
-    return keep_folder(p, &f, message, message);
 }
 
 /* ---- OCIRepository ---- */
@@ -384,8 +327,8 @@ struct ctl_result reconcile_oci(struct pass *p)
         return src_stalled(p, "URLInvalid",
                            "URL validation failed for '%.*s': URL must be in format 'oci://<domain>/<org>/<repo>'",
                            HC_P(url));
-    struct fetch f;
-    if (refuses_provider(p, &r) || fetch_fails_early(p, "artifact.revision", &f, &r))
+    struct src_fetch f;
+    if (refuses_provider(p, &r) || src_fetch_fails_early(p, "artifact.revision", &f, &r))
         return r;
     if (!oci_content_changed(p) && ctl_artifact_look(p->c, hc_map_getz(p->status, "artifact")) == HC_BLOB_HERE)
         f.known = hc_get_str_at(p->status, "artifact.revision");
@@ -407,12 +350,12 @@ struct ctl_result reconcile_oci(struct pass *p)
                                .seen = &seen };
     if (hc_oci_fetch(&f.env, p->a, &oci, &f.auth, f.known, &f.art, &p->err) != HC_OK)
         return oci_failed(p, url, &seen);
-    hc_str message = hc_arena_printf(p->a, "stored artifact for digest '%.*s'", HC_P(fetched_revision(&f)));
+    hc_str message = hc_arena_printf(p->a, "stored artifact for digest '%.*s'", HC_P(src_fetched_revision(&f)));
     if (selector)
         hc_map_put(p->a, p->status, HC_S("observedLayerSelector"), hc_val_copy(p->a, selector));
     else
         hc_map_del(p->status, HC_S("observedLayerSelector"));
-    return keep_folder(p, &f, message, oci_event(p, url, fetched_revision(&f), f.art.metadata));
+    return src_keep_folder(p, &f, message, oci_event(p, url, src_fetched_revision(&f), f.art.metadata));
 }
 
 /* ---- HelmRepository ---- */
@@ -438,8 +381,8 @@ struct ctl_result reconcile_repo(struct pass *p)
         return src_stalled(p, "URLInvalid",
                            "invalid Helm repository URL '%.*s': neither http, https nor (with type oci) oci",
                            HC_P(url));
-    struct fetch f;
-    if (fetch_fails_early(p, "artifact.digest", &f, &r))
+    struct src_fetch f;
+    if (src_fetch_fails_early(p, "artifact.digest", &f, &r))
         return r;
     if (hc_helmrepo_index(&f.env, p->a, hc_arena_strz(p->a, url), &f.auth, f.known, &f.art, &p->err) != HC_OK) {
         hc_wrap(&p->err, f.art.unreadable ? "failed to load Helm repository from index YAML"
@@ -447,7 +390,7 @@ struct ctl_result reconcile_repo(struct pass *p)
         return src_failed(p,
                           (struct src_failure){ "FetchFailed", f.art.unreadable ? "IndexationFailed" : "Failed" });
     }
-    hc_str revision = fetched_revision(&f);
+    hc_str revision = src_fetched_revision(&f);
     hc_str message = hc_arena_printf(p->a, "stored artifact: revision '%.*s'", HC_P(revision));
     if (f.art.unchanged)
         return src_unchanged(p, "Succeeded", message);

@@ -35,3 +35,18 @@ struct ctl_result src_stored(struct pass *p, const struct hc_artifact *art, cons
 struct ctl_result src_unchanged(struct pass *p, const char *reason, hc_str message);
 /* The part behind the last ':' of "main@sha1:ab12". */
 hc_str src_hex_of(hc_str revision);
+
+/* One fetch: what it goes with, what is known already, what came. */
+struct src_fetch {
+    struct hc_source_auth auth;
+    struct hc_source_env env;
+    hc_str known; /* absent: the artifact is not good for the spec */
+    struct hc_artifact art;
+};
+/* `known_at`: the field of the status. True: *out is the result of the whole pass. */
+bool src_fetch_fails_early(struct pass *p, const char *known_at, struct src_fetch *f, struct ctl_result *out);
+hc_str src_fetched_revision(const struct src_fetch *f);
+/* The end of a pass whose artifact is a folder packed up. */
+struct ctl_result src_keep_folder(struct pass *p, const struct src_fetch *f, hc_str message, hc_str event);
+/* Public keys of the Secret `name`, by the endings of their names. */
+enum hc_rc src_verify_keys(struct pass *p, hc_str name, struct hc_git_verify *out);
