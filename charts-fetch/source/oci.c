@@ -122,7 +122,7 @@ static enum hc_rc find(struct hc_oci *o, const struct hc_oci_spec *spec, struct 
         return hc_arena_check(o->a, err, "artifact");
     }
     if (spec->semver.n) {
-        unsigned how = OCI_V_TOO | (hc_str_eqz(spec->media_type, HC_OCI_TYPE_CHART) ? OCI_PLUS : 0);
+        unsigned how = HC_OCI_V_TOO | (hc_str_eqz(spec->media_type, HC_OCI_TYPE_CHART) ? HC_OCI_PLUS : 0);
         enum hc_rc rc = oci_newest(o, spec->semver, spec->semver_filter, how, &tag, err);
         if (rc != HC_OK)
             return rc;
@@ -222,7 +222,7 @@ enum hc_rc hc_oci_chart(const struct hc_source_env *env, struct hc_arena *a, con
         return HC_OK;
     }
     tag = asked ? swap(a, range, '+', '_') : none;
-    rc = asked ? hc_oci_manifest(o, tag, &m, err) : oci_newest(o, range, none, OCI_PLUS, &tag, err);
+    rc = asked ? hc_oci_manifest(o, tag, &m, err) : oci_newest(o, range, none, HC_OCI_PLUS, &tag, err);
     if (rc != HC_OK)
         return rc;
     got.revision = swap(a, tag, '_', '+');

@@ -71,5 +71,38 @@ enum hc_rc hc_oci_blob(struct hc_oci *o, hc_str digest, size_t ceiling, hc_str *
 /* All tags, in the registry's order. */
 enum hc_rc hc_oci_tags(struct hc_oci *o, hc_str **out, size_t *out_n, struct hc_err *err);
 
+/* The tag of the newest version in `range`, "" being any release. Tags that are no whole version ("1.2", "latest") do not
+ * count. HC_E_NOTFOUND: none fits. */
+enum {
+    HC_OCI_PLUS = 1, /* "_" in a tag is the "+" of the version: Helm's charts */
+    HC_OCI_V_TOO = 2 /* "v1.2.3" is a version: Flux for artifacts, not Helm for charts */
+};
+enum hc_rc hc_oci_newest(struct hc_arena *a, const hc_str *tags, size_t n, hc_str range, unsigned how,
+                         hc_str *out_tag, struct hc_err *err);
+
+/* ---- writing ---- */
+
+/* The blob, unless it is there; one PUT, or pieces when it is large. */
+enum hc_rc hc_oci_push_blob(struct hc_oci *o, hc_str body, hc_str *out_digest, struct hc_err *err);
+/* `reference`: a tag; absent: the manifest's own digest. What it names must be there. */
+enum hc_rc hc_oci_push_manifest(struct hc_oci *o, hc_str reference, const char *media_type, hc_str body,
+                                hc_str *out_digest, struct hc_err *err);
+
+struct hc_oci_chart {
+    const struct hc_val *metadata; /* of hc_chart: fields in Helm's order */
+    hc_str archive, provenance;    /* provenance absent: there is none */
+    hc_str created;                /* RFC 3339 */
+};
+struct hc_oci_pushed {
+    hc_str reference, digest; /* "host/path/name:1.2.3_b1"; of the manifest */
+};
+/* A chart as Helm 4 pushes it, byte for byte, to `url`/NAME:VERSION. */
+enum hc_rc hc_oci_push_chart(const struct hc_source_env *env, struct hc_arena *a, const char *url,
+                             const struct hc_source_auth *auth, const struct hc_oci_chart *chart,
+                             struct hc_oci_pushed *out, struct hc_err *err);
+/* Whether the registry at `host` takes the login. */
+enum hc_rc hc_oci_ping(const struct hc_source_env *env, struct hc_arena *a, hc_str host,
+                       const struct hc_source_auth *auth, struct hc_err *err);
+
 /* "sha256:" and 64 lower-case hexadecimal digits. */
 bool hc_oci_is_digest(hc_str text);

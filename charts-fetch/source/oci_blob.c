@@ -1,6 +1,7 @@
 /*
- * Blobs into files, piece by piece: they are hashed as they come, nothing is held, and what a cut connection left is gone
- * on with by Range (RFC 9110 14). A file is handed out only when its digest is the one that was asked for.
+ * Blobs piece by piece into a file, or into memory when they are small: they are hashed as they come, and what a cut
+ * connection left is gone on with by Range (RFC 9110 14). Nothing is handed out whose digest is not the one that was
+ * asked for.
  *
  * Pieces come on the thread of the HTTP loop; while a request runs the asking thread does not touch the sink.
  */
@@ -10,13 +11,15 @@
 #include <unistd.h>
 
 #include "charts-fetch/source/oci_impl.h"
+#include "core/base/buf.h"
 #include "core/base/digest.h"
 #include "core/base/fs.h"
 
 #define MAX_RESUMES 16 /* cuts of one blob that each brought something */
 
 struct sink {
-    int fd;
+    int fd; /* -1: into `held` */
+    struct hc_buf held;
     struct hc_sha256 sum;
     uint64_t got, most;
     bool too_large, other_range;
@@ -25,7 +28,8 @@ struct sink {
 
 static bool start_over(struct sink *s)
 {
-    if (ftruncate(s->fd, 0) < 0 || lseek(s->fd, 0, SEEK_SET) < 0) {
+    hc_buf_reset(&s->held);
+    if (s->fd >= 0 && (ftruncate(s->fd, 0) < 0 || lseek(s->fd, 0, SEEK_SET) < 0)) {
         s->failed = errno;
         return false;
     }
@@ -56,7 +60,7 @@ static bool on_data(void *ctx, const char *p, size_t n)
         s->too_large = true;
         return false;
     }
-    for (size_t done = 0; done < n;) {
+    for (size_t done = 0; done < n && s->fd >= 0;) {
         ssize_t k = write(s->fd, p + done, n - done);
         if (k < 0 && errno == EINTR)
             continue;
@@ -66,9 +70,13 @@ static bool on_data(void *ctx, const char *p, size_t n)
         }
         done += (size_t)k;
     }
+    if (s->fd < 0)
+        hc_buf_put(&s->held, hc_str_n(p, n));
+    if (s->held.spent)
+        s->failed = ENOMEM;
     hc_sha256_add(&s->sum, hc_str_n(p, n));
     s->got += n;
-    return true;
+    return !s->failed;
 }
 
 /* Whether what is there is worth going on from. */
@@ -107,35 +115,61 @@ static enum hc_rc fill(struct hc_oci *o, struct sink *s, hc_str digest, const ch
     }
 }
 
-enum hc_rc oci_blob_to_file(struct hc_oci *o, hc_str digest, uint64_t most, const char *path, uint64_t *out_size,
-                            struct hc_err *err)
+/* All of the blob, checked. */
+static enum hc_rc get(struct hc_oci *o, struct sink *s, hc_str digest, struct hc_err *err)
 {
     struct hc_err own = HC_ERR_INIT;
     const char *what = hc_arena_printf(o->a, "blob %.*s", HC_P(digest)).p;
+    char hex[HC_SHA256_HEX + 1];
+    if (!what)
+        return hc_fail_nomem(err);
+    hc_sha256_init(&s->sum);
+    enum hc_rc rc = fill(o, s, digest, what, &own);
+    if (s->failed)
+        rc = hc_fail(&own, s->failed == ENOMEM ? HC_E_NOMEM : HC_E_AGAIN, "%s: write to the store: %s", what,
+                     strerror(s->failed));
+    else if (s->too_large)
+        rc = hc_fail(&own, HC_E_LIMIT, "oci://%.*s/%.*s: %s has more than the %" PRIu64 " bytes it may have",
+                     HC_P(o->host), HC_P(o->repo), what, s->most);
+    if (rc == HC_OK) {
+        hc_sha256_hex(&s->sum, hex);
+        if (!hc_str_eqz(hc_str_sub(digest, 7, digest.n), hex))
+            rc = oci_bad_content(o, digest, hex, what, &own);
+    }
+    return rc == HC_OK ? HC_OK : hc_err_copy(err, &own);
+}
+
+enum hc_rc oci_blob_to_file(struct hc_oci *o, hc_str digest, uint64_t most, const char *path, uint64_t *out_size,
+                            struct hc_err *err)
+{
     enum hc_rc rc = oci_want_digest(o, digest, err);
-    if (rc != HC_OK || !what)
-        return rc != HC_OK ? rc : hc_fail_nomem(err);
+    if (rc != HC_OK)
+        return rc;
     HC_AUTO(hc_fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return hc_fail_errno(err, "store", path);
     struct sink s = { .fd = fd, .most = most };
-    char hex[HC_SHA256_HEX + 1];
-    hc_sha256_init(&s.sum);
-    rc = fill(o, &s, digest, what, &own);
-    if (s.failed)
-        rc = hc_fail(&own, HC_E_AGAIN, "%s: write to the store: %s", what, strerror(s.failed));
-    else if (s.too_large)
-        rc = hc_fail(&own, HC_E_LIMIT, "oci://%.*s/%.*s: %s has more than the %" PRIu64 " bytes it may have",
-                     HC_P(o->host), HC_P(o->repo), what, most);
-    if (rc == HC_OK) {
-        hc_sha256_hex(&s.sum, hex);
-        if (!hc_str_eqz(hc_str_sub(digest, 7, digest.n), hex))
-            rc = oci_bad_content(o, digest, hex, what, &own);
-    }
-    if (rc != HC_OK) {
+    hc_buf_init(&s.held, 1);
+    rc = get(o, &s, digest, err);
+    if (rc == HC_OK)
+        *out_size = s.got;
+    else
         (void)unlink(path);
-        return hc_err_copy(err, &own);
+    return rc;
+}
+
+enum hc_rc hc_oci_blob(struct hc_oci *o, hc_str digest, size_t ceiling, hc_str *out, struct hc_err *err)
+{
+    struct sink s = { .fd = -1, .most = ceiling };
+    enum hc_rc rc = oci_want_digest(o, digest, err);
+    if (rc != HC_OK)
+        return rc;
+    hc_buf_init(&s.held, ceiling);
+    rc = get(o, &s, digest, err);
+    if (rc == HC_OK) {
+        *out = hc_buf_to_arena(&s.held, o->a);
+        rc = hc_arena_check(o->a, err, "blob");
     }
-    *out_size = s.got;
-    return HC_OK;
+    hc_buf_done(&s.held);
+    return rc;
 }

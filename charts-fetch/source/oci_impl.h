@@ -39,11 +39,14 @@ struct oci_request {
     size_t max_bytes;
     const char *what; /* "manifest 6.14.1", "tags": for messages */
     const char *type; /* of `body`; NULL: none is sent */
-    hc_str body, range;
+    hc_str body, range, content_range;
     bool (*on_data)(void *ctx, const char *p, size_t n);
     bool (*on_head)(void *ctx, const struct hc_http_response *head);
     void *ctx;
 };
+/* A conversation with a registry and none of its repositories. */
+enum hc_rc oci_open_host(const struct hc_source_env *env, struct hc_arena *a, hc_str host,
+                         const struct hc_source_auth *auth, struct hc_oci **out, struct hc_err *err);
 /* HC_OK is 2xx; 404 is HC_E_NOTFOUND; the rest says what to do. Answers a challenge once. */
 enum hc_rc oci_do(struct hc_oci *o, const struct oci_request *q, struct hc_http_response *out, struct hc_err *err);
 /* The next header of that (lower-case) name in *rest, which begins as a response's headers. */
@@ -62,11 +65,7 @@ enum hc_rc oci_blob_to_file(struct hc_oci *o, hc_str digest, uint64_t most, cons
 /* oci_tags.c: the path of the next page that a Link header of the answer to `path` names; absent: the last page. */
 hc_str oci_next_page(struct hc_arena *a, const struct hc_http_response *r, hc_str path);
 bool oci_good_tag(hc_str tag);
-/* The tag of the newest version in `range`. Tags that are no whole version ("1.2", "latest") do not count. */
-enum {
-    OCI_PLUS = 1, /* "_" in a tag is the "+" of the version: Helm's charts */
-    OCI_V_TOO = 2 /* "v1.2.3" is a version: Flux for artifacts, not Helm for charts */
-};
+/* The tag of the newest version in `range` (hc_oci_newest) that fits the regular expression `filter`. */
 enum hc_rc oci_newest(struct hc_oci *o, hc_str range, hc_str filter, unsigned how, hc_str *out_tag,
                       struct hc_err *err);
 

@@ -130,7 +130,9 @@ static bool has_login(const struct hc_oci *o)
 const char *oci_asked_as(const struct hc_oci *o)
 {
     const char *text;
-    if (has_login(o))
+    if (has_login(o) && !o->repo.n)
+        text = "the login is not accepted";
+    else if (has_login(o))
         text = hc_arena_printf(o->a, "the registry login may not %s it; it was asked with %s",
                                o->pushes ? "write" : "read",
                                o->login.from ? o->login.from : "the login that was given")

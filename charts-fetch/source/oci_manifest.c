@@ -242,25 +242,3 @@ enum hc_rc hc_oci_referrers(struct hc_oci *o, hc_str digest, hc_str artifact_typ
     *out_n = found.n;
     return hc_arena_check(o->a, err, "referrers");
 }
-
-/* ---- blobs --------------------------------------------------------------------------------------- */
-
-enum hc_rc hc_oci_blob(struct hc_oci *o, hc_str digest, size_t ceiling, hc_str *out, struct hc_err *err)
-{
-    struct hc_http_response r;
-    enum hc_rc rc = oci_want_digest(o, digest, err);
-    if (rc != HC_OK)
-        return rc;
-    const struct oci_request q = { .path = hc_arena_printf(o->a, "/v2/%.*s/blobs/%.*s", HC_P(o->repo),
-                                                           HC_P(digest)),
-                                   .max_bytes = ceiling ? ceiling : 1,
-                                   .what = hc_arena_printf(o->a, "blob %.*s", HC_P(digest)).p };
-    if (hc_arena_spent(o->a))
-        return hc_fail_nomem(err);
-    rc = oci_do(o, &q, &r, err);
-    if (rc == HC_OK)
-        rc = oci_check(o, r.body, digest, q.what, err);
-    if (rc == HC_OK)
-        *out = r.body;
-    return rc;
-}

@@ -20,30 +20,30 @@ static bool good_repo(hc_str repo)
     return true;
 }
 
-/* Whose registry it is: host, name below it, credentials. */
-static enum hc_rc aim(struct hc_oci *o, const char *url, struct hc_err *err)
+/* Docker's own registry goes by three names. */
+static void name_host(struct hc_oci *o, hc_str host)
+{
+    o->host = host;
+    if (hc_str_eqz(host, "docker.io") || hc_str_eqz(host, "index.docker.io"))
+        o->host = HC_S("registry-1.docker.io");
+}
+
+/* host, [::1] or 127.0.0.1, and a port: what goes into a URL as it is. */
+static bool good_host(hc_str host)
+{
+    for (size_t i = 0; i < host.n; i++) {
+        char c = host.p[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr(".-_:[]", c)) ||
+            !c)
+            return false;
+    }
+    return host.n > 0;
+}
+
+/* The trust and the scheme. */
+static enum hc_rc prepare(struct hc_oci *o, struct hc_err *err)
 {
     const struct hc_source_auth *auth = &o->auth;
-    hc_str rest = hc_str_of(url ? url : "");
-    if (!hc_str_starts(rest, HC_S("oci://")))
-        return hc_fail(err, HC_E_INPUT, "'%s' is no registry address: it must start with oci://", url ? url : "");
-    rest = hc_str_sub(rest, 6, rest.n);
-    while (rest.n && rest.p[rest.n - 1] == '/')
-        rest.n--;
-    size_t slash = hc_str_find(rest, '/');
-    o->host = hc_str_sub(rest, 0, slash);
-    o->repo = slash == SIZE_MAX ? HC_S("") : hc_str_sub(rest, slash + 1, rest.n);
-    if (!o->host.n || hc_str_find(o->host, '@') != SIZE_MAX || !good_repo(o->repo))
-        return hc_fail(
-            err, HC_E_INPUT,
-            "'%s' is no registry address: it must be oci://HOST/NAME with lower-case letters, digits and "
-            ". _ - in the name, and without a tag",
-            url);
-    if (hc_str_eqz(o->host, "docker.io") || hc_str_eqz(o->host, "index.docker.io")) {
-        o->host = HC_S("registry-1.docker.io");
-        if (hc_str_find(o->repo, '/') == SIZE_MAX)
-            o->repo = hc_arena_printf(o->a, "library/%.*s", HC_P(o->repo));
-    }
     o->deadline_ms = hc_mono_ms() + (o->env.timeout_ms ? o->env.timeout_ms : 60000);
     if (auth->plain_http)
         o->scheme = "http";
@@ -62,16 +62,61 @@ static enum hc_rc aim(struct hc_oci *o, const char *url, struct hc_err *err)
     return hc_arena_check(o->a, err, "registry address");
 }
 
+static struct hc_oci *new_conversation(const struct hc_source_env *env, struct hc_arena *a,
+                                       const struct hc_source_auth *auth)
+{
+    struct hc_oci *o = HC_NEW(a, struct hc_oci);
+    if (o)
+        *o = (struct hc_oci){ .env = *env, .a = a, .scheme = "https" };
+    if (o && auth)
+        o->auth = *auth;
+    return o;
+}
+
+enum hc_rc oci_open_host(const struct hc_source_env *env, struct hc_arena *a, hc_str host,
+                         const struct hc_source_auth *auth, struct hc_oci **out, struct hc_err *err)
+{
+    struct hc_oci *o = new_conversation(env, a, auth);
+    if (!o)
+        return hc_fail_nomem(err);
+    if (!good_host(host))
+        return hc_fail(err, HC_E_INPUT, "invalid reference: invalid registry \"%.*s\"", HC_P(host));
+    o->repo = HC_S("");
+    name_host(o, host);
+    enum hc_rc rc = prepare(o, err);
+    if (rc == HC_OK)
+        *out = o;
+    else
+        hc_oci_close(o);
+    return rc;
+}
+
 enum hc_rc hc_oci_open(const struct hc_source_env *env, struct hc_arena *a, const char *url,
                        const struct hc_source_auth *auth, struct hc_oci **out, struct hc_err *err)
 {
-    struct hc_oci *o = HC_NEW(a, struct hc_oci);
+    hc_str rest = hc_str_of(url ? url : "");
+    struct hc_oci *o = new_conversation(env, a, auth);
     if (!o)
         return hc_fail_nomem(err);
-    *o = (struct hc_oci){ .env = *env, .a = a, .scheme = "https" };
-    if (auth)
-        o->auth = *auth;
-    enum hc_rc rc = aim(o, url, err);
+    if (!hc_str_starts(rest, HC_S("oci://")))
+        return hc_fail(err, HC_E_INPUT, "'%.*s' is no registry address: it must start with oci://", HC_P(rest));
+    rest = hc_str_sub(rest, 6, rest.n);
+    while (rest.n && rest.p[rest.n - 1] == '/')
+        rest.n--;
+    size_t slash = hc_str_find(rest, '/');
+    hc_str host = hc_str_sub(rest, 0, slash);
+    o->repo = slash == SIZE_MAX ? HC_S("") : hc_str_sub(rest, slash + 1, rest.n);
+    bool host_good = good_host(host);
+    if (!host_good || !good_repo(o->repo))
+        return hc_fail(
+            err, HC_E_INPUT,
+            "invalid reference: invalid %s \"%.*s\": a registry address is oci://HOST/NAME with lower-case "
+            "letters, digits and . _ - in the name, and without a tag",
+            host_good ? "repository" : "registry", HC_P(host_good ? o->repo : host));
+    name_host(o, host);
+    if (!hc_str_eq(o->host, host) && hc_str_find(o->repo, '/') == SIZE_MAX)
+        o->repo = hc_arena_printf(a, "library/%.*s", HC_P(o->repo));
+    enum hc_rc rc = prepare(o, err);
     if (rc == HC_OK)
         *out = o;
     else
@@ -103,10 +148,17 @@ bool oci_header(hc_str *rest, hc_str name, hc_str *out)
     return false;
 }
 
+/* Another host gets no login of ours, whether a redirect led there or an upload goes on there. */
+static bool is_ours(struct hc_oci *o, hc_str url)
+{
+    hc_str origin = hc_arena_printf(o->a, "%s://%.*s", o->scheme, HC_P(o->host));
+    return origin.n && hc_str_starts(url, origin) && (url.n == origin.n || strchr("/?", url.p[origin.n]));
+}
+
 static enum hc_rc send(struct hc_oci *o, const struct oci_request *q, struct hc_http_response *out,
                        struct hc_err *err)
 {
-    const char *headers[5] = { 0 };
+    const char *headers[6] = { 0 };
     size_t n = 0;
     enum hc_rc rc = oci_ready(o, err);
     if (rc != HC_OK)
@@ -117,19 +169,21 @@ static enum hc_rc send(struct hc_oci *o, const struct oci_request *q, struct hc_
         headers[n++] = hc_arena_printf(o->a, "Content-Type: %s", q->type).p;
     if (q->range.n)
         headers[n++] = hc_arena_printf(o->a, "Range: %.*s", HC_P(q->range)).p;
-    if (o->authorization.n)
+    if (q->content_range.n)
+        headers[n++] = hc_arena_printf(o->a, "Content-Range: %.*s", HC_P(q->content_range)).p;
+    bool whole = hc_str_find_str(q->path, HC_S("://")) != SIZE_MAX, foreign = whole && !is_ours(o, q->path);
+    if (o->authorization.n && !foreign)
         headers[n++] = o->authorization.p;
     int64_t left = o->deadline_ms - hc_mono_ms();
     if (left <= 0)
         return hc_fail(err, HC_E_AGAIN, "no time is left");
-    bool whole = hc_str_find_str(q->path, HC_S("://")) != SIZE_MAX;
     struct hc_http_request req = {
         .method = q->method ? q->method : "GET",
         .url = whole ? hc_arena_strz(o->a, q->path)
                      : hc_arena_printf(o->a, "%s://%.*s%.*s", o->scheme, HC_P(o->host), HC_P(q->path)).p,
         .headers = headers,
         .body = q->body,
-        .tls = o->tls,
+        .tls = foreign && o->auth.cert_pem.n ? NULL : o->tls,
         .proxy = o->env.proxy,
         .timeout_ms = left,
         .idle_timeout_ms = 30000,
@@ -182,21 +236,14 @@ static enum hc_rc bad_status(struct hc_oci *o, const struct oci_request *q, cons
     return rc;
 }
 
-/* A redirect may have led elsewhere: whoever answered there gets no login of ours. */
-static bool ours(struct hc_oci *o, const struct hc_http_response *r)
-{
-    hc_str origin = hc_arena_printf(o->a, "%s://%.*s", o->scheme, HC_P(o->host)), url = hc_str_of(r->effective_url);
-    return origin.n && hc_str_starts(url, origin) && (url.n == origin.n || strchr("/?", url.p[origin.n]));
-}
-
 enum hc_rc oci_do(struct hc_oci *o, const struct oci_request *q, struct hc_http_response *out, struct hc_err *err)
 {
     for (int attempt = 0;; attempt++) {
         enum hc_rc rc = send(o, q, out, err);
         if (rc == HC_OK && out->status >= 200 && out->status < 300)
             return HC_OK;
-        if (rc == HC_OK &&
-            (out->status != 401 || attempt || !ours(o, out) || !hc_http_header(out, "www-authenticate").n))
+        if (rc == HC_OK && (out->status != 401 || attempt || !is_ours(o, hc_str_of(out->effective_url)) ||
+                            !hc_http_header(out, "www-authenticate").n))
             return bad_status(o, q, out, err);
         if (rc == HC_OK)
             rc = oci_answer(o, out, err);

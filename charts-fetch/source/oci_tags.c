@@ -213,6 +213,48 @@ bool source_whole_version(hc_str text, bool v_too, struct hc_semver *out)
     return dots == 2 && text.p[0] >= '0' && text.p[0] <= '9' && hc_semver_parse(text, out, NULL) == HC_OK;
 }
 
+static enum hc_rc newest_of(struct hc_arena *a, const hc_str *tags, size_t n, hc_str range, regex_t *filter,
+                            unsigned how, hc_str *out_tag, struct hc_err *err)
+{
+    struct hc_semrange *r;
+    struct hc_semver best = { 0 };
+    hc_str best_tag = { NULL, 0 };
+    if (hc_semrange_parse(a, range.n ? range : HC_S("*"), &r, err) != HC_OK)
+        return hc_wrap(err, "version range '%.*s'", HC_P(range));
+    for (size_t i = 0; i < n; i++) {
+        hc_str tag = tags[i], version = tag;
+        struct hc_semver v;
+        if (filter && regexec(filter, hc_arena_strz(a, tag), 0, NULL, 0) != 0)
+            continue;
+        if ((how & HC_OCI_PLUS) && hc_str_find(tag, '_') != SIZE_MAX) {
+            char *p = hc_arena_strz(a, tag);
+            for (size_t j = 0; p && j < tag.n; j++)
+                if (p[j] == '_')
+                    p[j] = '+';
+            version = hc_str_n(p, tag.n);
+        }
+        if (!source_whole_version(version, how & HC_OCI_V_TOO, &v) || !hc_semrange_fits(r, &v))
+            continue;
+        if (!best_tag.n || hc_semver_cmp(&v, &best) > 0) {
+            best = v;
+            best_tag = tag;
+        }
+    }
+    if (hc_arena_spent(a))
+        return hc_arena_check(a, err, "tags");
+    if (!best_tag.n)
+        return hc_fail(err, HC_E_NOTFOUND, "none of %zu tags is a version in the range '%.*s'%s", n, HC_P(range),
+                       filter ? " and the filter" : "");
+    *out_tag = best_tag;
+    return HC_OK;
+}
+
+enum hc_rc hc_oci_newest(struct hc_arena *a, const hc_str *tags, size_t n, hc_str range, unsigned how,
+                         hc_str *out_tag, struct hc_err *err)
+{
+    return newest_of(a, tags, n, range, NULL, how, out_tag, err);
+}
+
 enum hc_rc oci_newest(struct hc_oci *o, hc_str range, hc_str filter, unsigned how, hc_str *out_tag,
                       struct hc_err *err)
 {
@@ -220,40 +262,19 @@ enum hc_rc oci_newest(struct hc_oci *o, hc_str range, hc_str filter, unsigned ho
     hc_str *tags = NULL;
     size_t n = 0;
     regex_t re;
-    enum hc_rc rc = hc_semrange_parse(o->a, range.n ? range : HC_S("*"), &r, err);
+    enum hc_rc rc = hc_semrange_parse(o->a, range.n ? range : HC_S("*"), &r,
+                                      err); /* before a request for nothing */
     if (rc != HC_OK)
         return hc_wrap(err, "version range '%.*s'", HC_P(range));
     if (filter.n && (rc = compile_filter(o->a, filter, &re, err)) != HC_OK)
         return rc;
     rc = hc_oci_tags(o, &tags, &n, err);
-    struct hc_semver best = { 0 };
-    hc_str best_tag = { NULL, 0 };
-    for (size_t i = 0; rc == HC_OK && i < n; i++) {
-        hc_str tag = tags[i], version = tag;
-        struct hc_semver v;
-        if (filter.n && regexec(&re, hc_arena_strz(o->a, tag), 0, NULL, 0) != 0)
-            continue;
-        if ((how & OCI_PLUS) && hc_str_find(tag, '_') != SIZE_MAX) {
-            char *p = hc_arena_strz(o->a, tag);
-            for (size_t j = 0; p && j < tag.n; j++)
-                if (p[j] == '_')
-                    p[j] = '+';
-            version = hc_str_n(p, tag.n);
-        }
-        if (!source_whole_version(version, how & OCI_V_TOO, &v) || !hc_semrange_fits(r, &v))
-            continue;
-        if (!best_tag.n || hc_semver_cmp(&v, &best) > 0) {
-            best = v;
-            best_tag = tag;
-        }
+    if (rc == HC_OK) {
+        rc = newest_of(o->a, tags, n, range, filter.n ? &re : NULL, how, out_tag, err);
+        if (rc != HC_OK)
+            hc_wrap(err, "oci://%.*s/%.*s", HC_P(o->host), HC_P(o->repo));
     }
     if (filter.n)
         regfree(&re);
-    if (rc != HC_OK)
-        return rc;
-    if (!best_tag.n)
-        return hc_fail(err, HC_E_NOTFOUND, "oci://%.*s/%.*s: none of %zu tags is a version in the range '%.*s'%s",
-                       HC_P(o->host), HC_P(o->repo), n, HC_P(range), filter.n ? " and the filter" : "");
-    *out_tag = best_tag;
-    return HC_OK;
+    return rc;
 }

@@ -12,6 +12,7 @@ struct hc_chart_source {
     bool insecure, plain_http, pass_credentials, verify, devel;
     bool want_prov;   /* pull --prov */
     bool update_deps; /* --dependency-update: deps.h; the verb sees to it */
+    bool tell_stdout; /* what a registry gave is told on stdout: pull, install, upgrade */
     bool no_digest;   /* the caller renders once */
     bool helm3;       /* --helm-version 3 */
     bool no_detect;   /* lint and dependency list: Helm loads the chart without a look at its apiVersion first */

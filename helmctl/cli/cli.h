@@ -31,6 +31,8 @@ int hc_cmd_get_release(int argc, char **argv);
 int hc_cmd_deploy(int argc, char **argv);
 int hc_cmd_controller(int argc, char **argv);
 int hc_cmd_pull(int argc, char **argv);
+int hc_cmd_push(int argc, char **argv);
+int hc_cmd_registry(int argc, char **argv);
 int hc_cmd_repo(int argc, char **argv);
 int hc_cmd_verify(int argc, char **argv);
 

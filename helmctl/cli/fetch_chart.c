@@ -23,10 +23,9 @@
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/cli.h"
 #include "helmctl/cli/helmhome.h"
+#include "helmctl/cli/logins.h"
 #include "helmctl/cli/provenance.h"
 #include "helmctl/cli/schemas.h"
-
-#define CHART_LAYER "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 
 struct fetch {
     struct hc_arena *a;
@@ -42,17 +41,6 @@ struct fetch {
 static enum hc_rc failed(const struct fetch *f)
 {
     return f->err->code;
-}
-
-/* ---- Helm's folders --------------------------------------------------------------------------------------- */
-
-static const char *docker_config(struct hc_arena *a)
-{
-    const char *home = hc_cli_env("DOCKER_CONFIG");
-    if (home)
-        return hc_arena_printf(a, "%s/config.json", home).p;
-    home = hc_cli_env("HOME");
-    return hc_arena_printf(a, "%s/.docker/config.json", home ? home : "").p;
 }
 
 /* ---- credentials ------------------------------------------------------------------------------------------ */
@@ -75,69 +63,10 @@ static enum hc_rc auth_of_flags(struct fetch *f)
     return rc;
 }
 
-/* The `auths` of a file with registry logins into `all`; a file that is not there has none. */
-static enum hc_rc add_logins(struct fetch *f, const char *path, struct hc_val *all)
-{
-    hc_str text;
-    struct hc_val *doc = NULL;
-    enum hc_rc rc = path ? hc_read_file(f->a, AT_FDCWD, path, 4 * HC_MIB, &text, f->err) : hc_fail_nomem(f->err);
-    if (rc == HC_E_NOTFOUND) {
-        hc_err_clear(f->err);
-        return HC_OK;
-    }
-    if (rc == HC_OK && hc_str_trim(text).n)
-        rc = hc_json_parse(f->a, text, HC_JSON_NO_POSITIONS, &doc, f->err);
-    if (rc != HC_OK)
-        return hc_wrap(f->err, "registry logins in '%s'", path);
-    const struct hc_val *auths = hc_map_getz(doc, "auths");
-    for (size_t i = 0; i < hc_map_len(auths); i++)
-        hc_map_put(f->a, all, hc_map_at(auths, i)->key, hc_map_at(auths, i)->val);
-    return HC_OK;
-}
-
 /* Helm's logins stand before Docker's, as in Helm. */
 static enum hc_rc find_logins(struct fetch *f)
 {
-    const struct hc_globals *g = f->s->globals;
-    struct hc_val *all = hc_map_new(f->a), *doc = hc_map_new(f->a);
-    if (f->auth.username.n || f->auth.password.n)
-        return HC_OK;
-    enum hc_rc rc = add_logins(f, docker_config(f->a), all);
-    if (rc == HC_OK)
-        rc = add_logins(
-            f, g && g->registry_config ? g->registry_config : hc_helm_config(f->a, "registry/config.json"), all);
-    if (rc != HC_OK || !hc_map_len(all))
-        return rc;
-    HC_AUTO(hc_buf) struct hc_buf b;
-    hc_buf_init(&b, 16 * HC_MIB);
-    hc_map_put(f->a, doc, HC_S("auths"), all);
-    hc_json_write(&b, doc, 0);
-    f->auth.docker_config = hc_buf_to_arena(&b, f->a);
-    return hc_arena_check(f->a, f->err, "registry logins");
-}
-
-/* ---- registries ------------------------------------------------------------------------------------------- */
-
-static void tell_pulled(const char *base, char sep, hc_str ref, hc_str digest)
-{
-    fprintf(stderr, "Pulled: %s%c%.*s\nDigest: %.*s\n", base, sep, HC_P(ref), HC_P(digest));
-    if (strchr(base, '_') || hc_str_find(ref, '_') != SIZE_MAX)
-        fprintf(stderr,
-                "%s%c%.*s contains an underscore.\n\n"
-                "OCI artifact references (e.g. tags) do not support the plus sign (+). To support\n"
-                "storing semantic versions, Helm adopts the convention of changing plus (+) to\n"
-                "an underscore (_) in chart version tags when pushing to a registry and back to\n"
-                "a plus (+) when pulling from a registry.\n",
-                base, sep, HC_P(ref));
-}
-
-static char *as_tag(struct hc_arena *a, hc_str version)
-{
-    char *tag = hc_arena_strz(a, version);
-    for (char *p = tag; p && *p; p++)
-        if (*p == '+')
-            *p = '_';
-    return tag;
+    return hc_logins_use(f->a, f->s->globals, &f->auth, f->err);
 }
 
 static enum hc_rc take(struct fetch *f, const struct hc_artifact *got)
@@ -158,32 +87,6 @@ static enum hc_rc end_prov(struct fetch *f, hc_str url, enum hc_rc rc)
     printf("WARNING: Verification not found for %s: %s\n", f->s->ref, f->err->msg);
     hc_err_clear(f->err);
     return HC_OK;
-}
-
-/* The layer beside the chart's in the manifest whose chart was fetched. */
-static enum hc_rc prov_of_registry(struct fetch *f, const char *url, hc_str ref, hc_str digest)
-{
-    HC_AUTO(hc_oci) struct hc_oci *o = NULL;
-    struct hc_oci_manifest m;
-    if (!f->s->verify && !f->s->want_prov)
-        return HC_OK;
-    enum hc_rc rc = hc_oci_open(&f->env, f->a, url, &f->auth, &o, f->err);
-    if (rc == HC_OK)
-        rc = hc_oci_manifest(o, digest, &m, f->err);
-    if (rc == HC_OK)
-        rc = hc_oci_platform(o, &m, f->err);
-    if (rc != HC_OK)
-        return end_prov(f, ref, rc);
-    const struct hc_val *layers = hc_map_getz(m.doc, "layers"), *layer = NULL;
-    for (size_t i = 0; i < hc_list_len(layers) && !layer; i++)
-        if (hc_str_eqz(hc_get_str_at(hc_list_at(layers, i), "mediaType"), HC_OCI_TYPE_PROVENANCE))
-            layer = hc_list_at(layers, i);
-    if (!layer)
-        rc = hc_fail(f->err, HC_E_NOTFOUND, "manifest does not contain a layer with mediatype %s",
-                     HC_OCI_TYPE_PROVENANCE);
-    else
-        rc = hc_oci_blob(o, hc_get_str_at(layer, "digest"), HC_PROV_MAX_BYTES, &f->prov, f->err);
-    return end_prov(f, ref, rc);
 }
 
 /* URL.prov */
@@ -211,61 +114,20 @@ static enum hc_rc prov_of_http(struct fetch *f, const char *repo, const struct h
 /* oci://HOST/PATH[:TAG][@DIGEST] */
 static enum hc_rc from_registry(struct fetch *f, hc_str ref)
 {
-    struct hc_artifact got = { 0 };
-    hc_str rest = hc_str_sub(ref, 6, ref.n), digest = { NULL, 0 }, tag = { NULL, 0 };
-    size_t at = hc_str_find(rest, '@');
-    if (at != SIZE_MAX) {
-        digest = hc_str_sub(rest, at + 1, rest.n);
-        rest = hc_str_sub(rest, 0, at);
+    struct hc_fetched got = { 0 };
+    hc_str where;
+    enum hc_rc rc = find_logins(f);
+    if (rc == HC_OK)
+        rc = hc_cli_fetch_oci(&f->env, f->a, f->s, &f->auth, ref, f->version, &got, &where, f->err);
+    f->archive = got.archive;
+    f->file = got.file;
+    f->prov = got.prov;
+    if (rc == HC_OK && !got.prov.p && (f->s->verify || f->s->want_prov)) {
+        rc = hc_fail(f->err, HC_E_NOTFOUND, "manifest does not contain a layer with mediatype %s",
+                     HC_OCI_TYPE_PROVENANCE);
+        rc = end_prov(f, where, rc);
     }
-    size_t slash = hc_str_rfind(rest, '/'), colon = hc_str_rfind(rest, ':');
-    if (colon != SIZE_MAX && slash != SIZE_MAX && colon > slash) {
-        tag = hc_str_sub(rest, colon + 1, rest.n);
-        rest = hc_str_sub(rest, 0, colon);
-    }
-    const char *base = hc_arena_strz(f->a, rest), *url = hc_arena_printf(f->a, "oci://%.*s", HC_P(rest)).p;
-    if (hc_arena_spent(f->a))
-        return hc_arena_check(f->a, f->err, "chart reference");
-    if (tag.n && f->version.n && !hc_str_eqz(tag, as_tag(f->a, f->version)))
-        return hc_fail(f->err, HC_E_INPUT, "chart reference and version mismatch: %.*s is not %.*s",
-                       HC_P(f->version), HC_P(tag));
-    if (find_logins(f) != HC_OK)
-        return failed(f);
-    if (digest.n || tag.n) {
-        const struct hc_oci_spec spec = {
-            .url = url, .tag = tag, .digest = digest, .media_type = HC_S(CHART_LAYER), .copy = true
-        };
-        enum hc_rc rc = hc_oci_fetch(&f->env, f->a, &spec, &f->auth, (hc_str){ NULL, 0 }, &got, f->err);
-        if (rc != HC_OK)
-            return rc;
-    }
-    if (digest.n && f->version.n) { /* both are promises: they must be about the same chart */
-        struct hc_artifact by_version;
-        enum hc_rc rc = hc_oci_chart(&f->env, f->a, url, f->version, &f->auth, (hc_str){ NULL, 0 }, &by_version,
-                                     f->err);
-        if (rc != HC_OK)
-            return rc;
-        if (!hc_str_eq(by_version.manifest, digest))
-            return hc_fail(f->err, HC_E_INPUT, "chart reference digest mismatch: %.*s is not %.*s",
-                           HC_P(by_version.manifest), HC_P(digest));
-    }
-    if (!digest.n && !tag.n) {
-        enum hc_rc rc = hc_oci_chart(&f->env, f->a, url, f->version, &f->auth, (hc_str){ NULL, 0 }, &got, f->err);
-        if (rc == HC_E_NOTFOUND && !f->err->http_status)
-            return hc_wrap(f->err, "could not locate a version matching provided version string %.*s",
-                           HC_P(f->version));
-        if (rc != HC_OK)
-            return rc;
-        tag = hc_str_of(as_tag(f->a, got.revision));
-    }
-    /* pkg/downloader DownloadTo: the last colon of the reference becomes a dash */
-    f->file = digest.n ? hc_arena_printf(f->a, "%.*s@%.*s-%.*s.tgz", HC_P(hc_path_base(rest)),
-                                         HC_P(hc_str_sub(digest, 0, hc_str_find(digest, ':'))),
-                                         HC_P(hc_str_sub(digest, hc_str_find(digest, ':') + 1, digest.n)))
-                       : hc_arena_printf(f->a, "%.*s-%.*s.tgz", HC_P(hc_path_base(rest)), HC_P(tag));
-    tell_pulled(base, digest.n ? '@' : ':', digest.n ? digest : tag, got.manifest);
-    enum hc_rc rc = take(f, &got);
-    return rc == HC_OK ? prov_of_registry(f, url, ref, got.manifest) : rc;
+    return rc;
 }
 
 /* ---- Helm repositories ------------------------------------------------------------------------------------ */

@@ -5,6 +5,8 @@
  * Places are those of helmpath: a flag, HELM_CONFIG_HOME and HELM_CACHE_HOME, XDG, the home folder. repositories.yaml is
  * written as Helm writes it, under the lock that Helm takes (repositories.lock), whole or not at all, mode 0600.
  */
+#include <stdio.h>
+
 #include "charts-fetch/source/source.h"
 #include "helmctl/cli/flags.h"
 
@@ -43,3 +45,15 @@ struct hc_cli_net {
 };
 enum hc_rc hc_cli_net_open(struct hc_arena *a, const char *parent, struct hc_cli_net *out, struct hc_err *err);
 void hc_cli_net_close(struct hc_cli_net *n);
+
+/* ---- fetch_registry.c ---- */
+
+/* A chart at "oci://HOST/PATH[:TAG][@DIGEST]": `version` as it was asked for, "": the newest release. With s->verify or
+ * s->want_prov its provenance file too, absent when there is none. *out_where: the address of what was taken. */
+struct hc_chart_source;
+struct hc_fetched;
+enum hc_rc hc_cli_fetch_oci(const struct hc_source_env *env, struct hc_arena *a, const struct hc_chart_source *s,
+                            const struct hc_source_auth *auth, hc_str ref, hc_str version, struct hc_fetched *out,
+                            hc_str *out_where, struct hc_err *err);
+/* What Helm says of a reference with "_" in it. */
+void hc_cli_tell_underscore(FILE *to, hc_str reference);

@@ -104,6 +104,7 @@ static enum hc_rc open_all(struct hc_cli_release *r, struct hc_arena *a, const s
     o->source.ref = chart;
     o->source.globals = &cli->globals;
     o->source.update_deps = o->action.dependency_update;
+    o->source.tell_stdout = strcmp(o->action.output, "table") == 0; /* other forms are read by programs */
     enum hc_rc rc = hc_cli_release_begin(r, a, &cli->globals, &o->action, err);
     return rc == HC_OK ? hc_cli_release_load(r, &o->source, &o->values, err) : rc;
 }

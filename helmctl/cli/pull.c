@@ -119,6 +119,7 @@ int hc_cmd_pull(int argc, char **argv)
     if (code >= 0)
         return code;
     p.source.globals = &cli.globals;
+    p.source.tell_stdout = true;
     for (size_t i = 0; i < cli.args_n; i++) {
         p.source.ref = cli.args[i];
         if (pull_one(&p) != HC_OK)

@@ -124,7 +124,7 @@ same "$web" --plain-http --devel
 same "$web:1.0.0" --plain-http
 same "$web" --plain-http --version 1.2.1+b5
 equal "any tag may stand in the reference, which Helm does not take" "$(cat "$SERVERS/got")" "$("$h" template "$web:1.2.1_b5" --plain-http 2>/dev/null)"
-refused ".*1\.2\.1\+b5. is no tag" "$web:1.2.1+b5" --plain-http
+refused 'invalid reference: invalid tag "1.2.1\+b5"' "$web:1.2.1+b5" --plain-http
 refused ".*$digest" "$web@$digest" --plain-http --version 1.10.0
 same "$web:1.0.0" --plain-http --version 1.0.0
 same "$web@$digest" --plain-http

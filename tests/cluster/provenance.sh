@@ -133,6 +133,7 @@ if registry_start; then
     rm -f p2/*
     oci=oci://127.0.0.1:$REGISTRY_PORT/charts
     "$helm" push "ours/$tgz" "$oci" --plain-http >out 2>&1 || { cat out; bad "push"; }
+    "$helm" pull "$oci/web" --version 0.1.0 --plain-http --verify --keyring pub.gpg >one 2>/dev/null
     "$h" pull "$oci/web" --version 0.1.0 --plain-http -d p2 --verify --keyring pub.gpg >out 2>/dev/null && cmp out one &&
         cmp "p2/$tgz.prov" "ours/$tgz.prov" || { cat out; bad "pull --verify out of a registry"; }
     "$h" pull "$oci/web" --version 0.1.0 --plain-http -d p2 --verify --keyring foreign.gpg >out 2>&1 && bad "a foreign key"

@@ -36,6 +36,8 @@ static const struct hc_command commands[] = {
     { "package", hc_cmd_package, "pack a chart into an archive" },
     { "pull", hc_cmd_pull, "fetch charts and leave them here" },
     { "fetch", hc_cmd_pull, NULL },
+    { "push", hc_cmd_push, "put a packed chart into a registry" },
+    { "registry", hc_cmd_registry, "log in to registries and out of them" },
     { "repo", hc_cmd_repo, "keep the list of chart repositories" },
     { "inspect", hc_cmd_show, NULL },
     { "show", hc_cmd_show, "show metadata, values, README or CRDs of a chart" },

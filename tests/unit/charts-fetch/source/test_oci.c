@@ -344,11 +344,11 @@ static void what_goes_wrong_is_said(void **state)
         enum hc_rc rc;
         const char *words;
     } rows[] = {
-        { "web", "none", HC_E_NOTFOUND, "manifest 'none'" },  { "web", "busy", HC_E_AGAIN, "429" },
-        { "web", "bad", HC_E_AGAIN, "instead of" },           { "web", "a/b", HC_E_INPUT, "is no tag" },
-        { "lies", "1.0.0", HC_E_AGAIN, "instead of" },        { "Upper", "1", HC_E_INPUT, "no registry address" },
-        { "a/../b", "1", HC_E_INPUT, "no registry address" }, { "web:1.0", "1", HC_E_INPUT, "no registry address" },
-        { "", "1", HC_E_INPUT, "no registry address" },
+        { "web", "none", HC_E_NOTFOUND, "manifest 'none'" }, { "web", "busy", HC_E_AGAIN, "429" },
+        { "web", "bad", HC_E_AGAIN, "instead of" },          { "web", "a/b", HC_E_INPUT, "is no tag" },
+        { "lies", "1.0.0", HC_E_AGAIN, "instead of" },       { "Upper", "1", HC_E_INPUT, "invalid reference" },
+        { "a/../b", "1", HC_E_INPUT, "invalid reference" },  { "web:1.0", "1", HC_E_INPUT, "invalid reference" },
+        { "", "1", HC_E_INPUT, "invalid reference" },
     };
     char other[] = "/tmp/hc-oci2-XXXXXX"; /* an empty store: everything is fetched */
     struct hc_store *mine = store;

@@ -305,9 +305,9 @@ static void versions_are_whole(void **state)
     HC_AUTO(hc_oci) struct hc_oci *o = open_app();
     hc_str tag;
     answers = table;
-    assert_int_equal(oci_newest(o, none, none, OCI_V_TOO, &tag, &err), HC_OK);
+    assert_int_equal(oci_newest(o, none, none, HC_OCI_V_TOO, &tag, &err), HC_OK);
     assert_true(hc_str_eqz(tag, "v3.0.0"));
-    assert_int_equal(oci_newest(o, none, none, OCI_PLUS, &tag, &err), HC_OK);
+    assert_int_equal(oci_newest(o, none, none, HC_OCI_PLUS, &tag, &err), HC_OK);
     assert_true(hc_str_eqz(tag, "1.0.0_b1"));
     assert_int_equal(oci_newest(o, none, none, 0, &tag, &err), HC_OK);
     assert_true(hc_str_eqz(tag, "1.0.0"));
