@@ -3,6 +3,7 @@
  * compared without what the server keeps for itself; ignore rules take fields out of both. A field nobody but us would
  * set is not named in the text when the object is a Secret.
  */
+#include <inttypes.h>
 #include <regex.h>
 
 #include "core/value/merge.h"
@@ -78,6 +79,36 @@ static bool opted_out(const struct hc_val *object)
            hc_str_eqz(hc_get_str(hc_map_getz(hc_get(object, "metadata.annotations"), key)), "disabled");
 }
 
+/* What differs of one object. `live` NULL: it is gone. */
+static void drifted(struct hc_reconcile *r, const struct object *o, const struct hc_val *live, hc_str path,
+                    hc_str says, struct hc_buf *text)
+{
+    hc_str name = hc_ref_str(r->step, &o->ref);
+    const uint64_t field = hc_str_hash(hc_arena_printf(r->step, "%.*s %.*s", HC_P(name), HC_P(path)));
+    int64_t took_ms = 0;
+    enum hc_fight fight = r->spec.drift == HC_DRIFT_CORRECT ? hc_rec_fight_look(r, field, &took_ms) : HC_FIGHT_NONE;
+    r->drift_left |= fight != HC_FIGHT_NONE;
+    if (fight == HC_FIGHT_BEGINS) {
+        hc_str who = live ? hc_rec_writer(r, live, path) : (hc_str){ NULL, 0 };
+        hc_str deed = !live ? HC_S("it is deleted again")
+                            : hc_arena_printf(r->step, "%.*s is changed again by %.*s", HC_P(path),
+                                              HC_P(who.n ? who : HC_S("somebody")));
+        hc_str msg = hc_arena_printf(
+            r->step,
+            "%.*s: %.*s each time that it is put back (%u times in %" PRId64
+            " s): it is left alone for %d minutes or until the release changes. Let one of "
+            "both have it: take it out of the chart, or name it in driftDetection.ignore",
+            HC_P(name), HC_P(deed), HC_FIGHT_ROUNDS, took_ms / 1000, HC_FIGHT_PAUSE_MS / 60000);
+        hc_rec_tell(r,
+                    (struct hc_tell){ .what = HC_TOLD_FIGHT, .ref = o->ref, .record = &r->head, .message = msg });
+    }
+    if (fight != HC_FIGHT_NONE)
+        return;
+    hc_buf_printf(text, "%s%.*s %.*s", text->n > 0 ? "; " : "", HC_P(name), HC_P(says));
+    r->drift_fields[hc_list_len(r->drifted)] = field;
+    hc_list_add(r->step, r->drifted, o->plan.object);
+}
+
 enum hc_rc hc_rec_observe_drift(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err)
 {
     HC_AUTO(hc_buf) struct hc_buf text;
@@ -89,7 +120,9 @@ enum hc_rc hc_rec_observe_drift(struct hc_reconcile *r, struct hc_seen *s, struc
     struct hc_kube_op *live = HC_NEW_N(r->step, struct hc_kube_op, n + 1);
     struct hc_kube_op *want = HC_NEW_N(r->step, struct hc_kube_op, n + 1);
     r->drifted = hc_list_new(r->step);
-    if (!live || !want)
+    r->drift_fields = HC_NEW_N(r->step, uint64_t, n + 1);
+    r->drift_left = false;
+    if (!live || !want || !r->drift_fields)
         return hc_arena_check(r->step, err, "drift");
     for (size_t i = 0; i < n; i++) {
         live[i] = (struct hc_kube_op){ .verb = HC_KUBE_VERB_GET, .ref = r->objects[i].ref, .err = HC_ERR_INIT };
@@ -106,10 +139,8 @@ enum hc_rc hc_rec_observe_drift(struct hc_reconcile *r, struct hc_seen *s, struc
         struct hc_diff *diff = NULL;
         if (o->plan.name.n == 0 || opted_out(o->plan.object))
             continue;
-        hc_str name = hc_ref_str(r->step, &o->ref);
         if (live[i].rc == HC_E_NOTFOUND) {
-            hc_buf_printf(&text, "%s%.*s removed", text.n > 0 ? "; " : "", HC_P(name));
-            hc_list_add(r->step, r->drifted, o->plan.object);
+            drifted(r, o, NULL, HC_S("removed"), HC_S("removed"), &text);
             continue;
         }
         if (live[i].rc != HC_OK)
@@ -119,25 +150,32 @@ enum hc_rc hc_rec_observe_drift(struct hc_reconcile *r, struct hc_seen *s, struc
         if (opted_out(live[i].out))
             continue;
         size_t m = hc_val_diff(r->step, live[i].out, want[i].out, &diff), counted = 0;
+        HC_AUTO(hc_buf) struct hc_buf says;
+        hc_buf_init(&says, 0);
+        hc_str first = { NULL, 0 };
         for (size_t j = 0; j < m; j++) {
             if (hc_reconcile_servers_own(diff[j].path) || ignored(r, o, diff[j].path))
                 continue;
             if (counted++ == 0)
-                hc_buf_printf(&text, "%s%.*s changed at %.*s", text.n > 0 ? "; " : "", HC_P(name),
-                              HC_P(diff[j].path));
-            else if (counted <= 3)
-                hc_buf_printf(&text, ", %.*s", HC_P(diff[j].path));
+                first = diff[j].path;
+            if (counted <= 3)
+                hc_buf_printf(&says, "%s%.*s", counted == 1 ? "changed at " : ", ", HC_P(diff[j].path));
         }
         if (counted > 3)
-            hc_buf_printf(&text, " and %zu more fields", counted - 3);
+            hc_buf_printf(&says, " and %zu more fields", counted - 3);
         if (counted > 0)
-            hc_list_add(r->step, r->drifted, o->plan.object);
+            drifted(r, o, live[i].out, first, hc_buf_str(&says), &text);
     }
     r->drift_text = hc_buf_to_arena(&text, r->step);
     rc = hc_arena_check(r->step, err, "drift");
-    if (rc != HC_OK || hc_list_len(r->drifted) == 0)
+    if (rc != HC_OK)
         return rc;
-    s->drift = HC_DRIFT_FOUND;
+    if (hc_list_len(r->drifted) > 0 || r->drift_left)
+        s->drift = HC_DRIFT_FOUND;
+    if (hc_list_len(r->drifted) == 0) {
+        s->correct_drift = false;
+        return HC_OK;
+    }
     if (!r->drift_seen)
         hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_DRIFTED, .record = &r->head, .message = r->drift_text });
     r->drift_seen = true;
@@ -181,8 +219,10 @@ enum hc_rc hc_rec_correct(struct hc_reconcile *r, struct hc_err *err)
                                       .err = HC_ERR_INIT };
     }
     hc_kube_batch(r->spec.kube, r->step, ops, n, r->spec.manager);
-    for (size_t i = 0; i < n && rc == HC_OK; i++)
-        if (ops[i].rc != HC_OK)
+    for (size_t i = 0; i < n; i++)
+        if (ops[i].rc == HC_OK)
+            hc_rec_fight_round(r, r->drift_fields[i]);
+        else if (rc == HC_OK)
             rc = hc_err_copy(err, &ops[i].err);
     hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_CORRECTED,
                                      .record = &r->head,

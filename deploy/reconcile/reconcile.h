@@ -50,6 +50,7 @@ enum hc_told {
     HC_TOLD_TESTED,      /* record; ok or message */
     HC_TOLD_DRIFTED,     /* message: what differs, object by object */
     HC_TOLD_CORRECTED,   /* message; ok false: the correction failed */
+    HC_TOLD_FIGHT,       /* ref, message: who writes which field again and again, and that it is left alone */
     HC_TOLD_UNINSTALLED, /* record as it was last, message: what was kept */
     HC_TOLD_UNINSTALL_FAILED,
 };
@@ -168,6 +169,18 @@ struct hc_reconcile_spec { /* borrowed until hc_reconcile_free */
 
 /* ---- stepping ------------------------------------------------------------------------------------------ */
 
+/* Somebody writes a field again each time that drift correction has put it back (driftDetection.mode enabled). After
+ * HC_FIGHT_ROUNDS corrections within HC_FIGHT_WINDOW_MS the object is left alone for HC_FIGHT_PAUSE_MS. */
+#define HC_FIGHT_ROUNDS    5u
+#define HC_FIGHT_WINDOW_MS 300000
+#define HC_FIGHT_PAUSE_MS  600000
+struct hc_drift_fight {
+    uint64_t field;             /* hash of the object and the first field that differs */
+    int64_t since_ms, until_ms; /* first correction; 0 or end of the pause */
+    int64_t revision;
+    uint32_t rounds; /* 0: a free place */
+};
+
 /* What is known of the release without asking. A plain value; zeroed: nothing is known. */
 struct hc_reconcile_memo {
     int64_t revision;          /* newest record (status.history[0].version) */
@@ -176,7 +189,7 @@ struct hc_reconcile_memo {
     int64_t applied_revision;  /* all objects of this pending revision were sent and answered */
     int64_t applied_ms;        /* when */
     bool applied_settled;      /* of those, all whose kind stays as it was stored are done */
-    int64_t drift_checked_ms;
+    struct hc_drift_fight fights[4];
 };
 
 struct hc_step {
@@ -184,6 +197,7 @@ struct hc_step {
     enum hc_act act;         /* what was done */
     enum hc_action action;   /* what is under way or was last: install, upgrade, ... */
     enum hc_head head;
+    bool drifted;                 /* HC_DONE: the cluster differs from the record and is left so */
     int64_t revision;             /* of the head */
     int64_t until_ms;             /* HC_WAIT, HC_DONE: look again then (0: only on a change) */
     const struct hc_ref *awaited; /* HC_WAIT: a change of one of these is worth a step; borrowed until the next */

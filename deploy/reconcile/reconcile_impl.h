@@ -93,7 +93,9 @@ struct hc_reconcile {
     hc_str hook_message;
     int64_t hook_deadline_ms;
     struct hc_val *drifted; /* list of objects to apply */
+    uint64_t *drift_fields; /* of each, hash of the object and the first field that differs */
     hc_str drift_text;
+    bool drift_left; /* something differs that is not put back: somebody fights for it */
 
     struct hc_ref *awaited;
     uint64_t *awaited_rv; /* NULL: not known */
@@ -181,6 +183,15 @@ enum hc_rc hc_rec_migrate(struct hc_reconcile *r, const struct object *objects, 
 /* prepare.c */
 enum hc_rc hc_rec_prepare(struct hc_reconcile *r, struct hc_err *err);
 enum hc_rc hc_rec_observe_prepared(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err);
+
+/* fight.c */
+enum hc_fight { HC_FIGHT_NONE, HC_FIGHT_BEGINS, HC_FIGHT_ON };
+/* Whether this field is to be left alone; when that begins, how long the rounds took. */
+enum hc_fight hc_rec_fight_look(struct hc_reconcile *r, uint64_t field, int64_t *out_took_ms);
+/* It was put back once more. */
+void hc_rec_fight_round(struct hc_reconcile *r, uint64_t field);
+/* The manager that wrote a field of a live object last, other than ours; absent: nobody says so. */
+hc_str hc_rec_writer(const struct hc_reconcile *r, const struct hc_val *live, hc_str pointer);
 
 /* drift.c */
 enum hc_rc hc_rec_observe_drift(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err);

@@ -269,6 +269,7 @@ void hc_reconcile_step(struct hc_reconcile *r, struct hc_step *out)
         out->verdict = t.verdict;
         out->until_ms = t.until_ms;
         out->head = seen.head;
+        out->drifted = t.verdict == HC_DONE && seen.drift == HC_DRIFT_FOUND;
         if (t.verdict == HC_GO_ON)
             rc = act(r, &t, &err);
         if (rc == HC_OK && t.verdict == HC_GO_ON)

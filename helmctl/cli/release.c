@@ -484,6 +484,7 @@ static void tell(void *ctx, const struct hc_tell *t)
     case HC_TOLD_TESTED:
     case HC_TOLD_DRIFTED:
     case HC_TOLD_CORRECTED:
+    case HC_TOLD_FIGHT:
     case HC_TOLD_UNINSTALLED:
         break;
     }

@@ -112,6 +112,7 @@ void ctl_kustomize_forget_all(void);
 
 enum ctl_lane ctl_lane_of(enum hc_ctl_kind kind);
 void ctl_wake(struct ctl *c, struct hc_key k);
+void ctl_wake_at(struct ctl *c, struct hc_key k, int64_t at_ms); /* of the monotonic clock */
 void ctl_wake_referrers(struct ctl *c, struct hc_key k);
 /* A new version of an object came in, from a watch or as the answer to a write: cache it and wake who cares. */
 void ctl_observe(struct ctl *c, enum hc_ctl_kind kind, const struct hc_val *object);

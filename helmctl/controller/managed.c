@@ -27,7 +27,8 @@ struct release {
     struct release *next;
     uint64_t hash;
     bool running, drift;
-    bool touched; /* while it ran: somebody changed an object of it */
+    bool touched;      /* while it ran: somebody changed an object of it */
+    int64_t looked_ms; /* when a worker took it up last (monotonic) */
     bool
         settled; /* while it ran: an object of it became ready, failed or went: what is awaited by now may be that one */
     struct hc_reconcile_memo memo;
@@ -129,6 +130,12 @@ static void drop_awaited(struct release *r)
     r->awaited_n = 0;
 }
 
+/* At most one look a second, however often somebody writes: it compares all objects of the release. */
+static void wake_for_drift(struct ctl_managed *m, const struct release *r)
+{
+    ctl_wake_at(m->c, release_key(r), HC_MAX(hc_mono_ms(), r->looked_ms + 1000));
+}
+
 struct hc_reconcile_memo ctl_release_begin(struct ctl_managed *m, struct hc_key k)
 {
     struct hc_reconcile_memo memo = { 0 };
@@ -145,6 +152,7 @@ struct hc_reconcile_memo ctl_release_begin(struct ctl_managed *m, struct hc_key 
     if (r) {
         r->running = true;
         r->touched = r->settled = false;
+        r->looked_ms = hc_mono_ms();
         memo = r->memo;
     }
     pthread_mutex_unlock(&m->lock);
@@ -528,13 +536,13 @@ static void on_object(void *ctx, enum hc_watch_event e, const struct hc_val *o)
     struct release *r = *release_slot(m, hc_get_str(hc_map_getz(labels, OWNER_NS)),
                                       hc_get_str(hc_map_getz(labels, OWNER_NAME)));
     struct awaited *x = awaited_of(r, h);
-    bool wake = false;
+    bool wake = false, drift = false;
     if (x && keep_seen(x, o, settled && e != HC_WATCH_DELETED)) {
         wake = settled && !x->told; /* of one that was ready before there is nothing new */
         x->told = settled;
     }
     if (!wake && r && r->drift && !r->running)
-        wake = by_others;
+        drift = by_others;
     if (r && r->running && settled)
         r->settled = true;
     if (r && r->running && by_others)
@@ -545,6 +553,8 @@ static void on_object(void *ctx, enum hc_watch_event e, const struct hc_val *o)
     }
     if (wake && r)
         ctl_wake(m->c, release_key(r));
+    else if (drift)
+        wake_for_drift(m, r);
     pthread_mutex_unlock(&m->lock);
 }
 
@@ -605,7 +615,9 @@ bool ctl_release_end(struct ctl_managed *m, struct hc_key k, const struct ctl_pa
                                                            .without_ns = ref_hash_of(&p->awaited[i], false),
                                                            .floor = p->awaited_rv ? p->awaited_rv[i] : 0 };
         r->running = false;
-        again = record_is_news(m, r) || (r->drift && r->touched) || (r->settled && r->awaited_n > 0);
+        again = record_is_news(m, r) || (r->settled && r->awaited_n > 0);
+        if (r->drift && r->touched && !again)
+            wake_for_drift(m, r);
         r->touched = r->settled = false;
     }
     pthread_mutex_unlock(&m->lock);

@@ -271,7 +271,7 @@ static struct ctl_result run_engine(struct rel *r)
     if (settled) {
         switch (st.verdict) {
         case HC_DONE:
-            rel_in_sync(r);
+            rel_in_sync(r, st.drifted);
             out = pass_done(p, pass_duration(r->spec, "interval", 60000));
             break;
         case HC_WAIT:

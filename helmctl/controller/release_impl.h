@@ -57,7 +57,7 @@ bool rel_same(void *ctx, const struct hc_record *head);
 
 void rel_tell(void *ctx, const struct hc_tell *t);
 /* The release is as desired. */
-void rel_in_sync(struct rel *r);
+void rel_in_sync(struct rel *r, bool drifted); /* drifted: the cluster differs and is left so */
 /* It waits, and for what. */
 void rel_waiting(struct rel *r, const struct hc_step *st);
 void rel_stalled(struct rel *r, const struct hc_step *st);

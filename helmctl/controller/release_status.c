@@ -327,6 +327,9 @@ static void on_drift(struct rel *r, const struct hc_tell *t)
                                      HC_P(full), HC_P(t->message));
         hc_cond_set(&p->cond, "Drifted", HC_TRUE, "DriftDetected", msg);
         pass_event(p, "Warning", "DriftDetected", NULL, "%.*s", HC_P(msg));
+    } else if (t->what == HC_TOLD_FIGHT) {
+        hc_cond_set(&p->cond, "Drifted", HC_TRUE, "DriftFight", t->message);
+        pass_event(p, "Warning", "DriftFight", NULL, "%.*s", HC_P(t->message));
     } else if (t->ok) {
         pass_event(p, "Normal", "DriftCorrected", NULL, "Cluster state of release %.*s has been corrected:\n%.*s",
                    HC_P(full), HC_P(t->message));
@@ -335,8 +338,10 @@ static void on_drift(struct rel *r, const struct hc_tell *t)
                    "Failed to (partially) correct cluster state of release %.*s:\n%.*s", HC_P(full),
                    HC_P(t->message));
     }
-    pass_log(p, HC_LOG_INFO, "%s: %.*s", t->what == HC_TOLD_DRIFTED ? "drift detected" : "drift corrected",
-             HC_P(t->message));
+    const char *what = t->what == HC_TOLD_DRIFTED ? "drift detected"
+                       : t->what == HC_TOLD_FIGHT ? "drift is left alone"
+                                                  : "drift corrected";
+    pass_log(p, HC_LOG_INFO, "%s: %.*s", what, HC_P(t->message));
 }
 
 static void on_taken_over(struct rel *r, const struct hc_tell *t)
@@ -451,6 +456,7 @@ void rel_tell(void *ctx, const struct hc_tell *t)
         break;
     case HC_TOLD_DRIFTED:
     case HC_TOLD_CORRECTED:
+    case HC_TOLD_FIGHT:
         on_drift(r, t);
         break;
     case HC_TOLD_UNINSTALLED:
@@ -464,7 +470,7 @@ void rel_tell(void *ctx, const struct hc_tell *t)
 
 /* ---- verdicts ---- */
 
-void rel_in_sync(struct rel *r)
+void rel_in_sync(struct rel *r, bool drifted)
 {
     struct pass *p = r->p;
     struct hc_arena *a = p->a;
@@ -497,7 +503,9 @@ void rel_in_sync(struct rel *r)
                      "Helm %s succeeded for release %.*s with chart %.*s", install ? "install" : "upgrade",
                      HC_P(full), HC_P(chart));
     }
-    if (r->want.drift != HC_DRIFT_OFF)
+    if (drifted && r->want.drift != HC_DRIFT_OFF)
+        ; /* stays as it was told: it is only reported, or somebody fights for it */
+    else if (r->want.drift != HC_DRIFT_OFF)
         hc_cond_setf(&p->cond, "Drifted", HC_FALSE, "NoDriftDetected",
                      "No drift detected against the cluster state");
     else

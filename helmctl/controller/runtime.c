@@ -132,6 +132,12 @@ void ctl_wake(struct ctl *c, struct hc_key k)
         HC_LOG(HC_LOG_ERROR, "no memory to queue an object", { "namespace", k.ns }, { "name", k.name });
 }
 
+void ctl_wake_at(struct ctl *c, struct hc_key k, int64_t at_ms)
+{
+    if (c->serves[k.kind] && !hc_queue_add_at(c->lanes[ctl_lane_of(k.kind)], k, at_ms))
+        HC_LOG(HC_LOG_ERROR, "no memory to queue an object", { "namespace", k.ns }, { "name", k.name });
+}
+
 void ctl_wake_referrers(struct ctl *c, struct hc_key k)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);

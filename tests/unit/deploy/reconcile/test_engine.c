@@ -116,7 +116,7 @@ static void tell(void *ctx, const struct hc_tell *t)
     if (t->what == HC_TOLD_HOOK && !t->ok)
         snprintf(w->log, sizeof(w->log), "%.*s", HC_P(t->log));
     if (t->what == HC_TOLD_DRIFTED || t->what == HC_TOLD_TAKEN_OVER || t->what == HC_TOLD_SUPERSEDED ||
-        t->what == HC_TOLD_FAILED)
+        t->what == HC_TOLD_FAILED || t->what == HC_TOLD_FIGHT)
         snprintf(w->text, sizeof(w->text), "%.*s", HC_P(t->message));
 }
 
@@ -533,6 +533,74 @@ static void test_client_side(void **state)
     hc_storage_free(r.spec.storage);
 }
 
+static int64_t minutes_on;
+
+static int64_t later(void *ctx)
+{
+    (void)ctx;
+    return hc_now_ms() + minutes_on * 60000;
+}
+
+/* Somebody who writes a field again each time is named, and left alone for a while. */
+static void test_fight(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct release r;
+    struct hc_reconcile_memo memo = { 0 };
+    release_init(&r, "fight");
+    r.spec.port.now_ms = later;
+    r.spec.drift = HC_DRIFT_CORRECT;
+    minutes_on = 0;
+    struct hc_step s = run(&r, &memo);
+    done(&s, 1);
+    const char *path = "/api/v1/namespaces/fight/configmaps/cm?fieldManager=autotuner";
+    const char *by_hand = "{\"data\":{\"v\":\"theirs\"}}";
+    for (unsigned i = 0; i < HC_FIGHT_ROUNDS; i++) {
+        raw(a, "PATCH", path, "application/merge-patch+json", by_hand);
+        s = run(&r, &memo);
+        done(&s, 1);
+        assert_int_equal(r.wish.told_n[HC_TOLD_CORRECTED], 1);
+        assert_false(s.drifted);
+        assert_true(hc_str_eqz(value(&r, a), "1"));
+    }
+    raw(a, "PATCH", path, "application/merge-patch+json", by_hand);
+    s = run(&r, &memo);
+    done(&s, 1);
+    assert_true(s.drifted);
+    assert_int_equal(r.wish.told_n[HC_TOLD_FIGHT], 1);
+    assert_int_equal(r.wish.told_n[HC_TOLD_CORRECTED] + r.wish.told_n[HC_TOLD_DRIFTED], 0);
+    assert_non_null(strstr(r.wish.text,
+                           "ConfigMap fight/cm: /data/v is changed again by autotuner each time that it is "
+                           "put back (5 times in "));
+    assert_true(hc_str_eqz(value(&r, a), "theirs"));
+    s = run(&r, &memo);
+    assert_int_equal(r.wish.told_n[HC_TOLD_FIGHT], 0); /* told once */
+    assert_true(s.drifted);
+    /* What nobody fights for is put back all the same. */
+    raw(a, "PATCH", "/apis/apps/v1/namespaces/fight/deployments/web", "application/merge-patch+json",
+        "{\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"app\",\"image\":\"x:other\"}]}}}}");
+    s = run(&r, &memo);
+    assert_int_equal(r.wish.told_n[HC_TOLD_CORRECTED], 1);
+    assert_true(s.drifted);
+    assert_true(hc_str_eqz(value(&r, a), "theirs"));
+    /* The pause ends. */
+    minutes_on = 11;
+    s = run(&r, &memo);
+    done(&s, 1);
+    assert_int_equal(r.wish.told_n[HC_TOLD_CORRECTED], 1);
+    assert_false(s.drifted);
+    assert_true(hc_str_eqz(value(&r, a), "1"));
+    /* Five changes by hand, minutes between them, are no fight. */
+    for (unsigned i = 0; i <= HC_FIGHT_ROUNDS; i++) {
+        minutes_on += 4;
+        raw(a, "PATCH", path, "application/merge-patch+json", by_hand);
+        s = run(&r, &memo);
+        assert_int_equal(r.wish.told_n[HC_TOLD_CORRECTED], 1);
+    }
+    hc_storage_free(r.spec.storage);
+}
+
 static void test_drift(void **state)
 {
     (void)state;
@@ -866,6 +934,7 @@ int main(void)
         cmocka_unit_test(test_legacy_wait),
         cmocka_unit_test(test_client_side),
         cmocka_unit_test(test_drift),
+        cmocka_unit_test(test_fight),
         cmocka_unit_test(test_refused_before_anything),
         cmocka_unit_test(test_hook_fails),
         cmocka_unit_test(test_tests_fail),
