@@ -68,10 +68,12 @@ static enum hc_rc cut_header(hc_str *rest, struct hc_buf *payload, struct hc_buf
 static hc_str short_subject(struct hc_arena *a, hc_str message)
 {
     hc_str line = hc_str_sub(message, 0, hc_str_find(message, '\n'));
-    size_t n = 0, at = 0;
-    for (; at < line.n && n < 50; n++)
-        for (at++; at < line.n && ((unsigned char)line.p[at] & 0xc0) == 0x80;)
+    size_t at = 0;
+    for (size_t n = 0; at < line.n && n < 50; n++) {
+        size_t end = HC_MIN(at + 4, line.n); /* what is no UTF-8 does not go on for ever */
+        for (at++; at < end && ((unsigned char)line.p[at] & 0xc0) == 0x80;)
             at++;
+    }
     return at < line.n ? hc_arena_printf(a, "%.*s...", HC_P(hc_str_sub(line, 0, at))) : hc_arena_str(a, line);
 }
 

@@ -111,6 +111,10 @@ get git "$at/git/deep.git" branch=main sparse=small; check "sparse" '^file small
 [ "$(received)" -lt 3000 ]; ok $? "$(received) bytes for one folder of it"
 get git "$at/git/deep.git" branch=main max=100000; check "a ceiling on what is transferred" '^error LIMIT'
 
+# ---- a process that fetches for long holds no more for it (tests/bench/git.sh: 2,000 fetches)
+flat() { awk '/^rss-early/ { a = $2 } /^rss-late/ { b = $2 } END { print b - a; exit !(a && b - a <= 1024) }' "$SERVERS/out"; }
+get git "$url" branch=main repeat=40; grew=$(flat); ok $? "40 fetches: $grew KiB more"
+
 # ---- sub-modules: relative, absolute, on another host; include
 git_repo super
 s=$SERVERS/work/super
@@ -184,6 +188,7 @@ if sshd_start; then
     ssh_url="ssh://$(id -un)@127.0.0.1:$SSH_PORT$SERVERS/git/fleet.git"
     over() { get git "$ssh_url" branch=main known_hosts="$s/known_hosts" "$@"; }
     over identity="$s/identity"; check "ssh" "^revision main@sha1:$second$" "^digest $digest$"
+    over identity="$s/identity" repeat=12; grew=$(flat); ok $? "ssh, 12 fetches: $grew KiB more"
     over "known=main@sha1:$second" identity="$s/identity"; check "ssh, nothing new" '^unchanged 1$'
     over identity="$s/locked" "phrase=pass phrase"; check "ssh, encrypted key" "^revision main@sha1:$second$"
     over identity="$s/locked"; check "ssh, no phrase" "^error INPUT the private key 'identity' .* is encrypted: add its passphrase under the key 'password'"
