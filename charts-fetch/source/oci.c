@@ -23,7 +23,7 @@ static bool chart_layer(const struct hc_val *layer)
     return hc_str_eqz(type, HC_OCI_TYPE_CHART) || hc_str_eqz(type, HC_OCI_TYPE_CHART_OLD);
 }
 
-static const struct hc_val *pick_layer(const struct hc_val *manifest, hc_str media_type, bool charts_only)
+const struct hc_val *oci_pick_layer(const struct hc_val *manifest, hc_str media_type, bool charts_only)
 {
     const struct hc_val *layers = hc_map_getz(manifest, "layers");
     for (size_t i = 0; i < hc_list_len(layers); i++) {
@@ -168,7 +168,7 @@ enum hc_rc hc_oci_fetch(const struct hc_source_env *env, struct hc_arena *a, con
     if ((rc = hc_oci_platform(o, &m, err)) != HC_OK)
         return rc;
     seen->phase = HC_OCI_LAYER;
-    const struct hc_val *layer = pick_layer(m.doc, spec->media_type, false);
+    const struct hc_val *layer = oci_pick_layer(m.doc, spec->media_type, false);
     if (!layer)
         return hc_fail(err, HC_E_INPUT, "%s: the artifact has no layer%s%.*s%s", spec->url,
                        spec->media_type.n ? " of the type '" : "", HC_P(spec->media_type),
@@ -236,7 +236,7 @@ enum hc_rc hc_oci_chart(const struct hc_source_env *env, struct hc_arena *a, con
     got.manifest = m.digest;
     if ((rc = hc_oci_platform(o, &m, err)) != HC_OK)
         return rc;
-    const struct hc_val *layer = pick_layer(m.doc, none, true);
+    const struct hc_val *layer = oci_pick_layer(m.doc, none, true);
     if (!layer)
         return hc_fail(err, HC_E_INPUT,
                        "%s:%.*s is no Helm chart: the artifact has no layer of the type " HC_OCI_TYPE_CHART, url,

@@ -57,6 +57,17 @@ enum hc_rc oci_check(struct hc_oci *o, hc_str body, hc_str digest, const char *w
 enum hc_rc oci_bad_content(struct hc_oci *o, hc_str digest, const char *hex, const char *what, struct hc_err *err);
 enum hc_rc oci_want_digest(const struct hc_oci *o, hc_str digest, struct hc_err *err);
 
+/* Of an index the digest of the manifest to take; absent: it names none. */
+hc_str oci_platform_of(const struct hc_val *doc);
+struct oci_found {
+    struct hc_oci_descriptor *items;
+    size_t n, cap;
+};
+enum hc_rc oci_add_referrers(struct hc_oci *o, const struct hc_val *index, hc_str artifact_type,
+                             struct oci_found *to, struct hc_err *err);
+/* oci.c: the layer of that type, else (without `charts_only`) the first; NULL: there is none. */
+const struct hc_val *oci_pick_layer(const struct hc_val *manifest, hc_str media_type, bool charts_only);
+
 /* oci_blob.c: a blob of at most `most` bytes into the file `path`, going on where a connection was cut. On failure there
  * is no such file. */
 enum hc_rc oci_blob_to_file(struct hc_oci *o, hc_str digest, uint64_t most, const char *path, uint64_t *out_size,
@@ -65,6 +76,12 @@ enum hc_rc oci_blob_to_file(struct hc_oci *o, hc_str digest, uint64_t most, cons
 /* oci_tags.c: the path of the next page that a Link header of the answer to `path` names; absent: the last page. */
 hc_str oci_next_page(struct hc_arena *a, const struct hc_http_response *r, hc_str path);
 bool oci_good_tag(hc_str tag);
+struct oci_tag_list {
+    hc_str *items;
+    size_t n, cap;
+};
+/* The tags of one page; those that are none are left out. */
+enum hc_rc oci_add_tags(struct hc_arena *a, hc_str body, struct oci_tag_list *to, struct hc_err *err);
 /* The tag of the newest version in `range` (hc_oci_newest) that fits the regular expression `filter`. */
 enum hc_rc oci_newest(struct hc_oci *o, hc_str range, hc_str filter, unsigned how, hc_str *out_tag,
                       struct hc_err *err);

@@ -127,21 +127,25 @@ enum hc_rc hc_oci_manifest(struct hc_oci *o, hc_str reference, struct hc_oci_man
     return hc_arena_check(o->a, err, "manifest");
 }
 
-enum hc_rc hc_oci_platform(struct hc_oci *o, struct hc_oci_manifest *m, struct hc_err *err)
+hc_str oci_platform_of(const struct hc_val *doc)
 {
-    const struct hc_val *list = hc_map_getz(m->doc, "manifests"), *pick = NULL;
-    if (!hc_is_list(list) || hc_map_getz(m->doc, "layers"))
-        return HC_OK;
+    const struct hc_val *list = hc_map_getz(doc, "manifests"), *pick = NULL;
     for (size_t i = 0; i < hc_list_len(list) && !pick; i++) {
         const struct hc_val *d = hc_list_at(list, i);
         if (hc_str_eqz(hc_get_str_at(d, "platform.os"), "linux") &&
             hc_str_eqz(hc_get_str_at(d, "platform.architecture"), "amd64"))
             pick = d;
     }
-    if (!pick)
-        pick = hc_list_at(list, 0);
-    hc_str digest = hc_get_str(hc_map_getz(pick, "digest"));
-    if (!hc_oci_is_digest(digest))
+    hc_str digest = hc_get_str(hc_map_getz(pick ? pick : hc_list_at(list, 0), "digest"));
+    return hc_oci_is_digest(digest) ? digest : (hc_str){ NULL, 0 };
+}
+
+enum hc_rc hc_oci_platform(struct hc_oci *o, struct hc_oci_manifest *m, struct hc_err *err)
+{
+    if (!hc_is_list(hc_map_getz(m->doc, "manifests")) || hc_map_getz(m->doc, "layers"))
+        return HC_OK;
+    hc_str digest = oci_platform_of(m->doc);
+    if (!digest.n)
         return hc_fail(err, HC_E_INPUT, "oci://%.*s/%.*s: the index names no manifest with a sha256 digest",
                        HC_P(o->host), HC_P(o->repo));
     return hc_oci_manifest(o, digest, m, err);
@@ -149,13 +153,8 @@ enum hc_rc hc_oci_platform(struct hc_oci *o, struct hc_oci_manifest *m, struct h
 
 /* ---- referrers ----------------------------------------------------------------------------------- */
 
-struct found {
-    struct hc_oci_descriptor *items;
-    size_t n, cap;
-};
-
-static enum hc_rc add_referrers(struct hc_oci *o, const struct hc_val *index, hc_str artifact_type,
-                                struct found *to, struct hc_err *err)
+enum hc_rc oci_add_referrers(struct hc_oci *o, const struct hc_val *index, hc_str artifact_type,
+                             struct oci_found *to, struct hc_err *err)
 {
     const struct hc_val *list = hc_map_getz(index, "manifests");
     for (size_t i = 0; i < hc_list_len(list); i++) {
@@ -189,7 +188,7 @@ static enum hc_rc add_referrers(struct hc_oci *o, const struct hc_val *index, hc
 }
 
 /* HC_E_NOTFOUND: the registry does not know this API. */
-static enum hc_rc by_api(struct hc_oci *o, hc_str digest, hc_str artifact_type, struct found *to,
+static enum hc_rc by_api(struct hc_oci *o, hc_str digest, hc_str artifact_type, struct oci_found *to,
                          struct hc_err *err)
 {
     hc_str path = hc_arena_printf(o->a, "/v2/%.*s/referrers/%.*s", HC_P(o->repo), HC_P(digest));
@@ -204,7 +203,7 @@ static enum hc_rc by_api(struct hc_oci *o, hc_str digest, hc_str artifact_type, 
             return rc;
         if (hc_json_parse(o->a, r.body, HC_JSON_NO_POSITIONS, &index, err) != HC_OK)
             return hc_wrap(err, "oci://%.*s/%.*s: referrers", HC_P(o->host), HC_P(o->repo));
-        if ((rc = add_referrers(o, index, artifact_type, to, err)) != HC_OK)
+        if ((rc = oci_add_referrers(o, index, artifact_type, to, err)) != HC_OK)
             return rc;
         hc_str next = oci_next_page(o->a, &r, path);
         if (hc_str_eq(next, path) || page > MAX_PAGES)
@@ -218,7 +217,7 @@ static enum hc_rc by_api(struct hc_oci *o, hc_str digest, hc_str artifact_type, 
 enum hc_rc hc_oci_referrers(struct hc_oci *o, hc_str digest, hc_str artifact_type, struct hc_oci_descriptor **out,
                             size_t *out_n, struct hc_err *err)
 {
-    struct found found = { 0 };
+    struct oci_found found = { 0 };
     enum hc_rc rc = oci_want_digest(o, digest, err);
     if (rc != HC_OK)
         return rc;
@@ -230,7 +229,7 @@ enum hc_rc hc_oci_referrers(struct hc_oci *o, hc_str digest, hc_str artifact_typ
         rc = hc_oci_manifest(o, hc_arena_printf(o->a, "sha256-%.*s", HC_P(hc_str_sub(digest, 7, digest.n))), &m,
                              err);
         if (rc == HC_OK)
-            rc = add_referrers(o, m.doc, artifact_type, &found, err);
+            rc = oci_add_referrers(o, m.doc, artifact_type, &found, err);
         else if (rc == HC_E_NOTFOUND)
             rc = HC_OK;
         if (rc == HC_OK)

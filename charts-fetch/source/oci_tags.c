@@ -102,12 +102,7 @@ hc_str oci_next_page(struct hc_arena *a, const struct hc_http_response *r, hc_st
 
 /* ---- the list ------------------------------------------------------------------------------------ */
 
-struct tags {
-    hc_str *items;
-    size_t n, cap;
-};
-
-static bool add_tag(struct hc_arena *a, struct tags *t, hc_str tag)
+static bool add_tag(struct hc_arena *a, struct oci_tag_list *t, hc_str tag)
 {
     if (t->n == t->cap) {
         size_t cap = t->cap ? t->cap * 2 : 128;
@@ -123,25 +118,31 @@ static bool add_tag(struct hc_arena *a, struct tags *t, hc_str tag)
     return true;
 }
 
+enum hc_rc oci_add_tags(struct hc_arena *a, hc_str body, struct oci_tag_list *to, struct hc_err *err)
+{
+    struct hc_val *v = NULL;
+    enum hc_rc rc = hc_json_parse(a, body, HC_JSON_NO_POSITIONS, &v, err);
+    const struct hc_val *tags = rc == HC_OK ? hc_map_getz(v, "tags") : NULL;
+    for (size_t i = 0; i < hc_list_len(tags); i++) {
+        hc_str t = hc_get_str(hc_list_at(tags, i));
+        if (oci_good_tag(t) && !add_tag(a, to, t))
+            return hc_fail_nomem(err);
+    }
+    return rc;
+}
+
 enum hc_rc hc_oci_tags(struct hc_oci *o, hc_str **out, size_t *out_n, struct hc_err *err)
 {
-    struct tags got = { 0 };
+    struct oci_tag_list got = { 0 };
     hc_str path = hc_arena_printf(o->a, "/v2/%.*s/tags/list?n=1000", HC_P(o->repo));
     for (int page = 0; path.n; page++) {
         struct hc_http_response r;
-        struct hc_val *v = NULL;
         const struct oci_request q = { .path = path, .max_bytes = MAX_TAGS_BYTES, .what = "tags" };
         enum hc_rc rc = oci_do(o, &q, &r, err);
         if (rc != HC_OK)
             return rc;
-        if (hc_json_parse(o->a, r.body, HC_JSON_NO_POSITIONS, &v, err) != HC_OK)
+        if (oci_add_tags(o->a, r.body, &got, err) != HC_OK)
             return hc_wrap(err, "oci://%.*s/%.*s: tags", HC_P(o->host), HC_P(o->repo));
-        const struct hc_val *tags = hc_map_getz(v, "tags");
-        for (size_t i = 0; i < hc_list_len(tags); i++) {
-            hc_str t = hc_get_str(hc_list_at(tags, i));
-            if (oci_good_tag(t) && !add_tag(o->a, &got, t))
-                return hc_fail_nomem(err);
-        }
         hc_str next = oci_next_page(o->a, &r, path);
         if (got.n > MAX_TAGS || page > MAX_TAG_PAGES)
             return hc_fail(err, HC_E_LIMIT, "oci://%.*s/%.*s: has more than %u tags", HC_P(o->host), HC_P(o->repo),
