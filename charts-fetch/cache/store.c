@@ -191,17 +191,23 @@ static enum hc_rc sync_blobs(struct hc_store *s, struct hc_err *err)
     return path ? rc : hc_fail_nomem(err);
 }
 
+/* There already. What lies there from before the start may be damaged: then it is removed and to be written anew. */
+static bool is_whole(struct hc_store *s, struct hc_arena *a, hc_str hex)
+{
+    const char *path;
+    struct hc_err err;
+    return hc_store_path(s, a, hex, &path, &err) == HC_OK;
+}
+
 enum hc_rc hc_store_put(struct hc_store *s, struct hc_arena *a, hc_str body, hc_str *out_digest, struct hc_err *err)
 {
     char hex[HC_SHA256_HEX + 1], id[37];
     hc_sha256_of(body, hex);
     hc_uuid4(id);
     const char *path = blob_path(s, a, hc_str_of(hex)), *tmp = hc_arena_printf(a, "%s/tmp/%s", s->dir, id).p;
-    struct stat st;
     if (!path || !tmp)
         return hc_arena_check(a, err, "store");
-    /* What lies there from before the start may be damaged: then it is written anew. */
-    if (!was_checked(s, hc_str_of(hex)) || stat(path, &st) != 0 || (uint64_t)st.st_size != body.n) {
+    if (!is_whole(s, a, hc_str_of(hex))) {
         enum hc_rc rc = hc_write_file(tmp, body, 0644, err);
         if (rc == HC_OK && rename(tmp, path) < 0) {
             rc = hc_fail_errno(err, "keep", path);
@@ -250,6 +256,10 @@ static enum hc_rc keep(struct hc_store *s, struct hc_arena *a, const char *path,
     const char *to = blob_path(s, a, hex);
     if (!to)
         return hc_arena_check(a, err, "store");
+    if (is_whole(s, a, hex)) { /* the same content stays one file, whoever fetched it again */
+        unlink(path);
+        return HC_OK;
+    }
     if (fd < 0 || fsync(fd) < 0 || chmod(path, 0644) < 0 || rename(path, to) < 0) {
         hc_fail_errno(err, "keep", to);
         unlink(path);

@@ -89,6 +89,8 @@ int hc_cmd_controller(int argc, char **argv)
           "replaced artifacts stay this long" },
         { "artifact-retention-records", 0, HC_FLAG_INT, &o.artifact_retention_records,
           "artifacts of one source that stay, the newest included" },
+        { "allow-core-files", 0, HC_FLAG_BOOL, &o.allow_core_files,
+          "let a crash write memory, credentials included, to disk" },
         { "feature-gates", 0, HC_FLAG_STR, &gates, "comma list of Name=true|false" },
         { "log-level", 0, HC_FLAG_STR, &level, "error, info, debug or trace" },
         { "log-encoding", 0, HC_FLAG_STR, &encoding, "json or console" },

@@ -52,7 +52,7 @@ static enum hc_rc set_version(struct pass *p, struct chart_build *b, hc_str vers
 bool chart_at_hand(struct pass *p)
 {
     return src_artifact_current(p) && !hc_cond_get(p->status, "FetchFailed") &&
-           !hc_cond_get(p->status, "BuildFailed");
+           !hc_cond_get(p->status, "BuildFailed") && !hc_cond_get(p->status, "StorageOperationFailed");
 }
 
 /* True when the artifact at hand is the chart that is wanted: a source that changed elsewhere changes nothing. */

@@ -8,6 +8,7 @@
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -619,12 +620,23 @@ static void allow_descriptors(void)
     (void)setrlimit(RLIMIT_NOFILE, &l);
 }
 
+/* The memory holds credentials of everybody it serves: it goes into no core file, by limit or by pipe, and no other
+ * process of the same user may look into it. */
+static void forbid_core_files(void)
+{
+    struct rlimit none = { 0, 0 };
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 enum hc_rc hc_controller_run(const struct hc_controller_options *o, struct hc_err *err)
 {
     /* One heap for all threads: workers' arenas come and go, and a heap each would keep what all of them freed. */
     mallopt(M_ARENA_MAX, 1);
     mallopt(M_TRIM_THRESHOLD, 256 * 1024);
     allow_descriptors();
+    if (!o->allow_core_files)
+        forbid_core_files();
     sem_init(&told_to_stop, 0, 0);
     struct run *r = hc_calloc(1, sizeof(*r));
     if (!r)

@@ -69,24 +69,17 @@ static void drop_failures(struct pass *p)
         hc_cond_del(&p->cond, gone[i]);
 }
 
-/* A call on the disk failed: it is not the source that has to be mended. */
-static bool of_the_disk(const struct hc_err *err)
-{
-    return err->os_errno == ENOSPC || err->os_errno == EDQUOT || err->os_errno == EFBIG || err->os_errno == EROFS ||
-           err->os_errno == EIO;
-}
-
 struct ctl_result src_failed(struct pass *p, struct src_failure f)
 {
     hc_scrub_urls(p->err.msg, true);
-    if (of_the_disk(&p->err)) {
-        f = (struct src_failure){ "StorageOperationFailed", "ArchiveOperationFailed" };
-        if (p->err.os_errno != EROFS && p->err.os_errno != EIO) {
-            (void)ctl_store_make_room(p->c->store);
-            hc_wrap(&p->err,
-                    "the storage (--storage-path) is full: give it more room; it is tried again by itself");
-        }
+    bool full = p->err.os_errno == ENOSPC || p->err.os_errno == EDQUOT || p->err.os_errno == EFBIG ||
+                ctl_store_full(p->c->store);
+    if (full) {
+        (void)ctl_store_make_room(p->c->store);
+        hc_wrap(&p->err, "the storage (--storage-path) is full: give it more room; it is tried again by itself");
     }
+    if (full || p->err.os_errno == EROFS || p->err.os_errno == EIO) /* it is not the source that has to be mended */
+        f = (struct src_failure){ "StorageOperationFailed", "ArchiveOperationFailed" };
     hc_str msg = hc_str_of(p->err.msg);
     hc_cond_set(&p->cond, f.condition, HC_TRUE, f.reason, msg);
     hc_cond_set(&p->cond, "Ready", HC_FALSE, f.reason, msg);
