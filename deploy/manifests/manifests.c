@@ -4,6 +4,8 @@
 #include "deploy/manifests/manifests.h"
 
 #define EACH(X)                                                                                                    \
+    X(crd_buckets)                                                                                                 \
+    X(crd_externalartifacts)                                                                                       \
     X(crd_gitrepositories)                                                                                         \
     X(crd_helmcharts)                                                                                              \
     X(crd_helmreleases)                                                                                            \

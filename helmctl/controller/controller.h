@@ -31,6 +31,7 @@ struct hc_controller_options {
     int64_t lease_duration_ms, renew_deadline_ms, retry_period_ms;        /* 35 s, 30 s, 5 s */
     int64_t artifact_retention_ttl_ms, artifact_retention_records;        /* 60 s, 2 */
     bool default_to_retry, disable_chart_digest_tracking, helm3_defaults; /* feature gates */
+    bool external_artifact; /* the same: others' artifacts may be read */
 };
 
 void hc_controller_defaults(struct hc_controller_options *o);

@@ -102,6 +102,7 @@ struct ctl_result reconcile_git(struct pass *p);
 struct ctl_result reconcile_oci(struct pass *p);
 struct ctl_result reconcile_repo(struct pass *p);
 struct ctl_result reconcile_chart(struct pass *p);
+struct ctl_result reconcile_bucket(struct pass *p);
 struct ctl_result reconcile_kustomization(struct pass *p);
 struct ctl_result reconcile_release(struct pass *p);
 

@@ -121,9 +121,14 @@ static bool get_source(struct ks *k, struct ctl_result *out)
     enum hc_ctl_kind kk = hc_ctl_kind_of(kind);
     if (!ns.n)
         ns = p->key.ns;
-    if (kk != HC_CTL_GIT && kk != HC_CTL_OCI) {
-        hc_fail(&p->err, HC_E_INPUT, "source kind '%.*s' is not supported: use GitRepository or OCIRepository",
-                HC_P(kind));
+    bool gated = kk == HC_CTL_EXTERNAL && !p->c->o->external_artifact;
+    if ((kk != HC_CTL_GIT && kk != HC_CTL_OCI && kk != HC_CTL_BUCKET && kk != HC_CTL_EXTERNAL) || gated) {
+        hc_fail(
+            &p->err, HC_E_INPUT,
+            gated ? "can't access '%.*s/%.*s/%.*s', ExternalArtifact feature gate is disabled"
+                  : "source '%.*s/%.*s/%.*s' is of no supported kind: use GitRepository, OCIRepository, Bucket or "
+                    "ExternalArtifact",
+            HC_P(kind), HC_P(ns), HC_P(name));
         *out = stalled(k, "ArtifactFailed");
         return false;
     }

@@ -83,10 +83,14 @@ static bool get_source(struct rel *r, struct ctl_result *out)
         k.kind = hc_ctl_kind_of(kind);
         k.ns = hc_get_str(hc_map_getz(ref, "namespace"));
         k.name = hc_get_str(hc_map_getz(ref, "name"));
-        if (k.kind != HC_CTL_OCI && k.kind != HC_CTL_CHART) {
-            hc_fail(&p->err, HC_E_INPUT,
-                    "can't access '%.*s/%.*s/%.*s', spec.chartRef must be an OCIRepository or a HelmChart",
-                    HC_P(kind), HC_P(k.ns), HC_P(k.name));
+        bool gated = k.kind == HC_CTL_EXTERNAL && !p->c->o->external_artifact;
+        if ((k.kind != HC_CTL_OCI && k.kind != HC_CTL_CHART && k.kind != HC_CTL_EXTERNAL) || gated) {
+            hc_fail(
+                &p->err, HC_E_INPUT,
+                gated ? "can't access '%.*s/%.*s/%.*s', ExternalArtifact feature gate is disabled"
+                      : "can't access '%.*s/%.*s/%.*s', spec.chartRef must be an OCIRepository, a HelmChart or an "
+                        "ExternalArtifact",
+                HC_P(kind), HC_P(k.ns.n ? k.ns : p->key.ns), HC_P(k.name));
             hc_cond_setf(&p->cond, "Ready", HC_FALSE, "AccessDenied", "%s", p->err.msg);
             hc_cond_stalled(&p->cond, "AccessDenied", "%s", p->err.msg);
             pass_observed(p);
@@ -115,7 +119,9 @@ static bool get_source(struct rel *r, struct ctl_result *out)
     }
     const struct hc_val *st = hc_map_getz(r->source, "status");
     hc_str why = { NULL, 0 };
-    if (hc_get_int_at(r->source, "metadata.generation", 0) != hc_get_int_at(st, "observedGeneration", -1))
+    if (k.kind == HC_CTL_EXTERNAL) /* its maker may observe no generations and set no conditions */
+        why = hc_is_map(hc_map_getz(st, "artifact")) ? why : HC_S("does not have an artifact");
+    else if (hc_get_int_at(r->source, "metadata.generation", 0) != hc_get_int_at(st, "observedGeneration", -1))
         why = hc_cond_is(st, "Ready", HC_FALSE) ? hc_cond_message(st, "Ready")
                                                 : HC_S("latest generation of object has not been reconciled");
     else if (hc_cond_is(st, "Stalled", HC_TRUE))
@@ -147,9 +153,13 @@ static enum hc_rc get_values_file(void *ctx, struct hc_arena *a, hc_str kind, hc
     struct rel *r = ctx;
     struct pass *p = r->p;
     enum hc_ctl_kind k = hc_ctl_kind_of(kind);
-    if (k != HC_CTL_GIT && k != HC_CTL_OCI && k != HC_CTL_CHART)
-        return hc_fail(err, HC_E_INPUT,
-                       "unsupported values reference kind for a 'path': use GitRepository or OCIRepository");
+    if (k != HC_CTL_GIT && k != HC_CTL_OCI && k != HC_CTL_CHART && k != HC_CTL_BUCKET && k != HC_CTL_EXTERNAL)
+        return hc_fail(
+            err, HC_E_INPUT,
+            "unsupported values reference kind for a 'path': use GitRepository, OCIRepository, Bucket or "
+            "ExternalArtifact");
+    if (k == HC_CTL_EXTERNAL && !p->c->o->external_artifact)
+        return hc_fail(err, HC_E_INPUT, "ExternalArtifact feature gate is disabled");
     if (p->c->o->no_cross_namespace_refs && !hc_str_eq(ns, p->key.ns))
         return hc_fail(err, HC_E_INPUT, "cross-namespace references have been blocked");
     const struct hc_val *source = hc_objects_get(p->c->objects, a, (struct hc_key){ k, ns, name });
@@ -516,8 +526,11 @@ static struct ctl_result reconcile(struct rel *r)
     no_longer(p, "ValuesError");
 
     hc_str build = { NULL, 0 };
-    if (hc_str_eqz(hc_get_str(hc_map_getz(r->source, "kind")), "OCIRepository") &&
-        oci_digest_of(r, &build, &p->err) != HC_OK)
+    hc_str kind = hc_get_str(hc_map_getz(r->source, "kind"));
+    bool digest = hc_str_eqz(kind, "OCIRepository") ||
+                  (hc_str_eqz(kind, "ExternalArtifact") &&
+                   hc_str_find(hc_get_str_at(r->source, "status.artifact.revision"), ':') != SIZE_MAX);
+    if (digest && oci_digest_of(r, &build, &p->err) != HC_OK)
         return not_ready(p, "ChartMutateError", true, (struct ctl_result){ CTL_RETRY, 0 });
     enum hc_rc rc = ctl_chart_of(p->c, r->source, build, &r->chart, &p->err);
     if (rc == HC_E_NOTFOUND)

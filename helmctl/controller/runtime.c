@@ -91,7 +91,7 @@ enum hc_rc hc_controller_gates(struct hc_controller_options *o, hc_str text, str
         { "DisableConfigWatchers", NULL },
         { "DisableFailFastBehavior", NULL },
         { "DisableStatusPollerCache", NULL },
-        { "ExternalArtifact", NULL },
+        { "ExternalArtifact", &o->external_artifact },
         { "GroupChangeLog", NULL },
         { "OOMWatch", NULL },
         { "ObjectLevelWorkloadIdentity", NULL },
@@ -245,9 +245,13 @@ static bool all_synced(const struct watch *watches)
 /* ---- workers ---- */
 
 static const ctl_reconcile reconcilers[HC_CTL_KINDS] = {
-    [HC_CTL_GIT] = reconcile_git,         [HC_CTL_OCI] = reconcile_oci,
-    [HC_CTL_REPO] = reconcile_repo,       [HC_CTL_CHART] = reconcile_chart,
-    [HC_CTL_RELEASE] = reconcile_release, [HC_CTL_KUSTOMIZE] = reconcile_kustomization,
+    [HC_CTL_GIT] = reconcile_git,
+    [HC_CTL_OCI] = reconcile_oci,
+    [HC_CTL_REPO] = reconcile_repo,
+    [HC_CTL_CHART] = reconcile_chart,
+    [HC_CTL_BUCKET] = reconcile_bucket,
+    [HC_CTL_RELEASE] = reconcile_release,
+    [HC_CTL_KUSTOMIZE] = reconcile_kustomization,
 };
 
 static const char *manager_of(enum hc_ctl_kind kind)
@@ -496,7 +500,7 @@ static void want_watches(struct run *r)
 {
     struct ctl *c = &r->c;
     bool source = c->serves[HC_CTL_GIT] || c->serves[HC_CTL_OCI] || c->serves[HC_CTL_REPO] ||
-                  c->serves[HC_CTL_CHART];
+                  c->serves[HC_CTL_CHART] || c->serves[HC_CTL_BUCKET];
     bool config = c->serves[HC_CTL_RELEASE] || c->serves[HC_CTL_KUSTOMIZE];
     for (int k = 1; k < HC_CTL_KINDS; k++) {
         struct watch *w = &r->watches[k];
@@ -505,7 +509,7 @@ static void want_watches(struct run *r)
         if (k == HC_CTL_CONFIGMAP || k == HC_CTL_SECRET)
             w->wanted = config && c->o->watch_configs_label_selector && *c->o->watch_configs_label_selector;
         else if (ctl_lane_of(w->kind) == LANE_SOURCE)
-            w->wanted = (source || config) && reconcilers[k];
+            w->wanted = (source || config) && (k != HC_CTL_EXTERNAL || c->o->external_artifact);
         else
             w->wanted = c->serves[k];
     }

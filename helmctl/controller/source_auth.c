@@ -8,7 +8,7 @@
 #include "helmctl/controller/sources_impl.h"
 
 /* A key of a Secret's data, decoded; absent when it is not there. */
-static hc_str secret_key(struct hc_arena *a, const struct hc_val *secret, const char *key)
+hc_str src_secret_key(struct hc_arena *a, const struct hc_val *secret, const char *key)
 {
     const struct hc_val *v = hc_map_getz(hc_map_getz(secret, "data"), key);
     return hc_is_str(v) ? hc_base64_decode(a, hc_get_str(v), NULL) : (hc_str){ NULL, 0 };
@@ -16,11 +16,11 @@ static hc_str secret_key(struct hc_arena *a, const struct hc_val *secret, const 
 
 static hc_str first_key(struct hc_arena *a, const struct hc_val *secret, const char *key, const char *old)
 {
-    hc_str s = secret_key(a, secret, key);
-    return s.n ? s : secret_key(a, secret, old);
+    hc_str s = src_secret_key(a, secret, key);
+    return s.n ? s : src_secret_key(a, secret, old);
 }
 
-static enum hc_rc get_secret(struct pass *p, hc_str ns, hc_str name, struct hc_val **out, const char **out_reason)
+enum hc_rc src_secret(struct pass *p, hc_str ns, hc_str name, struct hc_val **out, const char **out_reason)
 {
     struct hc_ref r = { HC_S("v1"), HC_S("Secret"), ns, name };
     enum hc_rc rc = hc_kube_get(p->c->kube, p->a, &r, out, &p->err);
@@ -49,7 +49,7 @@ static void read_tls(struct hc_arena *a, const struct hc_val *secret, struct hc_
  * which has them without "auths". What is no JSON is left for the fetch to tell of: *out_bad. */
 static void add_logins(struct hc_arena *a, const struct hc_val *secret, struct hc_val *all, hc_str *out_bad)
 {
-    hc_str text = secret_key(a, secret, ".dockerconfigjson"), old = secret_key(a, secret, ".dockercfg");
+    hc_str text = src_secret_key(a, secret, ".dockerconfigjson"), old = src_secret_key(a, secret, ".dockercfg");
     struct hc_val *v = NULL;
     if (!text.n && !old.n)
         return;
@@ -76,7 +76,7 @@ static enum hc_rc add_pull_secrets(struct pass *p, hc_str ns, hc_str account, st
     }
     const struct hc_val *list = hc_map_getz(sa, "imagePullSecrets");
     for (size_t i = 0; i < hc_list_len(list) && rc == HC_OK; i++) {
-        rc = get_secret(p, ns, hc_get_str(hc_map_getz(hc_list_at(list, i), "name")), &secret, out_reason);
+        rc = src_secret(p, ns, hc_get_str(hc_map_getz(hc_list_at(list, i), "name")), &secret, out_reason);
         if (rc == HC_OK)
             add_logins(p->a, secret, all, out_bad);
     }
@@ -98,18 +98,18 @@ enum hc_rc src_auth_of(struct pass *p, const struct hc_val *spec, hc_str ns, str
         out->insecure_registry = hc_get_bool_at(spec, "insecure", false);
     hc_str name = hc_get_str_at(spec, "secretRef.name"), account = hc_get_str_at(spec, "serviceAccountName");
     if (name.n) {
-        if ((rc = get_secret(p, ns, name, &secret, out_reason)) != HC_OK)
+        if ((rc = src_secret(p, ns, name, &secret, out_reason)) != HC_OK)
             return rc;
-        out->username = secret_key(p->a, secret, "username");
-        out->password = secret_key(p->a, secret, "password");
-        out->bearer = secret_key(p->a, secret, "bearerToken");
-        out->ssh_key = secret_key(p->a, secret, "identity");
-        out->known_hosts = secret_key(p->a, secret, "known_hosts");
-        out->app_id = secret_key(p->a, secret, "githubAppID");
-        out->app_owner = secret_key(p->a, secret, "githubAppInstallationOwner");
-        out->app_installation = secret_key(p->a, secret, "githubAppInstallationID");
-        out->app_key = secret_key(p->a, secret, "githubAppPrivateKey");
-        out->app_url = secret_key(p->a, secret, "githubAppBaseURL");
+        out->username = src_secret_key(p->a, secret, "username");
+        out->password = src_secret_key(p->a, secret, "password");
+        out->bearer = src_secret_key(p->a, secret, "bearerToken");
+        out->ssh_key = src_secret_key(p->a, secret, "identity");
+        out->known_hosts = src_secret_key(p->a, secret, "known_hosts");
+        out->app_id = src_secret_key(p->a, secret, "githubAppID");
+        out->app_owner = src_secret_key(p->a, secret, "githubAppInstallationOwner");
+        out->app_installation = src_secret_key(p->a, secret, "githubAppInstallationID");
+        out->app_key = src_secret_key(p->a, secret, "githubAppPrivateKey");
+        out->app_url = src_secret_key(p->a, secret, "githubAppBaseURL");
         add_logins(p->a, secret, logins, &bad);
         if (out->ssh_key.n)
             out->ssh_key_password = out->password;
@@ -118,7 +118,7 @@ enum hc_rc src_auth_of(struct pass *p, const struct hc_val *spec, hc_str ns, str
     }
     hc_str cert = hc_get_str_at(spec, "certSecretRef.name");
     if (cert.n) {
-        if ((rc = get_secret(p, ns, cert, &secret, out_reason)) != HC_OK)
+        if ((rc = src_secret(p, ns, cert, &secret, out_reason)) != HC_OK)
             return rc;
         read_tls(p->a, secret, out);
     }
@@ -172,11 +172,11 @@ enum hc_rc src_env(struct pass *p, const struct hc_val *spec, hc_str ns, struct 
         return HC_OK;
     struct hc_val *secret = NULL;
     const char *reason;
-    enum hc_rc rc = get_secret(p, ns, name, &secret, &reason);
+    enum hc_rc rc = src_secret(p, ns, name, &secret, &reason);
     if (rc != HC_OK)
         return rc;
-    hc_str address = secret_key(p->a, secret, "address"), user = secret_key(p->a, secret, "username");
-    hc_str password = secret_key(p->a, secret, "password");
+    hc_str address = src_secret_key(p->a, secret, "address"), user = src_secret_key(p->a, secret, "username");
+    hc_str password = src_secret_key(p->a, secret, "password");
     if (!address.n)
         return hc_fail(&p->err, HC_E_INPUT, "proxy secret '%.*s/%.*s' has no key 'address'", HC_P(ns), HC_P(name));
     size_t at = hc_str_find_str(address, HC_S("://"));
@@ -195,7 +195,7 @@ enum hc_rc src_verify_keys(struct pass *p, hc_str name, struct hc_git_verify *ou
 {
     struct hc_val *secret = NULL;
     const char *reason;
-    if (get_secret(p, p->key.ns, name, &secret, &reason) != HC_OK)
+    if (src_secret(p, p->key.ns, name, &secret, &reason) != HC_OK)
         return p->err.code;
     const struct hc_val *data = hc_map_getz(secret, "data");
     size_t n = hc_map_len(data);

@@ -16,6 +16,9 @@ enum hc_rc src_auth(struct pass *p, struct hc_source_auth *out, const char **out
 /* Of another object of the same namespace (a HelmChart uses its repository's). */
 enum hc_rc src_auth_of(struct pass *p, const struct hc_val *spec, hc_str ns, struct hc_source_auth *out,
                        const char **out_reason);
+/* A Secret, and a key of its data, decoded; absent when it is not there. */
+enum hc_rc src_secret(struct pass *p, hc_str ns, hc_str name, struct hc_val **out, const char **out_reason);
+hc_str src_secret_key(struct hc_arena *a, const struct hc_val *secret, const char *key);
 enum hc_rc src_env(struct pass *p, const struct hc_val *spec, hc_str ns, struct hc_source_env *out);
 
 /* What every source kind does first. True: *out is the result of the whole pass. */
