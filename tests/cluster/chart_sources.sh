@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# HelmCharts out of a Helm repository, a registry and Git: choice of versions, values files, what is built anew and what is
+# HelmCharts out of a Helm repository, a registry, Git and a bucket, values out of a bucket, a chart that somebody else keeps: choice of versions, values files, what is built anew and what is
 # not, dependencies from three places, and trees that mean harm. The API server is the sandbox; what is built is compared
 # with what the real Helm makes of the same folder.
 set -u
@@ -64,6 +64,52 @@ printf '{{ broken\n' >"$t/charts/sick/Chart.yaml"
 ln -s /etc/hosts "$t/charts/plain/templates/link.yaml"
 git_commit tree first
 
+# A bucket, where the packages of its server can be had; curl signs what is put there. HC_VERSITYGW names another server,
+# which takes minutes to build and checks signatures, too.
+bucket=
+if [ "${HC_VERSITYGW:-}" ]; then
+    bucket=1
+    s3_port=$(free_port)
+    s3=http://127.0.0.1:$s3_port/charts
+    mkdir -p "$work/s3/charts"
+    ROOT_ACCESS_KEY=S3RVER ROOT_SECRET_KEY=S3RVER "$HC_VERSITYGW" --port "127.0.0.1:$s3_port" posix "$work/s3" >"$work/s3.log" 2>&1 &
+    pids="$pids $!"
+    wait_port "$s3_port" || bad "versitygw"
+elif "$root/tests/peers/build.sh" s3rver; then
+    bucket=1
+    s3_port=$(free_port)
+    s3=http://127.0.0.1:$s3_port/charts
+    "$("$root/tests/peers/build.sh" --dir)/s3rver" -d "$work/s3" -a 127.0.0.1 -p "$s3_port" --configure-bucket charts >"$work/s3.log" 2>&1 &
+    pids="$pids $!"
+    wait_port "$s3_port" || bad "s3rver"
+else
+    echo "SKIP of the bucket: its server cannot be had here"
+fi
+put() { # FILE KEY
+    curl -fsS --aws-sigv4 aws:amz:us-east-1:s3 --user S3RVER:S3RVER -H "x-amz-content-sha256: $(sha256sum "$1" | cut -d' ' -f1)" -T "$1" "$s3/$2" >/dev/null || bad "put $2"
+}
+bucket_objects() {
+    local b='apiVersion: source.toolkit.fluxcd.io/v1\nkind: Bucket\nmetadata: {name: %s, namespace: default}\nspec: {interval: 1h, endpoint: "127.0.0.1:'$s3_port'", insecure: true, bucketName: %s, secretRef: {name: %s}, ignore: "*.log\\n"}\n---\n'
+    printf "$b$b$b" store charts s3 stranger charts s3-wrong missing nowhere s3
+    printf 'apiVersion: v1\nkind: Secret\nmetadata: {name: s3, namespace: default}\nstringData: {accesskey: S3RVER, secretkey: S3RVER}\n---\n'
+    printf 'apiVersion: v1\nkind: Secret\nmetadata: {name: s3-wrong, namespace: default}\nstringData: {accesskey: S3RVER, secretkey: planted-wrong}\n---\n'
+    printf 'apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: b, namespace: default}\nspec: {interval: 10m, chart: {spec: {chart: charts/plain, sourceRef: {kind: Bucket, name: store}}}, valuesFrom: [{kind: Bucket, name: store, path: values/prod env.yaml}]}\n'
+    hc from-bucket '{kind: Bucket, name: store}' charts/plain 'reconcileStrategy: Revision'
+    echo ---
+}
+if [ "$bucket" ]; then
+    printf 'who: bucket\n' >"$work/prod.yaml"
+    put "$t/charts/plain/Chart.yaml" charts/plain/Chart.yaml
+    put "$t/charts/plain/values.yaml" charts/plain/values.yaml
+    put "$t/charts/plain/templates/cm.yaml" charts/plain/templates/cm.yaml
+    put "$work/prod.yaml" values/prod%20env.yaml
+    put "$work/prod.yaml" values/noise.log
+    put "$work/prod.yaml" docs/left-out
+    printf '/docs\n' >"$work/ignore"
+    put "$work/ignore" .sourceignore
+fi
+cp "$SERVERS/www/charts/web-1.0.0.tgz" "$SERVERS/www/theirs.tgz"
+
 "$bin" sandbox --kubeconfig "$work/kubeconfig" --ready-after 50 >"$work/sandbox.log" 2>&1 &
 pids="$pids $!"
 within 10 test -s "$work/kubeconfig" || { cat "$work/sandbox.log"; exit 1; }
@@ -91,6 +137,10 @@ kind: GitRepository
 metadata: {name: tree, namespace: default}
 spec: {interval: 1h, url: "http://127.0.0.1:$HTTP_PORT/git/tree.git", ref: {branch: main}}
 OBJ
+    echo ---
+    [ -z "$bucket" ] || bucket_objects
+    printf 'apiVersion: source.toolkit.fluxcd.io/v1\nkind: ExternalArtifact\nmetadata: {name: theirs, namespace: default}\nspec: {sourceRef: {apiVersion: example.com/v1, kind: Maker, name: m}}\n---\n'
+    printf 'apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: x, namespace: default}\nspec: {interval: 10m, chartRef: {kind: ExternalArtifact, name: theirs}}\n'
     printf -- '---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: r, namespace: default}\n'
     printf 'spec: {interval: 10m, chartRef: {kind: HelmChart, name: umbrella}}\n'
     hc latest "$http" web
@@ -112,19 +162,19 @@ OBJ
     hc orphan '{kind: GitRepository, name: nobody}' charts/plain
 } >"$work/objects.yaml"
 "$bin" deploy --crds-only -f "$work/objects.yaml" >"$work/deploy.log" 2>&1 || { tail -3 "$work/deploy.log"; exit 1; }
-"$bin" controller --storage-path "$work/storage" --storage-addr "127.0.0.1:$(free_port)" --metrics-addr 127.0.0.1:0 --health-addr 127.0.0.1:0 >"$work/controller.log" 2>&1 &
+"$bin" controller --storage-path "$work/storage" --storage-addr "127.0.0.1:$(free_port)" --metrics-addr 127.0.0.1:0 --health-addr 127.0.0.1:0 --feature-gates ExternalArtifact=true >"$work/controller.log" 2>&1 &
 pids="$pids $!"
 
 charts=$server/apis/source.toolkit.fluxcd.io/v1/namespaces/default
 # All objects at once, one line a fact: NAME FIELD VALUE, with tabs.
 look() {
-    { curl -fsS "$charts/helmcharts"; curl -fsS "$charts/helmrepositories"; } | jq -r '.items[] | . as $o | .metadata.name as $n | [
+    { curl -fsS "$charts/helmcharts"; curl -fsS "$charts/helmrepositories"; curl -fsS "$charts/buckets"; } | jq -r '.items[] | . as $o | .metadata.name as $n | [
         (.status.conditions[]? | [.type, "\(.status) \(.reason): \(.message)"]),
         (.status.artifact // {} | to_entries[] | ["artifact." + .key, "\(.value)"]),
         (.status // {} | to_entries[] | select(.key | startswith("observed")) | [.key, (.value | tostring)])][] | [$n] + . | @tsv' >"$work/facts"
 }
 fact() { awk -F '\t' -v n="$1" -v k="$2" '$1 == n && $2 == k {print $3}' "$work/facts"; } # NAME FIELD
-settled() { look && [ "$(grep -cP '\tReady\t(True|False)' "$work/facts")" = "$(grep -cE '^kind: Helm(Chart|Repository)$' "$work/objects.yaml")" ] && ! grep -q 'NoSourceArtifact' "$work/facts"; }
+settled() { look && [ "$(grep -cP '\tReady\t(True|False)' "$work/facts")" -ge "$(grep -cE '^kind: (Helm(Chart|Repository)|Bucket)$' "$work/objects.yaml")" ] && ! grep -q 'NoSourceArtifact' "$work/facts"; }
 artifact() { curl -fsS "$(fact "$1" artifact.url)" -o "$work/$1.tgz"; } # NAME
 # ready NAME REASON VERSION MESSAGE-END
 ready() {
@@ -196,6 +246,41 @@ curl -fsS -X PATCH -H 'Content-Type: application/merge-patch+json' -d '{"metadat
 repaired() { look && fact sick Ready | grep -q '^True'; }
 within 20 repaired && ok "a repaired chart" || bad "sick: $(fact sick Ready)"
 equal "and nothing of the failure stays" "" "$(fact sick FetchFailed)$(fact sick Stalled)"
+# A bucket
+if [ "$bucket" ]; then
+    md5() { md5sum "$1" | cut -d' ' -f1; }
+    index() {
+        printf '%s %s\n' charts/plain/Chart.yaml "$(md5 "$1/Chart.yaml")" charts/plain/templates/cm.yaml "$(md5 "$1/templates/cm.yaml")" \
+            charts/plain/values.yaml "$(md5 "$1/values.yaml")" "values/prod env.yaml" "$(md5 "$work/prod.yaml")" | sha256sum | cut -d' ' -f1
+    }
+    revision=$(index "$work/peer/charts/plain")
+    equal "the bucket" "True Succeeded: stored artifact: revision 'sha256:$revision'" "$(fact store Ready)"
+    equal "its file" "bucket/default/store/$revision.tar.gz" "$(fact store artifact.path)"
+    artifact store
+    equal "without what is left out" "charts/plain/Chart.yaml charts/plain/templates/cm.yaml charts/plain/values.yaml values/prod env.yaml" "$(tar -tzf "$work/store.tgz" | grep -v '/$' | sed 's,^\./,,' | sort | paste -sd' ')"
+    ready from-bucket ChartPackageSucceeded "1.0.0+${revision:0:12}" "packaged 'plain' chart with version '1.0.0+${revision:0:12}'"
+    [ -z "${HC_VERSITYGW:-}" ] || has "a wrong secret" "^False BucketOperationFailed: .*SignatureDoesNotMatch.*check accesskey" "$(fact stranger Ready)"
+    hasnt "which is not told" "planted-wrong" "$(cat "$work/controller.log" "$work/facts")"
+    has "no such bucket" "^False BucketOperationFailed: bucket 'nowhere' not found" "$(fact missing Ready)"
+    from_bucket() { curl -fsS "$server/api/v1/namespaces/default/configmaps/b-plain" | jq -r .data.values | grep -q '"who":"bucket"'; }
+    within 20 from_bucket && ok "values out of a bucket" || bad "b: $(curl -fsS "$server/apis/helm.toolkit.fluxcd.io/v2/namespaces/default/helmreleases/b" | jq -c .status.conditions)"
+    ask() { curl -fsS -X PATCH -H 'Content-Type: application/merge-patch+json' -d "{\"metadata\":{\"annotations\":{\"reconcile.fluxcd.io/requestedAt\":\"$1\"}}}" "$charts/buckets/store" >/dev/null; }
+    asked() { curl -fsS "$charts/buckets/store" | jq -e ".status.lastHandledReconcileAt == \"$1\" and .status.artifact.revision $2" >/dev/null; }
+    before=$(wc -l <"$work/s3.log")
+    ask one
+    within 20 asked one "== \"sha256:$revision\"" || bad "asked again"
+    now=$(tail -n "+$((before + 1))" "$work/s3.log" | grep ' 200 ')
+    [ "${HC_VERSITYGW:-}" ] || has "the list is asked for again" 'list-type=2' "$now"
+    equal "the same list: nothing is fetched" "" "$(grep -v 'list-type=2\|sourceignore' <<<"$now" | grep -o '\.yaml.*')"
+    printf 'who: another\n' >"$work/prod.yaml"
+    put "$work/prod.yaml" values/prod%20env.yaml
+    ask two
+    within 20 asked two "== \"sha256:$(index "$work/peer/charts/plain")\"" && ok "a changed object is a new revision" || bad "changed object"
+fi
+# What somebody else keeps
+curl -fsS -X PATCH -H 'Content-Type: application/merge-patch+json' -d "{\"status\":{\"artifact\":{\"digest\":\"sha256:$(sha256sum "$SERVERS/www/theirs.tgz" | cut -d' ' -f1)\",\"lastUpdateTime\":\"2026-01-01T00:00:00Z\",\"path\":\"x\",\"revision\":\"1.0.0\",\"url\":\"http://127.0.0.1:$HTTP_PORT/theirs.tgz\"}}}" "$charts/externalartifacts/theirs/status" >/dev/null || bad "status of theirs"
+released_x() { curl -fsS "$server/apis/helm.toolkit.fluxcd.io/v2/namespaces/default/helmreleases/x" | jq -e '.status.history[0] | .status == "deployed" and .chartVersion == "1.0.0"' >/dev/null; }
+within 20 released_x && ok "a chart of an ExternalArtifact" || bad "x: $(curl -fsS "$server/apis/helm.toolkit.fluxcd.io/v2/namespaces/default/helmreleases/x" | jq -c .status.conditions)"
 events() { curl -fsS "$server/api/v1/namespaces/default/events" | jq -r '.items[] | select(.involvedObject.kind == "HelmChart") | "\(.involvedObject.name) \(.type) \(.reason)"' | sort -u; }
 has "an event of the new artifact" '^latest Normal ChartPullSucceeded$' "$(events)"
 has "and of one that is packed" '^umbrella Normal ChartPackageSucceeded$' "$(events)"

@@ -39,8 +39,27 @@ build() { # NAME MODULE-FOLDER PACKAGE LDFLAGS
     echo "$key" >"$out/$1.key"
 }
 
+# An S3 server out of npm packages, which are checked against the digests of package-lock.json. Without npm or a registry
+# that answers: SKIP.
+install_s3rver() {
+    command -v npm >/dev/null 2>&1 || { echo "SKIP: s3rver needs npm, which is not on this machine" >&2; exit 77; }
+    local key
+    key=$(cat "$here/s3rver/package-lock.json" | sha256sum)
+    [ "$(cat "$out/s3rver.key" 2>/dev/null)" = "$key" ] && return 0
+    exec 9>"$out/.lock"
+    flock 9
+    rm -rf "$out/s3rver.d"
+    mkdir "$out/s3rver.d"
+    cp "$here/s3rver"/package*.json "$out/s3rver.d/"
+    (cd "$out/s3rver.d" && npm ci --ignore-scripts --no-audit --no-fund >"$out/s3rver.log" 2>&1) ||
+        { echo "SKIP: the packages of s3rver cannot be had" >&2; exit 77; }
+    ln -sf s3rver.d/node_modules/.bin/s3rver "$out/s3rver"
+    echo "$key" >"$out/s3rver.key"
+}
+
 for name in "$@"; do
     case $name in
+    s3rver) install_s3rver ;;
     helm4) build helm4 helm4 helm.sh/helm/v4/cmd/helm "-s -w" ;;
     helm4-many) build helm4-many helm4 ./many "-s -w" ;; # the same, many runs in one process
     helm3) build helm3 helm3 helm.sh/helm/v3/cmd/helm "$helm3_ld" ;;
