@@ -139,6 +139,7 @@ static enum hc_rc give(struct reading *r, hc_str chart, const struct hc_val *e)
     row.url = hc_get_str(hc_list_at(hc_map_getz(e, "urls"), 0));
     row.digest = text_of(hc_map_getz(e, "digest"));
     row.deprecated = hc_get_bool_at(e, "deprecated", false);
+    row.keywords = hc_map_getz(e, "keywords");
     return r->sink->row(r->sink->ctx, chart, &row, r->err);
 }
 
@@ -547,6 +548,7 @@ static enum hc_rc scan_row(void *ctx, hc_str chart, const struct hc_index_row *r
     *to = *row;
     hc_str *texts[INDEX_TEXTS];
     index_texts(to, texts);
+    to->keywords = NULL;
     for (size_t i = 0; i < INDEX_TEXTS; i++)
         if (texts[i]->p)
             *texts[i] = hc_arena_str(s->a, *texts[i]);

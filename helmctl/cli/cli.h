@@ -34,6 +34,7 @@ int hc_cmd_pull(int argc, char **argv);
 int hc_cmd_push(int argc, char **argv);
 int hc_cmd_registry(int argc, char **argv);
 int hc_cmd_repo(int argc, char **argv);
+int hc_cmd_search(int argc, char **argv);
 int hc_cmd_verify(int argc, char **argv);
 
 /* The verbs that only render: in both executables. */

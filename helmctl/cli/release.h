@@ -133,6 +133,8 @@ int hc_cli_print_release(struct hc_arena *a, const struct hc_record *r, const ch
 int hc_cli_print_value(const struct hc_val *v, const char *output);
 /* Helm's table: tab between cells, each padded to its column; row 0 is the header. */
 void hc_cli_print_table(const hc_str *cells, size_t columns, size_t rows);
+/* No column wider than `most` (0: any width): longer cells end in "...". */
+void hc_cli_print_cut_table(const hc_str *cells, size_t columns, size_t rows, size_t most);
 /* Go's time formats of a record's time: "Mon Jan _2 15:04:05 2006", and time.Time.String. */
 hc_str hc_cli_time_ansic(struct hc_arena *a, hc_str rfc3339);
 hc_str hc_cli_time_string(struct hc_arena *a, hc_str rfc3339);

@@ -51,7 +51,7 @@ static hc_str first(hc_str s, size_t n)
     return hc_str_sub(s, 0, at);
 }
 
-void hc_cli_print_table(const hc_str *cells, size_t columns, size_t rows)
+void hc_cli_print_cut_table(const hc_str *cells, size_t columns, size_t rows, size_t most)
 {
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 0);
@@ -61,6 +61,7 @@ void hc_cli_print_table(const hc_str *cells, size_t columns, size_t rows)
             size_t width = 0, have = hc_utf8_count(cell);
             for (size_t i = 0; i < rows; i++)
                 width = HC_MAX(width, line_width(cells[i * columns + x]));
+            width = most ? HC_MIN(width, most) : width;
             if (have > width) /* a text of several lines is cut to the width of its longest */
                 hc_buf_printf(&b, "%.*s...", HC_P(first(cell, width > 3 ? width - 3 : 0)));
             else
@@ -69,6 +70,11 @@ void hc_cli_print_table(const hc_str *cells, size_t columns, size_t rows)
             hc_buf_putc(&b, x + 1 < columns ? '\t' : '\n');
         }
     out(&b);
+}
+
+void hc_cli_print_table(const hc_str *cells, size_t columns, size_t rows)
+{
+    hc_cli_print_cut_table(cells, columns, rows, 0);
 }
 
 /* ---- times ------------------------------------------------------------------------------------------------- */

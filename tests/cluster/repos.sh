@@ -94,6 +94,43 @@ both repo remove nope
 both repo remove three
 same_files "repo remove"
 
+# Searches: "wide" has charts in every order, with keywords and pre-releases.
+mkdir -p "$SERVERS/www/wide" "$SERVERS/www/api/chartsvc/v1/charts"
+cat >"$SERVERS/www/wide/index.yaml" <<'INDEX'
+apiVersion: v1
+entries:
+  zoo: [{name: zoo, version: 0.1.0, appVersion: "1", description: keeps the web of animals apart, urls: [z.tgz], keywords: [cage, Lion]}]
+  web:
+  - {name: web, version: 1.0.0, description: old, urls: [w.tgz]}
+  - {name: web, version: 2.0.0-rc.1, description: new and with a description that is longer than fifty columns wide, urls: [w.tgz]}
+  - {name: web, version: 1.10.0, appVersion: v2, description: "ten: ä ö", urls: [w.tgz]}
+  beta: [{name: beta, version: 0.1.0-beta, description: only a pre-release, urls: [b.tgz]}]
+  none: []
+INDEX
+both repo add wide "http://127.0.0.1:$HTTP_PORT/wide"
+both search repo wide
+both search repo wide/web -l
+both search repo web --devel
+both search repo web --version '^1' --versions -o json
+both search repo lion -o yaml
+both search repo 'WEB OF'
+both search repo 'w.b|lion' --regexp
+both search repo '[' --regexp
+both search repo nothing-like-it
+both search repo nothing-like-it -o json
+both search repo nothing-like-it --fail-on-no-result
+both search repo wide --max-col-width 12
+begin=30 both search repo web --version 'x.y.z.'
+cat >"$SERVERS/www/api/chartsvc/v1/charts/search" <<'HUB'
+{"data":[{"id":"stable/web","artifactHub":{"packageUrl":"https://hub/packages/web"},"attributes":{"name":"web","description":"a web","repo":{"name":"stable","url":"https://charts"}},
+"relationships":{"latestChartVersion":{"data":{"version":"1.0.0","app_version":"2"}}}},{"id":"other/x","attributes":{"description":"","repo":{}},"relationships":{}}]}
+HUB
+both search hub web --endpoint "http://127.0.0.1:$HTTP_PORT"
+both search hub web --endpoint "http://127.0.0.1:$HTTP_PORT" --list-repo-url -o json
+both search hub --endpoint "http://127.0.0.1:$HTTP_PORT" --list-repo-url
+begin=60 both search hub web --endpoint "http://127.0.0.1:$HTTP_PORT/none"
+both repo remove wide
+
 # Dependencies from folders, repositories and registries. Both tools pack in the same hour.
 export SOURCE_DATE_EPOCH=1700000000
 registry_start || { echo "SKIP: docker-registry"; exit 77; }

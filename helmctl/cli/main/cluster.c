@@ -39,6 +39,7 @@ static const struct hc_command commands[] = {
     { "push", hc_cmd_push, "put a packed chart into a registry" },
     { "registry", hc_cmd_registry, "log in to registries and out of them" },
     { "repo", hc_cmd_repo, "keep the list of chart repositories" },
+    { "search", hc_cmd_search, "look for charts in the repositories of that list, or in a hub" },
     { "inspect", hc_cmd_show, NULL },
     { "show", hc_cmd_show, "show metadata, values, README or CRDs of a chart" },
     { "template", hc_cmd_template, "render a chart and print the manifests" },
