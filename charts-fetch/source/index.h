@@ -17,7 +17,8 @@ struct hc_index_row {
     hc_str url;    /* the first of `urls` */
     hc_str digest; /* hex or "sha256:hex" */
     bool deprecated;
-    const struct hc_val *keywords; /* a list, while an index is read (hc_index_read_*); NULL out of tables and scans */
+    const struct hc_val
+        *keywords; /* a list, while an index is read (hc_index_read_*); NULL out of tables and scans */
 };
 
 struct hc_index_sink {
