@@ -26,7 +26,7 @@ struct git_refs {
     bool v2;         /* list holds what was asked for, not all */
     bool shallow;    /* "deepen" may be said */
     bool any_commit; /* any reachable commit may be asked for, not tips alone */
-    bool sideband, ofs_delta, filter;
+    bool sideband, ofs_delta, filter, multi_ack, no_progress;
 };
 
 /* One conversation with one server. */

@@ -127,6 +127,8 @@ enum hc_rc git_parse_greeting(struct git_peer *p, hc_str raw)
                               has_word(caps, "allow-any-sha1-in-want");
             out->sideband = has_word(caps, "side-band-64k");
             out->ofs_delta = has_word(caps, "ofs-delta");
+            out->multi_ack = has_word(caps, "multi_ack_detailed");
+            out->no_progress = has_word(caps, "no-progress");
             if (has_word(caps, "object-format=sha256"))
                 return sha256_repository(p);
         }
@@ -215,14 +217,14 @@ void git_build_want(struct hc_buf *b, const struct git_refs *refs, const struct 
         put_pkt(b, "ofs-delta\n");
         put_pkt(b, "no-progress\n");
     }
+    /* Version 0: only what the server said it can; some servers want to hear multi_ack_detailed. */
     for (size_t i = 0; i < w->n; i++)
-        put_pkt(b, "want %s%s\n", w->oids[i],
-                i || refs->v2     ? ""
-                : refs->sideband  ? refs->ofs_delta
-                                        ? " side-band-64k ofs-delta no-progress agent=helmctl/" HC_VERSION
-                                        : " side-band-64k no-progress agent=helmctl/" HC_VERSION
-                : refs->ofs_delta ? " ofs-delta agent=helmctl/" HC_VERSION
-                                  : " agent=helmctl/" HC_VERSION);
+        if (i || refs->v2)
+            put_pkt(b, "want %s\n", w->oids[i]);
+        else
+            put_pkt(b, "want %s%s%s%s%s agent=helmctl/" HC_VERSION "\n", w->oids[i],
+                    refs->multi_ack ? " multi_ack_detailed" : "", refs->sideband ? " side-band-64k" : "",
+                    refs->ofs_delta ? " ofs-delta" : "", refs->no_progress ? " no-progress" : "");
     if (w->shallow && refs->shallow)
         put_pkt(b, "deepen 1\n");
     if (w->no_blobs && refs->filter)

@@ -115,7 +115,7 @@ static void replaced_links_stay_by_number_and_age(void **state)
     hc_str digest;
     assert_int_equal(hc_store_open(dir, 0, &s, &err), HC_OK);
     for (int i = 0; i < 5; i++) {
-        char text[16], link_path[64];
+        char text[32], link_path[64];
         snprintf(text, sizeof(text), "body %d", i);
         snprintf(link_path, sizeof(link_path), "helmchart/a/r/%d.tgz", i);
         assert_int_equal(hc_store_put(s, a, hc_str_of(text), &digest, &err), HC_OK);
