@@ -44,10 +44,11 @@ static bool handle(struct loopback *s, const struct loopback_request *r, int fd)
     }
     if (starts(r->path, "/flaky")) { /* fails `failures_left` times: by status, or cut when that is 0 */
         atomic_fetch_add(&tries, 1);
+        const size_t body = strcmp(r->method, "HEAD") != 0; /* a HEAD has none */
         if (failures_left-- <= 0)
-            return loopback_answer(fd, 200, "", "fine", 4);
+            return loopback_answer(fd, 200, "", "fine", 4 * body);
         if (flaky_status)
-            return loopback_answer(fd, flaky_status, flaky_headers, "bad", 3);
+            return loopback_answer(fd, flaky_status, flaky_headers, "bad", 3 * body);
         if (starts(r->path, "/flaky-late"))
             loopback_send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfi", 40);
         return false;
