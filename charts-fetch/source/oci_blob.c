@@ -18,8 +18,11 @@
 #define MAX_RESUMES 16 /* cuts of one blob that each brought something */
 
 struct sink {
-    int fd; /* -1: into `held` */
-    struct hc_buf held;
+    int fd;             /* -1: into `held` */
+    struct hc_buf held; /* when the answer does not say its length, else: */
+    struct hc_arena *a;
+    char *mem;
+    size_t room; /* of mem */
     struct hc_sha256 sum;
     uint64_t got, most;
     bool too_large, other_range;
@@ -38,12 +41,25 @@ static bool start_over(struct sink *s)
     return true;
 }
 
+/* Room for an answer in memory that says how long it is, once and not twice. */
+static void make_room(struct sink *s, const struct hc_http_response *head)
+{
+    uint64_t n = 0;
+    if (s->fd >= 0 || !hc_str_to_u64(hc_http_header(head, "content-length"), &n) || n > s->most || n <= s->room)
+        return;
+    s->mem = hc_arena_alloc(s->a, (size_t)n, 1);
+    s->room = s->mem ? (size_t)n : 0;
+}
+
 /* 206 must begin where we are, "bytes 5-9/10"; anything else is all of it. */
 static bool on_head(void *ctx, const struct hc_http_response *head)
 {
     struct sink *s = ctx;
-    if (head->status != 206)
-        return s->got == 0 || start_over(s);
+    if (head->status != 206) {
+        bool ready = s->got == 0 || start_over(s);
+        make_room(s, head);
+        return ready;
+    }
     hc_str range = hc_http_header(head, "content-range");
     uint64_t from = 0;
     bool good = hc_str_starts(range, HC_S("bytes "));
@@ -70,13 +86,17 @@ static bool on_data(void *ctx, const char *p, size_t n)
         }
         done += (size_t)k;
     }
-    if (s->fd < 0)
+    if (s->mem && n <= s->room - s->got)
+        memcpy(s->mem + s->got, p, n);
+    else if (s->mem)
+        s->too_large = true; /* more than was said */
+    else if (s->fd < 0)
         hc_buf_put(&s->held, hc_str_n(p, n));
     if (s->held.spent)
         s->failed = ENOMEM;
     hc_sha256_add(&s->sum, hc_str_n(p, n));
     s->got += n;
-    return !s->failed;
+    return !s->failed && !s->too_large;
 }
 
 /* Whether what is there is worth going on from. */
@@ -160,14 +180,14 @@ enum hc_rc oci_blob_to_file(struct hc_oci *o, hc_str digest, uint64_t most, cons
 
 enum hc_rc hc_oci_blob(struct hc_oci *o, hc_str digest, size_t ceiling, hc_str *out, struct hc_err *err)
 {
-    struct sink s = { .fd = -1, .most = ceiling };
+    struct sink s = { .fd = -1, .most = ceiling, .a = o->a };
     enum hc_rc rc = oci_want_digest(o, digest, err);
     if (rc != HC_OK)
         return rc;
     hc_buf_init(&s.held, ceiling);
     rc = get(o, &s, digest, err);
     if (rc == HC_OK) {
-        *out = hc_buf_to_arena(&s.held, o->a);
+        *out = s.mem ? hc_str_n(s.mem, (size_t)s.got) : hc_buf_to_arena(&s.held, o->a);
         rc = hc_arena_check(o->a, err, "blob");
     }
     hc_buf_done(&s.held);
