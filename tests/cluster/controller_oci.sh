@@ -98,11 +98,11 @@ has "revision of the source" '^1\.4\.0@sha256:[0-9a-f]{64}$' "$(source ocireposi
 within 20 version by-repo "1 1.4.0 deployed" && ok "an oci:// HelmRepository" || bad "by-repo: $(hr by-repo "$ready")"
 refused() { source ocirepositories/locked "$ready" | grep -q '^False'; }
 within 10 refused
-has "wrong credentials" '^False .*(401|credentials|not accepted|denied)' "$(source ocirepositories/locked "$ready")"
+has "wrong credentials, and whose" '^False OCIArtifactPullFailed: .*401.*asked with .*Secret default/wrong' "$(source ocirepositories/locked "$ready")"
 hasnt "which are not repeated" 'planted-wrong-word' "$(source ocirepositories/locked .status; cat "$work/controller.log")"
 missing() { source ocirepositories/notag "$ready" | grep -q '^False'; }
 within 10 missing
-has "no such tag" '^False .*9\.9\.9' "$(source ocirepositories/notag "$ready")"
+has "no such tag" '^False OCIArtifactPullFailed: failed to determine artifact digest: .*9\.9\.9' "$(source ocirepositories/notag "$ready")"
 push 1.5.0
 within 20 version by-ref "2 1.5.0 deployed" && ok "a new version in the range is an upgrade" || bad "by-ref: $(hr by-ref "$ready")"
 done_

@@ -229,6 +229,16 @@ static void other_layers_are_repacked(void **state)
         fetch("web", (struct hc_oci_spec){ .tag = HC_S("1.0.0"), .media_type = HC_S("text/y") }, NULL, none, &out),
         HC_E_INPUT);
     assert_non_null(strstr(err.msg, "no layer of the type 'text/y'"));
+    struct hc_oci_seen seen; /* a chart's layer is unpacked when that is asked for; this one is no archive */
+    assert_int_not_equal(fetch("web", (struct hc_oci_spec){ .tag = HC_S("1.0.0"), .extract = true, .seen = &seen },
+                               NULL, none, &out),
+                         HC_OK);
+    assert_int_equal(seen.phase, HC_OCI_LAYER);
+    assert_true(hc_str_eq(seen.revision, hc_arena_printf(arena, "1.0.0@sha256:%s", manifest_hex)));
+    assert_int_equal(fetch("web", (struct hc_oci_spec){ .tag = HC_S("9"), .digest = HC_S("x"), .seen = &seen },
+                           NULL, none, &out),
+                     HC_E_INPUT);
+    assert_int_equal(seen.phase, HC_OCI_DIGEST);
     assert_int_equal(fetch("web", (struct hc_oci_spec){ .tag = HC_S("index") }, NULL, none, &out), HC_OK);
     assert_true(hc_str_eq(out.digest, hc_arena_printf(arena, "sha256:%s", layer_hex))); /* linux/amd64 */
     assert_true(hc_str_eq(out.revision, hc_arena_printf(arena, "index@sha256:%s", index_hex)));
