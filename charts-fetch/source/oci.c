@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "charts-fetch/source/oci_impl.h"
+#include "charts-fetch/source/verified.h"
 #include "charts-fetch/unpack/unpack.h"
 #include "core/base/fs.h"
 #include "core/base/limits.h"
@@ -156,7 +157,11 @@ enum hc_rc hc_oci_fetch(const struct hc_source_env *env, struct hc_arena *a, con
     if (rc != HC_OK)
         return rc;
     seen->revision = got.revision;
-    if (known.n && hc_str_eq(known, got.revision)) {
+    bool unchanged = known.n && hc_str_eq(known, got.revision);
+    hc_str tag = hc_str_sub(got.revision, 0, hc_str_find(got.revision, '@'));
+    if ((rc = hc_oci_check(o, env->check, tag, digest, unchanged, err)) != HC_OK)
+        return rc;
+    if (unchanged) {
         got.unchanged = true;
         *out = got;
         return HC_OK;
@@ -217,7 +222,8 @@ enum hc_rc hc_oci_chart(const struct hc_source_env *env, struct hc_arena *a, con
     if (rc != HC_OK)
         return rc;
     bool asked = exact(range);
-    if (asked && hc_str_eq(known, range)) {
+    bool again = env->check && env->check->again;
+    if (asked && hc_str_eq(known, range) && !again) {
         *out = (struct hc_artifact){ .unchanged = true, .revision = hc_arena_str(a, range) };
         return HC_OK;
     }
@@ -226,7 +232,7 @@ enum hc_rc hc_oci_chart(const struct hc_source_env *env, struct hc_arena *a, con
     if (rc != HC_OK)
         return rc;
     got.revision = swap(a, tag, '_', '+');
-    if (known.n && hc_str_eq(known, got.revision)) {
+    if (known.n && hc_str_eq(known, got.revision) && !again) {
         got.unchanged = true;
         *out = got;
         return HC_OK;
@@ -234,6 +240,9 @@ enum hc_rc hc_oci_chart(const struct hc_source_env *env, struct hc_arena *a, con
     if (!m.doc && (rc = hc_oci_manifest(o, tag, &m, err)) != HC_OK)
         return rc;
     got.manifest = m.digest;
+    /* What is at hand may be what the tag led to before: what is judged now is what is fetched now. */
+    if ((rc = hc_oci_check(o, env->check, tag, m.digest, false, err)) != HC_OK)
+        return rc;
     if ((rc = hc_oci_platform(o, &m, err)) != HC_OK)
         return rc;
     const struct hc_val *layer = oci_pick_layer(m.doc, none, true);

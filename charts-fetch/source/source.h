@@ -12,6 +12,7 @@
 #include "core/value/value.h"
 
 struct hc_oci_logins; /* oci.h */
+struct hc_oci_check;  /* verified.h */
 
 struct hc_source_env {
     struct hc_http *http;
@@ -22,7 +23,8 @@ struct hc_source_env {
     bool one_lookup;    /* an index is read for one chart and thrown away: no table is made of it */
     const char *login;  /* what a person is told to name a login with; NULL: a Secret in spec.secretRef */
     struct hc_oci_logins
-        *logins; /* registries: tokens are shared by all fetches with it; NULL: each logs in alone */
+        *logins;                /* registries: tokens are shared by all fetches with it; NULL: each logs in alone */
+    struct hc_oci_check *check; /* registries: who must have signed; NULL: nobody */
 };
 
 /* Who one is to a registry; absent texts are not used. */

@@ -1,0 +1,148 @@
+/*
+ * Where signatures lie: cosign's bundles refer to the manifest (OCI 1.1), its older signatures are layers of a manifest
+ * that is tagged after the digest or, as an experiment of cosign 2, refers to it. Any good one is enough; when there is
+ * none, the one that came furthest says why.
+ */
+#include "charts-fetch/source/verified.h"
+
+#include "charts-fetch/source/oci_impl.h"
+
+#define MAX_SIGNATURES 32u /* looked at for one artifact: a registry that anybody may push to has many */
+#define TYPE_SIMPLE    "application/vnd.dev.cosign.simplesigning.v1+json"
+#define TYPE_SIGNED    "application/vnd.dev.cosign.artifact.sig.v1+json"
+
+struct search {
+    struct hc_oci *o;
+    hc_str digest;
+    const struct hc_oci_trust *trust;
+    unsigned seen; /* signatures that were judged or tried */
+    enum hc_cosign_rule best;
+    struct hc_err why; /* of the best */
+    bool good;
+};
+
+/* Rules in the order a signature meets them. */
+static unsigned progress(enum hc_cosign_rule rule)
+{
+    static const uint8_t order[] = {
+        [HC_COSIGN_MALFORMED] = 1, [HC_COSIGN_SIGNATURE] = 2, [HC_COSIGN_SUBJECT] = 3, [HC_COSIGN_LOG] = 4,
+        [HC_COSIGN_TIME] = 5,      [HC_COSIGN_CHAIN] = 6,     [HC_COSIGN_IDENTITY] = 7
+    };
+    return (size_t)rule < HC_LEN(order) ? order[rule] : 0;
+}
+
+/* HC_OK: go on looking, or s->good. */
+static enum hc_rc note(struct search *s, enum hc_rc rc, enum hc_cosign_rule rule, struct hc_err *err)
+{
+    s->seen++;
+    s->good = rc == HC_OK;
+    if (rc == HC_OK)
+        return HC_OK;
+    if (rc != HC_E_INPUT)
+        return rc;
+    if (!s->best || progress(rule) > progress(s->best)) {
+        s->best = rule;
+        (void)hc_err_copy(&s->why, err);
+    }
+    hc_err_clear(err);
+    return HC_OK;
+}
+
+static hc_str annotation(const struct hc_val *layer, const char *key)
+{
+    return hc_get_str(hc_map_getz(hc_map_getz(layer, "annotations"), key));
+}
+
+/* The layers of a manifest of older signatures. */
+static enum hc_rc look_at_layers(struct search *s, const struct hc_val *manifest, struct hc_err *err)
+{
+    const struct hc_val *layers = hc_map_getz(manifest, "layers");
+    for (size_t i = 0; i < hc_list_len(layers) && !s->good && s->seen < MAX_SIGNATURES; i++) {
+        const struct hc_val *l = hc_list_at(layers, i);
+        struct hc_cosign_result res;
+        if (!hc_str_eqz(hc_get_str_at(l, "mediaType"), TYPE_SIMPLE))
+            continue;
+        struct hc_cosign_layer layer = { .signature = annotation(l, "dev.cosignproject.cosign/signature"),
+                                         .certificate = annotation(l, "dev.sigstore.cosign/certificate"),
+                                         .bundle = annotation(l, "dev.sigstore.cosign/bundle"),
+                                         .timestamp = annotation(l, "dev.sigstore.cosign/rfc3161timestamp") };
+        enum hc_rc rc = hc_oci_blob(s->o, hc_get_str_at(l, "digest"), HC_COSIGN_MAX_BYTES, &layer.payload, err);
+        res.rule = HC_COSIGN_MALFORMED;
+        if (rc == HC_OK)
+            rc = hc_cosign_layer(s->o->a, s->trust->cosign, &layer, s->digest, &res, err);
+        else if (rc == HC_E_NOTFOUND || rc == HC_E_LIMIT) /* a broken one hides no good one */
+            rc = HC_E_INPUT;
+        if ((rc = note(s, rc, res.rule, err)) != HC_OK)
+            return rc;
+    }
+    return HC_OK;
+}
+
+/* A manifest that refers to the artifact. */
+static enum hc_rc look_at_referrer(struct search *s, const struct hc_oci_descriptor *d, struct hc_err *err)
+{
+    struct hc_oci_manifest m;
+    struct hc_cosign_result res = { .rule = HC_COSIGN_MALFORMED };
+    hc_str blob;
+    enum hc_rc rc = hc_oci_manifest(s->o, d->digest, &m, err);
+    if (rc == HC_OK && hc_str_eqz(d->artifact_type, TYPE_SIGNED))
+        return look_at_layers(s, m.doc, err);
+    if (rc == HC_OK)
+        rc = hc_oci_blob(s->o, hc_get_str_at(hc_list_at(hc_map_getz(m.doc, "layers"), 0), "digest"),
+                         HC_COSIGN_MAX_BYTES, &blob, err);
+    if (rc == HC_OK)
+        rc = hc_cosign_bundle(s->o->a, s->trust->cosign, blob, s->digest, &res, err);
+    else if (rc == HC_E_NOTFOUND || rc == HC_E_LIMIT)
+        rc = HC_E_INPUT;
+    return note(s, rc, res.rule, err);
+}
+
+static enum hc_rc search_cosign(struct search *s, struct hc_err *err)
+{
+    struct hc_oci_descriptor *list = NULL;
+    struct hc_oci_manifest m;
+    size_t n = 0;
+    enum hc_rc rc = hc_oci_referrers(s->o, s->digest, (hc_str){ NULL, 0 }, &list, &n, err);
+    for (size_t i = 0; rc == HC_OK && i < n && !s->good && s->seen < MAX_SIGNATURES; i++)
+        if (hc_cosign_is_bundle(list[i].artifact_type) || hc_str_eqz(list[i].artifact_type, TYPE_SIGNED))
+            rc = look_at_referrer(s, &list[i], err);
+    if (rc != HC_OK || s->good)
+        return rc;
+    hc_str hex = hc_str_sub(s->digest, 7, s->digest.n);
+    hc_str tag = hc_arena_printf(s->o->a, "sha256-%.*s.sig", HC_P(hex));
+    rc = hc_oci_manifest(s->o, tag, &m, err);
+    if (rc == HC_E_NOTFOUND) {
+        hc_err_clear(err);
+        return HC_OK;
+    }
+    return rc == HC_OK ? look_at_layers(s, m.doc, err) : rc;
+}
+
+enum hc_rc hc_oci_verify(struct hc_oci *o, hc_str digest, const struct hc_oci_trust *trust, struct hc_err *err)
+{
+    struct hc_err own = HC_ERR_INIT;
+    struct search s = { .o = o, .digest = digest, .trust = trust, .why = HC_ERR_INIT };
+    if (!hc_oci_is_digest(digest))
+        return hc_fail(err, HC_E_BUG, "signatures are looked for by a sha256 digest");
+    enum hc_rc rc = search_cosign(&s, err ? err : &own);
+    if (rc != HC_OK || s.good)
+        return rc;
+    if (!s.seen)
+        return hc_fail(err, HC_E_INPUT, "no signatures found for %.*s", HC_P(digest));
+    (void)hc_err_copy(err, &s.why);
+    return HC_E_INPUT;
+}
+
+enum hc_rc hc_oci_check(struct hc_oci *o, struct hc_oci_check *check, hc_str ref, hc_str digest, bool unchanged,
+                        struct hc_err *err)
+{
+    if (!check || (unchanged && !check->again))
+        return HC_OK;
+    enum hc_rc rc = hc_oci_verify(o, digest, check->trust, err);
+    check->checked = rc == HC_OK;
+    check->failed = rc != HC_OK;
+    if (rc == HC_E_INPUT)
+        return hc_wrap(err, "no matching signatures were found for '%.*s/%.*s%s%.*s'", HC_P(o->host), HC_P(o->repo),
+                       hc_oci_is_digest(ref) ? "@" : ":", HC_P(ref)); /* Flux's words */
+    return rc;
+}
