@@ -13,6 +13,7 @@
 #include "core/value/merge.h"
 #include "core/value/yaml.h"
 #include "helmctl/controller/chart_impl.h"
+#include "helmctl/controller/verified.h"
 
 static enum hc_rc because(struct pass *p, struct chart_build *b, const struct chart_why *why)
 {
@@ -296,8 +297,14 @@ enum hc_rc chart_from_repository(struct pass *p, const struct hc_val *repo, stru
     }
     const struct chart_why *why;
     hc_str known = known_version(p);
-    if (chart_fetch(p, spec, index, chart, range, known, &b->art, &why) != HC_OK)
+    HC_AUTO(src_verify) struct src_verify v;
+    if (src_verify_open(p, &v) != HC_OK) {
+        src_verify_wrap(p, &v);
+        return because(p, b, v.unsupported ? &chart_unverifiable : &chart_unsigned);
+    }
+    if (chart_fetch(p, spec, index, chart, range, known, src_verify_check(&v), &b->art, &why) != HC_OK)
         return because(p, b, why);
+    src_verify_done(p, &v, "version", b->art.revision);
     b->name = chart;
     rc = set_version(p, b, b->art.revision, (hc_str){ NULL, 0 });
     if (rc != HC_OK)

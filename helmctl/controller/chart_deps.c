@@ -178,7 +178,7 @@ static enum hc_rc add_remote(struct deps *d, const struct hc_val *dep)
         rc = index_of(d, spec, url, &index);
     if (rc != HC_OK)
         return hc_wrap(&p->err, "failed to get chart repository for URL '%.*s'", HC_P(url));
-    rc = chart_fetch(p, spec, index, name, range, (hc_str){ NULL, 0 }, &got, &why);
+    rc = chart_fetch(p, spec, index, name, range, (hc_str){ NULL, 0 }, NULL, &got, &why);
     if (rc == HC_OK)
         rc = hc_store_get(ctl_store_blobs(p->c->store), p->a, got.digest, HC_MAX_CHART_PACKED, &archive, &p->err);
     if (rc != HC_OK)

@@ -1,11 +1,16 @@
 /*
  * A chart out of a HelmRepository, by the table of its index or by the tags of a registry.
  */
+#include "charts-fetch/source/verified.h"
 #include "helmctl/controller/chart_impl.h"
 
 const struct chart_why chart_reference = { "FetchFailed", "InvalidChartReference", "invalid chart reference",
                                            true },
                        chart_pull = { "FetchFailed", "ChartPullError", "chart pull error", false },
+                       chart_unsigned = { "BuildFailed", "ChartVerificationError", "chart verification error",
+                                          false },
+                       chart_unverifiable = { "BuildFailed", "ChartVerificationError", "chart verification error",
+                                              true },
                        chart_login = { "FetchFailed", "AuthenticationFailed", NULL, false },
                        chart_patch = { "BuildFailed", "MetadataPatchError", "chart metadata patch error", true },
                        chart_values = { "BuildFailed", "ValuesFilesError", "values files merge error", true },
@@ -41,6 +46,10 @@ static enum hc_rc from_registry(struct pass *p, hc_str url, hc_str chart, hc_str
     hc_str full = hc_arena_printf(p->a, "%.*s/%.*s", HC_P(url), HC_P(chart));
     if (hc_oci_chart(env, p->a, full.p, range, auth, known, out, &p->err) == HC_OK)
         return HC_OK;
+    if (env->check && env->check->failed) {
+        *out_why = &chart_unsigned;
+        return hc_wrap(&p->err, "failed to verify %.*s", HC_P(full));
+    }
     if (p->err.code == HC_E_NOTFOUND) {
         *out_why = &chart_reference;
         return hc_wrap(&p->err, "failed to get chart version for remote reference");
@@ -49,7 +58,8 @@ static enum hc_rc from_registry(struct pass *p, hc_str url, hc_str chart, hc_str
 }
 
 enum hc_rc chart_fetch(struct pass *p, const struct hc_val *spec, hc_str index, hc_str chart, hc_str range,
-                       hc_str known, struct hc_artifact *out, const struct chart_why **out_why)
+                       hc_str known, struct hc_oci_check *check, struct hc_artifact *out,
+                       const struct chart_why **out_why)
 {
     struct hc_source_auth auth;
     struct hc_source_env env;
@@ -64,6 +74,7 @@ enum hc_rc chart_fetch(struct pass *p, const struct hc_val *spec, hc_str index, 
     *out_why = &chart_login;
     if (src_auth_of(p, spec, p->key.ns, &auth, &reason) != HC_OK || src_env(p, spec, p->key.ns, &env) != HC_OK)
         return p->err.code;
+    env.check = check;
     hc_str url = hc_get_str_at(spec, "url");
     while (hc_str_ends(url, HC_S("/")))
         url.n--;

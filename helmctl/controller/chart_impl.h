@@ -14,7 +14,7 @@ struct chart_why {
     bool stalls;
 };
 extern const struct chart_why chart_reference, chart_pull, chart_patch, chart_values, chart_deps, chart_package,
-    chart_login;
+    chart_login, chart_unsigned, chart_unverifiable;
 
 struct chart_build {
     hc_str name, version;        /* the version with our build metadata */
@@ -53,6 +53,8 @@ enum hc_rc chart_add_dependencies(struct pass *p, const char *root, const char *
 enum hc_rc chart_path_below(struct hc_arena *a, const char *root, hc_str rel, const char **out, struct hc_err *err);
 
 /* A chart by name and range out of the repository that `spec` (a HelmRepository's) describes. `known`: the version at
- * hand, absent: none. `index`: the digest of its index; absent and no OCI: the index is fetched. */
+ * hand, absent: none. `index`: the digest of its index; absent and no OCI: the index is fetched. `check`: who must have
+ * signed (registries), or NULL. */
 enum hc_rc chart_fetch(struct pass *p, const struct hc_val *spec, hc_str index, hc_str chart, hc_str range,
-                       hc_str known, struct hc_artifact *out, const struct chart_why **out_why);
+                       hc_str known, struct hc_oci_check *check, struct hc_artifact *out,
+                       const struct chart_why **out_why);

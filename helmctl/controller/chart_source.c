@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "helmctl/controller/chart_impl.h"
+#include "helmctl/controller/verified.h"
 
 /* chart.Build.Summary */
 static hc_str summary_of(struct pass *p, const struct chart_build *b)
@@ -26,6 +27,8 @@ static struct ctl_result failed(struct pass *p, const struct chart_build *b)
     if (b->why->summary)
         hc_wrap(&p->err, "%s", b->why->summary);
     hc_cond_del(&p->cond, strcmp(b->why->condition, "FetchFailed") == 0 ? "BuildFailed" : "FetchFailed");
+    if (b->why == &chart_unsigned || b->why == &chart_unverifiable)
+        src_verify_failed(p);
     const struct src_failure f = { b->why->condition, b->why->reason };
     return b->why->stalls ? src_failed_for_good(p, f) : src_failed(p, f);
 }
@@ -69,11 +72,6 @@ struct ctl_result reconcile_chart(struct pass *p)
     struct ctl_result r;
     if (src_prologue(p, &r))
         return r;
-    if (hc_is_map(hc_map_getz(p->spec, "verify")))
-        return src_stalled(
-            p, "UnsupportedField",
-            "spec.verify is set, and this version of helmctl verifies no signatures of charts yet: take it "
-            "away, or serve this object with source-controller (--controllers)");
     hc_str kind = hc_get_str_at(p->spec, "sourceRef.kind"), name = hc_get_str_at(p->spec, "sourceRef.name");
     enum hc_ctl_kind k = hc_ctl_kind_of(kind);
     if (k != HC_CTL_REPO && k != HC_CTL_GIT && k != HC_CTL_BUCKET)
@@ -87,6 +85,11 @@ struct ctl_result reconcile_chart(struct pass *p)
         return src_failed(p, (struct src_failure){ "FetchFailed", "SourceUnavailable" });
     }
     bool oci = k == HC_CTL_REPO && hc_str_eqz(hc_get_str_at(source, "spec.type"), "oci");
+    if (!oci && hc_is_map(hc_map_getz(p->spec, "verify")))
+        return src_stalled(
+            p, "UnsupportedField",
+            "spec.verify is only supported when the source is a HelmRepository of type oci: it would "
+            "verify nothing here");
     hc_str revision = hc_get_str_at(source, "status.artifact.revision");
     if (!oci && !revision.n) /* its watch wakes us */
         return no_artifact(p, kind, name);

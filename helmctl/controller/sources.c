@@ -9,6 +9,7 @@
 #include "core/base/clock.h"
 #include "core/base/scrub.h"
 #include "helmctl/controller/sources_impl.h"
+#include "helmctl/controller/verified.h"
 
 hc_str src_hex_of(hc_str revision)
 {
@@ -81,7 +82,8 @@ struct ctl_result src_failed(struct pass *p, struct src_failure f)
     if (full || p->err.os_errno == EROFS || p->err.os_errno == EIO) /* it is not the source that has to be mended */
         f = (struct src_failure){ "StorageOperationFailed", "ArchiveOperationFailed" };
     hc_str msg = hc_str_of(p->err.msg);
-    hc_cond_set(&p->cond, f.condition, HC_TRUE, f.reason, msg);
+    if (f.condition)
+        hc_cond_set(&p->cond, f.condition, HC_TRUE, f.reason, msg);
     hc_cond_set(&p->cond, "Ready", HC_FALSE, f.reason, msg);
     hc_cond_del(&p->cond, "Stalled");
     hc_cond_setf(&p->cond, "Reconciling", HC_TRUE, "ProgressingWithRetry", "%s", p->err.msg);
@@ -94,7 +96,8 @@ struct ctl_result src_failed_for_good(struct pass *p, struct src_failure f)
 {
     hc_scrub_urls(p->err.msg, true);
     const char *text = p->err.msg;
-    hc_cond_setf(&p->cond, f.condition, HC_TRUE, f.reason, "%s", text);
+    if (f.condition)
+        hc_cond_setf(&p->cond, f.condition, HC_TRUE, f.reason, "%s", text);
     hc_cond_setf(&p->cond, "Ready", HC_FALSE, f.reason, "%s", text);
     hc_cond_stalled(&p->cond, f.reason, "%s", text);
     pass_observed(p);
@@ -174,23 +177,6 @@ struct ctl_result src_stored(struct pass *p, const struct hc_artifact *art, cons
     if (same)
         ctl_wake_referrers(p->c, p->key);
     return in_order(p);
-}
-
-/* Fields of Flux that this version does not do yet: silence would be a wrong answer. True: refused. */
-static bool refuses(struct pass *p, const char *const *fields, size_t n, struct ctl_result *out)
-{
-    for (size_t i = 0; i < n; i++) {
-        const struct hc_val *v = hc_map_getz(p->spec, fields[i]);
-        if (hc_is_null(v) || (v->kind == HC_BOOL && !v->b) || (hc_is_list(v) && hc_list_len(v) == 0))
-            continue;
-        *out = src_stalled(
-            p, "UnsupportedField",
-            "spec.%s is set, and this version of helmctl does not do what it asks for: take it away, or "
-            "serve this object with source-controller (--controllers)",
-            fields[i]);
-        return true;
-    }
-    return false;
 }
 
 /* A status of a first look: long fetches should be seen to be under way. */
@@ -297,6 +283,17 @@ static struct ctl_result oci_failed(struct pass *p, hc_str url, const struct hc_
     return src_failed(p, (struct src_failure){ "FetchFailed", "OCIArtifactPullFailed" });
 }
 
+/* Nothing of an artifact that nobody vouches for is fetched; the one at hand stays. */
+static struct ctl_result not_verified(struct pass *p, const struct src_verify *v)
+{
+    src_verify_wrap(p, v);
+    hc_scrub_urls(p->err.msg, true);
+    src_verify_failed(p);
+    hc_cond_del(&p->cond, "FetchFailed");
+    const struct src_failure f = { NULL, "VerificationError" };
+    return v->unsupported ? src_failed_for_good(p, f) : src_failed(p, f);
+}
+
 static hc_str oci_event(struct pass *p, hc_str url, hc_str revision, const struct hc_val *metadata)
 {
     hc_str source = hc_get_str(hc_map_getz(metadata, "org.opencontainers.image.source"));
@@ -312,8 +309,7 @@ static hc_str oci_event(struct pass *p, hc_str url, hc_str revision, const struc
 struct ctl_result reconcile_oci(struct pass *p)
 {
     struct ctl_result r;
-    static const char *const later[] = { "verify" };
-    if (src_prologue(p, &r) || refuses(p, later, HC_LEN(later), &r))
+    if (src_prologue(p, &r))
         return r;
     hc_str url = hc_get_str_at(p->spec, "url");
     if (!hc_str_starts(url, HC_S("oci://")))
@@ -341,8 +337,16 @@ struct ctl_result reconcile_oci(struct pass *p)
                                .extract = hc_is_map(selector) && !copy,
                                .ignore = hc_get_str_at(p->spec, "ignore"),
                                .seen = &seen };
-    if (hc_oci_fetch(&f.env, p->a, &oci, &f.auth, f.known, &f.art, &p->err) != HC_OK)
+    HC_AUTO(src_verify) struct src_verify v;
+    if (src_verify_open(p, &v) != HC_OK)
+        return not_verified(p, &v);
+    f.env.check = src_verify_check(&v);
+    if (hc_oci_fetch(&f.env, p->a, &oci, &f.auth, f.known, &f.art, &p->err) != HC_OK) {
+        if (v.check.failed)
+            return not_verified(p, &v);
         return oci_failed(p, url, &seen);
+    }
+    src_verify_done(p, &v, "revision", src_fetched_revision(&f));
     hc_str message = hc_arena_printf(p->a, "stored artifact for digest '%.*s'", HC_P(src_fetched_revision(&f)));
     if (selector)
         hc_map_put(p->a, p->status, HC_S("observedLayerSelector"), hc_val_copy(p->a, selector));

@@ -7,7 +7,7 @@
 
 /* A failed fetch: which condition and reason it becomes. */
 struct src_failure {
-    const char *condition; /* "FetchFailed", "BuildFailed", "StorageOperationFailed" */
+    const char *condition; /* "FetchFailed", "BuildFailed", "StorageOperationFailed"; NULL: it was set already */
     const char *reason;
 };
 

@@ -1,0 +1,171 @@
+#!/usr/bin/env bash
+# spec.verify against a real registry: signatures by lib/sign.py (openssl, cosign's specification) in both forms, several
+# keys, a foreign key, no signature, one about another artifact; OCIRepository, HelmChart and HelmRelease. The API server is
+# the sandbox.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+. "$here/lib/servers.sh"
+. "$here/lib/check.sh"
+command -v jq >/dev/null || { echo "SKIP: jq is not on this machine"; exit 77; }
+"$root/tests/peers/build.sh" helm4 || { echo "SKIP: the real helm cannot be built here"; exit 77; }
+helm=$("$root/tests/peers/build.sh" --dir)/helm4
+bin=${HC_BUILD:?}/bin/helmctl
+work=$(mktemp -d)
+SERVERS=$work/servers
+mkdir -p "$SERVERS"
+pids=
+finish() {
+    [ "$failed" = 0 ] || tail -n 15 "$work/controller.log"
+    for p in $pids; do kill -9 "$p" 2>/dev/null; done
+    servers_stop
+    rm -rf "$work"
+}
+trap finish EXIT
+registry_start || { echo "SKIP: docker-registry is not on this machine"; exit 77; }
+registry=127.0.0.1:$REGISTRY_PORT
+for key in team:'EC -pkeyopt ec_paramgen_curve:P-256' other:'RSA -pkeyopt rsa_keygen_bits:2048' foreign:'EC -pkeyopt ec_paramgen_curve:P-256'; do
+    # shellcheck disable=SC2086
+    openssl genpkey -algorithm ${key#*:} -out "$work/${key%%:*}.key" 2>/dev/null
+    openssl pkey -in "$work/${key%%:*}.key" -pubout -out "$work/${key%%:*}.pub"
+done
+push() { # VERSION
+    cp -R "$root/deploy/examples/charts/storefront" "$work/chart-$1"
+    sed -i "s/^version: .*/version: $1/" "$work/chart-$1/Chart.yaml"
+    "$helm" package "$work/chart-$1" -d "$work" >/dev/null
+    "$helm" push "$work/storefront-$1.tgz" "oci://$registry/charts" --plain-http >/dev/null 2>&1 || { bad "push of $1"; exit 1; }
+}
+sign() { python3 "$here/lib/sign.py" "$registry" charts/storefront "$@"; } # VERSION KEY FORM [OTHER]
+push 1.0.0
+one=$(sign 1.0.0 "$work/team.key" tag)
+push 1.1.0
+two=$(sign 1.1.0 "$work/other.key" bundle)
+push 2.0.0
+three=$(sign 2.0.0 "$work/foreign.key" tag)
+push 3.0.0
+sign 3.0.0 "$work/team.key" bundle "$one" >/dev/null
+push 4.0.0
+five=
+if python3 -c 'import cryptography' 2>/dev/null; then
+    five=$(sign 4.0.0 "$work/root.json" keyless)
+else
+    echo "SKIP: keyless: Python's cryptography is not on this machine"
+fi
+[ -n "$one" ] && [ -n "$two" ] && [ -n "$three" ] || { bad "signing"; exit 1; }
+
+"$bin" sandbox --kubeconfig "$work/kubeconfig" --ready-after 50 >"$work/sandbox.log" 2>&1 &
+pids="$pids $!"
+within 10 test -s "$work/kubeconfig" || { cat "$work/sandbox.log"; exit 1; }
+export KUBECONFIG=$work/kubeconfig
+server=$(sed -n 's/^ *server: //p' "$KUBECONFIG" | head -n 1 | tr -d '"')
+repository() { # NAME REF VERIFY
+    printf -- '---\napiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {name: %s, namespace: default}\n' "$1"
+    printf 'spec: {interval: 1s, insecure: true, url: "oci://%s/charts/storefront", ref: %s, verify: %s, layerSelector: {mediaType: application/vnd.cncf.helm.chart.content.v1.tar+gzip, operation: copy}}\n' "$registry" "$2" "$3"
+}
+team='{provider: cosign, secretRef: {name: keys}}'
+{
+    printf 'apiVersion: v1\nkind: Secret\nmetadata: {name: keys, namespace: default}\ndata: {team.pub: %s, other.pub: %s, notes.txt: eA==}\n' \
+        "$(base64 -w0 <"$work/team.pub")" "$(base64 -w0 <"$work/other.pub")"
+    printf -- '---\napiVersion: v1\nkind: Secret\nmetadata: {name: nokeys, namespace: default}\ndata: {team.key: eA==}\n'
+    repository moves '{semver: 1.x}' "$team"
+    repository by-tag '{tag: 1.0.0}' "$team"
+    repository by-digest "{digest: \"$two\"}" "$team"
+    repository foreign '{tag: 2.0.0}' "$team"
+    repository another '{tag: 3.0.0}' "$team"
+    repository lost '{tag: 1.0.0}' '{provider: cosign, secretRef: {name: gone}}'
+    repository empty '{tag: 1.0.0}' '{provider: cosign, secretRef: {name: nokeys}}'
+    repository keyless '{tag: 1.0.0}' '{provider: cosign, matchOIDCIdentity: [{issuer: a, subject: b}]}'
+    repository notation '{tag: 1.0.0}' '{provider: notation, secretRef: {name: keys}}'
+    if [ -n "$five" ]; then
+        printf -- '---\napiVersion: v1\nkind: Secret\nmetadata: {name: root, namespace: default}\ndata: {trusted_root.json: %s}\n' "$(base64 -w0 <"$work/root.json")"
+        repository by-dev '{tag: 4.0.0}' "{provider: cosign, trustedRootSecretRef: {name: root}, matchOIDCIdentity: [{issuer: '^https://login.example.org\$', subject: '@example.org\$'}]}"
+        repository by-other '{tag: 4.0.0}' "{provider: cosign, trustedRootSecretRef: {name: root}, matchOIDCIdentity: [{issuer: '^https://login.example.org\$', subject: '^ops@'}]}"
+    fi
+    cat <<OBJ
+---
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: HelmRepository
+metadata: {name: registry, namespace: default}
+spec: {type: oci, interval: 1m, insecure: true, url: "oci://$registry/charts"}
+---
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: HelmChart
+metadata: {name: foreign, namespace: default}
+spec: {interval: 10m, chart: storefront, version: 2.0.0, sourceRef: {kind: HelmRepository, name: registry}, verify: $team}
+---
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: signed, namespace: default}
+spec: {interval: 10m, chart: {spec: {chart: storefront, version: 1.1.0, sourceRef: {kind: HelmRepository, name: registry}, verify: $team}}, values: {migration: {enabled: false}}}
+---
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: unsigned, namespace: default}
+spec: {interval: 10m, chart: {spec: {chart: storefront, version: 3.0.0, sourceRef: {kind: HelmRepository, name: registry}, verify: $team}}, values: {migration: {enabled: false}}}
+OBJ
+} >"$work/objects.yaml"
+"$bin" deploy --crds-only -f "$work/objects.yaml" >"$work/deploy.log" 2>&1 || { tail -3 "$work/deploy.log"; exit 1; }
+"$bin" controller --storage-path "$work/storage" --storage-addr "127.0.0.1:$(free_port)" --metrics-addr 127.0.0.1:0 --health-addr 127.0.0.1:0 >"$work/controller.log" 2>&1 &
+pids="$pids $!"
+
+get() { curl -fsS "$server/apis/$1/namespaces/default/$2" | jq -r "$3"; }
+oci() { get source.toolkit.fluxcd.io/v1 "ocirepositories/$1" "$2"; }
+cond() { printf '.status.conditions[] | select(.type == "%s") | "\\(.status) \\(.reason): \\(.message)"' "$1"; }
+said() { [ -n "$(oci "$1" "$(cond SourceVerified)")" ]; }
+for name in moves by-tag by-digest foreign another lost empty keyless notation ${five:+by-dev by-other}; do within 20 said "$name" || bad "$name: nothing is said"; done
+equal "by tag, the first key" "True Succeeded: verified signature of revision 1.0.0@$one" "$(oci by-tag "$(cond SourceVerified)")"
+equal "a bundle, the second key" "True Succeeded: verified signature of revision 1.1.0@$two" "$(oci moves "$(cond SourceVerified)")"
+equal "by digest" "True Succeeded: verified signature of revision $two" "$(oci by-digest "$(cond SourceVerified)")"
+has "and all is well" '^True Succeeded: stored artifact' "$(oci by-digest "$(cond Ready)")"
+refused() { # NAME PATTERN: no artifact, and both conditions say why
+    equal "$1: nothing is fetched" null "$(oci "$1" .status.artifact)"
+    has "$1: SourceVerified" "^False VerificationError: failed to verify the signature using provider '[a-z ]*': .*$2" "$(oci "$1" "$(cond SourceVerified)")"
+    has "$1: Ready" "^False VerificationError: .*$2" "$(oci "$1" "$(cond Ready)")"
+}
+refused foreign "no matching signatures were found for '$registry/charts/storefront:2.0.0': the signature was made by none of the 2 keys"
+refused another "the signature is about another artifact than sha256:[0-9a-f]{64}"
+refused lost 'secrets "gone" not found'
+refused empty "has no key that ends in .pub"
+refused keyless "trustedRootSecretRef"
+refused notation "this version of helmctl verifies no signatures of the provider 'notation'"
+has "notation: it waits for a person" '^True VerificationError' "$(oci notation "$(cond Stalled)")"
+if [ -n "$five" ]; then
+    equal "keyless, the right person" "True Succeeded: verified signature of revision 4.0.0@$five" "$(oci by-dev "$(cond SourceVerified)")"
+    refused by-other "it was signed by 'dev@example.org' of the issuer 'https://login.example.org', which none of the 1 identities takes"
+fi
+chart() { get source.toolkit.fluxcd.io/v1 "helmcharts/$1" "$2"; }
+chart_said() { [ -n "$(chart "$1" "$(cond SourceVerified)")" ]; }
+within 20 chart_said foreign
+has "HelmChart: BuildFailed" "^True ChartVerificationError: chart verification error: failed to verify oci://$registry/charts/storefront: no matching signatures" "$(chart foreign "$(cond BuildFailed)")"
+has "HelmChart: SourceVerified" '^False VerificationError: chart verification error' "$(chart foreign "$(cond SourceVerified)")"
+equal "HelmChart: nothing is fetched" null "$(chart foreign .status.artifact)"
+hr() { get helm.toolkit.fluxcd.io/v2 "helmreleases/$1" "$2"; }
+deployed() { [ "$(hr signed '.status.history[0] | "\(.chartVersion) \(.status)"')" = "1.1.0 deployed" ]; }
+within 20 deployed && ok "a release of a signed chart" || bad "signed: $(hr signed "$(cond Ready)")"
+equal "its HelmChart" "True Succeeded: verified signature of version 1.1.0" "$(chart default-signed "$(cond SourceVerified)")"
+within 20 chart_said default-unsigned
+has "a chart that is signed for another" '^False VerificationError: .*another artifact' "$(chart default-unsigned "$(cond SourceVerified)")"
+equal "installs nothing" null "$(hr unsigned '.status.history')"
+
+# A new version that nobody signed stops there; signed, it goes on.
+push 1.2.0
+unsigned() { oci moves "$(cond SourceVerified)" | grep -q '^False'; }
+within 20 unsigned
+has "a new version without a signature" "^False VerificationError: .*no signatures found for sha256:" "$(oci moves "$(cond SourceVerified)")"
+equal "the artifact stays" "1.1.0@$two" "$(oci moves .status.artifact.revision)"
+four=$(sign 1.2.0 "$work/team.key" tag)
+moved() { [ "$(oci moves .status.artifact.revision)" = "1.2.0@$four" ]; }
+within 30 moved && ok "signed afterwards it is taken" || bad "moves: $(oci moves "$(cond Ready)")"
+equal "and verified" "True Succeeded: verified signature of revision 1.2.0@$four" "$(oci moves "$(cond SourceVerified)")"
+# What was found good is not asked about again, until the object changes: the signature is gone meanwhile.
+change() { curl -fsS -X PATCH -H 'Content-Type: application/merge-patch+json' -d "$1" "$server/apis/source.toolkit.fluxcd.io/v1/namespaces/default/ocirepositories/by-tag" >/dev/null; }
+rm -r "$SERVERS/registry/data/docker/registry/v2/repositories/charts/storefront/_manifests/tags/sha256-${one#sha256:}.sig"
+change '{"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": "again"}}}'
+handled() { [ "$(oci by-tag .status.lastHandledReconcileAt)" = again ]; }
+within 20 handled || bad "by-tag: not looked at again"
+equal "not verified again when nothing changed" "True Succeeded: verified signature of revision 1.0.0@$one" "$(oci by-tag "$(cond SourceVerified)")"
+change '{"spec": {"timeout": "50s"}}'
+withdrawn() { oci by-tag "$(cond SourceVerified)" | grep -q '^False VerificationError: .*no signatures found for sha256:'; }
+within 20 withdrawn && ok "verified again when the object changed" || bad "by-tag: $(oci by-tag "$(cond SourceVerified)")"
+hasnt "no key is told" "$(sed -n 2p "$work/team.pub" | cut -c1-40)" "$(cat "$work/controller.log")"
+done_
