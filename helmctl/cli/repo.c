@@ -13,6 +13,7 @@
 #include "helmctl/cli/cli.h"
 #include "helmctl/cli/helmhome.h"
 #include "helmctl/cli/release.h"
+#include "helmctl/cli/repo_index.h"
 
 static const char about[] = "Keeps the list of chart repositories that REPO/CHART names stand for. The list and "
                             "the cached indexes are those of\n"
@@ -22,6 +23,7 @@ static const char about[] = "Keeps the list of chart repositories that REPO/CHAR
                             "  helmctl repo list [-o json|yaml]\n"
                             "  helmctl repo update [NAME...]       fetches the indexes anew\n"
                             "  helmctl repo remove NAME...\n"
+                            "  helmctl repo index DIR [--url URL] [--merge FILE]   index.yaml over packed charts\n"
                             "\n"
                             "Output and exit code are those of `helm repo` (Helm 4.3).";
 
@@ -261,10 +263,21 @@ static enum hc_rc update(struct repo *r, const char **args, size_t n)
     return HC_OK;
 }
 
+static enum hc_rc make_index(struct repo *r, struct hc_repo_index *o, const char **args, size_t n)
+{
+    if (n != 1)
+        return hc_fail(&r->err, HC_E_INPUT,
+                       "\"helmctl repo index\" requires 1 argument\n\nUsage:  helmctl repo index "
+                       "[DIR] [flags]");
+    o->dir = args[0];
+    return hc_cli_repo_index(r->a, o, &r->err);
+}
+
 int hc_cmd_repo(int argc, char **argv)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct repo r = { .a = a, .output = "table", .timeout_ms = 120000, .err = HC_ERR_INIT };
+    struct hc_repo_index index = { .dir = NULL };
     const struct hc_flag flags[] = {
         { "username", 0, HC_FLAG_STR, &r.username, "add: user name for the repository" },
         { "password", 0, HC_FLAG_STR, &r.password, "add: password for the repository" },
@@ -279,9 +292,13 @@ int hc_cmd_repo(int argc, char **argv)
           "add: take addresses of repositories that were given up" },
         { "timeout", 0, HC_FLAG_DURATION, &r.timeout_ms, "add, update: for one index (default 2m0s)" },
         { "output", 'o', HC_FLAG_STR, &r.output, "list: print as table, json or yaml" },
+        { "url", 0, HC_FLAG_STR, &index.url, "index: address of the folder, in front of the charts' names" },
+        { "merge", 0, HC_FLAG_STR, &index.merge, "index: keep the versions that only this index has", NULL,
+          "file" },
+        { "json", 0, HC_FLAG_BOOL, &index.json, "index: write JSON" },
     };
     struct hc_cli cli = {
-        .use = "repo add|list|update|remove [NAME...] [flags]",
+        .use = "repo add|list|update|remove|index [NAME...] [flags]",
         .about = about,
         .flags = flags,
         .flags_n = HC_LEN(flags),
@@ -299,9 +316,12 @@ int hc_cmd_repo(int argc, char **argv)
         rc = add(&r, args, n);
     else if (strcmp(verb, "remove") == 0 || strcmp(verb, "rm") == 0)
         rc = remove_all(&r, args, n);
+    else if (strcmp(verb, "index") == 0)
+        rc = make_index(&r, &index, args, n);
     else if (strcmp(verb, "list") != 0 && strcmp(verb, "ls") != 0 && strcmp(verb, "update") != 0 &&
              strcmp(verb, "up") != 0)
-        return hc_cli_error("unknown command \"%s\" for \"helmctl repo\": one of add, list, update, remove", verb);
+        return hc_cli_error("unknown command \"%s\" for \"helmctl repo\": one of add, list, update, remove, index",
+                            verb);
     else if ((rc = hc_helm_repositories(a, r.g, &r.doc, &r.there, &r.err)) == HC_OK)
         rc = verb[0] == 'l' ? list(&r) : update(&r, args, n);
     return rc == HC_OK ? 0 : hc_cli_fail(&r.err);

@@ -94,6 +94,51 @@ both repo remove nope
 both repo remove three
 same_files "repo remove"
 
+# Indexes. What differs between two runs of one tool is the hour.
+for t in theirs ours; do
+    mkdir -p "$work/$t/served/sub" "$work/$t/served/deeper/down"
+    for v in 1.2.0 1.10.0 2.0.0-rc.1 1.2.0+b1; do
+        printf 'apiVersion: v2\nname: many\nversion: %s\ndescription: "a & <b>"\nkeywords: [x, y]\nmaintainers: [{name: ann}]\nannotations: {k: "1"}\n' "$v" >"$work/part.yaml"
+        mkdir -p "$work/many" && cp "$work/part.yaml" "$work/many/Chart.yaml"
+        [ -f "$work/many-$v.tgz" ] || "$h" package "$work/many" -d "$work" >/dev/null
+        cp "$work/many-$v.tgz" "$work/$t/served/"
+    done
+    cp "$SERVERS/www/charts/web-0.1.0.tgz" "$work/$t/served/sub/web 0.1.0.tgz"
+    cp "$SERVERS/www/charts/web-0.1.0.tgz" "$work/$t/served/deeper/down/"
+    echo none >"$work/$t/served/none.tgz"
+    cat >"$work/$t/other.yaml" <<'INDEX'
+apiVersion: v1
+generated: "2020-01-01T00:00:00Z"
+entries:
+  many:
+  - {name: many, version: 1.2.0, urls: [old.tgz]}
+  - {name: many, version: 0.9.0, urls: [kept.tgz], created: "2020-01-01T00:00:00Z", digest: abc}
+  gone: [{name: gone, version: 3.0.0, apiVersion: v2, urls: [gone.tgz], deprecated: true}]
+INDEX
+done
+hours() { sed -i -E 's/"?20[2-9][0-9]-[0-9T:.-]+Z"?/HOUR/' "$work"/{theirs,ours}/served/index.yaml; }
+index() { # WORD...
+    both repo index "$@"
+    hours
+    diff "$work/theirs/served/index.yaml" "$work/ours/served/index.yaml" >"$work/diff" || { bad "repo index $*"; head -20 "$work/diff"; }
+}
+index served
+index served --url http://example.com/charts
+index served --url 'http://example.com/a/../b/?q=1'
+index served --url http://example.com/charts/ --merge other.yaml
+index served --json --merge other.yaml
+both repo index served --merge fresh.yaml
+for text in 'entries: {}' '' 'a: [' 'apiVersion: v1
+nonsense: 1' 'apiVersion: v1
+entries: {x: [{version: 1.0.0, odd: 1}]}'; do
+    printf '%s\n' "$text" | tee "$work/theirs/other.yaml" >"$work/ours/other.yaml"
+    begin=90 both repo index served --merge other.yaml
+done
+both repo index served --merge served/none.tgz
+begin=30 both repo index
+begin=12 both repo index nowhere
+rm -f "$work"/*/fresh.yaml "$work"/*/served/index.yaml
+
 # Searches: "wide" has charts in every order, with keywords and pre-releases.
 mkdir -p "$SERVERS/www/wide" "$SERVERS/www/api/chartsvc/v1/charts"
 cat >"$SERVERS/www/wide/index.yaml" <<'INDEX'
