@@ -94,6 +94,10 @@ static int64_t timeout_of(const struct hc_action_policy *p)
     return p->timeout_ms > 0 ? p->timeout_ms : 300000;
 }
 
+/* A rollback by hand takes Helm a second or two. Who takes its record over meanwhile has two programs writing at once,
+ * and Helm's last word, which asks for no version, stays beside ours: two revisions deployed. */
+#define FOREIGN_GRACE_MS 10000
+
 /* Whether the maker of a pending record may still be at work; only commands ask. */
 static bool busy(const struct hc_reconcile *r, int64_t now_ms)
 {
@@ -233,6 +237,8 @@ enum hc_rc hc_rec_observe(struct hc_reconcile *r, struct hc_seen *s, struct hc_e
     case HC_HEAD_PENDING:
     case HC_HEAD_FOREIGN:
         s->busy = r->spec.one_shot && r->asked && busy(r, s->now_ms);
+        if (s->head == HC_HEAD_FOREIGN && !r->spec.one_shot)
+            s->foreign_until_ms = HC_MAX(r->head.modified_at, r->head.created_at) * 1000 + FOREIGN_GRACE_MS;
         s->want_changed = s->head == HC_HEAD_PENDING && pending_for_other(r);
         if (s->head == HC_HEAD_PENDING && !s->busy && !s->want_changed && r->asked) {
             r->asked = s->asked = false; /* begun before, by somebody who is gone: gone on with */

@@ -110,7 +110,7 @@ mkdir p1 p2
 both 1 pull r/web --version 0.1.0 -d p1 --verify --keyring pub.gpg
 [ -f "p1/$tgz.prov" ] || bad "pull --verify leaves no provenance file"
 both 1 pull "$url/$tgz" -d p1 --prov
-both 1 pull r/web --version 0.1.0 --untar --untardir p2 --verify --keyring pub.gpg --repository-cache x >/dev/null 2>&1
+"$h" pull r/web --version 0.1.0 --untar --untardir p2 --verify --keyring pub.gpg >out 2>&1 && [ -f p2/web/Chart.yaml ] || { cat out; bad "pull --untar --verify"; }
 rm -rf p2/*
 both 48 pull r/web --version 0.1.0 -d p2 --verify --keyring foreign.gpg
 rm -f p2/*

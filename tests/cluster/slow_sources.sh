@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib/check.sh"
 command -v python3 >/dev/null || { echo "SKIP: python3 is not on this machine"; exit 77; }
 command -v curl >/dev/null || { echo "SKIP: curl is not on this machine"; exit 77; }
-slow=${SLOW:-120} latency=${LATENCY:-2} long=${SECONDS_LONG:-6}
+slow=${SLOW:-120} latency=${LATENCY:-4} long=${SECONDS_LONG:-6}
 bin=${HC_BUILD:?}/bin/helmctl
 work=$(mktemp -d)
 pids=

@@ -120,6 +120,14 @@ static void tell(void *ctx, const struct hc_tell *t)
         snprintf(w->text, sizeof(w->text), "%.*s", HC_P(t->message));
 }
 
+static int64_t minutes_on;
+
+static int64_t later(void *ctx)
+{
+    (void)ctx;
+    return hc_now_ms() + minutes_on * 60000;
+}
+
 struct release {
     struct wish wish;
     struct hc_reconcile_spec spec;
@@ -427,6 +435,8 @@ static void test_taken_over(void **state)
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct release r;
     release_init(&r, "foreign");
+    r.spec.port.now_ms = later; /* whoever made it has had time to end it */
+    minutes_on = 1;
     struct hc_record rec = { .name = HC_S("web"),
                              .ns = HC_S("foreign"),
                              .revision = 1,
@@ -531,14 +541,6 @@ static void test_client_side(void **state)
     assert_non_null(strstr(s.why, "cannot use server-side apply and force replace together"));
     assert_int_equal(s.revision, 5);
     hc_storage_free(r.spec.storage);
-}
-
-static int64_t minutes_on;
-
-static int64_t later(void *ctx)
-{
-    (void)ctx;
-    return hc_now_ms() + minutes_on * 60000;
 }
 
 /* Somebody who writes a field again each time is named, and left alone for a while. */
