@@ -96,7 +96,7 @@ static int64_t timeout_of(const struct hc_action_policy *p)
 
 /* A rollback by hand takes Helm a second or two. Who takes its record over meanwhile has two programs writing at once,
  * and Helm's last word, which asks for no version, stays beside ours: two revisions deployed. */
-#define FOREIGN_GRACE_MS 10000
+#define FOREIGN_GRACE_MS 15000
 
 /* Whether the maker of a pending record may still be at work; only commands ask. */
 static bool busy(const struct hc_reconcile *r, int64_t now_ms)

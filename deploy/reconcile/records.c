@@ -396,6 +396,10 @@ enum hc_rc hc_rec_deployed(struct hc_reconcile *r, struct hc_err *err)
         rc = supersede_all(r, err);
     else if (r->mark.action == HC_ACTION_UPGRADE)
         rc = supersede(r, r->mark.from, &before, err);
+    /* One in between was not deployed when this one began, but its maker may have come to his end since: a rollback by hand
+     * that was under way, say. */
+    if (rc == HC_OK && r->mark.action == HC_ACTION_UPGRADE && r->head.revision > r->mark.from + 1)
+        rc = supersede_all(r, err);
     if (rc != HC_OK)
         return rc;
     r->head.status = HC_STATUS_DEPLOYED;

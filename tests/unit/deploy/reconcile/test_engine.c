@@ -60,6 +60,7 @@ struct wish {
     const char *image, *value, *hook, *hook_behavior; /* hook: event of a Job, NULL: none */
     const char *env;                                  /* of the container, flow YAML */
     const char *more;                                 /* another document */
+    struct hc_storage *meanwhile; /* revision 2 is marked as deployed here while revision 3 is under way */
     int renders;
     hc_str told; /* message of the last HC_TOLD_DRIFTED, _CORRECTED, _TAKEN_OVER, _SUPERSEDED, _FAILED */
     int told_n[32];
@@ -113,6 +114,14 @@ static void tell(void *ctx, const struct hc_tell *t)
 {
     struct wish *w = ctx;
     w->told_n[t->what]++;
+    if (t->what == HC_TOLD_RECORDED && t->record->revision == 3 && w->meanwhile) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct hc_record rec;
+        assert_int_equal(hc_storage_get(w->meanwhile, a, HC_S("web"), 2, &rec, NULL), HC_OK);
+        assert_int_equal(rec.status, HC_STATUS_FAILED); /* unlocked */
+        rec.status = HC_STATUS_DEPLOYED;
+        assert_int_equal(hc_storage_update(w->meanwhile, a, &rec, NULL), HC_OK);
+    }
     if (t->what == HC_TOLD_HOOK && !t->ok)
         snprintf(w->log, sizeof(w->log), "%.*s", HC_P(t->log));
     if (t->what == HC_TOLD_DRIFTED || t->what == HC_TOLD_TAKEN_OVER || t->what == HC_TOLD_SUPERSEDED ||
@@ -450,6 +459,33 @@ static void test_taken_over(void **state)
     assert_int_equal(last(&r, a).status, HC_STATUS_DEPLOYED);
     assert_int_equal(hc_storage_get(r.spec.storage, a, HC_S("web"), 1, &rec, NULL), HC_OK);
     assert_int_equal(rec.status, HC_STATUS_FAILED);
+    hc_storage_free(r.spec.storage);
+}
+
+/* What was taken over was not dead: the real Helm ends its rollback a moment later. One revision stays deployed. */
+static void test_taken_over_alive(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct release r;
+    release_init(&r, "alive");
+    r.spec.port.now_ms = later;
+    minutes_on = 1;
+    struct hc_step s = run(&r, NULL);
+    done(&s, 1);
+    struct hc_record rec = last(&r, a);
+    rec.revision = 2;
+    rec.status = HC_STATUS_PENDING_ROLLBACK;
+    rec.mark = rec.storage_name = rec.resource_version = (hc_str){ NULL, 0 };
+    assert_int_equal(hc_storage_create(r.spec.storage, a, &rec, NULL), HC_OK);
+    r.wish.meanwhile = r.spec.storage;
+    s = run(&r, NULL);
+    done(&s, 3);
+    static const enum hc_status want[] = { HC_STATUS_SUPERSEDED, HC_STATUS_SUPERSEDED, HC_STATUS_DEPLOYED };
+    for (int64_t i = 1; i <= 3; i++) {
+        assert_int_equal(hc_storage_get(r.spec.storage, a, HC_S("web"), i, &rec, NULL), HC_OK);
+        assert_int_equal(rec.status, want[i - 1]);
+    }
     hc_storage_free(r.spec.storage);
 }
 
@@ -932,6 +968,7 @@ int main(void)
         cmocka_unit_test(test_told_of_no_record),
         cmocka_unit_test(test_seen_by_a_watch),
         cmocka_unit_test(test_taken_over),
+        cmocka_unit_test(test_taken_over_alive),
         cmocka_unit_test(test_superseded),
         cmocka_unit_test(test_legacy_wait),
         cmocka_unit_test(test_client_side),
