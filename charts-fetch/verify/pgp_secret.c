@@ -3,12 +3,10 @@
  * CAST5 is there since keys of older gpg are wrapped in it; libcrypto's low-level call needs no legacy provider.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
-#include <openssl/bn.h>
 #include <openssl/cast.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/param_build.h>
 
 #include "charts-fetch/verify/pgp_secret_impl.h"
 
@@ -216,24 +214,6 @@ static enum hc_rc unwrap(const struct pgp_key *k, hc_str pass, unsigned char *ou
 
 /* ---- libcrypto's form ---------------------------------------------------------------------------- */
 
-static EVP_PKEY *make(const char *type, OSSL_PARAM_BLD *b)
-{
-    EVP_PKEY *k = NULL;
-    OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(b);
-    EVP_PKEY_CTX *ctx = params ? EVP_PKEY_CTX_new_from_name(NULL, type, NULL) : NULL;
-    if (!ctx || EVP_PKEY_fromdata_init(ctx) != 1 || EVP_PKEY_fromdata(ctx, &k, EVP_PKEY_KEYPAIR, params) != 1)
-        k = NULL;
-    EVP_PKEY_CTX_free(ctx);
-    OSSL_PARAM_free(params);
-    ERR_clear_error();
-    return k;
-}
-
-static BIGNUM *number(hc_str s)
-{
-    return s.n && s.n <= VKEY_MAX_BITS / 8 + 1 ? BN_bin2bn((const unsigned char *)s.p, (int)s.n, NULL) : NULL;
-}
-
 /* Public numbers and the secret one, by name. */
 static EVP_PKEY *from_numbers(const char *type, const char *const *names, const hc_str *values, size_t n,
                               const char *group, hc_str point)
@@ -245,8 +225,9 @@ static EVP_PKEY *from_numbers(const char *type, const char *const *names, const 
         good = OSSL_PARAM_BLD_push_utf8_string(b, OSSL_PKEY_PARAM_GROUP_NAME, group, 0) == 1 &&
                OSSL_PARAM_BLD_push_octet_string(b, OSSL_PKEY_PARAM_PUB_KEY, point.p, point.n) == 1;
     for (size_t i = 0; good && i < n; i++)
-        good = (numbers[i] = number(values[i])) != NULL && OSSL_PARAM_BLD_push_BN(b, names[i], numbers[i]) == 1;
-    EVP_PKEY *k = good ? make(type, b) : NULL;
+        good = (numbers[i] = vkey_number(values[i])) != NULL &&
+               OSSL_PARAM_BLD_push_BN(b, names[i], numbers[i]) == 1;
+    EVP_PKEY *k = good ? vkey_from_build(type, b, EVP_PKEY_KEYPAIR) : NULL;
     OSSL_PARAM_BLD_free(b);
     for (size_t i = 0; i < HC_LEN(numbers); i++)
         BN_clear_free(numbers[i]);

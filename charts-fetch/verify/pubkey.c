@@ -5,28 +5,26 @@
 #include "charts-fetch/verify/pubkey_impl.h"
 
 #include <openssl/bio.h>
-#include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/dsa.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
-#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
-static BIGNUM *number(hc_str s)
+BIGNUM *vkey_number(hc_str s)
 {
     if (!s.n || s.n > VKEY_MAX_BITS / 8 + 1)
         return NULL;
     return BN_bin2bn((const unsigned char *)s.p, (int)s.n, NULL);
 }
 
-static EVP_PKEY *from_build(const char *type, OSSL_PARAM_BLD *b)
+EVP_PKEY *vkey_from_build(const char *type, OSSL_PARAM_BLD *b, int selection)
 {
     EVP_PKEY *k = NULL;
     OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(b);
     EVP_PKEY_CTX *ctx = params ? EVP_PKEY_CTX_new_from_name(NULL, type, NULL) : NULL;
-    if (!ctx || EVP_PKEY_fromdata_init(ctx) != 1 || EVP_PKEY_fromdata(ctx, &k, EVP_PKEY_PUBLIC_KEY, params) != 1)
+    if (!ctx || EVP_PKEY_fromdata_init(ctx) != 1 || EVP_PKEY_fromdata(ctx, &k, selection, params) != 1)
         k = NULL;
     EVP_PKEY_CTX_free(ctx);
     OSSL_PARAM_free(params);
@@ -46,12 +44,12 @@ static EVP_PKEY *from_numbers(const char *type, const struct named *list, size_t
     OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
     bool good = b && n <= HC_LEN(numbers);
     for (size_t i = 0; good && i < n; i++) {
-        numbers[i] = number(list[i].value);
+        numbers[i] = vkey_number(list[i].value);
         good = numbers[i] && !BN_is_zero(numbers[i]) && BN_num_bits(numbers[i]) <= VKEY_MAX_BITS &&
                OSSL_PARAM_BLD_push_BN(b, list[i].name, numbers[i]) == 1;
     }
     if (good)
-        k = from_build(type, b);
+        k = vkey_from_build(type, b, EVP_PKEY_PUBLIC_KEY);
     OSSL_PARAM_BLD_free(b);
     for (size_t i = 0; i < HC_LEN(numbers); i++)
         BN_free(numbers[i]);
@@ -83,7 +81,7 @@ EVP_PKEY *vkey_ec(const char *group, hc_str point)
     OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
     if (b && OSSL_PARAM_BLD_push_utf8_string(b, OSSL_PKEY_PARAM_GROUP_NAME, group, 0) == 1 &&
         OSSL_PARAM_BLD_push_octet_string(b, OSSL_PKEY_PARAM_PUB_KEY, point.p, point.n) == 1)
-        k = from_build("EC", b); /* refuses points that are not on the curve */
+        k = vkey_from_build("EC", b, EVP_PKEY_PUBLIC_KEY); /* refuses points that are not on the curve */
     OSSL_PARAM_BLD_free(b);
     return k;
 }

@@ -5,7 +5,9 @@
  * Makers give a key the caller frees (HC_AUTO(vkey)), or NULL for numbers that make none. Checks are false for anything
  * but a good signature.
  */
+#include <openssl/bn.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 
 #include "core/base/arena.h"
 #include "core/base/str.h"
@@ -25,6 +27,10 @@ EVP_PKEY *vkey_dsa(hc_str p, hc_str q, hc_str g, hc_str y);
 EVP_PKEY *vkey_ec(const char *group, hc_str point);
 /* EVP_PKEY_ED25519 or EVP_PKEY_ED448, the point as it is. */
 EVP_PKEY *vkey_edwards(int type, hc_str point);
+/* For other makers. A number of bytes, the highest first; NULL: none, or longer than any key's. A key of `selection`
+ * (EVP_PKEY_PUBLIC_KEY, EVP_PKEY_KEYPAIR) out of what was pushed, which stays the caller's. */
+BIGNUM *vkey_number(hc_str s);
+EVP_PKEY *vkey_from_build(const char *type, OSSL_PARAM_BLD *b, int selection);
 /* A PEM of a public key ("PUBLIC KEY", "RSA PUBLIC KEY"); the first in `text`. */
 EVP_PKEY *vkey_pem(hc_str text);
 
