@@ -11,17 +11,7 @@ command -v jq >/dev/null || { echo "SKIP: jq is not on this machine"; exit 77; }
 "$root/tests/peers/build.sh" helm4 || { echo "SKIP: the real helm cannot be built here"; exit 77; }
 helm=$("$root/tests/peers/build.sh" --dir)/helm4
 bin=${HC_BUILD:?}/bin/helmctl
-work=$(mktemp -d)
-SERVERS=$work/servers
-mkdir -p "$SERVERS"
-pids=
-finish() {
-    [ "$failed" = 0 ] || tail -n 15 "$work/controller.log"
-    for p in $pids; do kill -9 "$p" 2>/dev/null; done
-    servers_stop
-    rm -rf "$work"
-}
-trap finish EXIT
+. "$here/lib/stage.sh"
 export PATH=$PATH:/usr/sbin HOME=$work
 nginx_start || { echo "SKIP: nginx, fcgiwrap or git-http-backend is not on this machine"; exit 77; }
 registry_start || { echo "SKIP: docker-registry is not on this machine"; exit 77; }

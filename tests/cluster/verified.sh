@@ -11,17 +11,7 @@ command -v jq >/dev/null || { echo "SKIP: jq is not on this machine"; exit 77; }
 "$root/tests/peers/build.sh" helm4 || { echo "SKIP: the real helm cannot be built here"; exit 77; }
 helm=$("$root/tests/peers/build.sh" --dir)/helm4
 bin=${HC_BUILD:?}/bin/helmctl
-work=$(mktemp -d)
-SERVERS=$work/servers
-mkdir -p "$SERVERS"
-pids=
-finish() {
-    [ "$failed" = 0 ] || tail -n 15 "$work/controller.log"
-    for p in $pids; do kill -9 "$p" 2>/dev/null; done
-    servers_stop
-    rm -rf "$work"
-}
-trap finish EXIT
+. "$here/lib/stage.sh"
 registry_start || { echo "SKIP: docker-registry is not on this machine"; exit 77; }
 registry=127.0.0.1:$REGISTRY_PORT
 for key in team:'EC -pkeyopt ec_paramgen_curve:P-256' other:'RSA -pkeyopt rsa_keygen_bits:2048' foreign:'EC -pkeyopt ec_paramgen_curve:P-256'; do

@@ -8,17 +8,7 @@ root=$(cd "$here/../.." && pwd)
 . "$here/lib/check.sh"
 command -v jq >/dev/null && command -v python3 >/dev/null || { echo "SKIP: jq or python3 is not on this machine"; exit 77; }
 bin=${HC_BUILD:?}/bin/helmctl
-work=$(mktemp -d)
-SERVERS=$work/servers
-mkdir -p "$SERVERS"
-pids=
-finish() {
-    [ "$failed" = 0 ] || tail -n 15 "$work/controller.log"
-    for p in $pids; do kill -9 "$p" 2>/dev/null; done
-    servers_stop
-    rm -rf "$work"
-}
-trap finish EXIT
+. "$here/lib/stage.sh"
 nginx_start || { echo "SKIP: nginx"; exit 77; }
 sshd_start || { echo "SKIP: sshd"; exit 77; }
 base=http://127.0.0.1:$HTTP_PORT
