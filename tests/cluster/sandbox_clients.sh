@@ -82,6 +82,7 @@ want "strategic patch" "patched" "$kubectl" patch deploy web -p '{"spec":{"templ
 want "both containers, the new one first" "^side web$" "$kubectl" get deploy web -o "jsonpath={.spec.template.spec.containers[*].name}"
 want "JSON patch" "patched" "$kubectl" patch deploy web --type=json -p '[{"op":"remove","path":"/spec/template/spec/containers/0"}]'
 want "merge patch" "patched" "$kubectl" patch deploy web --type=merge -p '{"metadata":{"labels":{"x":"y"}}}'
+want "rolled out again" "successfully rolled out" "$kubectl" rollout status deploy/web --timeout=20s # the pods asked next stay
 refuse "logs politely" "only simulates pods" "$kubectl" logs deploy/web
 refuse "immutable selector" "field is immutable" "$kubectl" patch deploy web --type=merge -p '{"spec":{"selector":{"matchLabels":{"a":"b"}}}}'
 refuse "apply conflict" '- .spec.template.spec.containers\[name="web"\].image' \
@@ -256,7 +257,7 @@ want "arm delay" '"ids"' fault '{"verb":"get","path":"*/configmaps/again","actio
 want "delayed" "^0\.[3-9]|^[1-9]" curl -sS -o /dev/null -w '%{time_total}' "$url/api/v1/namespaces/default/configmaps/again"
 want "arm drop" '"ids"' fault '{"verb":"get","path":"*/configmaps/again","action":"drop","count":1}'
 refuse "dropped" "timed out" curl -sS -m 0.5 "$url/api/v1/namespaces/default/configmaps/again"
-want "arm cut" '"ids"' fault '{"action":"cut-watch","delayMs":200,"count":1}'
+want "arm cut" '"ids"' fault '{"action":"cut-watch","delayMs":300,"count":1}'
 want "the watch ends" "^0\.[2-9]|^[1-9]" curl -sS -m 20 -o /dev/null -w '%{time_total}' "$url/api/v1/configmaps?watch=1"
 want "stats" '"watch configmaps":1' curl -sS "$url/sandbox/stats"
 stop
