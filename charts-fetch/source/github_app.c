@@ -4,12 +4,11 @@
  * (pkg auth/githubapp): 30 s of clock drift allowed, two minutes for the JWT, an owner is looked for among organizations
  * and then users.
  */
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <pthread.h>
 #include <stdio.h>
 
 #include "charts-fetch/source/http_impl.h"
+#include "charts-fetch/source/jwt_impl.h"
 #include "core/base/clock.h"
 #include "core/base/digest.h"
 #include "core/base/limits.h"
@@ -69,53 +68,12 @@ static void remember(const char *key, hc_str token, int64_t ends_ms)
     pthread_mutex_unlock(&lock);
 }
 
-static hc_str base64url(struct hc_arena *a, hc_str s)
-{
-    hc_str b64 = hc_base64(a, s);
-    char *p = HC_NEW_N(a, char, b64.n + 1);
-    size_t n = 0;
-    for (size_t i = 0; p && i < b64.n && b64.p[i] != '='; i++)
-        p[n++] = b64.p[i] == '+' ? '-' : b64.p[i] == '/' ? '_' : b64.p[i];
-    return hc_str_n(p, n);
-}
-
-static int no_phrase(char *buf, int size, int rw, void *ctx)
-{
-    (void)buf, (void)size, (void)rw, (void)ctx;
-    return -1;
-}
-
-static enum hc_rc sign(struct hc_arena *a, hc_str key_pem, hc_str text, hc_str *out, struct hc_err *err)
-{
-    unsigned char sig[1024];
-    size_t n = sizeof(sig);
-    BIO *bio = BIO_new_mem_buf(key_pem.p, (int)key_pem.n);
-    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_phrase, NULL) : NULL;
-    EVP_MD_CTX *md = EVP_MD_CTX_new();
-    bool fits = key && EVP_PKEY_base_id(key) == EVP_PKEY_RSA && EVP_PKEY_size(key) <= (int)sizeof(sig);
-    bool done = fits && md && EVP_DigestSignInit(md, NULL, EVP_sha256(), NULL, key) == 1 &&
-                EVP_DigestSign(md, sig, &n, (const unsigned char *)text.p, text.n) == 1;
-    EVP_MD_CTX_free(md);
-    EVP_PKEY_free(key);
-    BIO_free(bio);
-    if (!done)
-        return hc_fail(err, HC_E_INPUT,
-                       "githubAppPrivateKey in the Secret of spec.secretRef is no RSA private key (PEM)");
-    *out = base64url(a, hc_str_n((const char *)sig, n));
-    return hc_arena_check(a, err, "GitHub App");
-}
-
 static enum hc_rc make_jwt(struct hc_arena *a, const struct hc_source_auth *auth, hc_str *out, struct hc_err *err)
 {
     int64_t now = hc_now_ms() / 1000;
-    hc_str signature, head = base64url(a, HC_S("{\"alg\":\"RS256\",\"typ\":\"JWT\"}"));
-    hc_str body = base64url(a, hc_arena_printf(a, "{\"iss\":\"%.*s\",\"exp\":%" PRId64 ",\"iat\":%" PRId64 "}",
-                                               HC_P(auth->app_id), now + 90, now - 30));
-    hc_str text = hc_arena_printf(a, "%.*s.%.*s", HC_P(head), HC_P(body));
-    if (hc_arena_check(a, err, "GitHub App") != HC_OK || sign(a, auth->app_key, text, &signature, err) != HC_OK)
-        return err ? err->code : HC_E_INPUT;
-    *out = hc_arena_printf(a, "%.*s.%.*s", HC_P(text), HC_P(signature));
-    return hc_arena_check(a, err, "GitHub App");
+    hc_str claims = hc_arena_printf(a, "{\"iss\":\"%.*s\",\"exp\":%" PRId64 ",\"iat\":%" PRId64 "}",
+                                    HC_P(auth->app_id), now + 90, now - 30);
+    return source_jwt(a, auth->app_key, claims, "githubAppPrivateKey in the Secret of spec.secretRef", out, err);
 }
 
 struct api {

@@ -36,6 +36,7 @@ enum hc_rc s3_xml_read(struct hc_arena *a, hc_str doc, s3_xml_fn told, void *ctx
 struct s3_object {
     hc_str key, etag; /* the ETag without its quotes */
     uint64_t size;
+    bool sized; /* the list says how long it is */
 };
 struct s3_page {
     struct s3_object *objects;
@@ -43,6 +44,10 @@ struct s3_page {
     bool truncated;
     hc_str next; /* continuation token */
 };
+enum hc_rc s3_page_add(struct hc_arena *a, struct s3_page *page, const struct s3_object *object,
+                       struct hc_err *err);
+/* Of a query: %XX and '+' become what they stand for. */
+hc_str s3_decode(struct hc_arena *a, hc_str text);
 enum hc_rc s3_read_page(struct hc_arena *a, hc_str doc, struct s3_page *out, struct hc_err *err);
 
 struct s3_fault {

@@ -233,7 +233,7 @@ static int digit(char c)
                                   : -1;
 }
 
-static hc_str decoded(struct hc_arena *a, hc_str s)
+hc_str s3_decode(struct hc_arena *a, hc_str s)
 {
     char *out = hc_arena_strz(a, s);
     size_t n = 0;
@@ -249,12 +249,11 @@ static hc_str decoded(struct hc_arena *a, hc_str s)
     return hc_str_n(out, out ? n : 0);
 }
 
-static enum hc_rc keep(struct page *p, struct hc_err *err)
+enum hc_rc s3_page_add(struct hc_arena *a, struct s3_page *o, const struct s3_object *object, struct hc_err *err)
 {
-    struct s3_page *o = p->out;
     if (o->n == o->cap) {
         size_t cap = o->cap ? o->cap * 2 : 256;
-        struct s3_object *more = HC_NEW_N(p->a, struct s3_object, cap);
+        struct s3_object *more = HC_NEW_N(a, struct s3_object, cap);
         if (!more)
             return hc_fail_nomem(err);
         if (o->n)
@@ -262,9 +261,15 @@ static enum hc_rc keep(struct page *p, struct hc_err *err)
         o->objects = more;
         o->cap = cap;
     }
-    o->objects[o->n++] = p->now;
-    p->now = (struct s3_object){ 0 };
+    o->objects[o->n++] = *object;
     return HC_OK;
+}
+
+static enum hc_rc keep(struct page *p, struct hc_err *err)
+{
+    enum hc_rc rc = s3_page_add(p->a, p->out, &p->now, err);
+    p->now = (struct s3_object){ 0 };
+    return rc;
 }
 
 static enum hc_rc page_part(void *ctx, hc_str path, hc_str text, struct hc_err *err)
@@ -284,7 +289,7 @@ static enum hc_rc page_part(void *ctx, hc_str path, hc_str text, struct hc_err *
     else if (hc_str_eqz(name, "Contents/ETag"))
         p->now.etag = text;
     else if (hc_str_eqz(name, "Contents/Size") && hc_str_to_i64(text, &size) && size >= 0)
-        p->now.size = (uint64_t)size;
+        p->now.size = (uint64_t)size, p->now.sized = true;
     else if (hc_str_eqz(name, "IsTruncated"))
         p->out->truncated = hc_str_eqz(hc_str_trim(text), "true");
     else if (hc_str_eqz(name, "NextContinuationToken"))
@@ -306,7 +311,7 @@ enum hc_rc s3_read_page(struct hc_arena *a, hc_str doc, struct s3_page *out, str
     for (size_t i = first; i < out->n; i++) {
         struct s3_object *o = &out->objects[i];
         if (p.url_encoded)
-            o->key = decoded(a, o->key);
+            o->key = s3_decode(a, o->key);
         while (o->etag.n && o->etag.p[0] == '"')
             o->etag = hc_str_sub(o->etag, 1, o->etag.n);
         while (hc_str_ends(o->etag, HC_S("\"")))

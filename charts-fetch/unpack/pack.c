@@ -5,8 +5,10 @@
  * Written here because libarchive's writer cannot be linked without its writers of every other format, and what
  * renders must start in a millisecond.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "charts-fetch/unpack/unpack.h"
@@ -164,17 +166,44 @@ static bool name_fits(struct hc_packer *p, hc_str name)
     return false;
 }
 
-void hc_packer_file(struct hc_packer *p, hc_str name, unsigned mode, hc_str body)
+static const char zeros[BLOCK] = { 0 };
+
+static bool begin_file(struct hc_packer *p, hc_str name, unsigned mode, uint64_t size)
 {
-    static const char zeros[BLOCK] = { 0 };
     if (!name_fits(p, name))
-        return;
+        return false;
     if (!fits_ustar(name))
         put_pax_name(&p->head, name, p->mtime);
-    put_header(&p->head, name, '0', mode & 0111 ? 0755 : 0644, body.n, p->mtime);
+    put_header(&p->head, name, '0', mode & 0111 ? 0755 : 0644, size, p->mtime);
     press_head(p);
+    return true;
+}
+
+void hc_packer_file(struct hc_packer *p, hc_str name, unsigned mode, hc_str body)
+{
+    if (!begin_file(p, name, mode, body.n))
+        return;
     press(p, body, Z_NO_FLUSH);
     press(p, hc_str_n(zeros, (BLOCK - body.n % BLOCK) % BLOCK), Z_NO_FLUSH);
+}
+
+void hc_packer_fd(struct hc_packer *p, hc_str name, unsigned mode, int fd, uint64_t size)
+{
+    char piece[16384];
+    if (!begin_file(p, name, mode, size))
+        return;
+    for (uint64_t at = 0; at < size && !p->failed;) {
+        ssize_t n = pread(fd, piece, (size_t)HC_MIN(size - at, sizeof(piece)), (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            pack_fail(p, HC_E_AGAIN, n < 0 ? strerror(errno) : "a file became shorter while it was packed");
+            return;
+        }
+        press(p, hc_str_n(piece, (size_t)n), Z_NO_FLUSH);
+        at += (uint64_t)n;
+    }
+    press(p, hc_str_n(zeros, (size_t)((BLOCK - size % BLOCK) % BLOCK)), Z_NO_FLUSH);
 }
 
 void hc_packer_link(struct hc_packer *p, hc_str name, hc_str target)

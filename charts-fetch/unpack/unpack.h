@@ -38,6 +38,8 @@ enum hc_rc hc_pack_memory(struct hc_arena *a, const struct hc_unpacked *files, s
 struct hc_packer;
 HC_MUST_USE struct hc_packer *hc_packer_new(int fd, int64_t mtime);
 void hc_packer_file(struct hc_packer *p, hc_str name, unsigned mode, hc_str body);
+/* The same out of a file, from its beginning and piece by piece; it must have `size` bytes. */
+void hc_packer_fd(struct hc_packer *p, hc_str name, unsigned mode, int fd, uint64_t size);
 void hc_packer_link(struct hc_packer *p, hc_str name, hc_str target);
 /* Ends the archive and frees the packer. */
 enum hc_rc hc_packer_done(struct hc_packer *p, struct hc_err *err);

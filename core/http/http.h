@@ -42,6 +42,7 @@ struct hc_http_tls *hc_http_tls_ref(struct hc_http_tls *t);
 void hc_http_tls_unref(struct hc_http_tls *t);
 
 struct hc_http_response;
+struct hc_http_call;
 
 struct hc_http_request {
     const char *method; /* "GET" */
@@ -82,11 +83,17 @@ hc_str hc_http_header(const struct hc_http_response *r, const char *lower_name);
 enum hc_rc hc_http_do(struct hc_http *h, struct hc_arena *a, const struct hc_http_request *req,
                       struct hc_http_response *out, struct hc_err *err);
 
+/* The same in two, for several at once: the first hands over, the second blocks (or parks) until the answer and releases the
+ * call, which must be done once, by whom it was begun; an answer nobody wants any more is cancelled first. NULL: `err` says why. */
+HC_MUST_USE struct hc_http_call *hc_http_begin(struct hc_http *h, const struct hc_http_request *req,
+                                               struct hc_err *err);
+enum hc_rc hc_http_finish(struct hc_http_call *c, struct hc_arena *a, struct hc_http_response *out,
+                          struct hc_err *err);
+
 /* Hands over and returns. `on_done` is called exactly once, on the loop's thread, and must not block; `response` and
  * `err` are borrowed for the call. The call may be cancelled (then on_done comes with HC_E_AGAIN "cancelled") and
  * must be released with hc_http_unref; NULL: no memory or the loop is ending, on_done is not called. The call may
  * be cancelled and released from any thread, the loop's own included, also after hc_http_free. */
-struct hc_http_call;
 HC_MUST_USE struct hc_http_call *hc_http_start(struct hc_http *h, const struct hc_http_request *req,
                                                void (*on_done)(void *ctx, enum hc_rc rc,
                                                                const struct hc_http_response *response,

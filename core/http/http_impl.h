@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "core/http/fiber.h"
 #include "core/http/http.h"
 
 /* A response's header lines together: no honest server sends a tenth of it. */
@@ -76,7 +77,12 @@ struct hc_http_call {
     curl_off_t last_upload;
     enum hc_rc abort_rc; /* why a callback of ours ended the transfer */
 
-    enum hc_rc rc; /* result; read by hc_http_do after it is done */
+    pthread_mutex_t wait_mu; /* of the next three: hc_http_finish waits for hc_http_begin's call */
+    pthread_cond_t wait_cond;
+    struct hc_fiber *waiter;
+    bool ended;
+
+    enum hc_rc rc; /* result; read by hc_http_finish after it is done */
     struct hc_err err;
     struct hc_http_response response;
 };

@@ -384,53 +384,50 @@ void hc_http_cancel(struct hc_http_call *c)
 
 /* ---- blocking ------------------------------------------------------------------------------------ */
 
-struct waiting {
-    pthread_mutex_t mu;
-    pthread_cond_t cond;
-    bool done;
-};
-
 static void wake(void *ctx, enum hc_rc rc, const struct hc_http_response *response, const struct hc_err *err)
 {
     (void)rc, (void)response, (void)err;
-    struct waiting *w = ctx;
-    pthread_mutex_lock(&w->mu);
-    w->done = true;
-    pthread_cond_signal(&w->cond);
-    pthread_mutex_unlock(&w->mu);
+    struct hc_http_call *c = ctx;
+    pthread_mutex_lock(&c->wait_mu);
+    struct hc_fiber *fiber = c->waiter;
+    c->ended = true;
+    pthread_cond_signal(&c->wait_cond);
+    pthread_mutex_unlock(&c->wait_mu);
+    if (fiber)
+        hc_fiber_wake(fiber);
 }
 
-static void wake_fiber(void *ctx, enum hc_rc rc, const struct hc_http_response *response, const struct hc_err *err)
+struct hc_http_call *hc_http_begin(struct hc_http *h, const struct hc_http_request *req, struct hc_err *err)
 {
-    (void)rc, (void)response, (void)err;
-    hc_fiber_wake(ctx);
-}
-
-enum hc_rc hc_http_do(struct hc_http *h, struct hc_arena *a, const struct hc_http_request *req,
-                      struct hc_http_response *out, struct hc_err *err)
-{
-    *out = (struct hc_http_response){ 0 };
-    if (hc_http_on_loop(h))
-        return hc_fail(err, HC_E_BUG, "a blocking HTTP request was made from a callback of the HTTP loop");
+    if (hc_http_on_loop(h)) {
+        hc_fail(err, HC_E_BUG, "a blocking HTTP request was made from a callback of the HTTP loop");
+        return NULL;
+    }
     struct hc_http_call *c = call_new(h, req);
-    if (!c)
-        return hc_fail_nomem(err);
-    struct waiting w = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false };
-    struct hc_fiber *fiber = hc_fiber_self();
-    c->on_done = fiber ? wake_fiber : wake;
-    c->done_ctx = fiber ? (void *)fiber : &w;
-    if (!hand_over(h, c)) {
-        hc_http_unref(c);
-        return hc_fail(err, HC_E_AGAIN, "stopped");
+    if (!c) {
+        hc_fail_nomem(err);
+        return NULL;
     }
-    if (fiber) {
+    c->on_done = wake;
+    c->done_ctx = c;
+    if (hand_over(h, c))
+        return c;
+    hc_http_unref(c);
+    hc_fail(err, HC_E_AGAIN, "stopped");
+    return NULL;
+}
+
+enum hc_rc hc_http_finish(struct hc_http_call *c, struct hc_arena *a, struct hc_http_response *out,
+                          struct hc_err *err)
+{
+    pthread_mutex_lock(&c->wait_mu);
+    bool park = !c->ended && hc_fiber_self();
+    c->waiter = park ? hc_fiber_self() : NULL;
+    while (!park && !c->ended)
+        pthread_cond_wait(&c->wait_cond, &c->wait_mu);
+    pthread_mutex_unlock(&c->wait_mu);
+    if (park)
         hc_fiber_park();
-    } else {
-        pthread_mutex_lock(&w.mu);
-        while (!w.done)
-            pthread_cond_wait(&w.cond, &w.mu);
-        pthread_mutex_unlock(&w.mu);
-    }
     enum hc_rc rc = c->rc;
     *out = c->response;
     out->body = out->body.n ? hc_arena_str(a, out->body) : HC_S("");
@@ -442,4 +439,13 @@ enum hc_rc hc_http_do(struct hc_http *h, struct hc_arena *a, const struct hc_htt
         rc = hc_arena_check(a, err, "HTTP answer");
     hc_http_unref(c);
     return rc;
+}
+
+enum hc_rc hc_http_do(struct hc_http *h, struct hc_arena *a, const struct hc_http_request *req,
+                      struct hc_http_response *out, struct hc_err *err)
+{
+    struct hc_err own = HC_ERR_INIT;
+    *out = (struct hc_http_response){ 0 };
+    struct hc_http_call *c = hc_http_begin(h, req, &own);
+    return c ? hc_http_finish(c, a, out, err) : hc_err_copy(err, &own);
 }

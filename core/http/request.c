@@ -35,6 +35,8 @@ struct hc_http_call *call_new(struct hc_http *h, const struct hc_http_request *r
         return NULL;
     }
     atomic_init(&c->refs, 1);
+    pthread_mutex_init(&c->wait_mu, NULL);
+    pthread_cond_init(&c->wait_cond, NULL);
     atomic_fetch_add(&h->refs, 1);
     c->h = h;
     c->a = a;
@@ -86,6 +88,8 @@ void hc_http_unref(struct hc_http_call *c)
     free(c->origin);
     hc_arena_free(c->a);
     http_unref(c->h);
+    pthread_cond_destroy(&c->wait_cond);
+    pthread_mutex_destroy(&c->wait_mu);
     free(c);
 }
 

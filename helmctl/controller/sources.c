@@ -180,7 +180,7 @@ struct ctl_result src_stored(struct pass *p, const struct hc_artifact *art, cons
 }
 
 /* A status of a first look: long fetches should be seen to be under way. */
-static void show_progress(struct pass *p)
+void src_show_progress(struct pass *p)
 {
     if (hc_get_int_at(p->status, "observedGeneration", -1) == p->cond.generation)
         return;
@@ -207,7 +207,7 @@ bool src_fetch_fails_early(struct pass *p, const char *known_at, struct src_fetc
 {
     const char *reason = "AuthenticationFailed";
     *f = (struct src_fetch){ 0 };
-    show_progress(p);
+    src_show_progress(p);
     bool oci = p->key.kind == HC_CTL_OCI, login = src_auth(p, &f->auth, &reason) == HC_OK;
     if (!login || src_env(p, p->spec, p->key.ns, &f->env) != HC_OK) {
         if (oci)

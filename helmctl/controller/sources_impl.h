@@ -23,6 +23,8 @@ enum hc_rc src_env(struct pass *p, const struct hc_val *spec, hc_str ns, struct 
 
 /* What every source kind does first. True: *out is the result of the whole pass. */
 bool src_prologue(struct pass *p, struct ctl_result *out);
+/* Before what may take long: the status of a first look says that it is under way. */
+void src_show_progress(struct pass *p);
 /* True when the artifact in the status is good for the spec as it is now: the fetch may say "unchanged". */
 bool src_artifact_current(struct pass *p);
 /* Status, event and result of a failure (p->err). HC_E_LIMIT and the like are tried again: sources change. */

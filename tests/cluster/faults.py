@@ -8,10 +8,10 @@ to fetch from, and that no planted credential is in any log, object, or file.
 
   faults.py HELMCTL WORK_FOLDER [CELL...]      CELL: "repo/401"; without: all
 """
-import atexit, base64, glob, hashlib, json, os, re, shutil, signal, ssl, subprocess, sys, threading, time, urllib.error, urllib.request
+import atexit, base64, glob, hashlib, io, json, os, re, shutil, signal, ssl, subprocess, sys, tarfile, threading, time, urllib.error, urllib.parse, urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/lib")
-import fault_server as fs
+import clouds, fault_server as fs
 
 helmctl, work, wanted = sys.argv[1], sys.argv[2], sys.argv[3:]
 here = os.path.dirname(os.path.abspath(__file__))
@@ -29,6 +29,9 @@ def stop_all():
             p.wait()
     if os.path.ismount(work + "/store"):
         subprocess.run(["umount", "-l", work + "/store"])
+
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # which lets what is above run
 
 
 def ok(good, what, detail=""):
@@ -81,6 +84,7 @@ tls = certificates()
 world = fs.World(work + "/world_") if os.makedirs(work + "/world_") is None else None
 main = fs.Server(world)
 world.plain_port = main.server_address[1]
+cloud = clouds.Clouds(work, MARK)
 doors = {
     "refused": fs.Forwarder(world, "refused", world.plain_port),
     "tls-expired": fs.Server(world, tls=(tls["good"], tls["expired"])),
@@ -126,14 +130,14 @@ class Cell:
     def __init__(self, line):
         self.kind, self.fault, self.ready, self.reason, self.words = line.rstrip("\n").split("\t")
         self.name = f"{self.kind}-{self.fault}"
-        self.plural = {"repo": "helmrepositories", "chart": "helmcharts", "oci": "ocirepositories"}.get(self.kind, "gitrepositories")
+        self.plural = {"repo": "helmrepositories", "chart": "helmcharts", "oci": "ocirepositories", "bucket": "buckets"}.get(self.kind, "gitrepositories")
 
     def objects(self):
         door = doors.get(self.fault)
         port = getattr(door, "port", None) or (door.server_address[1] if door else world.plain_port)
         secure = self.fault in ("tls-expired", "tls-name", "redirect-plain")
         http = "https" if secure else "http"
-        common = {"interval": "1h", "timeout": "3s" if self.fault == "slow" else "10s"}
+        common = {"interval": "1h", "timeout": "10s" if self.fault != "slow" else "6s" if self.kind == "ssh" else "3s"}
         certs = {"certSecretRef": {"name": "ca"}} if secure else {}
 
         def obj(kind, **spec):
@@ -151,6 +155,8 @@ class Cell:
             plain = {} if secure else {"insecure": True}
             return [obj("OCIRepository", url=f"oci://127.0.0.1:{port}/{self.fault}/charts/web", ref={"tag": "latest"}, secretRef={"name": "docker"},
                         layerSelector={"mediaType": fs.CHART_TYPE, "operation": "copy"}, **plain, **certs)]
+        if self.kind == "bucket":
+            return [obj("Bucket", endpoint=f"127.0.0.1:{port}", bucketName=self.fault, region="mars-1", secretRef={"name": "s3"}, **({} if secure else {"insecure": True}), **certs)]
         if self.kind == "git":
             return [obj("GitRepository", url=f"{http}://127.0.0.1:{port}/{self.fault}/web.git", ref={"branch": "main"},
                         secretRef={"name": "gitca"})]
@@ -175,6 +181,7 @@ def read(name):
 
 
 ports = {world.plain_port, doors["refused"].port} | {doors[d].server_address[1] for d in ("tls-expired", "tls-name", "redirect-plain")}
+fs.S3_KEYS["AKTEST"] = (f"{MARK}-s3/key+", None)
 basic = {"username": "me", "password": f"{MARK}-basic"}
 login = {"auth": b64(f"me:{MARK}-docker")}
 objects = [
@@ -182,6 +189,7 @@ objects = [
     secret("ca", {"ca.crt": read("ca.crt")}),
     secret("gitca", {"ca.crt": read("ca.crt"), **basic}),
     secret("docker", {".dockerconfigjson": json.dumps({"auths": {f"127.0.0.1:{p}": login for p in ports}})}, "kubernetes.io/dockerconfigjson"),
+    secret("s3", {"accesskey": "AKTEST", "secretkey": f"{MARK}-s3/key+"}),
     secret("values", {"values.yaml": f"password: {MARK}-value\n"}),
 ]
 for f, door in ssh_doors.items():
@@ -196,6 +204,40 @@ def release(name, **spec):
             "spec": {"interval": "1s", "values": {"text": "first"}, "valuesFrom": [{"kind": "Secret", "name": "values"}], **spec}}
 
 
+def bucket(name, provider, endpoint=cloud.at, **spec):
+    return source("Bucket", name, provider=provider, endpoint=endpoint, bucketName=name, insecure=True, **spec)
+
+
+# Every way to sign in to a bucket, against servers that look at what they are shown.
+CLOUDS = ("aws-web", "ldap-sts", "gcp-key", "gcp-machine", "azure-key", "azure-sas", "azure-secret", "azure-machine")
+objects += [
+    secret("ldap-sts", {"username": "ann", "password": f"{MARK}&ldap=+"}),
+    secret("gcp-key", {"serviceaccount": cloud.service_account()}),
+    secret("azure-key", {"accountKey": clouds.AZURE_KEY}),
+    secret("azure-sas", {"sasKey": "?sp=rl&sig=" + urllib.parse.quote(f"{MARK}/sas+", safe="")}),
+    secret("azure-secret", {"tenantId": "tenant", "clientId": "client", "clientSecret": f"{MARK}~entra", "authorityHost": f"http://{cloud.at}/"}),
+    secret("azure-wrong", {"accountKey": b64("not the key")}),
+    bucket("aws-web", "aws", sts={"provider": "aws", "endpoint": f"http://{cloud.at}/"}),
+    bucket("ldap-sts", "generic", sts={"provider": "ldap", "endpoint": f"http://{cloud.at}/sts", "secretRef": {"name": "ldap-sts"}}),
+    bucket("gcp-key", "gcp", secretRef={"name": "gcp-key"}),
+    bucket("gcp-machine", "gcp"),
+    *(bucket(n, "azure", f"http://{cloud.at}", secretRef={"name": n}) for n in ("azure-key", "azure-sas", "azure-secret")),
+    bucket("azure-machine", "azure", f"http://{cloud.at}"),
+    source("Bucket", "azure-wrong", provider="azure", endpoint=f"http://{cloud.at}", bucketName="azure-key", secretRef={"name": "azure-wrong"}),
+    bucket("both-sts", "generic", sts={"provider": "aws", "endpoint": f"http://{cloud.at}/"}),
+]
+# What else may be told by mistake: each of these gets an answer that repeats what it was sent.
+subprocess.run(["openssl", "req", "-newkey", "rsa:2048", "-x509", "-nodes", "-keyout", "client.key", "-out", "client.crt", "-subj", "/CN=client", "-days", "2"], cwd=work, check=True, capture_output=True)
+key_lines = [line.encode() for name in ["client.key"] + (["ssh/identity"] if ssh_port else []) for line in read(name).split("\n")[1:3]]
+TELLERS = {"gitrepositories": ("bearer", "proxied"), "helmrepositories": ("client-cert",)}
+objects += [
+    secret("bearer", {"bearerToken": f"{MARK}-bearer"}),
+    secret("client-cert", {"ca.crt": read("ca.crt"), "tls.crt": read("client.crt"), "tls.key": read("client.key")}),
+    secret("proxy", {"address": f"http://127.0.0.1:{world.plain_port}", "username": "me", "password": f"{MARK}-proxy"}),
+    source("GitRepository", "bearer", url=f"http://127.0.0.1:{world.plain_port}/403/web.git", ref={"branch": "main"}, secretRef={"name": "bearer"}),
+    source("GitRepository", "proxied", url=f"http://127.0.0.1:{world.plain_port}/403/web.git", ref={"branch": "main"}, proxySecretRef={"name": "proxy"}),
+    source("HelmRepository", "client-cert", url=f"https://127.0.0.1:{doors['redirect-plain'].server_address[1]}/403/repo", certSecretRef={"name": "client-cert"}),
+]
 RELEASES = ("by-repo", "by-oci", "by-git", "by-registry")
 objects += [
     source("HelmRepository", "plain", url=f"http://127.0.0.1:{world.plain_port}/none/repo"),
@@ -229,7 +271,7 @@ def listed(plural, group=SOURCE):
 
 
 def everything():
-    return {p: listed(p) for p in ("helmrepositories", "helmcharts", "ocirepositories", "gitrepositories")}
+    return {p: listed(p) for p in ("helmrepositories", "helmcharts", "ocirepositories", "gitrepositories", "buckets")}
 
 
 def cond(o, kind="Ready"):
@@ -251,7 +293,7 @@ def start():
     controller = subprocess.Popen(
         [helmctl, "controller", "--kubeconfig", config, "--storage-path", store, "--storage-addr", "127.0.0.1:0", "--log-level", "trace", "--concurrent", "4",
          "--min-retry-delay", "200ms", "--max-retry-delay", "2s", "--artifact-retention-ttl", "1s", "--requeue-dependency", "1s"],
-        stdout=open(work + "/controller.log", "a"), stderr=subprocess.STDOUT)
+        stdout=open(work + "/controller.log", "a"), stderr=subprocess.STDOUT, env=os.environ | cloud.env())
     children.append(controller)
 
 
@@ -292,7 +334,7 @@ def blobs_whole():
     """Every file in the store that has a name for good has its content."""
     bad = [p for p in glob.glob(store + "/blobs/sha256/*") if hashlib.sha256(open(p, "rb").read()).hexdigest() != os.path.basename(p)]
     names = {os.stat(p).st_ino for p in glob.glob(store + "/blobs/sha256/*")}
-    bad += [p for k in ("helmrepository", "helmchart", "ocirepository", "gitrepository") for p in glob.glob(f"{store}/{k}/*/*/*") if os.stat(p).st_ino not in names]
+    bad += [p for k in ("helmrepository", "helmchart", "ocirepository", "gitrepository", "bucket") for p in glob.glob(f"{store}/{k}/*/*/*") if os.stat(p).st_ino not in names]
     return bad
 
 
@@ -318,11 +360,57 @@ def look():
             call("PATCH", f"/apis/{SOURCE}/namespaces/default/{plural}/{n}", {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": str(stamp)}}})
 
 
+def clouds_read():
+    now = listed("buckets")
+    wait(20, lambda: now.update(listed("buckets")) or all(cond(now[n])["status"] == "True" for n in CLOUDS) and all(cond(now[n])["status"] == "False" for n in ("azure-wrong", "both-sts")))
+    for n in CLOUDS:
+        r = cond(now[n])
+        ok(r["status"] == "True" and served(now[n]), f"bucket {n}", r)
+        if r["status"] == "True":
+            with tarfile.open(fileobj=io.BytesIO(urllib.request.urlopen(now[n]["status"]["artifact"]["url"], timeout=10).read())) as tar:
+                ok({m.name: tar.extractfile(m).read() for m in tar} == clouds.OBJECTS, f"bucket {n}: its objects", tar.getnames())
+    r = cond(now["azure-wrong"])
+    ok(r["status"] == "False" and "AuthenticationFailed" in r["message"], "a wrong account key", r)
+    r = cond(now["both-sts"])
+    ok((r["status"], r["reason"]) == ("False", "InvalidSTSConfiguration") and cond(now["both-sts"], "Stalled")["status"] == "True", "an STS of another provider", r)
+    asked = ("AssumeRoleWithWebIdentity", "AssumeRoleWithLDAPIdentity", "/google/token", "google metadata", "/tenant/oauth2/v2.0/token", "azure metadata")
+    ok(set(asked) <= set(cloud.asked), "each was asked for what it gives", cloud.asked)
+    strange = [r for r in cloud.refused if "azure-key" not in r[1]]
+    ok(not strange, "none was shown what it does not take", strange)
+
+
+def tellers_told(objs):
+    """And the verbs: a login by a helper program, and one on the command line."""
+    for plural, names in TELLERS.items():
+        for n in names:
+            r = cond(objs[plural][n])
+            ok(r["status"] == "False" and "403" in r["message"], f"{n} is refused", r)
+    os.makedirs(work + "/helper", exist_ok=True)
+    with open(work + "/helper/docker-credential-test", "w") as f:
+        f.write(f'#!/bin/sh\necho \'{{"Username":"me","Secret":"{MARK}-helper"}}\'\n')
+    os.chmod(work + "/helper/docker-credential-test", 0o755)
+    with open(work + "/helper/config.json", "w") as f:
+        f.write('{"credsStore":"test"}')
+    at = f"127.0.0.1:{world.plain_port}/401"
+    env = os.environ | {"PATH": f"{work}/helper:{os.environ['PATH']}", "DOCKER_CONFIG": work + "/helper", "HELM_REGISTRY_CONFIG": work + "/helper/config.json"}
+    for what, args in (("a helper's login", [f"oci://{at}/charts/web", "--version", "1.0.0", "--plain-http"]),
+                       ("a login on the command line", ["web", "--repo", f"http://{at}/repo", "--username", "me", "--password", f"{MARK}-flag"])):
+        before = len(world.seen)
+        out = subprocess.run([helmctl, "pull", *args, "--debug", "-d", work + "/pulled"], env=env, capture_output=True)
+        said = out.stdout + out.stderr
+        ok(out.returncode != 0 and b"401" in said, f"{what} is refused", said)
+        shown = [base64.b64decode(s[2][6:]).decode() for s in world.seen[before:] if (s[2] or "").startswith("Basic ")]
+        ok(any(MARK in s and "docker" not in s for s in shown), f"{what} was shown", shown)
+        ok(MARK.encode() not in said, f"{what} is not told", said)
+
+
 def story():
     apply = subprocess.run([helmctl, "deploy", "--kubeconfig", config, "--crds-only", "-f", work + "/objects.json"], capture_output=True, text=True)
     ok(apply.returncode == 0, "objects are made", apply.stderr[-300:])
     start()
     ok(wait(60, all_ready), "all sources are Ready", all_ready.bad)
+
+    clouds_read()
 
     # ---- every fault at once
     before = digests()
@@ -354,6 +442,7 @@ def story():
             ok(cond(o, kind)["status"] == "True" and cond(o, kind)["message"] == r["message"], f"{c.name}: {kind} says the same", cond(o, kind))
             ok(digest_of(objs, c) == before[c.name], f"{c.name}: the artifact of before stays", o["status"].get("artifact"))
         ok(served(o), f"{c.name}: and is served whole", o["status"].get("artifact"))
+    tellers_told(objs)
     strangers = [s for s in world.seen if (s[3] or "").startswith("localhost")]
     ok(not [s for s in strangers if s[2]], "no credential went to another host", strangers)
     if [c for c in cells if c.fault == "redirect-host"]:
@@ -386,7 +475,7 @@ def story():
             for p, by_name in now.items():
                 for n, o in by_name.items():
                     r = cond(o, "StorageOperationFailed")
-                    if r["status"] == "True":
+                    if r["status"] == "True" and n not in ("azure-wrong", *TELLERS["gitrepositories"]):
                         said[p] = r["message"]
                         ok(cond(o)["status"] == "False" and served(o), f"{n}: keeps its artifact on a full disk", cond(o)) if p not in said else None
             return bool(said)  # what one gives up, another may find room in
@@ -399,6 +488,8 @@ def story():
         ok(wait(30, lambda: all_ready(before)), "with room again all go on", all_ready.bad)
     else:
         print("SKIP a full disk: no tmpfs can be mounted here")
+
+    ok(world.well_signed and not world.badly_signed or not [c for c in cells if c.kind == "bucket"], "every request to a bucket was signed as it should be", world.badly_signed[:3])
 
     # ---- killed while storing
     before = digests()
@@ -465,7 +556,7 @@ def story():
 
 def planted():
     """No planted word is anywhere but in the Secrets and in the addresses people wrote."""
-    words = [MARK.encode()] + [base64.b64encode(b"x" * i + MARK.encode())[(i * 8 + 5) // 6 + (i > 0):][:-4] for i in range(3)]
+    words = [MARK.encode(), *key_lines] + [base64.b64encode(b"x" * i + MARK.encode())[(i * 8 + 5) // 6 + (i > 0):][:-4] for i in range(3)]
 
     def found(data):
         return [w for w in words if w in data]

@@ -1,10 +1,10 @@
 """One server in front of one content, and a way for every cell of the fault table to have it fail: a Helm repository, a
-registry, Git over HTTP (git http-backend) and, through a forwarder, over SSH.
+registry, a bucket (which checks signatures), Git over HTTP (git http-backend) and, through a forwarder, over SSH.
 
 The address of a cell names its fault: http://127.0.0.1:PORT/FAULT/..., oci://127.0.0.1:PORT/FAULT/...; faults of the
 connection (refused, tls-*) have a port each. Nothing fails until `phase` is "broken".
 """
-import base64, gzip, hashlib, http.server, io, json, os, socket, socketserver, ssl, struct, subprocess, tarfile, threading, time, urllib.parse
+import base64, calendar, gzip, hashlib, hmac, http.server, io, json, os, socket, socketserver, ssl, struct, subprocess, tarfile, threading, time, urllib.parse
 
 CHART_TYPE = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 STATUS = {"401": 401, "403": 403, "404": 404, "408": 408, "429": 429, "5xx": 503}
@@ -32,11 +32,41 @@ def chart_files(version, text="plain"):
     }
 
 
+S3_KEYS = {}  # access key: (secret key, session token or None)
+
+
+def signature_fault(method, path, headers):
+    """What is wrong with a request signed by AWS signature version 4 for s3, None: nothing. From the documentation alone."""
+    auth = headers.get("Authorization") or ""
+    if not auth.startswith("AWS4-HMAC-SHA256 "):
+        return "AccessDenied"
+    given = dict(p.strip().split("=", 1) for p in auth.split(" ", 1)[1].split(","))
+    access, day, region, service, end = given["Credential"].split("/")
+    if access not in S3_KEYS:
+        return "InvalidAccessKeyId"
+    secret, token = S3_KEYS[access]
+    signed, stamp = given["SignedHeaders"].split(";"), headers.get("x-amz-date", "")
+    if token != headers.get("x-amz-security-token") or (token and "x-amz-security-token" not in signed):
+        return "InvalidToken"
+    if (service, end, stamp[:8]) != ("s3", "aws4_request", day) or "host" not in signed or abs(calendar.timegm(time.strptime(stamp, "%Y%m%dT%H%M%SZ")) - time.time()) > 900:
+        return "RequestTimeTooSkewed"
+    raw_path, _, query = path.partition("?")
+    if query != "&".join(sorted(query.split("&"))):
+        return "query out of order"
+    canonical = "\n".join([method, raw_path, query, *(f"{n}:{(headers.get(n) or '').strip()}" for n in signed), "", ";".join(signed), headers.get("x-amz-content-sha256", "")])
+    text = "\n".join(["AWS4-HMAC-SHA256", stamp, f"{day}/{region}/s3/aws4_request", hashlib.sha256(canonical.encode()).hexdigest()])
+    key = ("AWS4" + secret).encode()
+    for part in (day, region, "s3", "aws4_request", text):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    return None if hmac.compare_digest(key.hex(), given["Signature"]) else "SignatureDoesNotMatch"
+
+
 class World:
     """What all cells fetch. `version` counts up: 1.0.0, 1.1.0, ..."""
 
     def __init__(self, folder):
         self.folder, self.phase, self.minor, self.door_urls = folder, "healthy", 0, {}
+        self.badly_signed, self.well_signed = [], 0
         self.versions, self.charts, self.seen, self.open = [], {}, [], set()  # seen: (fault, path, Authorization, host) of every request
         self.lock = threading.Lock()
         self.open_slow = threading.Event()
@@ -130,11 +160,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if oci and len(parts) == 1:
             return self.give(200, b"{}")
         fault, rest = (parts[1], parts[2:]) if oci else (parts[0], parts[1:])
+        if not oci and (not rest or rest[0] in ("bucket", ".sourceignore")):
+            bad = signature_fault(self.command, self.path, self.headers)
+            with w.lock:
+                w.badly_signed += [(bad, self.path)] if bad else []
+                w.well_signed += not bad
+            if bad:
+                return self.give(403, f"<Error><Code>{bad}</Code></Error>".encode())
         with w.lock:
             w.seen.append((fault, self.path, self.headers.get("Authorization"), self.headers.get("Host")))
         body, headers, main = self.content(w, oci, fault, rest, path.query)
         if body is None:
-            return self.give(404, b"")
+            return self.give(404, b"<Error><Code>NoSuchKey</Code></Error>")
         if fault.startswith("chart-") and not main and w.phase != "draining":
             return self.give(200, body, headers)  # the index is well, the chart is not
         fault = fault.removeprefix("chart-")
@@ -160,6 +197,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 if digest(b) == name:
                     return b, {"Docker-Content-Digest": name}, True
             return None, {}, False
+        if not rest or rest[0] in ("bucket", ".sourceignore"):
+            return self.bucket(w, fault, rest)
         name = rest[-1]
         if name == "index.yaml":
             return w.index(fault), {}, not rest[0].startswith("chart")
@@ -168,6 +207,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if rest and rest[0] == "web.git":
             return (*self.backend(w, rest, query), name == "git-upload-pack")
         return None, {}, False
+
+    def bucket(self, w, fault, rest):
+        """The newest chart, and a dozen small objects beside it."""
+        etag = lambda b: hashlib.md5(b).hexdigest()
+        objects = {f"bucket/{i:02}.txt": f"{fault} {i}".encode() for i in range(12)} | {"bucket/web.tgz": w.chart_of(fault, w.version)}
+        if not rest:
+            rows = "".join(f"<Contents><Key>{k}</Key><ETag>&quot;{etag(b)}&quot;</ETag><Size>{len(b)}</Size></Contents>" for k, b in objects.items())
+            return f"<ListBucketResult><IsTruncated>false</IsTruncated>{rows}</ListBucketResult>".encode(), {}, False
+        body = objects.get("/".join(rest))
+        return (body, {"ETag": f'"{etag(body)}"'}, rest[-1] == "web.tgz") if body else (None, {}, False)
 
     def backend(self, w, rest, query):
         env = dict(os.environ, GIT_PROJECT_ROOT=w.folder, GIT_HTTP_EXPORT_ALL="1", PATH_INFO="/" + "/".join(rest), QUERY_STRING=query, REQUEST_METHOD=self.command,
@@ -205,7 +254,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def fail(self, w, fault, body, headers, main):
         if fault in STATUS:  # and it tells what it was told: nobody may repeat that
-            told = f"{self.headers.get('Authorization')} {self.path} ".encode()
+            told = f"{self.headers.get('Authorization')} {self.headers.get('Proxy-Authorization')} {self.path} ".encode()
             try:
                 told += base64.b64decode((self.headers.get("Authorization") or "").split(" ")[-1] + "==")
             except ValueError:

@@ -173,7 +173,7 @@ static bool serve_bucket(struct loopback *s, const struct loopback_request *r, i
     return loopback_answer(fd, 200, "ETag: \"e\"\r\n", r->path, strlen(r->path));
 }
 
-#define OBJECT(k) "<Contents><Key>" k "</Key><ETag>\"e\"</ETag><Size>1</Size></Contents>"
+#define OBJECT(k) "<Contents><Key>" k "</Key><ETag>\"e\"</ETag></Contents>"
 
 struct rig {
     struct loopback server;
@@ -210,12 +210,12 @@ static enum hc_rc fetch(struct rig *r, struct hc_bucket_spec s, hc_str known, st
                         struct hc_err *err)
 {
     const struct hc_source_auth none = { 0 };
-    size_t objects;
+    struct hc_bucket_news news;
     *err = (struct hc_err)HC_ERR_INIT;
     s.name = s.name.p ? s.name : HC_S("charts");
     s.endpoint = hc_str_of(r->endpoint);
     s.insecure = true;
-    return hc_bucket_fetch(&r->env, r->a, &s, &none, known, out, &objects, err);
+    return hc_bucket_fetch(&r->env, r->a, &s, &none, known, out, &news, err);
 }
 
 /* Names in the archive, each followed by its body. */
@@ -329,11 +329,182 @@ static void test_refusals(void **state)
     rig_down(&r);
 }
 
+/* ---- who one is, without a Secret ---- */
+
+struct machine {
+    char asked[8][1200]; /* "METHOD PATH BODY" */
+    atomic_int n;
+    const char *fault; /* every answer to a login is this with 403 */
+};
+
+static bool serve_machine(struct loopback *s, const struct loopback_request *r, int fd)
+{
+    struct machine *m = s->ctx;
+    int n = atomic_fetch_add(&m->n, 1);
+    const char *body = "", *keys = "{\"AccessKeyId\":\"AK\",\"SecretAccessKey\":\"planted-key\",\"Token\":\"T/1\"}";
+    if (n < 8)
+        snprintf(m->asked[n], sizeof(m->asked[n]), "%s %s %.*s", r->method, r->path, (int)r->body_n,
+                 r->body ? r->body : "");
+    if (m->fault && strncmp(r->path, "/charts", 7) != 0)
+        return answer_fault(fd, 403, m->fault, NULL);
+    if (strcmp(r->path, "/latest/api/token") == 0)
+        body = strstr(r->headers, "x-aws-ec2-metadata-token-ttl-seconds: ") || strstr(r->headers, "X-aws-ec2")
+                   ? "session"
+                   : "";
+    else if (strcmp(r->path, "/latest/meta-data/iam/security-credentials/") == 0)
+        body = strstr(r->headers, "session") ? "my role\n" : "";
+    else if (strcmp(r->path, "/latest/meta-data/iam/security-credentials/my%20role") == 0)
+        body = strstr(r->headers, "session") ? keys : "";
+    else if (strcmp(r->path, "/creds") == 0)
+        body = strstr(r->headers, "planted-container") ? keys : "";
+    else if (strncmp(r->path, "/charts/?", 9) == 0 && strstr(r->headers, "Credential=AK/") &&
+             strstr(r->headers, "T/1"))
+        body = LIST(OBJECT("a"));
+    else if (strcmp(r->path, "/charts/.sourceignore") == 0)
+        return answer_fault(fd, 404, "NoSuchKey", NULL);
+    else if (strcmp(r->path, "/charts/a") == 0)
+        return loopback_answer(fd, 200, "ETag: \"e\"\r\n", "x", 1);
+    return loopback_answer(fd, 200, "", body, strlen(body));
+}
+
+static void test_machine_keys(void **state)
+{
+    (void)state;
+    struct machine m = { .fault = NULL };
+    struct rig r = { .server = { .ctx = &m } };
+    struct hc_artifact art;
+    struct hc_err err = HC_ERR_INIT;
+    char base[80];
+    const hc_str none = { NULL, 0 };
+    snprintf(r.dir, sizeof(r.dir), "/tmp/hc-s3-XXXXXX");
+    assert_non_null(mkdtemp(r.dir));
+    r.a = hc_arena_new(0);
+    loopback_start(&r.server, serve_machine);
+    snprintf(r.endpoint, sizeof(r.endpoint), "127.0.0.1:%d", r.server.port);
+    assert_int_equal(hc_store_open(r.dir, 0, &r.env.store, &err), HC_OK);
+    r.env.http = hc_http_new(&err);
+    r.env.timeout_ms = 20000;
+    const struct hc_bucket_spec aws = { .provider = HC_BUCKET_AWS };
+    /* the machine's metadata, by a session */
+    setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", r.server.base, 1);
+    if (fetch(&r, aws, none, &art, &err) != HC_OK)
+        fail_msg("machine: %s", err.msg);
+    assert_string_equal(m.asked[0], "PUT /latest/api/token ");
+    assert_string_equal(m.asked[2], "GET /latest/meta-data/iam/security-credentials/my%20role ");
+    /* a container's address, with its token */
+    snprintf(base, sizeof(base), "%s/creds", r.server.base);
+    setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", base, 1);
+    setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "planted-container", 1);
+    atomic_store(&m.n, 0);
+    if (fetch(&r, aws, none, &art, &err) != HC_OK)
+        fail_msg("container: %s", err.msg);
+    assert_string_equal(m.asked[0], "GET /creds ");
+    /* nobody else is told that token in the clear */
+    setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://192.0.2.1/creds", 1);
+    assert_int_equal(fetch(&r, aws, none, &art, &err), HC_E_INPUT);
+    assert_null(strstr(err.msg, "planted"));
+    unsetenv("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+    /* the environment's keys ask nobody, and a Secret goes before everything */
+    setenv("AWS_ACCESS_KEY_ID", "AK", 1);
+    setenv("AWS_SECRET_ACCESS_KEY", "planted-key", 1);
+    setenv("AWS_SESSION_TOKEN", "T/1", 1);
+    atomic_store(&m.n, 0);
+    assert_int_equal(fetch(&r, aws, none, &art, &err), HC_OK);
+    assert_string_equal(m.asked[0], "GET /charts/.sourceignore ");
+    unsetenv("AWS_ACCESS_KEY_ID");
+    struct hc_bucket_spec own = aws;
+    own.secret = true;
+    own.access_key = HC_S("AK");
+    own.secret_key = HC_S("other");
+    own.token = HC_S("T/1");
+    atomic_store(&m.n, 0);
+    assert_int_equal(fetch(&r, own, none, &art, &err), HC_OK);
+    assert_string_equal(m.asked[0], "GET /charts/.sourceignore ");
+    /* a login that is refused says by whom, and not what was shown */
+    const struct hc_bucket_spec ldap = { .sts_endpoint = hc_str_of(r.server.base),
+                                         .ldap_user = HC_S("ann"),
+                                         .ldap_password = HC_S("planted&word") };
+    m.fault = "AccessDenied";
+    atomic_store(&m.n, 0);
+    assert_int_equal(fetch(&r, ldap, none, &art, &err), HC_E_INPUT);
+    assert_non_null(strstr(err.msg, "AssumeRoleWithLDAPIdentity) answers 403 AccessDenied"));
+    assert_null(strstr(err.msg, "planted"));
+    assert_non_null(strstr(m.asked[0], "LDAPUsername=ann&LDAPPassword=planted%26word"));
+    rig_down(&r);
+}
+
+/* Cut in the middle once: that object is asked for again, the others are not. More objects than are under way at once keep
+ * their order; one that is not as long as the list says is no object. */
+struct cutter {
+    atomic_int cuts_left, asked;
+    int most_open;
+    const char *size;
+};
+
+static bool serve_cut(struct loopback *s, const struct loopback_request *r, int fd)
+{
+    struct cutter *c = s->ctx;
+    char body[8192];
+    size_t n = 0;
+    if (strcmp(r->path, "/charts/.sourceignore") == 0)
+        return answer_fault(fd, 404, "NoSuchKey", NULL);
+    if (strncmp(r->path, "/charts/?", 9) == 0) {
+        n = (size_t)snprintf(body, sizeof(body), "<ListBucketResult>");
+        for (int i = 0; i < 30; i++)
+            n += (size_t)snprintf(body + n, sizeof(body) - n,
+                                  "<Contents><Key>f%02d</Key><ETag>\"e\"</ETag><Size>%s</Size></Contents>", i,
+                                  c->size);
+        n += (size_t)snprintf(body + n, sizeof(body) - n, "</ListBucketResult>");
+        return loopback_answer(fd, 200, "", body, n);
+    }
+    atomic_fetch_add(&c->asked, 1);
+    if (strcmp(r->path, "/charts/f07") == 0 && atomic_fetch_sub(&c->cuts_left, 1) > 0) {
+        static const char half[] = "HTTP/1.1 200 X\r\nContent-Length: 10\r\nETag: \"e\"\r\n\r\n/char";
+        loopback_send(fd, half, sizeof(half) - 1);
+        return false;
+    }
+    return loopback_answer(fd, 200, "ETag: \"e\"\r\n", r->path, strlen(r->path));
+}
+
+static void test_many_objects(void **state)
+{
+    (void)state;
+    struct cutter c = { .size = "11" };
+    struct rig r = { .bucket = { .region = NULL } };
+    struct hc_artifact art;
+    struct hc_err err;
+    const hc_str none = { NULL, 0 };
+    rig_up(&r);
+    loopback_stop(&r.server);
+    r.server = (struct loopback){ .ctx = &c };
+    loopback_start(&r.server, serve_cut);
+    snprintf(r.endpoint, sizeof(r.endpoint), "127.0.0.1:%d", r.server.port);
+    atomic_store(&c.cuts_left, 1);
+    if (fetch(&r, (struct hc_bucket_spec){ .prefix = HC_S("") }, none, &art, &err) != HC_OK)
+        fail_msg("%s", err.msg);
+    assert_int_equal(atomic_load(&c.asked), 31);
+    hc_str got = unpacked(&r, art.digest);
+    char want[4096];
+    size_t n = 0;
+    for (int i = 0; i < 30; i++)
+        n += (size_t)snprintf(want + n, sizeof(want) - n, "f%02d=/charts/f%02d\n", i, i);
+    assert_true(hc_str_eqz(got, want));
+    atomic_store(&c.cuts_left, 99);
+    assert_int_equal(fetch(&r, (struct hc_bucket_spec){ .prefix = HC_S("") }, none, &art, &err), HC_E_AGAIN);
+    assert_non_null(strstr(err.msg, "object 'f07'"));
+    atomic_store(&c.cuts_left, 0);
+    c.size = "12";
+    assert_int_equal(fetch(&r, (struct hc_bucket_spec){ .prefix = HC_S("") }, none, &art, &err), HC_E_AGAIN);
+    assert_non_null(strstr(err.msg, "object 'f00': 11 bytes came, 12 are listed"));
+    rig_down(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_signatures), cmocka_unit_test(test_pages),    cmocka_unit_test(test_bucket),
-        cmocka_unit_test(test_region),     cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_signatures),   cmocka_unit_test(test_pages),    cmocka_unit_test(test_bucket),
+        cmocka_unit_test(test_region),       cmocka_unit_test(test_refusals), cmocka_unit_test(test_machine_keys),
+        cmocka_unit_test(test_many_objects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include "tests/unit/unit.h"
 
 #include "core/base/clock.h"
+#include "core/http/fiber.h"
 #include "core/http/http.h"
 #include "tests/unit/loopback.h"
 
@@ -367,6 +368,74 @@ static void what_may_be_repeated_is_repeated(void **state)
     }
 }
 
+/* Several begun and then finished, last first: on a plain thread and on a fiber, which parks for each. One of them is
+ * cancelled. */
+#define BEGUN 8
+struct begun {
+    struct hc_http *h;
+    int good, cancelled;
+};
+
+static void begin_and_finish(void *arg)
+{
+    struct begun *b = arg;
+    struct hc_http_call *calls[BEGUN];
+    struct hc_err err = HC_ERR_INIT;
+    struct hc_arena *a = hc_arena_new(0);
+    char url[128];
+    snprintf(url, sizeof(url), "%s/flaky", server.base);
+    for (int i = 0; i < BEGUN; i++) {
+        calls[i] = hc_http_begin(b->h, &(struct hc_http_request){ .url = url, .timeout_ms = 20000 }, &err);
+        assert_non_null(calls[i]);
+    }
+    char silent[128];
+    snprintf(silent, sizeof(silent), "%s/hang", server.base);
+    struct hc_http_call *gone = hc_http_begin(b->h, &(struct hc_http_request){ .url = silent, .timeout_ms = 20000 },
+                                              &err);
+    assert_non_null(gone);
+    for (int i = BEGUN - 1; i >= 0; i--) {
+        struct hc_http_response r;
+        b->good += hc_http_finish(calls[i], a, &r, &err) == HC_OK && r.status == 200;
+    }
+    struct hc_http_response r;
+    hc_http_cancel(gone);
+    b->cancelled = hc_http_finish(gone, a, &r, &err) == HC_E_AGAIN && strstr(err.msg, "cancelled") != NULL;
+    hc_arena_free(a);
+}
+
+static atomic_int fiber_news;
+
+static void note_news(void *ctx)
+{
+    (void)ctx;
+    atomic_fetch_add(&fiber_news, 1);
+}
+
+static void several_are_begun_at_once(void **state)
+{
+    (void)state;
+    struct hc_err err = HC_ERR_INIT;
+    struct begun plain = { .h = hc_http_new(&err) }, fiber = { .h = plain.h };
+    atomic_store(&failures_left, 0);
+    flaky_headers = "";
+    begin_and_finish(&plain);
+    assert_int_equal(plain.good, BEGUN);
+    assert_true(plain.cancelled);
+    struct hc_fibers *fs = hc_fibers_new(1, note_news, NULL);
+    assert_true(hc_fibers_start(fs, begin_and_finish, &fiber));
+    while (hc_fibers_alive(fs)) {
+        if (hc_fibers_ready(fs))
+            hc_fibers_run(fs);
+        else
+            usleep(1000);
+    }
+    hc_fibers_free(fs);
+    assert_int_equal(fiber.good, BEGUN);
+    assert_true(fiber.cancelled);
+    assert_true(atomic_load(&fiber_news) > 0);
+    hc_http_free(plain.h);
+}
+
 static bool count_bytes(void *ctx, const char *p, size_t n)
 {
     (void)p;
@@ -587,6 +656,7 @@ int main(void)
         cmocka_unit_test(redirects_end),
         cmocka_unit_test(failures_have_codes_and_words),
         cmocka_unit_test(what_may_be_repeated_is_repeated),
+        cmocka_unit_test(several_are_begun_at_once),
         cmocka_unit_test(streams_end_when_the_reader_says_so),
         cmocka_unit_test(a_hundred_travel_at_once),
         cmocka_unit_test(cancel_is_safe_at_any_time),
