@@ -87,6 +87,13 @@
 #define HC_MAX_SCRIPT_TEXT  (4 * HC_MIB) /* one Lua text or table: what one instruction can be busy with */
 #define HC_MAX_SCRIPT_DEPTH 200u         /* tables in tables that become values                       */
 
+/* Health rules: what one evaluation may take; some 20 ms, and an object of a MiB five times over */
+#define HC_MAX_RULE_STEPS   2000000u
+#define HC_MAX_RULE_BYTES   (16 * HC_MIB)
+#define HC_MAX_RULE_TEXT    ((size_t)256 * 1024)
+#define HC_MAX_RULE_MESSAGE 1000u /* events carry 1024 */
+#define HC_MAX_RULES        1000u
+
 /* Recordings of renders: what a Secret holds many times over once gzip has seen it */
 #define HC_MAX_RECORDING_BYTES   (8 * HC_MIB)
 #define HC_MAX_RECORDING_ANSWERS 10000u /* generated values of one render; charts ask for a handful          */

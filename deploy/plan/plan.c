@@ -244,6 +244,8 @@ struct ranked {
 static int by_rank(const void *x, const void *y)
 {
     const struct ranked *p = x, *q = y;
+    if (p->o.group != q->o.group)
+        return (p->o.group < q->o.group) == p->reverse ? 1 : -1;
     if (p->position != q->position)
         return (p->position < q->position) == p->reverse ? 1 : -1;
     return p->at < q->at ? -1 : p->at > q->at;
@@ -260,11 +262,12 @@ static void sort(struct hc_plan_object *objects, size_t n, bool reverse)
         r[i].position = position(objects[i].kind, &r[i].o.wave);
     }
     qsort(r, n, sizeof(*r), by_rank);
-    int wave = -1, last = -1;
+    int wave = -1, last = -1, group = -1;
     for (size_t i = 0; i < n; i++) {
-        if (i == 0 || r[i].o.wave != last)
+        if (i == 0 || r[i].o.wave != last || r[i].o.group != group)
             wave++;
         last = r[i].o.wave;
+        group = r[i].o.group;
         objects[i] = r[i].o;
         objects[i].wave = wave;
     }

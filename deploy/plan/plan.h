@@ -11,7 +11,8 @@ struct hc_plan_object {
     struct hc_val *object; /* as it is sent; hc_plan_own changes it */
     hc_str api_version, kind, ns, name;
     hc_str generate_name; /* instead of name */
-    int wave;             /* 0, 1, ... after hc_plan_order */
+    int group;            /* 0, 1, ... after hc_plan_waves: all before it are ready when it is sent */
+    int wave;             /* 0, 1, ... after hc_plan_order: of what is sent at once */
     bool keep;            /* helm.sh/resource-policy: keep */
     uint32_t line;        /* of the manifest, where it begins */
 };
@@ -27,7 +28,32 @@ void hc_plan_place(struct hc_arena *a, struct hc_plan_object *o, hc_str ns);
 /* Helm's ownership: label app.kubernetes.io/managed-by=Helm, annotations meta.helm.sh/release-name and -namespace. */
 void hc_plan_own(struct hc_arena *a, struct hc_plan_object *o, hc_str release, hc_str ns);
 
-/* Sorts (stably) and numbers the waves. */
+/*
+ * Order that a chart asks for, by annotations of its objects:
+ *   release.helmctl.dev/wave: "-5"                                a whole number; without it 0
+ *   release.helmctl.dev/depends-on: "Job/migrate, Kind.group/ns/name"
+ * Objects of a lower wave are ready before those of a higher one are sent, and so is what an object depends on; one
+ * without a wave of its own comes no earlier than what it depends on. Namespaces, PriorityClasses and
+ * CustomResourceDefinitions without one belong to the first wave. Fills in `group`, in the order of the objects; without
+ * such annotations it is 0 everywhere. Namespaces are to be filled in (hc_plan_place) before.
+ *
+ * HC_E_INPUT: no number, an object that the manifest has not, a cycle, a dependency of a later wave; with the names. A
+ * manifest that is in a record already is read leniently: what cannot be followed counts for nothing.
+ */
+#define HC_PLAN_WAVE       "release.helmctl.dev/wave"
+#define HC_PLAN_DEPENDS_ON "release.helmctl.dev/depends-on"
+/* In Chart.yaml's annotations, value "argocd": argocd.argoproj.io/sync-wave counts where there is no wave of ours. */
+#define HC_PLAN_SYNC_WAVES "release.helmctl.dev/sync-waves"
+enum {
+    HC_PLAN_ARGO = 1 << 0, /* the chart says so, see hc_plan_wave_flags */
+    HC_PLAN_LENIENT = 1 << 1,
+};
+enum hc_rc hc_plan_waves(struct hc_arena *a, struct hc_plan_object *objects, size_t n, unsigned flags,
+                         struct hc_err *err);
+/* What the chart of a record (Helm's chart JSON, may be NULL) asks for: HC_PLAN_ARGO or nothing. */
+unsigned hc_plan_wave_flags(const struct hc_val *chart);
+
+/* Sorts (stably) by group and kind, and numbers the waves. */
 void hc_plan_order(struct hc_plan_object *objects, size_t n);
 /* The reverse way, for deletion (Helm's uninstall order). */
 void hc_plan_order_delete(struct hc_plan_object *objects, size_t n);

@@ -98,6 +98,19 @@ static struct hc_todo wait_rows(const struct hc_seen *s)
     return wait_until(s->deadline_ms, "waiting for objects");
 }
 
+/* Between two waves, whatever is said of the wait at the end. */
+static struct hc_todo wave_rows(const struct hc_seen *s, enum hc_act broken)
+{
+    if (s->objects == HC_OBJECTS_READY)
+        return act(HC_ACT_WAVE, broken == HC_ACT_BREAK ? "a wave is gone" : "a wave is ready");
+    if (s->objects == HC_OBJECTS_FAILED)
+        return act(broken, "an object of a wave failed");
+    if (s->now_ms >= s->deadline_ms)
+        return act(broken,
+                   broken == HC_ACT_BREAK ? "a wave does not go away in time" : "a wave is not ready in time");
+    return wait_until(s->deadline_ms, "waiting for a wave");
+}
+
 static struct hc_todo pending_rows(const struct hc_seen *s)
 {
     struct hc_todo t;
@@ -107,6 +120,8 @@ static struct hc_todo pending_rows(const struct hc_seen *s)
             return t;
         if (s->fault)
             return act(HC_ACT_FAILED, "an object was refused");
+        if (!s->applied && s->wave_sent)
+            return wave_rows(s, HC_ACT_FAILED);
         if (!s->applied)
             return act(HC_ACT_APPLY, "revision recorded, not applied");
         /* With nothing behind us that must not be done twice, the record need not say how far we are: whoever goes on
@@ -146,6 +161,8 @@ static struct hc_todo uninstall_rows(const struct hc_seen *s)
             return t;
         if (s->fault)
             return act(HC_ACT_BREAK, "an object could not be deleted");
+        if (!s->applied && s->wave_sent)
+            return wave_rows(s, HC_ACT_BREAK);
         if (!s->applied)
             return act(HC_ACT_DELETE, "objects are to be deleted");
         if (!s->wait_off && s->objects != HC_OBJECTS_READY)
@@ -335,6 +352,7 @@ const char *hc_act_name(enum hc_act a)
         [HC_ACT_HOOK_FINISH] = "hook-finish",
         [HC_ACT_HOOK_SWEEP] = "hook-sweep",
         [HC_ACT_APPLY] = "apply",
+        [HC_ACT_WAVE] = "wave",
         [HC_ACT_STAGE] = "stage",
         [HC_ACT_DEPLOYED] = "deployed",
         [HC_ACT_FAILED] = "failed",

@@ -70,6 +70,7 @@ struct hc_seen {
     bool prepared;     /* namespace and CRDs are in place */
     bool preparing;    /* they were sent, and are not established yet */
     bool applied;      /* of this revision: all objects were sent (deleted) and answered */
+    bool wave_sent;    /* not all, but a wave was, whose objects are to be ready (gone) before the next */
     bool fault;        /* sending, deleting or correcting failed in a way no repetition mends */
     bool hooks_off, wait_off;
     bool pre_hooks;  /* there were hooks before the objects were sent */
@@ -108,7 +109,8 @@ enum hc_act {
     HC_ACT_HOOK_NOTE,   /* record: its uid */
     HC_ACT_HOOK_FINISH, /* record: succeeded or failed, and why */
     HC_ACT_HOOK_SWEEP,  /* delete by policy */
-    HC_ACT_APPLY,       /* all waves, then what left the manifest */
+    HC_ACT_APPLY,       /* up to the next wave that is to be waited for; behind the last, what left the manifest */
+    HC_ACT_WAVE,        /* record: that wave is ready (gone) */
     HC_ACT_STAGE,       /* record: the next stage */
     HC_ACT_DEPLOYED,    /* older deployed revisions superseded, this one deployed */
     HC_ACT_FAILED,      /* cleanup on fail; record: failed, and why */
@@ -116,7 +118,7 @@ enum hc_act {
     HC_ACT_TESTED,      /* record: it is over */
     HC_ACT_CORRECT,     /* apply what drifted */
     HC_ACT_UNINSTALL,   /* record: uninstalling */
-    HC_ACT_DELETE,      /* the objects, in uninstall order */
+    HC_ACT_DELETE,      /* the objects, in uninstall order, as HC_ACT_APPLY */
     HC_ACT_BREAK,       /* record: the uninstall failed, and why */
     HC_ACT_GONE,        /* purge the records, or mark the newest uninstalled */
 };

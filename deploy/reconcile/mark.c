@@ -54,6 +54,7 @@ void hc_mark_read(struct hc_arena *a, hc_str text, struct mark *out)
     out->maker = hc_get_str(hc_map_getz(v, "maker"));
     out->remediation = hc_get_bool_at(v, "remediation", false);
     out->owed = hc_get_bool_at(v, "owed", false);
+    out->wave = hc_get_int_at(v, "wave", 0);
     out->hooks_done = hc_get_int_at(v, "hooksDone", 0);
     out->hook_running = hc_get_bool_at(v, "hookRunning", false);
     out->hook_over = hc_get_bool_at(v, "hookOver", false);
@@ -92,6 +93,7 @@ hc_str hc_mark_write(struct hc_arena *a, const struct mark *m)
     put_str(a, v, "maker", m->maker);
     put_bool(a, v, "remediation", m->remediation);
     put_bool(a, v, "owed", m->owed);
+    put_int(a, v, "wave", m->wave);
     put_int(a, v, "hooksDone", m->hooks_done);
     put_bool(a, v, "hookRunning", m->hook_running);
     put_bool(a, v, "hookOver", m->hook_over);

@@ -69,6 +69,13 @@ enum hc_rc hc_rec_read_head(struct hc_reconcile *r, struct hc_err *err)
     r->objects_n = r->left_n = 0;
     r->rollback_to = 0;
     r->applied = r->has && r->memo.applied_revision == rec.revision && head_of(r) == HC_HEAD_PENDING;
+    int64_t sent = head_of(r) == HC_HEAD_PENDING        ? rec.revision
+                   : head_of(r) == HC_HEAD_UNINSTALLING ? -rec.revision
+                                                        : 0;
+    r->wave_sent = sent != 0 && r->memo.wave_revision == sent && r->memo.wave >= r->mark.wave &&
+                   r->mark.stage == HC_STAGE_PRE;
+    if (r->wave_sent)
+        r->mark.wave = r->memo.wave;
     return HC_OK;
 }
 
@@ -163,10 +170,11 @@ static enum hc_rc operation(struct hc_reconcile *r, struct hc_seen *s, struct hc
     s->wait_off = p->wait == HC_WAIT_NONE;
     s->stage = r->mark.stage;
     s->applied = r->applied;
+    s->wave_sent = r->wave_sent;
     s->fault = r->fault;
     s->pre_hooks = hc_rec_has_hooks(r, HC_STAGE_PRE);
     s->post_hooks = hc_rec_has_hooks(r, HC_STAGE_POST);
-    bool sent = s->stage == HC_STAGE_PRE && r->applied &&
+    bool sent = s->stage == HC_STAGE_PRE && (r->applied || r->wave_sent) &&
                 r->memo.applied_ms > 0; /* the wait has a time of its own */
     s->deadline_ms = (sent ? r->memo.applied_ms : r->mark.since_ms) + timeout_of(p);
     if (s->stage == HC_STAGE_PRE || s->stage == HC_STAGE_POST) {
@@ -176,8 +184,9 @@ static enum hc_rc operation(struct hc_reconcile *r, struct hc_seen *s, struct hc
         if (!s->hooks_off && s->hook != HC_HOOK_NONE)
             return HC_OK;
     }
+    bool wave = s->stage == HC_STAGE_PRE && s->wave_sent && !s->applied;
     bool look = s->stage == HC_STAGE_WAIT || (s->stage == HC_STAGE_PRE && s->applied);
-    return look && !s->wait_off && !s->fault ? hc_rec_observe_objects(r, s, err) : HC_OK;
+    return (wave || (look && !s->wait_off)) && !s->fault ? hc_rec_observe_objects(r, s, err) : HC_OK;
 }
 
 /* Whether the remediation of an install says what comes next, not that of an upgrade: after a failure the action that

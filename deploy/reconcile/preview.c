@@ -347,7 +347,7 @@ static bool holds_data(hc_str kind)
     return false;
 }
 
-static void judge_deletion(struct scout *s, const struct hc_plan_object *plan, const struct hc_val *live)
+static void judge_deletion(struct scout *s, const struct hc_plan_object *plan, const struct hc_val *live, int wave)
 {
     struct hc_reconcile *r = s->r;
     hc_str policy = hc_get_str(hc_map_getz(hc_get(live, "metadata.annotations"), "helm.sh/resource-policy"));
@@ -358,6 +358,7 @@ static void judge_deletion(struct scout *s, const struct hc_plan_object *plan, c
         return;
     *p = (struct hc_preview_object){ .ref = { plan->api_version, plan->kind, plan->ns, plan->name },
                                      .live = live,
+                                     .wave = wave,
                                      .secret = hc_str_eqz(plan->kind, "Secret"),
                                      .change = keep || !ours ? HC_PREVIEW_KEEP : HC_PREVIEW_DELETE,
                                      .why = keep ? HC_S("left the manifest; helm.sh/resource-policy: keep")
@@ -414,6 +415,8 @@ static enum hc_rc preview_objects(struct scout *s, struct hc_err *err)
     if (rc == HC_OK)
         rc = look(s, &seen, err);
     size_t first = s->out->objects_n;
+    int last = rc == HC_OK ? hc_rec_last_wave(r) : 0, pruned = r->groups;
+    s->out->waves = last > 0 ? last + 1 : 0;
     for (size_t i = 0; rc == HC_OK && i < r->objects_n; i++) {
         const struct object *o = &r->objects[i];
         struct hc_preview_object *p = add_object(s);
@@ -422,6 +425,7 @@ static enum hc_rc preview_objects(struct scout *s, struct hc_err *err)
         *p = (struct hc_preview_object){ .ref = o->ref,
                                          .source = hc_plan_source(r->head.manifest, o->plan.line),
                                          .live = seen[i].rc == HC_OK && o->plan.name.n > 0 ? seen[i].out : NULL,
+                                         .wave = s->out->waves > 0 ? o->plan.group + 1 : 0,
                                          .secret = hc_str_eqz(o->ref.kind, "Secret") };
         struct hc_kube_resource kind;
         bool served = hc_kube_resource_of(r->spec.kube, o->ref.api_version, o->ref.kind, &kind, NULL) == HC_OK;
@@ -433,9 +437,11 @@ static enum hc_rc preview_objects(struct scout *s, struct hc_err *err)
         rc = hc_arena_check(r->step, err, "preview");
     if (rc == HC_OK)
         rc = try_objects(s, s->out->objects + first, err);
-    for (size_t i = 0; rc == HC_OK && i < r->left_n; i++)
+    for (size_t i = 0; rc == HC_OK && i < r->left_n; i++) {
+        pruned += i > 0 && r->left[i].group != r->left[i - 1].group;
         if (seen[r->objects_n + i].rc == HC_OK && r->left[i].name.n > 0)
-            judge_deletion(s, &r->left[i], seen[r->objects_n + i].out);
+            judge_deletion(s, &r->left[i], seen[r->objects_n + i].out, last > 0 ? pruned : 0);
+    }
     return rc;
 }
 

@@ -29,6 +29,7 @@ struct hc_preview_object {
     size_t fields_n;
     bool secret;  /* values under data and stringData are for nobody's eyes */
     bool untried; /* the server could not try it */
+    int wave;     /* 1, 2, ...: those of a wave are ready (gone) before the next; 0: the chart asks for no order */
 };
 enum hc_preview_trouble {
     HC_TROUBLE_BUSY,     /* another operation is in progress */
@@ -63,6 +64,7 @@ struct hc_preview {
     size_t crds_n;
     struct hc_preview_object *objects; /* in the order they are sent, then deletes in theirs */
     size_t objects_n;
+    int waves;                     /* how many, deletions of what left included; 0: none are asked for */
     struct hc_preview_hook *hooks; /* in the order they run */
     size_t hooks_n;
     struct hc_preview_problem *problems;

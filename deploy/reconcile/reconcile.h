@@ -12,6 +12,7 @@
  */
 #include "deploy/reconcile/decide.h"
 #include "deploy/release/storage.h"
+#include "lua/rules/health.h"
 
 struct hc_reconcile;
 
@@ -45,6 +46,7 @@ enum hc_told {
     HC_TOLD_OBJECT,      /* one object was sent or deleted: ref, change */
     HC_TOLD_WAITING,     /* ref and message of one object that is not ready, when that changes */
     HC_TOLD_READY,       /* ref: this object is ready */
+    HC_TOLD_WAVE,        /* message: "wave 1 of 3 is ready" (is gone) */
     HC_TOLD_DEPLOYED,    /* record; action says by what */
     HC_TOLD_FAILED,      /* record, message: the revision failed; `failures` counts it */
     HC_TOLD_TESTED,      /* record; ok or message */
@@ -132,6 +134,8 @@ struct hc_drift_ignore {
 };
 enum hc_drift_mode { HC_DRIFT_OFF, HC_DRIFT_WARN, HC_DRIFT_CORRECT };
 
+#define HC_HEALTH_RULES "release.helmctl.dev/health-rules"
+
 struct hc_reconcile_spec { /* borrowed until hc_reconcile_free */
     struct hc_kube *kube;
     hc_str name, ns;
@@ -162,6 +166,10 @@ struct hc_reconcile_spec { /* borrowed until hc_reconcile_free */
     const hc_str *test_filters;
     size_t test_filters_n;
     bool test_logs; /* tell the logs of tests that are Pods, after the last and before any is deleted */
+    /* Health rules (lua/rules) in place of the built-in ones, by kind: these come before those of the chart, `rules_last`
+     * behind them. A chart has its own where Chart.yaml is annotated with HC_HEALTH_RULES: the name of a folder of it. */
+    const struct hc_health_rule *rules, *rules_last;
+    size_t rules_n, rules_last_n;
     /* Labels put on each object besides those in the manifest are the renderer's business (origin labels): what is
      * recorded is what is applied. */
     struct hc_reconcile_port port;
@@ -189,6 +197,8 @@ struct hc_reconcile_memo {
     int64_t applied_revision;  /* all objects of this pending revision were sent and answered */
     int64_t applied_ms;        /* when */
     bool applied_settled;      /* of those, all whose kind stays as it was stored are done */
+    int wave;                  /* of this revision the wave was sent and answered (deploy/plan: group) */
+    int64_t wave_revision;     /* negative: it was deleted */
     struct hc_drift_fight fights[4];
 };
 

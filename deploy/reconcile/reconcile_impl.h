@@ -20,7 +20,8 @@ struct mark {
     hc_str digest, why, maker;
     hc_str note; /* the description the record gets at its end; absent: Helm's */
     bool remediation;
-    bool owed; /* a command failed and was to undo it: asked again after a crash, it does that first */
+    bool owed;    /* a command failed and was to undo it: asked again after a crash, it does that first */
+    int64_t wave; /* stage pre: so many groups of objects are ready (gone), objects.c */
     /* hooks of the stage, in their order */
     int64_t hooks_done; /* so many have succeeded */
     bool hook_running;  /* the next is recorded as begun */
@@ -42,6 +43,11 @@ struct object {
     hc_str message;
 };
 
+struct kept { /* what an uninstall left: lines of objects */
+    struct hc_buf policy, foreign, unsure;
+    size_t foreign_n, unsure_n;
+};
+
 struct hc_reconcile {
     struct hc_reconcile_spec spec;
     struct hc_reconcile_memo memo;
@@ -59,8 +65,12 @@ struct hc_reconcile {
     bool planned;
     struct object *objects;
     size_t objects_n;
+    struct hc_health_rule *rules; /* of its chart */
+    size_t rules_n;
+    int groups;                  /* of the objects: at least 1 */
     struct hc_plan_object *left; /* of the revision before, not in this one */
     size_t left_n;
+    bool *left_gone;               /* of each, in a wave that was deleted */
     struct hc_val *definitions;    /* a preview: CRDs that will be there; list or NULL */
     struct hc_plan_object *before; /* of the revision before; without a name: its kind is not served any more */
     size_t before_n;
@@ -73,7 +83,7 @@ struct hc_reconcile {
     int64_t prepare_until_ms;
     struct hc_ref *crds;
     size_t crds_n;
-    bool applied, swept, drift_seen;
+    bool applied, wave_sent, swept, drift_seen;
     bool fresh; /* what the answers to the apply said of the objects is still news */
     bool fault, refused;
     struct hc_err fault_err, refused_err, last_failure;
@@ -82,9 +92,9 @@ struct hc_reconcile {
     enum hc_action failed; /* what they are failures of */
     int64_t rollback_to;   /* target of a remediation, 0: not looked for, -1: none */
     unsigned tries;        /* failed requests in a row */
-    struct hc_buf kept;    /* what an uninstall left, in Helm's words */
-    hc_str last_words;     /* the end of the log of the container that was the cause, this step */
-    bool logs_told;        /* of the tests */
+    struct kept kept;
+    hc_str last_words; /* the end of the log of the container that was the cause, this step */
+    bool logs_told;    /* of the tests */
 
     /* this step's observation of the hook whose turn it is */
     struct hc_record_hook *hook;
@@ -132,11 +142,12 @@ enum hc_rc hc_rec_hook_finish(struct hc_reconcile *r, struct hc_err *err);
 enum hc_rc hc_rec_hook_sweep(struct hc_reconcile *r, struct hc_err *err);
 
 /* objects.c */
-/* Manifest text to objects with namespaces, owned by the release. */
-enum hc_rc hc_rec_plan(struct hc_reconcile *r, struct hc_arena *a, hc_str manifest, struct object **out,
+/* A record's manifest to objects with namespaces, owned by the release. Of one that is not stored yet, waves and
+ * dependencies that cannot be are refused. */
+enum hc_rc hc_rec_plan(struct hc_reconcile *r, struct hc_arena *a, const struct hc_record *rec, struct object **out,
                        size_t *out_n, struct hc_err *err);
 /* The same of an older revision: what cannot be placed any more is left without a name. */
-enum hc_rc hc_rec_plan_before(struct hc_reconcile *r, struct hc_arena *a, hc_str manifest,
+enum hc_rc hc_rec_plan_before(struct hc_reconcile *r, struct hc_arena *a, const struct hc_record *rec,
                               struct hc_plan_object **out, size_t *out_n, struct hc_err *err);
 /* The definition of a kind that the server does not know: in the manifest, or one that is to come. NULL: none. */
 const struct hc_val *hc_rec_definition_of(const struct hc_reconcile *r, const struct hc_plan_object *all, size_t n,
@@ -152,6 +163,31 @@ enum hc_rc hc_rec_check_owners(struct hc_reconcile *r, const struct object *obje
 enum hc_rc hc_rec_apply(struct hc_reconcile *r, struct hc_err *err);
 enum hc_rc hc_rec_delete(struct hc_reconcile *r, struct hc_err *err);
 enum hc_rc hc_rec_cleanup(struct hc_reconcile *r, struct hc_err *err);
+/* The number of the last wave: there is nothing to send (delete) behind it. */
+int hc_rec_last_wave(const struct hc_reconcile *r);
+/* r->objects of the wave under way; false: it deletes what left the manifest (r->left, hc_rec_pruned_span). */
+bool hc_rec_wave_span(const struct hc_reconcile *r, size_t *out_from, size_t *out_to);
+void hc_rec_pruned_span(const struct hc_reconcile *r, size_t *out_from, size_t *out_to);
+/* Room for n requests, in the step's arena; NULL: it is spent. */
+struct hc_kube_op *hc_rec_ops(struct hc_reconcile *r, size_t n);
+void hc_rec_kept_reset(struct hc_reconcile *r);
+/* What an uninstall left, in Helm's words; in the step's arena. */
+hc_str hc_rec_kept_text(struct hc_reconcile *r);
+
+/* rules.c */
+/* The health rules that a chart carries (Helm's chart JSON). HC_E_INPUT: one is none, with file and line; with `lenient`
+ * it is left out, as it says nothing then. */
+enum hc_rc hc_rec_chart_rules(struct hc_arena *a, const struct hc_val *chart, bool lenient,
+                              struct hc_health_rule **out, size_t *out_n, struct hc_err *err);
+/* True: a rule says how the object is, and here it is. */
+bool hc_rec_by_rule(struct hc_reconcile *r, const struct object *o, const struct hc_val *live,
+                    struct hc_readiness *out);
+/* There is a rule for objects of its kind. */
+bool hc_rec_ruled(const struct hc_reconcile *r, const struct hc_ref *ref);
+
+/* waiting.c */
+/* What an answer says of an object: whether it is ready. */
+void hc_rec_seen(struct hc_reconcile *r, struct object *o, const struct hc_val *live);
 enum hc_rc hc_rec_observe_objects(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err);
 /* The sentence for what is not ready, from pods and events. */
 hc_str hc_rec_cause(struct hc_reconcile *r);
@@ -205,6 +241,7 @@ enum hc_rc hc_rec_imagine(struct hc_reconcile *r, struct hc_arena **out_old, str
 enum hc_rc hc_rec_rollback(struct hc_reconcile *r, struct hc_err *err);
 enum hc_rc hc_rec_find_rollback(struct hc_reconcile *r, struct hc_err *err);
 enum hc_rc hc_rec_take_over(struct hc_reconcile *r, bool ours, struct hc_err *err);
+enum hc_rc hc_rec_wave(struct hc_reconcile *r, struct hc_err *err);
 enum hc_rc hc_rec_stage(struct hc_reconcile *r, enum hc_stage stage, struct hc_err *err);
 enum hc_rc hc_rec_deployed(struct hc_reconcile *r, struct hc_err *err);
 enum hc_rc hc_rec_failed(struct hc_reconcile *r, const char *why, struct hc_err *err);

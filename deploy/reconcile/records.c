@@ -49,7 +49,7 @@ static void adopt(struct hc_reconcile *r, struct hc_arena *a, const struct hc_re
     r->head = *rec;
     r->mark = *m;
     r->has = r->read = true;
-    r->planned = r->left_known = r->applied = r->swept = r->fault = false;
+    r->planned = r->left_known = r->applied = r->wave_sent = r->swept = r->fault = false;
     r->objects_n = r->left_n = 0;
     r->asked = false;
     r->begun = true;
@@ -168,6 +168,7 @@ static enum hc_rc compose(struct hc_reconcile *r, struct hc_arena *a, const stru
     struct hc_record current = { 0 };
     struct hc_plan_object *had = NULL;
     struct object *objects = NULL;
+    struct hc_health_rule *rules = NULL;
     size_t had_n = 0, n = 0;
     m->action = install ? HC_ACTION_INSTALL : HC_ACTION_UPGRADE;
     m->from = install ? 0 : current_of(briefs, briefs_n);
@@ -204,16 +205,17 @@ static enum hc_rc compose(struct hc_reconcile *r, struct hc_arena *a, const stru
                                .recording = want.recording,
                                .labels = labels_of(a, install ? NULL : r->head.labels, want.labels),
                                .apply_method = method };
-    if (!check)
-        return HC_OK;
-    rc = hc_rec_plan(r, r->step, rec->manifest, &objects, &n, err);
+    rc = hc_rec_chart_rules(r->step, rec->chart, false, &rules, &n, err);
+    if (!check || rc != HC_OK)
+        return rc;
+    rc = hc_rec_plan(r, r->step, rec, &objects, &n, err);
     if (rc != HC_OK)
         return hc_wrap(err, "unable to build kubernetes objects from %s manifest",
                        install ? "release" : "new release");
     if (p->take_ownership)
         return HC_OK;
     if (m->from > 0)
-        rc = hc_rec_plan_before(r, r->step, current.manifest, &had, &had_n, err);
+        rc = hc_rec_plan_before(r, r->step, &current, &had, &had_n, err);
     return rc == HC_OK ? hc_rec_check_owners(r, objects, n, had, had_n, install ? "install" : "update", err) : rc;
 }
 
@@ -336,9 +338,9 @@ enum hc_rc hc_rec_rollback(struct hc_reconcile *r, struct hc_err *err)
 
 /* ---- the end of a pending revision ------------------------------------------------------------------------- */
 
-static void clear_hooks(struct mark *m)
+static void clear_progress(struct mark *m)
 {
-    m->hooks_done = 0;
+    m->hooks_done = m->wave = 0;
     m->hook_running = m->hook_over = m->hook_broken = false;
     m->hook_uid = (hc_str){ NULL, 0 };
 }
@@ -350,13 +352,31 @@ enum hc_rc hc_rec_stage(struct hc_reconcile *r, enum hc_stage stage, struct hc_e
     r->mark.since_ms = hc_rec_now(r);
     r->mark.maker = hc_rec_maker(r->keep);
     r->swept = false;
-    clear_hooks(&r->mark);
+    clear_progress(&r->mark);
     if (stage == HC_STAGE_TEST) {
         r->asked = false;
         r->begun = true;
         r->mark.why = (hc_str){ NULL, 0 };
     }
     return hc_rec_store(r, err);
+}
+
+enum hc_rc hc_rec_wave(struct hc_reconcile *r, struct hc_err *err)
+{
+    bool away = r->head.status == HC_STATUS_UNINSTALLING;
+    r->mark.wave++;
+    r->mark.since_ms = hc_rec_now(r);
+    r->wave_sent = false;
+    enum hc_rc rc = hc_rec_store(r, err);
+    if (rc == HC_OK)
+        hc_rec_tell(
+            r, (struct hc_tell){ .what = HC_TOLD_WAVE,
+                                 .action = r->mark.action,
+                                 .ok = true,
+                                 .message = hc_arena_printf(r->step, "wave %d of %d is %s", (int)r->mark.wave,
+                                                            hc_rec_last_wave(r) + 1,
+                                                            away || r->mark.wave > r->groups ? "gone" : "ready") });
+    return rc;
 }
 
 /* *out_old: as it is stored now; its revision is 0 when there was none. */
@@ -411,7 +431,7 @@ enum hc_rc hc_rec_deployed(struct hc_reconcile *r, struct hc_err *err)
     r->mark.stage = HC_STAGE_END;
     r->mark.since_ms = hc_rec_now(r);
     r->mark.maker = r->mark.note = (hc_str){ NULL, 0 };
-    clear_hooks(&r->mark);
+    clear_progress(&r->mark);
     rc = hc_rec_store(r, err);
     if (rc == HC_OK)
         hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_DEPLOYED,
@@ -463,7 +483,8 @@ static hc_str cause_of(struct hc_reconcile *r, const char *why)
         return hc_str_of(r->fault_err.msg);
     if (r->mark.hook_broken)
         return r->mark.why;
-    if ((r->mark.stage == HC_STAGE_WAIT || (r->mark.stage == HC_STAGE_PRE && r->applied)) && r->planned &&
+    bool sent = r->applied || r->wave_sent;
+    if ((r->mark.stage == HC_STAGE_WAIT || (r->mark.stage == HC_STAGE_PRE && sent)) && r->planned &&
         r->head.status != HC_STATUS_UNINSTALLING)
         return hc_arena_printf(r->step, "%s: %.*s", why, HC_P(hc_rec_cause(r)));
     if (r->waiting_for.n > 0)
@@ -490,7 +511,7 @@ enum hc_rc hc_rec_failed(struct hc_reconcile *r, const char *why, struct hc_err 
         r->failed = r->mark.action;
     }
     r->mark.owed = r->spec.one_shot && !r->mark.remediation && hc_rec_policy(r, r->mark.action)->remediate_last;
-    clear_hooks(&r->mark);
+    clear_progress(&r->mark);
     hc_fail(&r->last_failure, HC_E_INPUT, "%.*s", HC_P(r->mark.why));
     rc = hc_rec_store(r, err);
     if (rc != HC_OK)
@@ -535,7 +556,7 @@ enum hc_rc hc_rec_tested(struct hc_reconcile *r, struct hc_err *err)
     r->mark.why = hc_rec_text(r, "%.*s", HC_P(why));
     if (!ok && r->spec.goal == HC_GOAL_PRESENT)
         r->mark.failures = hc_rec_failures(r) + 1;
-    clear_hooks(&r->mark);
+    clear_progress(&r->mark);
     if (!ok)
         hc_fail(&r->last_failure, HC_E_INPUT, "%.*s", HC_P(r->mark.why));
     enum hc_rc rc = hc_rec_store(r, err);
@@ -569,8 +590,8 @@ enum hc_rc hc_rec_uninstall(struct hc_reconcile *r, struct hc_err *err)
     r->head.deleted = hc_record_time(r->keep, hc_now_ns());
     r->head.description = HC_S("Deletion in progress (or silently failed)");
     r->mark = m;
-    r->applied = r->swept = r->fault = false;
-    r->memo.applied_revision = 0;
+    r->applied = r->wave_sent = r->swept = r->fault = false;
+    r->memo.applied_revision = r->memo.wave_revision = 0;
     r->memo.applied_ms = 0;
     for (size_t i = 0; i < r->objects_n; i++)
         r->objects[i].gone = false;
@@ -595,7 +616,7 @@ enum hc_rc hc_rec_break(struct hc_reconcile *r, const char *why, struct hc_err *
     r->mark.stage = HC_STAGE_BROKEN;
     r->mark.since_ms = hc_rec_now(r);
     r->mark.maker = (hc_str){ NULL, 0 };
-    clear_hooks(&r->mark);
+    clear_progress(&r->mark);
     hc_fail(&r->last_failure, HC_E_INPUT, "%.*s", HC_P(r->mark.why));
     enum hc_rc rc = hc_rec_store(r, err);
     if (rc != HC_OK)
@@ -653,7 +674,7 @@ enum hc_rc hc_rec_gone(struct hc_reconcile *r, struct hc_err *err)
                                      .ok = true,
                                      .remediation = remediation,
                                      .failures = r->failures,
-                                     .message = hc_buf_str(&r->kept) });
+                                     .message = hc_rec_kept_text(r) });
     if (!r->has)
         r->mark = (struct mark){ .stage = HC_STAGE_END };
     return HC_OK;

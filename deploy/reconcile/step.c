@@ -60,7 +60,9 @@ enum hc_rc hc_reconcile_new(const struct hc_reconcile_spec *spec, const struct h
     r->asked = spec->one_shot || spec->forced;
     r->failures = spec->failures;
     r->failed = spec->failed_action;
-    hc_buf_init(&r->kept, 0);
+    hc_buf_init(&r->kept.policy, 0);
+    hc_buf_init(&r->kept.foreign, 0);
+    hc_buf_init(&r->kept.unsure, 0);
     *out = r;
     return HC_OK;
 }
@@ -72,7 +74,9 @@ void hc_reconcile_free(struct hc_reconcile *r)
     hc_arena_free(r->keep);
     hc_arena_free(r->keep_before);
     hc_arena_free(r->step);
-    hc_buf_done(&r->kept);
+    hc_buf_done(&r->kept.policy);
+    hc_buf_done(&r->kept.foreign);
+    hc_buf_done(&r->kept.unsure);
     free(r);
 }
 
@@ -135,6 +139,8 @@ static enum hc_rc act(struct hc_reconcile *r, const struct hc_todo *t, struct hc
         return hc_rec_hook_sweep(r, err);
     case HC_ACT_APPLY:
         return hc_rec_apply(r, err);
+    case HC_ACT_WAVE:
+        return hc_rec_wave(r, err);
     case HC_ACT_STAGE:
         return hc_rec_stage(r, t->stage, err);
     case HC_ACT_DEPLOYED:

@@ -95,6 +95,7 @@ void hc_plan_print_problems(struct hc_arena *a, const struct hc_preview *p)
 void hc_plan_print(struct hc_arena *a, const struct hc_cli_release *r, const struct hc_preview *p)
 {
     size_t n[6] = { 0 };
+    int wave = 0;
     printf("%s of release %.*s in namespace %.*s: revision %" PRId64, hc_action_name(p->action), HC_P(r->name),
            HC_P(r->ns), p->revision);
     if (p->from > 0)
@@ -108,8 +109,12 @@ void hc_plan_print(struct hc_arena *a, const struct hc_cli_release *r, const str
         putchar('\n');
     for (size_t i = 0; i < p->objects_n; i++) {
         n[p->objects[i].change]++;
-        if (p->objects[i].change != HC_PREVIEW_NONE)
-            print_object(a, &p->objects[i]);
+        if (p->objects[i].change == HC_PREVIEW_NONE)
+            continue;
+        if (p->objects[i].wave != wave)
+            printf("wave %d of %d:\n", p->objects[i].wave, p->waves);
+        wave = p->objects[i].wave;
+        print_object(a, &p->objects[i]);
     }
     for (size_t i = 0; i < p->problems_n; i++)
         print_problem(stdout, a, &p->problems[i]);
@@ -155,6 +160,8 @@ static struct hc_val *object_json(struct hc_arena *a, const struct hc_preview_ob
         hc_map_put_str(a, v, "reason", o->why);
     if (o->untried)
         hc_map_put_bool(a, v, "untried", true);
+    if (o->wave > 0)
+        hc_map_put_int(a, v, "wave", o->wave);
     for (size_t i = 0; i < o->fields_n; i++)
         hc_list_add(a, fields, field_json(a, o, &o->fields[i]));
     if (o->fields_n > 0)

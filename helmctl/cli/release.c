@@ -474,6 +474,7 @@ static void tell(void *ctx, const struct hc_tell *t)
     case HC_TOLD_READY:
         fprintf(stderr, "  %.*s is ready\n", HC_P(object));
         break;
+    case HC_TOLD_WAVE:
     case HC_TOLD_TAKEN_OVER:
     case HC_TOLD_SUPERSEDED:
     case HC_TOLD_FAILED:

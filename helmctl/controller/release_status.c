@@ -442,6 +442,7 @@ void rel_tell(void *ctx, const struct hc_tell *t)
         break;
     case HC_TOLD_WAITING:
     case HC_TOLD_READY:
+    case HC_TOLD_WAVE:
         pass_log(r->p, HC_LOG_DEBUG, "%s: %.*s/%.*s %.*s", t->what == HC_TOLD_READY ? "ready" : "waiting",
                  HC_P(kind), HC_P(name), HC_P(t->message));
         break;

@@ -172,6 +172,9 @@ both install bad_name "$mini"
 # --- plans
 . "$here/lib/plan.sh"
 
+# --- waves
+. "$here/lib/waves.sh"
+
 # --- records in ConfigMaps and in memory
 . "$here/lib/drivers.sh"
 

@@ -36,7 +36,7 @@ struct act {
     enum hc_goal goal;
     enum variant variant;
     int64_t rollback_to, retries;
-    bool remediate_last, keep_history, one_shot, tests;
+    bool remediate_last, keep_history, one_shot, tests, waves;
     enum hc_ssa ssa; /* auto: an install by the server, the others as the release is */
 };
 
@@ -50,6 +50,21 @@ static struct hc_val *texts(struct hc_arena *a, const char *one)
     hc_list_add(a, l, hc_strz_val(a, one));
     return l;
 }
+
+/* Waves around the objects above: what comes before them, what depends on them; of the first variant two waves more, which
+ * leave again. */
+#define WAVE(kind, name, annotation, spec)                                                                         \
+    "---\n" kind "\nmetadata: {name: " name ", annotations: {release.helmctl.dev/" annotation "}}\n" spec "\n"
+#define MAP    "apiVersion: v1\nkind: ConfigMap"
+#define DEPLOY "apiVersion: apps/v1\nkind: Deployment"
+#define PODS(n)                                                                                                    \
+    "spec: {selector: {matchLabels: {a: " n "}}, template: {metadata: {labels: {a: " n                             \
+    "}}, spec: {containers: [{name: c, image: 'e/" n ":1'}]}}}"
+static const char first_waves[] = WAVE(DEPLOY, "db", "wave: '-1'", PODS("db"))
+    WAVE(MAP, "behind-web", "depends-on: 'Deployment/web, ConfigMap/both'", "data: {v: w}");
+static const char old_waves[] = WAVE(MAP, "leaves-1", "wave: '1'", "data: {v: w}")
+    WAVE(DEPLOY, "leaves-2", "wave: '2'", PODS("l"));
+static const char last_wave[] = WAVE(MAP, "last", "wave: '3'", "data: {v: w}");
 
 static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool is_upgrade,
                          const struct hc_record *previous, struct hc_desired *out, struct hc_err *err)
@@ -70,6 +85,9 @@ static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool i
         "selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec:\n      "
         "containers: [{name: app, image: 'example/app:%s'}]\n",
         w->variant == FIRST ? "old" : "new", (int)w->variant, (int)w->variant, tags[w->variant]);
+    if (w->waves)
+        out->manifest = hc_arena_printf(a, "%.*s%s%s", HC_P(out->manifest), first_waves,
+                                        w->variant == FIRST ? old_waves : last_wave);
     out->chart = hc_map_new(a);
     hc_map_put_strz(a, hc_map_sub(a, out->chart, "metadata"), "name", "c");
     hc_map_put_strz(a, hc_map_sub(a, out->chart, "metadata"), "version", tags[w->variant]);
@@ -406,6 +424,22 @@ static const struct scenario scenarios[] = {
       1,
       { { .variant = FIRST, .ssa = HC_SSA_OFF }, { .variant = SECOND, .ssa = HC_SSA_ON } },
       "revision 2 deployed Upgrade complete" },
+    { "waves", 0, { { .variant = FIRST, .waves = true } }, "Deployment leaves-2 e/l:1" },
+    { "waves-upgrade",
+      1,
+      { { .variant = FIRST, .waves = true }, { .variant = SECOND, .waves = true } },
+      "ConfigMap last w",
+      5 },
+    { "waves-fail-rolled-back",
+      1,
+      { { .variant = FIRST, .waves = true }, { .variant = BROKEN, .waves = true, .remediate_last = true } },
+      "revision 3 deployed Rollback to 1",
+      5 },
+    { "waves-uninstall",
+      1,
+      { { .variant = FIRST, .waves = true }, { .goal = HC_GOAL_ABSENT, .waves = true } },
+      "Job post-delete-1",
+      3 },
     { "uninstall", 1, { { .variant = FIRST }, { .goal = HC_GOAL_ABSENT } }, "Job post-delete-1" },
     { "uninstall-keeps-history",
       2,

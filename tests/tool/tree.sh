@@ -56,7 +56,7 @@ function reach(from, to,    n, parts, i) {
 BEGIN {
     add("^curl/", "core/http"); add("^yaml\\.h$", "core/value"); add("^archive(_entry)?\\.h$", "charts-fetch/unpack")
     add("^zlib\\.h$", "charts-fetch/unpack"); add("^git2(/|\\.h)", "charts-fetch/source"); add("^libssh/", "charts-fetch/source")
-    add("^(lua|lualib|lauxlib|luaconf)\\.h$", "lua/sandbox lua/bridge lua/funcs lua/rt templating/render")
+    add("^(lua|lualib|lauxlib|luaconf)\\.h$", "lua/sandbox lua/bridge lua/funcs lua/rt lua/rules templating/render")
     add("^pcre2\\.h$", "lua/funcs"); add("^sqlite3\\.h$", "helmctl/sandbox")
     add("^microhttpd\\.h$", "helmctl/serve helmctl/sandbox");
     add("^openssl/", "core/base lua/funcs charts-fetch/verify charts-fetch/source deploy/kube")

@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 
+#include "core/base/buf.h"
 #include "deploy/plan/plan.h"
 #include "tests/unit/unit.h"
 
@@ -87,6 +88,120 @@ static void test_order(void **state)
     assert_string_equal(got, "0cr 1dep 2svc 3cm2 3cm1 4ns ");
 }
 
+#define DOC(kind, name, annotations)                                                                               \
+    "{apiVersion: v1, kind: " kind ", metadata: {name: " name ", annotations: {" annotations "}}}\n---\n"
+#define WAVE(n)  "release.helmctl.dev/wave: '" n "'"
+#define ARGO(n)  "argocd.argoproj.io/sync-wave: '" n "'"
+#define AFTER(x) "release.helmctl.dev/depends-on: '" x "'"
+
+/* What a chart asks for: "group of each object, in order of the manifest", or the words of the refusal. */
+static void test_waves(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        unsigned flags;
+        const char *want; /* groups, a digit each, or the refusal */
+    } rows[] = {
+        { DOC("ConfigMap", "a", "") DOC("Deployment", "b", ""), 0, "00" },
+        { DOC("A", "a", WAVE("5")) DOC("A", "b", WAVE("-5")) DOC("A", "c", ""), 0, "201" },
+        { DOC("A", "a", WAVE(" 7 ")) DOC("A", "b", WAVE("7")), 0, "00" },
+        { DOC("A", "a", WAVE("two")), 0,
+          "A/a: annotation release.helmctl.dev/wave: \"two\" is not a whole number" },
+        { DOC("A", "a", WAVE("99999999999")), 0, "is not a whole number" },
+        { DOC("A", "a", WAVE("two")) DOC("A", "b", WAVE("-1")), HC_PLAN_LENIENT, "10" },
+        /* Argo CD's count only where the chart says so, and ours come before. */
+        { DOC("A", "a", ARGO("1")) DOC("A", "b", ""), 0, "00" },
+        { DOC("A", "a", ARGO("1")) DOC("A", "b", ""), HC_PLAN_ARGO, "10" },
+        { DOC("A", "a", ARGO("1") ", " WAVE("-1")) DOC("A", "b", ""), HC_PLAN_ARGO, "01" },
+        /* What everything refers to comes first, unless told otherwise. */
+        { DOC("Namespace", "space", "") DOC("A", "a", WAVE("-3")) DOC("B", "b", ""), 0, "001" },
+        { DOC("Namespace", "space", WAVE("0")) DOC("A", "a", WAVE("-3")), 0, "10" },
+        { DOC("Deployment", "web", AFTER("Job/migrate, Deployment/db"))
+              DOC("Job", "migrate", AFTER("Deployment/db")) DOC("Deployment", "db", "") DOC("A", "other", ""),
+          0, "2100" },
+        /* Without a wave of its own it comes as late as it must; with one it must fit. */
+        { DOC("A", "a", AFTER("A/b")) DOC("A", "b", WAVE("5")) DOC("A", "c", WAVE("6")), 0, "102" },
+        { DOC("A", "a", WAVE("9") "," AFTER("A/b")) DOC("A", "b", WAVE("5")), 0, "10" },
+        { DOC("A", "a", WAVE("0") "," AFTER("A/b")) DOC("A", "b", WAVE("5")), 0,
+          "A/a is of wave 0 and depends on A/b, which is of the later wave 5" },
+        { DOC("A", "a", AFTER("A/b")) DOC("A", "b", AFTER("A/c")) DOC("A", "c", AFTER("A/b")), 0,
+          "in a circle (annotation release.helmctl.dev/depends-on): A/b -> A/c -> A/b" },
+        { DOC("A", "a", AFTER("A/a")), 0, "A/a -> A/a" },
+        { DOC("A", "a", AFTER("A/b")) DOC("A", "b", AFTER("A/a")), HC_PLAN_LENIENT, "10" },
+        { DOC("A", "a", AFTER("Job/migrat")), 0, "the release has no object \"Job/migrat\" (hooks are none" },
+        { DOC("A", "a", AFTER("migrate")), 0, "\"migrate\" is not of the form Kind/name" },
+        { DOC("A", "a", AFTER("A/x/y/z")), 0, "is not of the form" },
+        { DOC("A", "a", AFTER("A.apps/b")) DOC("A", "b", ""), 0, "no object \"A.apps/b\"" },
+        { DOC("A", "a", AFTER("B.x/b")) "{apiVersion: x/v1, kind: B, metadata: {name: b}}\n---\n"
+                                        "{apiVersion: y/v1, kind: B, metadata: {name: b}}\n",
+          0, "100" },
+        /* The same name in two namespaces. */
+        { DOC("A", "a", AFTER("B/b")) "{apiVersion: v1, kind: B, metadata: {name: b, namespace: p}}\n---\n"
+                                      "{apiVersion: v1, kind: B, metadata: {name: b, namespace: q}}\n",
+          0, "is said of 2 objects: write Kind/namespace/name" },
+        { DOC("A", "a", AFTER("B/q/b")) "{apiVersion: v1, kind: B, metadata: {name: b, namespace: p}}\n---\n"
+                                        "{apiVersion: v1, kind: B, metadata: {name: b, namespace: q}}\n",
+          0, "100" },
+    };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct hc_err err = HC_ERR_INIT;
+        size_t n;
+        char got[64] = "";
+        struct hc_plan_object *o = read(a, rows[i].text, &n);
+        enum hc_rc rc = hc_plan_waves(a, o, n, rows[i].flags, &err);
+        for (size_t j = 0; rc == HC_OK && j < n; j++)
+            snprintf(got + j, sizeof(got) - j, "%d", o[j].group);
+        if (rc != HC_OK)
+            assert_int_equal(rc, HC_E_INPUT);
+        if (rc == HC_OK ? strcmp(got, rows[i].want) != 0 : !strstr(err.msg, rows[i].want))
+            fail_msg("%s: got %s, not %s", rows[i].text, rc == HC_OK ? got : err.msg, rows[i].want);
+    }
+}
+
+/* Groups come before kinds, both ways. */
+static void test_order_of_waves(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    size_t n;
+    char got[512];
+    struct hc_plan_object *o = read(a,
+                                    DOC("ConfigMap", "late", WAVE("1")) DOC("Deployment", "db", WAVE("-1"))
+                                        DOC("Secret", "key", WAVE("-1")) DOC("Service", "svc", ""),
+                                    &n);
+    assert_int_equal(hc_plan_waves(a, o, n, 0, NULL), HC_OK);
+    hc_plan_order(o, n);
+    order_text(o, n, got);
+    assert_string_equal(got, "0key 1db 2svc 3late ");
+    hc_plan_order_delete(o, n);
+    order_text(o, n, got);
+    assert_string_equal(got, "0late 1svc 2db 3key ");
+}
+
+/* A long chain and a wide fan cost what they are long. */
+static void test_many_waves(void **state)
+{
+    (void)state;
+    enum { N = 4000 };
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_buf b;
+    size_t n;
+    hc_buf_init(&b, 0);
+    for (int i = 0; i < N; i++)
+        hc_buf_printf(&b,
+                      "---\n{apiVersion: v1, kind: A, metadata: {name: a%d, annotations: {" AFTER("A/a%d") "}}}\n",
+                      i, i + 1);
+    hc_buf_printf(&b, "---\n{apiVersion: v1, kind: A, metadata: {name: a%d}}\n", N);
+    hc_buf_putc(&b, '\0');
+    struct hc_plan_object *o = read(a, b.p, &n);
+    assert_int_equal(hc_plan_waves(a, o, n, 0, NULL), HC_OK);
+    assert_int_equal(o[0].group, N);
+    assert_int_equal(o[N].group, 0);
+    hc_buf_done(&b);
+}
+
 static void test_left(void **state)
 {
     (void)state;
@@ -140,8 +255,9 @@ static void test_ownership(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_read), cmocka_unit_test(test_read_refuses),
-                                        cmocka_unit_test(test_order), cmocka_unit_test(test_left),
-                                        cmocka_unit_test(test_ownership) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_read),           cmocka_unit_test(test_read_refuses),
+                                        cmocka_unit_test(test_order),          cmocka_unit_test(test_waves),
+                                        cmocka_unit_test(test_order_of_waves), cmocka_unit_test(test_many_waves),
+                                        cmocka_unit_test(test_left),           cmocka_unit_test(test_ownership) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,6 +65,30 @@ static void test_rows(void **state)
           HC_ACT_FAILED,
           HC_GO_ON },
         { "no wait", { .head = HC_HEAD_PENDING, .applied = true, .wait_off = true }, HC_ACT_DEPLOYED, HC_GO_ON },
+        { "a wave before the last was sent",
+          { .head = HC_HEAD_PENDING, .wave_sent = true, .wait_off = true, .deadline_ms = 5 },
+          HC_ACT_NONE,
+          HC_WAIT },
+        { "a wave is ready",
+          { .head = HC_HEAD_PENDING, .wave_sent = true, .objects = HC_OBJECTS_READY },
+          HC_ACT_WAVE,
+          HC_GO_ON },
+        { "a wave is not ready in time",
+          { .head = HC_HEAD_PENDING, .wave_sent = true, .deadline_ms = 5, .now_ms = 5 },
+          HC_ACT_FAILED,
+          HC_GO_ON },
+        { "a wave failed",
+          { .head = HC_HEAD_PENDING, .wave_sent = true, .objects = HC_OBJECTS_FAILED, .deadline_ms = 5 },
+          HC_ACT_FAILED,
+          HC_GO_ON },
+        { "superseded between waves",
+          { .head = HC_HEAD_PENDING, .wave_sent = true, .want_changed = true },
+          HC_ACT_SUPERSEDE,
+          HC_GO_ON },
+        { "uninstall: a wave does not go away",
+          { .goal = HC_GOAL_ABSENT, .head = HC_HEAD_UNINSTALLING, .wave_sent = true },
+          HC_ACT_BREAK,
+          HC_GO_ON },
         { "killed while waiting",
           { .head = HC_HEAD_PENDING, .stage = HC_STAGE_WAIT, .deadline_ms = 5 },
           HC_ACT_NONE,
@@ -201,9 +225,10 @@ struct world {
     struct hc_seen s;
     enum turn hook_turn[6]; /* by stage */
     enum turn objects_turn;
-    bool refuse; /* the objects of a new revision are refused */
-    bool hooks;  /* there is one hook in each stage */
-    int made[6]; /* hooks made in this visit of a stage */
+    bool refuse;           /* the objects of a new revision are refused */
+    bool hooks;            /* there is one hook in each stage */
+    int waves, waves_left; /* behind which the rest waits */
+    int made[6];           /* hooks made in this visit of a stage */
     bool hook_object;
     bool recorded;
     int crashes_left, crash_at, steps;
@@ -226,7 +251,8 @@ static void new_pending(struct world *w, bool rollback)
     w->s.pre_hooks = w->hooks;
     w->s.rolling_back = rollback;
     w->s.want_changed = false;
-    w->s.applied = w->s.fault = w->s.asked = false;
+    w->s.applied = w->s.wave_sent = w->s.fault = w->s.asked = false;
+    w->waves_left = w->waves;
     w->s.objects = HC_OBJECTS_PROGRESSING;
     w->recorded = true;
     enter(w, HC_STAGE_PRE);
@@ -241,12 +267,19 @@ static void observe(struct world *w)
         s->hook = HC_HOOK_SUCCEEDED;
     if (s->hook == HC_HOOK_RUNNING && w->hook_turn[s->stage] == TURN_BAD)
         s->hook = HC_HOOK_FAILED;
-    if ((s->applied || s->stage == HC_STAGE_WAIT) && !s->rolling_back)
+    if ((s->applied || s->wave_sent || s->stage == HC_STAGE_WAIT) && !s->rolling_back)
         s->objects = w->objects_turn == TURN_GOOD  ? HC_OBJECTS_READY
                      : w->objects_turn == TURN_BAD ? HC_OBJECTS_FAILED
                                                    : HC_OBJECTS_PROGRESSING;
     if (s->rolling_back)
         s->objects = HC_OBJECTS_READY;
+}
+
+/* Up to the next wave that is waited for. */
+static void send(struct world *w)
+{
+    w->s.wave_sent = w->waves_left > 0;
+    w->s.applied = w->waves_left == 0;
 }
 
 static void do_act(struct world *w, const struct hc_todo *t)
@@ -300,8 +333,14 @@ static void do_act(struct world *w, const struct hc_todo *t)
         if (w->refuse && !s->rolling_back)
             s->fault = true;
         else
-            s->applied = true;
+            send(w);
         s->deadline_ms = s->now_ms + 10;
+        break;
+    case HC_ACT_WAVE:
+        assert_true(w->waves_left > 0); /* none is left out, none is waited for twice */
+        w->waves_left--;
+        s->wave_sent = false;
+        s->objects = HC_OBJECTS_PROGRESSING;
         break;
     case HC_ACT_STAGE:
         enter(w, t->stage);
@@ -334,12 +373,14 @@ static void do_act(struct world *w, const struct hc_todo *t)
         break;
     case HC_ACT_UNINSTALL:
         s->head = HC_HEAD_UNINSTALLING;
-        s->applied = s->fault = s->asked = false;
+        s->applied = s->wave_sent = s->fault = s->asked = false;
         s->rolling_back = false;
+        w->waves_left = w->waves;
         enter(w, HC_STAGE_PRE);
         break;
     case HC_ACT_DELETE:
-        s->applied = true;
+        send(w);
+        s->deadline_ms = s->now_ms + 10;
         break;
     case HC_ACT_BREAK:
         s->stage = HC_STAGE_BROKEN;
@@ -356,7 +397,8 @@ static void do_act(struct world *w, const struct hc_todo *t)
 
 static void crash(struct world *w)
 {
-    w->s.applied = w->s.fault = w->s.prepared = w->s.preparing = false; /* all that is only remembered */
+    w->s.applied = w->s.wave_sent = w->s.fault = w->s.prepared = w->s.preparing =
+        false; /* all that is only remembered */
     if (w->s.asked)
         w->s.asked = w->s.one_shot; /* the user asks again when nothing was begun */
 }
@@ -432,6 +474,7 @@ static void test_every_path_ends(void **state)
                                     enter(&w, HC_STAGE_PRE);
                                 w.crashes_left = crash_at < 0 ? 0 : 3;
                                 w.crash_at = crash_at;
+                                w.waves = w.waves_left = crash_at & 1 ? 0 : 2;
                                 /* An endless cure is what the retry strategy promises. */
                                 bool endless = strategy == HC_STRATEGY_RETRY && goal == HC_GOAL_PRESENT &&
                                                (w.refuse || objects != TURN_GOOD || (w.hooks && hook != TURN_GOOD));
@@ -464,6 +507,7 @@ static void test_total(void **state)
                             s.rolling_back = bits & 8;
                             s.prepared = bits & 16;
                             s.applied = bits & 32;
+                            s.wave_sent = bits & 2;
                             s.fault = bits & 64;
                             s.failures = (bits >> 7) & 1;
                             s.remediate_last = bits & 256;
