@@ -118,6 +118,11 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
     size_t colon = hc_str_find(line, ':');
     for (size_t i = 0; i < line.n; i++)
         hc_buf_putc(&c->out_headers, i < colon && p[i] >= 'A' && p[i] <= 'Z' ? (char)(p[i] + 32) : p[i]);
+    if (c->out_headers.spent && c->out_headers.n < MAX_HEADER_BYTES / 2) {
+        c->abort_rc = HC_E_NOMEM;
+        hc_fail(&c->err, HC_E_NOMEM, "%s %s: no memory for the header of the answer", c->method, c->origin);
+        return 0;
+    }
     if (c->out_headers.spent) {
         c->abort_rc = HC_E_LIMIT;
         hc_fail(&c->err, HC_E_LIMIT, "%s %s: header of the answer is over %zu bytes", c->method, c->origin,

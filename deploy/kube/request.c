@@ -1,7 +1,7 @@
 /*
  * Requests to the API server: a window of them in flight, repeats, and the server's words as our errors.
  *
- * What is repeated: 429 for every request (the server says it did nothing); 5xx of an overloaded or starting
+ * What is repeated: 429 for every request, and a 409 that is nobody's fault (the server says it did nothing); 5xx of an overloaded or starting
  * server and a broken connection only for requests that may travel twice. All under one deadline; the server's
  * Retry-After is obeyed. A connection that cannot be made is tried twice more only: a caller with work to do
  * elsewhere shall not wait half a minute for a server that is down.
@@ -113,7 +113,8 @@ static void settle(struct hc_kube *k, struct hc_arena *a, struct flight *f, int6
             pause = 1;
         } else if (r->status == 401) {
             kube_plugin_failure(k, err);
-        } else if (may_pass(r->status) && (c->repeatable || r->status == 429)) {
+        } else if ((may_pass(r->status) && (c->repeatable || r->status == 429)) ||
+                   (r->status == 409 && c->rc == HC_E_AGAIN)) {
             pause = err->retry_after_ms > 0 ? err->retry_after_ms : 50 << shift;
         }
     }
@@ -257,6 +258,24 @@ enum hc_rc kube_do(struct hc_kube *k, struct hc_arena *a, struct kube_call *call
 
 /* ---- errors -------------------------------------------------------------------------------------- */
 
+/*
+ * 409 Conflict for a request that named no version: the server wrote it against an object that changed meanwhile, more often
+ * than it tries itself, or its quota's counter did. Nothing is wrong with the request, nothing was done. Not so: field
+ * managers that are in the way, a name that is taken, a uid or a version that is not the one that was named.
+ */
+static bool collided(const struct kube_call *c, int status, hc_str reason, hc_str message,
+                     const struct hc_val *causes)
+{
+    bool versioned = strcmp(c->verb, "update") == 0 || (strcmp(c->verb, "patch") == 0 && !c->repeatable);
+    if (status != 409 || !hc_str_eqz(reason, "Conflict") || versioned ||
+        hc_str_starts(message, HC_S("Precondition failed")))
+        return false;
+    for (size_t i = 0; i < hc_list_len(causes); i++)
+        if (hc_str_eqz(hc_get_str(hc_map_getz(hc_list_at(causes, i), "reason")), "FieldManagerConflict"))
+            return false;
+    return true;
+}
+
 static enum hc_rc rc_of(int status, hc_str reason, hc_str message, const struct hc_val *causes)
 {
     /* Server-side apply answers 500 for an object with a value of the wrong type: it will not get better. */
@@ -292,7 +311,8 @@ enum hc_rc kube_error(const struct kube_call *c, int status, hc_str body, struct
         s = NULL;
     hc_str reason = hc_get_str_at(s, "reason"), message = hc_get_str_at(s, "message");
     const struct hc_val *causes = hc_get(s, "details.causes");
-    enum hc_rc rc = rc_of(status, reason, message, causes);
+    enum hc_rc rc = collided(c, status, reason, message, causes) ? HC_E_AGAIN
+                                                                 : rc_of(status, reason, message, causes);
     if (!message.n) /* no Status: a proxy's page, or "404 page not found" */
         message = hc_str_trim(hc_str_sub(body, 0, 200));
     /* What follows is a piece of the object that was sent, Secrets included. */

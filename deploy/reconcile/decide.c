@@ -310,6 +310,8 @@ static struct hc_todo test_rows(const struct hc_seen *s)
         return stop(s, "there is no such release");
     if (s->head == HC_HEAD_PENDING || s->head == HC_HEAD_FOREIGN || s->head == HC_HEAD_UNINSTALLING)
         return stop(s, "another operation is in progress");
+    if (s->asked && s->busy)
+        return stop(s, "its tests are in progress");
     if (s->asked && s->stage != HC_STAGE_TEST)
         return act(HC_ACT_TEST, "tests asked for");
     if (s->stage == HC_STAGE_TEST) {

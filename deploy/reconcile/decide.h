@@ -63,7 +63,7 @@ struct hc_seen {
     enum hc_head head;
     bool one_shot;     /* a command: ends instead of waiting for other inputs */
     bool asked;        /* a command that has not begun yet what it was told to do */
-    bool busy;         /* a pending head whose maker may still be at work (commands only) */
+    bool busy;         /* a pending head, or one under test, whose maker may still be at work (commands only) */
     bool refused;      /* the revision cannot be rendered or its record not be stored: nothing can be done now */
     bool want_changed; /* the head is not what is desired (a pending one: not what it was begun for) */
     bool rolling_back; /* the head was made by a rollback */

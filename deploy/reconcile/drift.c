@@ -218,6 +218,9 @@ enum hc_rc hc_rec_correct(struct hc_reconcile *r, struct hc_err *err)
                                       .flags = HC_KUBE_FORCE,
                                       .err = HC_ERR_INIT };
     }
+    rc = hc_rec_fence(r, err);
+    if (rc != HC_OK)
+        return rc;
     hc_kube_batch(r->spec.kube, r->step, ops, n, r->spec.manager);
     for (size_t i = 0; i < n; i++)
         if (ops[i].rc == HC_OK)

@@ -239,7 +239,8 @@ enum hc_rc hc_rec_observe_hook(struct hc_reconcile *r, struct hc_seen *s, struct
 enum hc_rc hc_rec_hook_clear(struct hc_reconcile *r, struct hc_err *err)
 {
     const struct hc_kube_delete how = { .propagation = "Background" };
-    return hc_kube_delete(r->spec.kube, &r->hook_ref, &how, NULL, err);
+    enum hc_rc rc = hc_rec_fence(r, err);
+    return rc == HC_OK ? hc_kube_delete(r->spec.kube, &r->hook_ref, &how, NULL, err) : rc;
 }
 
 enum hc_rc hc_rec_hook_intend(struct hc_reconcile *r, struct hc_err *err)
@@ -297,12 +298,19 @@ enum hc_rc hc_rec_hook_create(struct hc_reconcile *r, struct hc_err *err)
 {
     struct hc_val *object = NULL, *made = NULL;
     struct hc_err refused = HC_ERR_INIT;
-    enum hc_rc rc = object_of(r, r->hook, &object, &r->hook_ref, &refused);
+    enum hc_rc rc = hc_rec_fence(r, err);
+    if (rc != HC_OK)
+        return rc;
+    rc = object_of(r, r->hook, &object, &r->hook_ref, &refused);
     if (rc == HC_OK)
         rc = by_client(r)
                  ? hc_kube_create(r->spec.kube, r->step, object, r->spec.manager, HC_KUBE_LAX_VALIDATION, &made,
                                   &refused)
                  : hc_kube_apply(r->spec.kube, r->step, object, r->spec.manager, HC_KUBE_FORCE, &made, &refused);
+    /* By the client: nothing was there when it was recorded, so what is there now is the hook. Its answer was lost, and the
+     * HTTP library sent it again. */
+    if (rc == HC_E_CONFLICT && by_client(r))
+        rc = refused.code = HC_E_AGAIN;
     if (rc == HC_E_AGAIN || rc == HC_E_NOMEM)
         return hc_err_copy(err, &refused);
     if (rc != HC_OK)
@@ -396,9 +404,11 @@ enum hc_rc hc_rec_hook_sweep(struct hc_reconcile *r, struct hc_err *err)
             continue;
         enum hc_rc rc = object_of(r, list[i], &object, &ref, err);
         if (rc == HC_OK)
+            rc = hc_rec_fence(r, err);
+        if (rc == HC_OK)
             rc = hc_kube_delete(r->spec.kube, &ref, &how, NULL, err);
         if (rc != HC_OK && rc != HC_E_NOTFOUND)
-            return hc_wrap(err, "delete hook %.*s", HC_P(list[i]->name));
+            return r->read ? hc_wrap(err, "delete hook %.*s", HC_P(list[i]->name)) : rc;
     }
     r->swept = true;
     return list ? HC_OK : hc_arena_check(r->step, err, "hooks");

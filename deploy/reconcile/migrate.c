@@ -70,6 +70,9 @@ enum hc_rc hc_rec_migrate(struct hc_reconcile *r, const struct object *objects, 
         return hc_arena_check(r->step, err, "field managers");
     for (size_t i = 0; i < n; i++)
         ops[i] = (struct hc_kube_op){ .verb = HC_KUBE_VERB_GET, .ref = objects[i].ref, .err = HC_ERR_INIT };
+    enum hc_rc rc = hc_rec_fence(r, err);
+    if (rc != HC_OK)
+        return rc;
     hc_kube_batch(r->spec.kube, r->step, ops, n, r->spec.manager);
     for (size_t i = 0; i < n; i++) {
         const struct hc_val *meta = hc_map_getz(ops[i].out, "metadata");
@@ -84,8 +87,8 @@ enum hc_rc hc_rec_migrate(struct hc_reconcile *r, const struct object *objects, 
         hc_list_add(r->step, patch,
                     operation(r->step, "/metadata/resourceVersion",
                               hc_str_val(r->step, hc_get_str(hc_map_getz(meta, "resourceVersion")))));
-        enum hc_rc rc = hc_kube_patch(r->spec.kube, r->step, &ops[i].ref, NULL, HC_PATCH_JSON, patch,
-                                      r->spec.manager, 0, NULL, err);
+        rc = hc_kube_patch(r->spec.kube, r->step, &ops[i].ref, NULL, HC_PATCH_JSON, patch, r->spec.manager, 0, NULL,
+                           err);
         if (rc == HC_E_CONFLICT) { /* somebody wrote in between: the apply is tried again as a whole */
             rc = HC_E_AGAIN;
             if (err)

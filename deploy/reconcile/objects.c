@@ -249,6 +249,9 @@ static enum hc_rc send_wave(struct hc_reconcile *r, size_t from, size_t to, unsi
     struct hc_kube_op *ops = hc_rec_ops(r, to - from);
     if (!ops)
         return hc_arena_check(r->step, err, "wave");
+    enum hc_rc rc = hc_rec_fence(r, err);
+    if (rc != HC_OK)
+        return rc;
     for (size_t i = from; i < to; i++) {
         struct object *o = &r->objects[i];
         ops[i - from].verb = o->plan.name.n > 0 ? HC_KUBE_VERB_APPLY : HC_KUBE_VERB_CREATE;
@@ -359,7 +362,7 @@ static enum hc_rc delete_objects(struct hc_reconcile *r, struct hc_plan_object *
             bool stays = plan[to].keep || hc_str_eq_nocase(keep, HC_S("keep"));
             if (got->rc == HC_E_NOTFOUND || plan[to].name.n == 0)
                 continue;
-            if (got->rc == HC_E_AGAIN)
+            if (repeatable(got->rc))
                 return hc_err_copy(err, &got->err);
             bool ours = got->rc == HC_OK && hc_plan_owned(r->step, got->out, r->spec.name, r->spec.ns, NULL);
             if (stays || !ours) {
@@ -374,6 +377,10 @@ static enum hc_rc delete_objects(struct hc_reconcile *r, struct hc_plan_object *
         }
         if (!wave)
             return hc_arena_check(r->step, err, "objects to delete");
+        if (m > 0)
+            rc = hc_rec_fence(r, err);
+        if (rc != HC_OK)
+            return rc;
         if (how && strcmp(how, "Background") != 0) {
             for (size_t i = 0; i < m; i++) {
                 const struct hc_kube_delete d = { .propagation = how };
@@ -401,7 +408,7 @@ static enum hc_rc delete_objects(struct hc_reconcile *r, struct hc_plan_object *
 
 static enum hc_rc fault(struct hc_reconcile *r, enum hc_rc rc, struct hc_err *err)
 {
-    if (rc == HC_OK || repeatable(rc))
+    if (rc == HC_OK || repeatable(rc) || !r->read)
         return rc;
     r->fault = true; /* seen by the next decision, which says what a refusal leads to */
     hc_err_copy(&r->fault_err, err);

@@ -44,6 +44,7 @@ enum hc_rc hc_rec_read_head(struct hc_reconcile *r, struct hc_err *err)
 {
     struct hc_arena *a = hc_arena_new(0);
     struct hc_record rec = { 0 };
+    int64_t began_ms = hc_mono_ms();
     if (!a)
         return hc_fail_nomem(err);
     int64_t newest = told_newest(r);
@@ -61,6 +62,7 @@ enum hc_rc hc_rec_read_head(struct hc_reconcile *r, struct hc_err *err)
     r->has = rc == HC_OK;
     r->head = rec;
     r->read = true;
+    r->confirmed_ms = began_ms;
     hc_mark_read(a, rec.mark, &r->mark);
     if (!r->has)
         r->memo.revision = 0;
@@ -77,6 +79,36 @@ enum hc_rc hc_rec_read_head(struct hc_reconcile *r, struct hc_err *err)
     if (r->wave_sent)
         r->mark.wave = r->memo.wave;
     return HC_OK;
+}
+
+/*
+ * Objects carry no precondition: who was paused between a look at the record and a write to an object (a process that was
+ * stopped, a machine that slept, a lease that was lost) would write over what somebody else did meanwhile. So before each
+ * wave the record must be as it was, unless that is known of this very moment. What is left is the time between this answer
+ * and the arrival of the wave.
+ */
+enum hc_rc hc_rec_fence(struct hc_reconcile *r, struct hc_err *err)
+{
+    struct hc_brief b;
+    int64_t now = hc_mono_ms(), trusted = r->spec.trusted_ms > 0 ? r->spec.trusted_ms : HC_TRUSTED_MS;
+    if (!r->has || r->dry_done || now - r->confirmed_ms < trusted)
+        return HC_OK;
+    enum hc_rc rc = hc_storage_peek(r->spec.storage, r->step, r->spec.name, r->head.revision, &b, err);
+    bool same = rc == HC_OK && hc_str_eq(b.resource_version, r->head.resource_version);
+    if (same && head_of(r) == HC_HEAD_DEPLOYED) { /* a next one is made before this one is touched */
+        rc = hc_storage_peek(r->spec.storage, r->step, r->spec.name, r->head.revision + 1, &b, err);
+        same = rc == HC_E_NOTFOUND;
+        rc = same ? HC_OK : rc;
+    }
+    if (rc != HC_OK && rc != HC_E_NOTFOUND)
+        return rc;
+    if (same) {
+        r->confirmed_ms = now;
+        return HC_OK;
+    }
+    r->read = false;
+    return hc_fail(err, HC_E_CONFLICT, "revision %" PRId64 " of release %.*s was gone on with by somebody else",
+                   r->head.revision, HC_P(r->spec.name));
 }
 
 /* True: nothing changed since the release was found in sync with this very wish. */
@@ -279,6 +311,13 @@ enum hc_rc hc_rec_observe(struct hc_reconcile *r, struct hc_seen *s, struct hc_e
         s->want_changed = !r->asked && head_is_other(r);
         s->stage = r->mark.there ? r->mark.stage : HC_STAGE_END;
         s->fault = r->fault;
+        if (s->stage == HC_STAGE_TEST && r->spec.goal == HC_GOAL_TEST && r->asked) {
+            s->busy = busy(r, s->now_ms);
+            if (s->busy)
+                return HC_OK;
+            r->asked = s->asked = false; /* begun before, by somebody who is gone: gone on with */
+            r->begun = true;
+        }
         if (s->stage == HC_STAGE_TEST && (r->spec.goal == HC_GOAL_TEST || !s->want_changed))
             rc = hc_rec_observe_hook(r, s, err);
         if (r->spec.goal == HC_GOAL_TEST || r->spec.tests)

@@ -126,6 +126,8 @@ struct hc_action_policy {
     bool remediate_last, ignore_test_failures;
     bool replace; /* install: reuse the name of an uninstalled or failed release */
 };
+/* Less than any lease lasts. */
+#define HC_TRUSTED_MS 5000
 /* A drift ignore rule; the same grammar as a kustomize target (regular expressions, label selectors). */
 struct hc_drift_ignore {
     hc_str group, version, kind, name, ns, label_selector, annotation_selector; /* absent: any */
@@ -158,6 +160,9 @@ struct hc_reconcile_spec { /* borrowed until hc_reconcile_free */
     hc_str description;      /* rollback and uninstall; absent: Helm's */
     int64_t max_history;     /* 0: no limit */
     int64_t resync_ms;       /* when in sync; 0: never */
+    int64_t
+        trusted_ms; /* nobody else can be at work so soon after the record was read: before a wave is sent later than
+                           that, it is looked at again; 0: HC_TRUSTED_MS */
     struct hc_action_policy install, upgrade, rollback, uninstall, test;
     enum hc_drift_mode drift;
     const struct hc_drift_ignore *drift_ignore;

@@ -56,7 +56,8 @@ struct hc_reconcile {
     struct hc_record head_before; /* the head before the one that was stored last, revision 0: none */
     struct hc_arena *keep_before;
 
-    bool read; /* the head below is what storage holds, as far as we know */
+    bool read;            /* the head below is what storage holds, as far as we know */
+    int64_t confirmed_ms; /* monotonic: since when we know */
     bool has;
     struct hc_record head;
     struct mark mark;
@@ -126,6 +127,8 @@ hc_str hc_rec_text(struct hc_reconcile *r, const char *fmt, ...) HC_PRINTF(2, 3)
 /* observe.c: fills in what the state at hand needs, and nothing else. */
 enum hc_rc hc_rec_observe(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err);
 enum hc_rc hc_rec_read_head(struct hc_reconcile *r, struct hc_err *err);
+/* Before objects are written: HC_E_CONFLICT when the record is not what it was, and r->read is false then. */
+enum hc_rc hc_rec_fence(struct hc_reconcile *r, struct hc_err *err);
 
 /* hooks.c */
 bool hc_rec_has_hooks(const struct hc_reconcile *r, enum hc_stage stage);

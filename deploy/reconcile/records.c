@@ -20,8 +20,13 @@ hc_str hc_rec_text(struct hc_reconcile *r, const char *fmt, ...)
 
 enum hc_rc hc_rec_store(struct hc_reconcile *r, struct hc_err *err)
 {
+    int64_t began_ms = hc_mono_ms();
     r->head.mark = hc_mark_write(r->keep, &r->mark);
     enum hc_rc rc = hc_storage_update(r->spec.storage, r->keep, &r->head, err);
+    if (rc != HC_OK) /* what is in memory is not what is stored, or nobody knows: nothing is decided from it */
+        r->read = false;
+    else
+        r->confirmed_ms = began_ms;
     if (rc == HC_E_NOTFOUND) { /* somebody deleted it under us: look again at what is there */
         rc = HC_E_CONFLICT;
         if (err)
@@ -105,6 +110,7 @@ static enum hc_rc store_new(struct hc_reconcile *r, struct hc_arena *a, struct h
                             const struct hc_brief *briefs, size_t briefs_n, struct hc_err *err)
 {
     enum hc_rc rc = HC_OK;
+    int64_t began_ms = hc_mono_ms();
     m->there = true;
     m->stage = HC_STAGE_PRE;
     m->since_ms = hc_rec_now(r);
@@ -122,10 +128,12 @@ static enum hc_rc store_new(struct hc_reconcile *r, struct hc_arena *a, struct h
     if (rc == HC_OK)
         rc = hc_storage_create(r->spec.storage, a, rec, err);
     if (rc != HC_OK) {
+        r->read = false; /* it may be there, if only its answer was lost */
         hc_arena_free(a);
         return rc;
     }
     adopt(r, a, rec, m);
+    r->confirmed_ms = began_ms;
     hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_RECORDED,
                                      .action = m->action,
                                      .record = &r->head,
@@ -219,6 +227,17 @@ static enum hc_rc compose(struct hc_reconcile *r, struct hc_arena *a, const stru
     return rc == HC_OK ? hc_rec_check_owners(r, objects, n, had, had_n, install ? "install" : "update", err) : rc;
 }
 
+/* The newest record was told by a watch, and the list of all knows a newer one: the number of the next revision would be
+ * free, and nothing would refuse it. */
+static enum hc_rc behind(struct hc_reconcile *r, const struct hc_brief *briefs, size_t n, struct hc_err *err)
+{
+    if (n == 0 || !r->has || briefs[n - 1].revision == r->head.revision)
+        return HC_OK;
+    r->read = false;
+    return hc_fail(err, HC_E_CONFLICT, "release %.*s has a revision %" PRId64 " by now", HC_P(r->spec.name),
+                   briefs[n - 1].revision);
+}
+
 /* What is made for a new revision. */
 struct draft {
     struct hc_arena *a; /* holds the record */
@@ -236,6 +255,8 @@ static enum hc_rc draft(struct hc_reconcile *r, bool check, struct draft *d, str
         return hc_fail_nomem(err);
     enum hc_rc rc = briefs_of(r, &d->briefs, &d->briefs_n, err);
     if (rc == HC_OK)
+        rc = behind(r, d->briefs, d->briefs_n, err);
+    if (rc == HC_OK)
         rc = compose(r, d->a, d->briefs, d->briefs_n, check, &d->rec, &d->m, err);
     if (rc != HC_OK) {
         hc_arena_free(d->a);
@@ -250,6 +271,8 @@ enum hc_rc hc_rec_record(struct hc_reconcile *r, struct hc_err *err)
     enum hc_rc rc = draft(r, true, &d, err);
     if (rc == HC_OK)
         return store_new(r, d.a, &d.rec, &d.m, d.briefs, d.briefs_n, err);
+    if (!r->read) /* somebody wrote first */
+        return rc;
     return rc == HC_E_NOTFOUND || rc == HC_E_CONFLICT ? (err ? (err->code = HC_E_INPUT) : HC_E_INPUT) : rc;
 }
 
@@ -312,6 +335,8 @@ enum hc_rc hc_rec_rollback(struct hc_reconcile *r, struct hc_err *err)
     if (!a)
         return hc_fail_nomem(err);
     enum hc_rc rc = hc_storage_briefs(r->spec.storage, r->step, r->spec.name, &briefs, &briefs_n, err);
+    if (rc == HC_OK)
+        rc = behind(r, briefs, briefs_n, err);
     if (rc == HC_OK)
         rc = hc_storage_get(r->spec.storage, a, r->spec.name, r->rollback_to, &rec, err);
     if (rc != HC_OK) {
@@ -498,7 +523,7 @@ enum hc_rc hc_rec_failed(struct hc_reconcile *r, const char *why, struct hc_err 
     enum hc_rc rc = HC_OK;
     if (hc_rec_policy(r, r->mark.action)->cleanup_on_fail && r->mark.action != HC_ACTION_INSTALL)
         rc = hc_rec_cleanup(r, err);
-    if (rc == HC_E_AGAIN)
+    if (rc == HC_E_AGAIN || !r->read)
         return rc;
     r->head.status = HC_STATUS_FAILED;
     r->head.description = description_of(r, cause);
@@ -634,7 +659,9 @@ static enum hc_rc purge(struct hc_reconcile *r, struct hc_err *err)
 {
     struct hc_brief *b = NULL;
     size_t n = 0;
-    enum hc_rc rc = hc_storage_briefs(r->spec.storage, r->step, r->spec.name, &b, &n, err);
+    enum hc_rc rc = hc_rec_fence(r, err);
+    if (rc == HC_OK)
+        rc = hc_storage_briefs(r->spec.storage, r->step, r->spec.name, &b, &n, err);
     for (size_t i = 0; rc == HC_OK && i < n; i++) /* the newest last: it says how far we are */
         rc = hc_storage_delete(r->spec.storage, r->spec.name, b[i].revision, err);
     return rc;

@@ -30,8 +30,8 @@ struct list {
 static bool state_wanted(const struct list *l, enum hc_status s)
 {
     bool any = l->uninstalled || l->superseded || l->uninstalling || l->deployed || l->failed || l->pending;
-    if (!any) /* Helm 4 shows every release but those that are gone */
-        return l->all || s != HC_STATUS_UNINSTALLED;
+    if (!any) /* Helm 4, and Helm 3 with --all: whatever its state is */
+        return true;
     switch (s) {
     case HC_STATUS_DEPLOYED:
         return l->deployed;

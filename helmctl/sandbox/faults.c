@@ -33,6 +33,7 @@
 #include "helmctl/sandbox/sandbox_impl.h"
 
 enum { FAULTS_MAX = 256, COUNTS_MAX = 512 };
+#define CREATED "created" /* in the place of a verb */
 
 struct fault {
     int64_t id;
@@ -93,14 +94,13 @@ static bool glob(struct hc_arena *a, const char *pattern, hc_str text)
     return !pattern[0] || (z && fnmatch(pattern, z, 0) == 0);
 }
 
-static void count(struct hc_sb_faults *f, struct hc_sb_req *r)
+static void count(struct hc_sb_faults *f, struct hc_sb_req *r, const char *what)
 {
     char name[128];
     hc_str line = HC_S("other");
-    f->requests++;
     if (r->kind) {
         bool group = r->kind->group.n != 0;
-        line = hc_arena_printf(r->a, "%s %.*s%s%.*s%s%.*s", r->verb, HC_P(r->kind->resource), group ? "." : "",
+        line = hc_arena_printf(r->a, "%s %.*s%s%.*s%s%.*s", what, HC_P(r->kind->resource), group ? "." : "",
                                HC_P(r->kind->group), r->sub.n ? "/" : "", HC_P(r->sub));
     }
     if (!copy(name, sizeof(name), line))
@@ -124,7 +124,8 @@ struct hc_sb_verdict hc_sb_faults_judge(struct hc_sb_req *r)
     struct hc_sb_faults *f = r->s->faults;
     if (hc_str_starts(r->path, HC_S("/sandbox/")))
         return v;
-    count(f, r);
+    f->requests++;
+    count(f, r, r->verb);
     for (size_t i = 0; i < f->n; i++) {
         struct fault *x = &f->f[i];
         const char *verb = r->verb ? r->verb : "other";
@@ -186,6 +187,8 @@ void hc_sb_faults_wrote(struct hc_sb_req *r)
 {
     struct hc_sb_faults *f = r->s->faults;
     f->writes++;
+    if (r->code == 201)
+        count(f, r, CREATED);
     if (f->kill_left <= 0 || !glob(r->a, f->kill_agent, r->agent))
         return;
     if (--f->kill_left == 0 && f->kill_pid > 1)
@@ -292,10 +295,14 @@ static void stats_path(struct hc_sb_req *r)
         f->n_counts = 0;
         f->requests = f->writes = 0;
     }
-    struct hc_val *out = hc_map_new(a), *by = hc_map_new(a);
+    struct hc_val *out = hc_map_new(a), *by = hc_map_new(a), *created = hc_map_new(a);
     int64_t lists = 0, watches = 0, gets = 0;
     for (size_t i = 0; i < f->n_counts; i++) {
         hc_str name = hc_str_of(f->counts[i].name);
+        if (hc_str_starts(name, HC_S(CREATED " "))) {
+            hc_map_put_int(a, created, f->counts[i].name + sizeof(CREATED), f->counts[i].n);
+            continue;
+        }
         hc_map_put_int(a, by, f->counts[i].name, f->counts[i].n);
         lists += hc_str_starts(name, HC_S("list ")) ? f->counts[i].n : 0;
         watches += hc_str_starts(name, HC_S("watch ")) ? f->counts[i].n : 0;
@@ -310,6 +317,7 @@ static void stats_path(struct hc_sb_req *r)
     hc_map_put_int(a, out, "resourceVersion", hc_sb_store_rv(r->s->store));
     hc_map_put_int(a, out, "killAfterWrites", f->kill_left);
     hc_map_put(a, out, HC_S("byVerb"), by);
+    hc_map_put(a, out, HC_S("created"), created);
     hc_sb_answer(r, 200, out);
 }
 

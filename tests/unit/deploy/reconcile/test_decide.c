@@ -209,6 +209,18 @@ static void test_rows(void **state)
           { .goal = HC_GOAL_TEST, .head = HC_HEAD_DEPLOYED, .asked = true },
           HC_ACT_TEST,
           HC_GO_ON },
+        { "tests that somebody else runs just now",
+          { .goal = HC_GOAL_TEST, .head = HC_HEAD_DEPLOYED, .asked = true, .busy = true, .stage = HC_STAGE_TEST },
+          HC_ACT_NONE,
+          HC_STALLED },
+        { "tests that somebody began who is gone",
+          { .goal = HC_GOAL_TEST,
+            .head = HC_HEAD_DEPLOYED,
+            .stage = HC_STAGE_TEST,
+            .hook = HC_HOOK_INTENDED,
+            .tests = HC_TESTS_DUE },
+          HC_ACT_HOOK_CREATE,
+          HC_GO_ON },
     };
     for (size_t i = 0; i < HC_LEN(rows); i++) {
         struct hc_todo t = hc_decide(&rows[i].seen);
