@@ -10,7 +10,7 @@
 # the same history, values, conditions and objects, and every hook must have run as often.
 #
 #   HC_CRASH_ALL=1   a kill behind every write
-#   HC_CRASH_PLACES=10  behind so many, evenly spread
+#   HC_CRASH_PLACES=6  behind so many, evenly spread
 #   HC_CRASH_AT="3 7"  behind these
 #   HC_CRASH_JOBS=4  stories told side by side
 #   HC_CRASH_TIMEOUT=3s, HC_CRASH_PATIENCE=25  after what time the broken upgrade fails, and a chapter that is not at its end
@@ -301,7 +301,7 @@ if [ -n "${HC_CRASH_AT:-}" ]; then
 elif [ -n "${HC_CRASH_ALL:-}" ]; then
     at=$(seq "$all")
 else
-    last=$((${HC_CRASH_PLACES:-10} - 1))
+    last=$((${HC_CRASH_PLACES:-6} - 1))
     at=$(for i in $(seq 0 "$last"); do echo $((1 + i * (all - 1) / last)); done | sort -nu)
 fi
 running=0
