@@ -189,9 +189,11 @@ static enum hc_rc compose(struct hc_reconcile *r, struct hc_arena *a, const stru
         current = r->head;
     else if (m->from > 0)
         rc = hc_storage_get(r->spec.storage, r->step, r->spec.name, m->from, &current, err);
+    /* What is installed anew is revision 1 to its templates, whatever its record's number is, as in Helm (pkg/action,
+     * Install.RunWithContext: the number is found after rendering). */
     if (rc == HC_OK)
-        rc = r->spec.port.render(r->spec.port.ctx, a, revision, !install, m->from > 0 ? &current : NULL, &want,
-                                 err);
+        rc = r->spec.port.render(r->spec.port.ctx, a, install ? 1 : revision, !install,
+                                 m->from > 0 ? &current : NULL, &want, err);
     if (rc != HC_OK)
         return rc;
     m->note = want.description;
@@ -433,6 +435,21 @@ static enum hc_rc supersede_all(struct hc_reconcile *r, struct hc_err *err)
     return rc;
 }
 
+/* An install over what was uninstalled with its history kept supersedes that, unless it had failed, and whether or not
+ * the install succeeds (Helm: Install.replaceRelease). */
+static enum hc_rc supersede_replaced(struct hc_reconcile *r, struct hc_err *err)
+{
+    struct hc_record old;
+    if (r->mark.action != HC_ACTION_INSTALL || r->head.revision <= 1)
+        return HC_OK;
+    enum hc_rc rc = hc_storage_get(r->spec.storage, r->step, r->spec.name, r->head.revision - 1, &old, err);
+    if (rc != HC_OK || old.status == HC_STATUS_FAILED || old.status == HC_STATUS_SUPERSEDED)
+        return rc == HC_E_NOTFOUND ? HC_OK : rc;
+    old.status = HC_STATUS_SUPERSEDED;
+    old.description = HC_S("superseded by new release");
+    return hc_storage_update(r->spec.storage, r->step, &old, err);
+}
+
 enum hc_rc hc_rec_deployed(struct hc_reconcile *r, struct hc_err *err)
 {
     struct hc_record before = { .revision = 0 };
@@ -445,6 +462,8 @@ enum hc_rc hc_rec_deployed(struct hc_reconcile *r, struct hc_err *err)
      * that was under way, say. */
     if (rc == HC_OK && r->mark.action == HC_ACTION_UPGRADE && r->head.revision > r->mark.from + 1)
         rc = supersede_all(r, err);
+    if (rc == HC_OK)
+        rc = supersede_replaced(r, err);
     if (rc != HC_OK)
         return rc;
     r->head.status = HC_STATUS_DEPLOYED;
@@ -523,6 +542,8 @@ enum hc_rc hc_rec_failed(struct hc_reconcile *r, const char *why, struct hc_err 
     enum hc_rc rc = HC_OK;
     if (hc_rec_policy(r, r->mark.action)->cleanup_on_fail && r->mark.action != HC_ACTION_INSTALL)
         rc = hc_rec_cleanup(r, err);
+    if (rc != HC_E_AGAIN && r->read)
+        rc = supersede_replaced(r, err);
     if (rc == HC_E_AGAIN || !r->read)
         return rc;
     r->head.status = HC_STATUS_FAILED;

@@ -5,7 +5,8 @@
 #include "core/base/digest.h"
 #include "deploy/release/storage_impl.h"
 
-static const char manager[] = "helm";
+/* As Helm's own records have it: no name is sent there, and the server takes the one of the client ("Helm/4.3.1"). */
+static const char manager[] = "Helm";
 #define RECORDING "recording" /* key beside Helm's "release" */
 
 static struct hc_ref ref_of(const struct hc_storage *s, hc_str name)

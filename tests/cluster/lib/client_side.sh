@@ -123,30 +123,38 @@ cat >"$dir/normal.jq" <<'JQ'
   | .metadata.managedFields |= sort_by(.manager, .operation, tojson)] | sort_by(.kind, .metadata.name)
 JQ
 objects() { # NAMESPACE: what matters of its objects
-    "$k" -n "$1" get deployment,service,configmap,serviceaccount,pdb,secret,widget -o json --show-managed-fields 2>/dev/null |
-        jq -S -f "$dir/normal.jq" | sed "s/$1/NS/g"
+    all_of "$1" apis/apps/v1/deployments api/v1/services api/v1/configmaps api/v1/serviceaccounts \
+        apis/policy/v1/poddisruptionbudgets api/v1/secrets apis/example.com/v1/widgets 2>/dev/null | jq -S -f "$dir/normal.jq" | sed "s/$1/NS/g"
 }
-method() { "$h4" -n "$1" get metadata m -o json 2>/dev/null | jq -r '[.revision, .status, .applyMethod] | join(" ")'; }
+# Each tool reads what the other wrote.
+method() { "$1" -n "$2" get metadata m -o json 2>/dev/null | jq -r '[.revision, .status, .applyMethod] | join(" ")'; }
 twice() { # ARGS...: both tools, each in its namespace; then everything is equal
     "$h4" -n merge4 "$@" >"$dir/four.out" 2>&1
     local four=$?
     "$h" -n merge-ours "$@" >"$dir/ours.out" 2>&1
     local ours=$?
     [ $four = $ours ] || { bad "same exit ($four, ours $ours): $*"; head -3 "$dir/four.out" "$dir/ours.out"; }
-    equal "same record: $*" "$(method merge4)" "$(method merge-ours)"
+    equal "same record: $*" "$(method "$h" merge4)" "$(method "$h4" merge-ours)"
     objects merge4 >"$dir/four.dump"
     objects merge-ours >"$dir/ours.dump"
     if cmp -s "$dir/four.dump" "$dir/ours.dump"; then ok "same objects: $*"; else bad "same objects: $*"; diff "$dir/four.dump" "$dir/ours.dump" | head -40; fi
 }
 others() { # what other people do to the objects
-    local ns
+    local ns at
+    patch() { # PATH JSON [KIND-OF-PATCH]
+        [ "$(api -o "$dir/answer" -w '%{http_code}' -X PATCH -H "Content-Type: application/${3:-strategic-merge-patch}+json" -d "$2" "$at/$1?fieldManager=mesh")" = 200 ] ||
+            bad "patch of $1: $(cat "$dir/answer")"
+    }
     for ns in merge4 merge-ours; do
-        "$k" -n $ns patch deployment web --field-manager mesh -p '{"metadata":{"labels":{"mesh":"on"}},"spec":{"template":{"spec":{"containers":[{"name":"app","env":[{"name":"X","value":"x"}]},{"name":"car","image":"example/car"}]}}}}'
-        "$k" -n $ns patch configmap conf --field-manager mesh -p '{"data":{"theirs":"1","same":"changed"}}'
-        "$k" -n $ns patch service web --field-manager mesh -p '{"metadata":{"annotations":{"theirs":"1"}}}'
-        "$k" -n $ns patch serviceaccount web --field-manager mesh -p '{"imagePullSecrets":[{"name":"theirs"}]}'
-        "$k" -n $ns patch widget web --type merge --field-manager mesh -p '{"spec":{"theirs":1,"list":[7]}}'
-    done >/dev/null 2>&1
+        at=$HC_APISERVER/apis/apps/v1/namespaces/$ns
+        patch deployments/web '{"metadata":{"labels":{"mesh":"on"}},"spec":{"template":{"spec":{"containers":[{"name":"app","env":[{"name":"X","value":"x"}]},{"name":"car","image":"example/car"}]}}}}'
+        at=$HC_APISERVER/api/v1/namespaces/$ns
+        patch configmaps/conf '{"data":{"theirs":"1","same":"changed"}}'
+        patch services/web '{"metadata":{"annotations":{"theirs":"1"}}}'
+        patch serviceaccounts/web '{"imagePullSecrets":[{"name":"theirs"}]}'
+        at=$HC_APISERVER/apis/example.com/v1/namespaces/$ns
+        patch widgets/web '{"spec":{"theirs":1,"list":[7]}}' merge-patch
+    done
 }
 if [ -n "$k" ] && command -v jq >/dev/null; then
     "$k" create namespace merge4 >/dev/null 2>&1
@@ -165,10 +173,10 @@ if [ -n "$k" ] && command -v jq >/dev/null; then
     twice upgrade m "$merge" --set step=2 --force-replace
     twice rollback m 1 --server-side=true --force-conflicts
     twice upgrade m "$merge" --set step=3 --server-side=false
-    was=$(method merge-ours)
+    was=$(method "$h4" merge-ours)
     out=$("$h" -n merge-ours upgrade m "$merge" --server-side=true --force-replace 2>&1) && bad "what contradicts itself is done" || ok "what contradicts itself is refused"
     has "in Helm's words" 'cannot use server-side apply and force replace together' "$out"
-    equal "and nothing was recorded" "$was" "$(method merge-ours)"
+    equal "and nothing was recorded" "$was" "$(method "$h4" merge-ours)"
 else
     echo "SKIP client-side apply beside Helm: no kubectl or jq"
 fi
