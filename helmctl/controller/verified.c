@@ -78,6 +78,43 @@ static enum hc_rc read_root(struct pass *p, const struct hc_val *verify, struct 
     return HC_OK;
 }
 
+/* Notation: trustpolicy.json, and every *.crt and *.pem a certificate of all trust stores (source-controller
+ * internal/oci/notation). */
+static enum hc_rc read_policy(struct pass *p, hc_str name, struct src_verify *v)
+{
+    static const char file[] = "trustpolicy.json";
+    struct hc_val *secret = NULL;
+    if (!name.n)
+        return hc_fail(&p->err, HC_E_INPUT,
+                       "verification secret cannot be empty: name a Secret with %s and the certificates in "
+                       "spec.verify.secretRef",
+                       file);
+    enum hc_rc rc = secret_of(p, name, &secret);
+    if (rc != HC_OK)
+        return rc;
+    const struct hc_val *data = hc_map_getz(secret, "data");
+    hc_str text = hc_get_str(hc_map_getz(data, file));
+    if (!text.n)
+        return hc_fail(&p->err, HC_E_INPUT, "'%s' not found in secret '%.*s/%.*s'", file, HC_P(p->key.ns),
+                       HC_P(name));
+    rc = hc_trust_policy_read(p->a, hc_base64_decode(p->a, text, NULL), true, &v->policy, &p->err);
+    for (size_t i = 0; rc == HC_OK && i < hc_map_len(data); i++) {
+        const struct hc_entry *e = hc_map_at(data, i);
+        if (hc_str_ends(e->key, HC_S(".crt")) || hc_str_ends(e->key, HC_S(".pem")))
+            rc = hc_notation_add_certs(p->a, e->key, hc_base64_decode(p->a, hc_get_str(e->val), NULL),
+                                       &v->notation.certs, &p->err);
+    }
+    if (rc != HC_OK)
+        return hc_wrap(&p->err, "secret '%.*s/%.*s'", HC_P(p->key.ns), HC_P(name));
+    if (!v->notation.certs.n)
+        return hc_fail(&p->err, HC_E_INPUT,
+                       "no certificates found in secret '%.*s/%.*s': keys that end in .crt or .pem",
+                       HC_P(p->key.ns), HC_P(name));
+    v->notation.policy = &v->policy;
+    v->trust.notation = &v->notation;
+    return HC_OK;
+}
+
 enum hc_rc src_verify_open(struct pass *p, struct src_verify *v)
 {
     const struct hc_val *verify = hc_map_getz(p->spec, "verify");
@@ -93,13 +130,14 @@ enum hc_rc src_verify_open(struct pass *p, struct src_verify *v)
                      !hc_cond_is(p->status, "SourceVerified", HC_TRUE);
     v->check.trust = &v->trust;
     v->provider = name.n ? "cosign" : "cosign keyless";
+    if (hc_str_eqz(provider, "notation")) {
+        v->provider = "notation";
+        return read_policy(p, name, v);
+    }
     if (provider.n && !hc_str_eqz(provider, "cosign")) {
         v->provider = hc_arena_strz(p->a, provider);
         v->unsupported = true;
-        return hc_fail(&p->err, HC_E_INPUT,
-                       "this version of helmctl verifies no signatures of the provider '%.*s', and takes nothing "
-                       "unverified: use the provider cosign, or serve this object with source-controller "
-                       "(--controllers)",
+        return hc_fail(&p->err, HC_E_INPUT, "unsupported verification provider: %.*s: it is cosign or notation",
                        HC_P(provider));
     }
     v->trust.cosign = &v->cosign;
@@ -129,7 +167,12 @@ void src_verify_failed(struct pass *p)
 
 void src_verify_done(struct pass *p, const struct src_verify *v, const char *what, hc_str revision)
 {
-    if (v->check.checked)
+    if (v->check.logged.n)
+        pass_log(p, HC_LOG_INFO, "the signature of %s %.*s fails what the trust policy does not enforce: %.*s",
+                 what, HC_P(revision), HC_P(v->check.logged));
+    if (v->check.ignored)
+        hc_cond_del(&p->cond, "SourceVerified"); /* nobody vouches for it */
+    else if (v->check.checked)
         hc_cond_setf(&p->cond, "SourceVerified", HC_TRUE, "Succeeded", "verified signature of %s %.*s", what,
                      HC_P(revision));
 }

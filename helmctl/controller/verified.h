@@ -14,8 +14,10 @@ struct src_verify {
     struct hc_oci_trust trust;
     struct hc_cosign_trust cosign;
     struct hc_sigstore_root *root;
+    struct hc_notation_trust notation;
+    struct hc_trust_policy policy;
     bool wanted;          /* there is a spec.verify */
-    bool unsupported;     /* of a provider that this version cannot do: trying again does not help */
+    bool unsupported;     /* of a provider that nobody knows: trying again does not help */
     const char *provider; /* "cosign", "cosign keyless", "notation": for messages */
 };
 
@@ -29,5 +31,6 @@ struct hc_oci_check *src_verify_check(struct src_verify *v);
 void src_verify_wrap(struct pass *p, const struct src_verify *v);
 /* SourceVerified=False for p->err. */
 void src_verify_failed(struct pass *p);
-/* SourceVerified=True when this fetch judged; `what` "revision", "version". */
+/* SourceVerified=True when this fetch judged and found a good signature; none where the trust policy asks for none. What it
+ * fails and the policy does not enforce goes into the log. `what` "revision", "version". */
 void src_verify_done(struct pass *p, const struct src_verify *v, const char *what, hc_str revision);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # spec.verify against a real registry: signatures by lib/sign.py (openssl, cosign's specification) in both forms, several
-# keys, a foreign key, no signature, one about another artifact; OCIRepository, HelmChart and HelmRelease. The API server is
-# the sandbox.
+# keys, a foreign key, no signature, one about another artifact; the Notary Project's by lib/notary.py, JWS and COSE, by the
+# rules of a trust policy; OCIRepository, HelmChart and HelmRelease. The API server is the sandbox.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -38,9 +38,29 @@ push 4.0.0
 five=
 if python3 -c 'import cryptography' 2>/dev/null; then
     five=$(sign 4.0.0 "$work/root.json" keyless)
+    notary() { python3 "$here/lib/notary.py" "$@" || bad "notary.py $*"; }
+    notary authority "$work/acme"
+    notary authority "$work/evil"
+    six=
+    for n in 1:acme:cose 2:acme:expired 3:evil:jws 4:acme:tampered 5:acme:other="$one"; do
+        push "5.0.${n%%:*}"
+        rest=${n#*:}
+        made=$(notary sign "$registry" charts/storefront "5.0.${n%%:*}" "$work/${rest%%:*}" "${rest#*:}")
+        six=${six:-$made}
+    done
+    push 5.1.0
+    # A foreign signature beside a good one does not matter.
+    notary sign "$registry" charts/storefront 5.1.0 "$work/evil" cose >/dev/null
+    seven=$(notary sign "$registry" charts/storefront 5.1.0 "$work/acme" jws)
 else
-    echo "SKIP: keyless: Python's cryptography is not on this machine"
+    echo "SKIP: keyless and Notation: Python's cryptography is not on this machine"
 fi
+policy() { # LEVEL SCOPE IDENTITY
+    printf '{"version": "1.0", "trustPolicies": [{"name": "charts", "registryScopes": ["%s"], "signatureVerification": {"level": "%s"}, "trustStores": ["ca:acme"], "trustedIdentities": ["%s"]}]}' "$2" "$1" "$3" | base64 -w0
+}
+notation_secret() { # NAME POLICY
+    printf -- '---\napiVersion: v1\nkind: Secret\nmetadata: {name: %s, namespace: default}\ndata: {trustpolicy.json: %s, acme.crt: %s}\n' "$1" "$2" "$(base64 -w0 <"$work/acme/ca.crt")"
+}
 [ -n "$one" ] && [ -n "$two" ] && [ -n "$three" ] || { bad "signing"; exit 1; }
 
 "$bin" sandbox --kubeconfig "$work/kubeconfig" --ready-after 50 >"$work/sandbox.log" 2>&1 &
@@ -48,9 +68,9 @@ pids="$pids $!"
 within 10 test -s "$work/kubeconfig" || { cat "$work/sandbox.log"; exit 1; }
 export KUBECONFIG=$work/kubeconfig
 server=$(sed -n 's/^ *server: //p' "$KUBECONFIG" | head -n 1 | tr -d '"')
-repository() { # NAME REF VERIFY
+repository() { # NAME REF VERIFY [INTERVAL]
     printf -- '---\napiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata: {name: %s, namespace: default}\n' "$1"
-    printf 'spec: {interval: 1s, insecure: true, url: "oci://%s/charts/storefront", ref: %s, verify: %s, layerSelector: {mediaType: application/vnd.cncf.helm.chart.content.v1.tar+gzip, operation: copy}}\n' "$registry" "$2" "$3"
+    printf 'spec: {interval: %s, insecure: true, url: "oci://%s/charts/storefront", ref: %s, verify: %s, layerSelector: {mediaType: application/vnd.cncf.helm.chart.content.v1.tar+gzip, operation: copy}}\n' "${4:-1s}" "$registry" "$2" "$3"
 }
 team='{provider: cosign, secretRef: {name: keys}}'
 {
@@ -65,12 +85,36 @@ team='{provider: cosign, secretRef: {name: keys}}'
     repository lost '{tag: 1.0.0}' '{provider: cosign, secretRef: {name: gone}}'
     repository empty '{tag: 1.0.0}' '{provider: cosign, secretRef: {name: nokeys}}'
     repository keyless '{tag: 1.0.0}' '{provider: cosign, matchOIDCIdentity: [{issuer: a, subject: b}]}'
-    repository notation '{tag: 1.0.0}' '{provider: notation, secretRef: {name: keys}}'
+    repository no-policy '{tag: 1.0.0}' '{provider: notation, secretRef: {name: keys}}'
+    repository no-secret '{tag: 1.0.0}' '{provider: notation}'
     if [ -n "$five" ]; then
+        notation_secret strict "$(policy strict '*' '*')"
+        notation_secret permissive "$(policy permissive "$registry/charts/storefront" 'x509.subject: C=DE, ST=Berlin, O=Example\\, Org, CN=acme signer')"
+        notation_secret ops "$(policy strict '*' 'x509.subject: C=DE, ST=Berlin, O=Ops')"
+        notation_secret elsewhere "$(policy strict ghcr.io/org/app '*')"
+        notation_secret broken "$(policy loose '*' '*')"
+        notation_secret audit "$(policy audit '*' '*')"
+        while read -r object tag secret; do
+            repository "$object" "{tag: $tag}" "{provider: notation, secretRef: {name: $secret}}" 10m
+        done <<OBJ
+n-cose 5.0.1 strict
+n-jws 5.1.0 permissive
+n-ended 5.0.2 strict
+n-ended-ok 5.0.2 permissive
+n-foreign 5.0.3 strict
+n-audit 5.0.3 audit
+n-tampered 5.0.4 strict
+n-another 5.0.5 strict
+n-none 1.0.0 strict
+n-who 5.1.0 ops
+n-scope 5.1.0 elsewhere
+n-broken 5.1.0 broken
+OBJ
         printf -- '---\napiVersion: v1\nkind: Secret\nmetadata: {name: root, namespace: default}\ndata: {trusted_root.json: %s}\n' "$(base64 -w0 <"$work/root.json")"
         repository by-dev '{tag: 4.0.0}' "{provider: cosign, trustedRootSecretRef: {name: root}, matchOIDCIdentity: [{issuer: '^https://login.example.org\$', subject: '@example.org\$'}]}"
         repository by-other '{tag: 4.0.0}' "{provider: cosign, trustedRootSecretRef: {name: root}, matchOIDCIdentity: [{issuer: '^https://login.example.org\$', subject: '^ops@'}]}"
     fi
+    [ -z "$five" ] || printf -- '---\napiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmChart\nmetadata: {name: notation, namespace: default}\nspec: {interval: 10m, chart: storefront, version: 5.1.0, sourceRef: {kind: HelmRepository, name: registry}, verify: {provider: notation, secretRef: {name: strict}}}\n'
     cat <<OBJ
 ---
 apiVersion: source.toolkit.fluxcd.io/v1
@@ -102,7 +146,7 @@ get() { curl -fsS "$server/apis/$1/namespaces/default/$2" | jq -r "$3"; }
 oci() { get source.toolkit.fluxcd.io/v1 "ocirepositories/$1" "$2"; }
 cond() { printf '.status.conditions[] | select(.type == "%s") | "\\(.status) \\(.reason): \\(.message)"' "$1"; }
 said() { [ -n "$(oci "$1" "$(cond SourceVerified)")" ]; }
-for name in moves by-tag by-digest foreign another lost empty keyless notation ${five:+by-dev by-other}; do within 20 said "$name" || bad "$name: nothing is said"; done
+for name in moves by-tag by-digest foreign another lost empty keyless no-policy no-secret ${five:+by-dev by-other n-cose n-jws n-ended n-ended-ok n-foreign n-tampered n-another n-none n-who n-scope n-broken}; do within 20 said "$name" || bad "$name: nothing is said"; done
 equal "by tag, the first key" "True Succeeded: verified signature of revision 1.0.0@$one" "$(oci by-tag "$(cond SourceVerified)")"
 equal "a bundle, the second key" "True Succeeded: verified signature of revision 1.1.0@$two" "$(oci moves "$(cond SourceVerified)")"
 equal "by digest" "True Succeeded: verified signature of revision $two" "$(oci by-digest "$(cond SourceVerified)")"
@@ -117,11 +161,27 @@ refused another "the signature is about another artifact than sha256:[0-9a-f]{64
 refused lost 'secrets "gone" not found'
 refused empty "has no key that ends in .pub"
 refused keyless "trustedRootSecretRef"
-refused notation "this version of helmctl verifies no signatures of the provider 'notation'"
-has "notation: it waits for a person" '^True VerificationError' "$(oci notation "$(cond Stalled)")"
+refused no-policy "'trustpolicy.json' not found in secret 'default/keys'"
+refused no-secret "verification secret cannot be empty"
 if [ -n "$five" ]; then
     equal "keyless, the right person" "True Succeeded: verified signature of revision 4.0.0@$five" "$(oci by-dev "$(cond SourceVerified)")"
     refused by-other "it was signed by 'dev@example.org' of the issuer 'https://login.example.org', which none of the 1 identities takes"
+    equal "Notation, COSE" "True Succeeded: verified signature of revision 5.0.1@$six" "$(oci n-cose "$(cond SourceVerified)")"
+    equal "Notation, JWS beside a foreign one" "True Succeeded: verified signature of revision 5.1.0@$seven" "$(oci n-jws "$(cond SourceVerified)")"
+    has "Notation: permissive" "^True Succeeded: verified signature of revision 5.0.2@" "$(oci n-ended-ok "$(cond SourceVerified)")"
+    has "Notation: what is not enforced is logged" "5.0.2@.* does not enforce: expiry: " "$(cat "$work/controller.log")"
+    audited() { oci n-audit "$(cond Ready)" | grep -q '^True'; }
+    within 20 audited && ok "Notation: audited, it is taken" || bad "n-audit: $(oci n-audit "$(cond Ready)")"
+    equal "and nobody vouches for it" "" "$(oci n-audit "$(cond SourceVerified)")"
+    statement="by the trust policy's statement 'charts': "
+    refused n-ended "${statement}expiry: "
+    refused n-foreign "${statement}authenticity: the chain of 'CN=evil signer,O=Example.*, Org,ST=Berlin,C=DE' holds none of the 1 trusted certificates"
+    refused n-tampered "${statement}integrity: "
+    refused n-another "${statement}subject: the signature is about another artifact than sha256:[0-9a-f]{64}"
+    refused n-none "no signatures found for sha256:"
+    refused n-who "${statement}authenticity: it was signed by 'CN=acme signer,.*', which none of the 1 trusted identities takes"
+    refused n-scope "no statement of the trust policy is about '$registry/charts/storefront'"
+    refused n-broken "secret 'default/broken': trust policy statement 'charts': signatureVerification.level 'loose'"
 fi
 chart() { get source.toolkit.fluxcd.io/v1 "helmcharts/$1" "$2"; }
 chart_said() { [ -n "$(chart "$1" "$(cond SourceVerified)")" ]; }
@@ -129,6 +189,10 @@ within 20 chart_said foreign
 has "HelmChart: BuildFailed" "^True ChartVerificationError: chart verification error: failed to verify oci://$registry/charts/storefront: no matching signatures" "$(chart foreign "$(cond BuildFailed)")"
 has "HelmChart: SourceVerified" '^False VerificationError: chart verification error' "$(chart foreign "$(cond SourceVerified)")"
 equal "HelmChart: nothing is fetched" null "$(chart foreign .status.artifact)"
+if [ -n "$five" ]; then
+    notation_chart() { [ "$(chart notation "$(cond SourceVerified)")" = "True Succeeded: verified signature of version 5.1.0" ]; }
+    within 20 notation_chart && ok "HelmChart: Notation" || bad "HelmChart notation: $(chart notation "$(cond Ready)")"
+fi
 hr() { get helm.toolkit.fluxcd.io/v2 "helmreleases/$1" "$2"; }
 deployed() { [ "$(hr signed '.status.history[0] | "\(.chartVersion) \(.status)"')" = "1.1.0 deployed" ]; }
 within 20 deployed && ok "a release of a signed chart" || bad "signed: $(hr signed "$(cond Ready)")"
