@@ -4,7 +4,10 @@
  *
  * A harness must be fast before all else: one arena for all its runs, taken back at the start of each, and no set-up.
  */
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "core/base/arena.h"
 #include "core/base/buf.h"
@@ -25,6 +28,20 @@ static inline struct hc_arena *fuzz_arena(void)
         abort();
     hc_arena_reset(a);
     return a;
+}
+
+/* A file in memory with this text, of this run; for code that takes paths. */
+static inline const char *fuzz_file(hc_str text)
+{
+    static char path[32];
+    static int fd = -1;
+    if (fd < 0) {
+        fd = memfd_create("fuzz", MFD_CLOEXEC);
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    }
+    if (fd < 0 || ftruncate(fd, 0) != 0 || pwrite(fd, text.p, text.n, 0) != (ssize_t)text.n)
+        abort();
+    return path;
 }
 
 /* The text up to the next NUL; what is behind it stays in *rest. Absent when nothing is left. */

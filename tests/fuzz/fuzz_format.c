@@ -6,7 +6,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct hc_buf b = { .ceiling = 1 << 20 };
+    static struct hc_buf b = { .ceiling = 1 << 12 };
     struct hc_arena *a = fuzz_arena();
     hc_str rest = fuzz_text(data, size), format = fuzz_part(&rest);
     struct hc_val *map = hc_map_new(a), *list = hc_list_new(a);

@@ -4,7 +4,7 @@
 #include "templating/render/recording.h"
 #include "tests/fuzz/fuzz.h"
 
-static struct hc_recording *read(struct hc_arena *a, hc_str text)
+static struct hc_recording *read_one(struct hc_arena *a, hc_str text)
 {
     struct hc_recording *r = NULL;
     struct hc_err err = HC_ERR_INIT;
@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct hc_buf b = { .ceiling = (size_t)16 << 20 };
     struct hc_arena *a = fuzz_arena();
     hc_str rest = fuzz_text(data, size);
-    const struct hc_recording *one = read(a, fuzz_part(&rest)), *two = rest.p ? read(a, rest) : NULL;
+    const struct hc_recording *one = read_one(a, fuzz_part(&rest)), *two = rest.p ? read_one(a, rest) : NULL;
     hc_buf_reset(&b);
     if (one && hc_recording_diff(one, one, &b) != 0)
         abort();
