@@ -96,16 +96,21 @@ hc_str hc_log_value(struct hc_arena *a, hc_str s)
 {
     bool plain = s.n > 0;
     for (size_t i = 0; i < s.n && plain; i++)
-        plain = s.p[i] > ' ' && s.p[i] != '"' && s.p[i] != '=' && (unsigned char)s.p[i] < 0x7f;
+        plain = (unsigned char)s.p[i] > ' ' && s.p[i] != '"' && s.p[i] != '=' && s.p[i] != 0x7f;
     if (plain)
         return s;
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 0);
     hc_buf_putc(&b, '"');
     for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '"' || s.p[i] == '\\')
-            hc_buf_putc(&b, '\\');
-        hc_buf_putc(&b, s.p[i]);
+        static const char letters[] = "abtnvfr"; /* of 7 to 13 */
+        unsigned char c = (unsigned char)s.p[i];
+        if (c >= 7 && c <= 13)
+            hc_buf_printf(&b, "\\%c", letters[c - 7]);
+        else if (c < ' ' || c == 0x7f)
+            hc_buf_printf(&b, "\\x%02x", c);
+        else
+            hc_buf_printf(&b, "%s%c", c == '"' || c == '\\' ? "\\" : "", c);
     }
     hc_buf_putc(&b, '"');
     return hc_buf_to_arena(&b, a);

@@ -44,12 +44,13 @@ struct reader {
     struct hc_err *err;
     struct hc_err json_err; /* the first thing that only the step to JSON refuses */
     bool syntax;            /* the failure is one of the first step */
-    size_t given;           /* bytes of the text libyaml has, when it gets them in pieces */
-    bool colons;            /* COLON stands for ':' in the text */
+    bool
+        infinite; /* a number that JSON does not know was read; it may be gone again, under a key that came twice */
+    size_t given; /* bytes of the text libyaml has, when it gets them in pieces */
+    bool standins;  /* COLON and MARK stand for something else in the text */
+    size_t tag_end; /* where libyaml ends a tag and the Go library does not; 0: nowhere */
+    unsigned flow;  /* flow collections that are open */
 };
-
-/* Stands for a ':' that libyaml does not take and the Go library does: a character of private use. */
-#define COLON "\xef\xa3\xbf"
 
 static enum hc_rc read_node(struct reader *r, unsigned depth, struct hc_val **out);
 
@@ -105,7 +106,8 @@ static enum hc_rc parser_failed(struct reader *r)
     if (p->error == YAML_MEMORY_ERROR)
         return hc_fail_nomem(r->err);
     if (r->slash_escapes && p->error == YAML_SCANNER_ERROR && p->context &&
-        strcmp(p->context, "while scanning a quoted scalar") == 0) {
+        (strcmp(p->context, "while scanning a quoted scalar") == 0 ||
+         strcmp(p->context, "while parsing a quoted scalar") == 0)) {
         enum hc_rc rc = check_escapes(r, p->context_mark, p->problem_mark);
         if (rc != HC_OK)
             return rc;
@@ -141,12 +143,63 @@ static enum hc_rc parser_failed(struct reader *r)
 
 /* ---- events -------------------------------------------------------------------------------------- */
 
+/* A tag of the Go library goes on over commas and brackets: the text is to be read again with them written otherwise. */
+static enum hc_rc check_tag(struct reader *r)
+{
+    r->tag_end = hc_yaml_tag_stop(r->text, hc_yaml_byte_of(r->text, r->ev.start_mark.index));
+    r->syntax |= r->tag_end != 0;
+    return r->tag_end ? FAIL_AT(r, r->ev.start_mark, "yaml: did not find expected whitespace or line break")
+                      : HC_OK;
+}
+
+/* In a flow collection a '?' ends a plain scalar of the Go library, and nothing can follow then. */
+static enum hc_rc check_question(struct reader *r)
+{
+    size_t line = 0;
+    char close = hc_yaml_question(r->text, r->ev.start_mark.index, &line), where[40] = "";
+    if (line)
+        snprintf(where, sizeof(where), "line %zu: ", line);
+    r->syntax = true;
+    return FAIL_AT(r, r->ev.start_mark, "yaml: %sdid not find expected ',' or '%c'", where, close);
+}
+
+/* What libyaml takes otherwise in flow collections. */
+static enum hc_rc check_event(struct reader *r)
+{
+    const yaml_event_t *ev = &r->ev;
+    bool in_flow = r->flow > 0;
+    const yaml_char_t *tag = NULL;
+    switch (ev->type) {
+    case YAML_SEQUENCE_START_EVENT:
+        tag = ev->data.sequence_start.tag;
+        r->flow += in_flow || ev->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE;
+        break;
+    case YAML_MAPPING_START_EVENT:
+        tag = ev->data.mapping_start.tag;
+        r->flow += in_flow || ev->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
+        break;
+    case YAML_SEQUENCE_END_EVENT:
+    case YAML_MAPPING_END_EVENT:
+        r->flow -= in_flow;
+        break;
+    case YAML_SCALAR_EVENT:
+        tag = ev->data.scalar.tag;
+        if (in_flow && ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && ev->data.scalar.length &&
+            memchr(ev->data.scalar.value, '?', ev->data.scalar.length))
+            return check_question(r);
+        break;
+    default:
+        break;
+    }
+    return tag && in_flow ? check_tag(r) : HC_OK;
+}
+
 static enum hc_rc next(struct reader *r)
 {
     if (r->has_event)
         yaml_event_delete(&r->ev);
     r->has_event = yaml_parser_parse(&r->p, &r->ev);
-    return r->has_event ? HC_OK : parser_failed(r);
+    return r->has_event ? check_event(r) : parser_failed(r);
 }
 
 /* ---- keys and %#v -------------------------------------------------------------------------------- */
@@ -297,12 +350,7 @@ static enum hc_rc set_number(struct reader *r, struct hc_val *v, const struct hc
     if (is_key)
         return HC_OK;
     if (isnan(s->f) || isinf(s->f)) {
-        if (r->json_err.code == HC_OK)
-            (void)hc_fail_at(&r->json_err, HC_E_INPUT, r->name, (int)r->ev.start_mark.line + 1,
-                             (int)r->ev.start_mark.column + 1, "json: unsupported value: %s",
-                             isnan(s->f)  ? "NaN"
-                             : s->f > 0.0 ? "+Inf"
-                                          : "-Inf");
+        r->infinite = true;
         return HC_OK;
     }
     hc_str copy = hc_arena_str(r->a, spelling);
@@ -311,22 +359,14 @@ static enum hc_rc set_number(struct reader *r, struct hc_val *v, const struct hc
     return HC_OK;
 }
 
-/* The byte at character `at`: libyaml counts characters. */
-static size_t byte_of(hc_str s, size_t at)
-{
-    size_t i = s.n >= 3 && memcmp(s.p, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    for (; at > 0 && i < s.n; at--)
-        for (i++; i < s.n && ((unsigned char)s.p[i] & 0xc0) == 0x80;)
-            i++;
-    return i;
-}
-
 /* libyaml takes \/ for a slash, the Go library refuses it. */
 static enum hc_rc check_escapes(struct reader *r, yaml_mark_t from_mark, yaml_mark_t to_mark)
 {
-    size_t from = byte_of(r->text, from_mark.index), to = byte_of(r->text, to_mark.index);
-    while (from < to && r->text.p[from] != '"') /* behind its tag and anchor */
+    size_t from = hc_yaml_byte_of(r->text, from_mark.index), to = hc_yaml_byte_of(r->text, to_mark.index);
+    while (from < to && r->text.p[from] != '"' && r->text.p[from] != '\'') /* behind its tag and anchor */
         from++;
+    if (from < to && r->text.p[from] == '\'')
+        return HC_OK;
     for (size_t i = from; i + 1 < to; i++) {
         if (r->text.p[i] != '\\')
             continue;
@@ -362,16 +402,7 @@ static hc_str clean_utf8(struct hc_arena *a, hc_str s)
 /* A copy of a scalar's text. */
 static hc_str own_text(struct reader *r, hc_str s)
 {
-    if (!r->colons || hc_str_find_str(s, HC_S(COLON)) == SIZE_MAX)
-        return hc_arena_str(r->a, s);
-    char *to = hc_arena_alloc(r->a, s.n + 1, 1);
-    size_t n = 0;
-    for (size_t i = 0; to && i < s.n; i++) {
-        bool colon = hc_str_starts(hc_str_sub(s, i, s.n), HC_S(COLON));
-        to[n++] = colon ? ':' : s.p[i];
-        i += colon ? 2 : 0;
-    }
-    return (hc_str){ to, to ? n : 0 };
+    return r->standins ? hc_yaml_standins_out(r->a, s) : hc_arena_str(r->a, s);
 }
 
 static enum hc_rc set_str(struct reader *r, struct hc_val *v, hc_str s)
@@ -407,7 +438,7 @@ static enum hc_rc set_scalar(struct reader *r, struct hc_val *v, bool is_key)
         }
         if (!resolve_tagged(tag, s, &got))
             return FAIL_AT(r, r->ev.start_mark, "yaml: cannot decode %s `%.*s` as a !!%s", tag_names[got.tag],
-                           HC_P(s), skip_prefix(tag));
+                           HC_P(own_text(r, s)), skip_prefix(tag));
     } else if (r->ev.data.scalar.plain_implicit) {
         got = plain(r, s);
     }
@@ -792,42 +823,28 @@ static size_t bound(struct hc_arena *a, hc_str text)
     return hc_arena_limit(a, HC_MIN(hc_arena_ceiling(a), most));
 }
 
+/* What the step to JSON refuses of a tree. */
+static enum hc_rc json_step(struct reader *r, const struct hc_val *v)
+{
+    const struct hc_val *bad = r->infinite && r->json_err.code == HC_OK ? hc_yaml_infinite(v) : NULL;
+    if (bad)
+        (void)hc_fail_at(&r->json_err, HC_E_INPUT, r->name, (int)bad->line, bad->col, "json: unsupported value: %s",
+                         isnan(bad->f)  ? "NaN"
+                         : bad->f > 0.0 ? "+Inf"
+                                        : "-Inf");
+    return r->json_err.code == HC_OK ? HC_OK : hc_err_copy(r->err, &r->json_err);
+}
+
 /* What another reading of a text that failed needs. */
 struct retry {
     bool pieces; /* in pieces of 512 bytes, as the Go library decodes */
-    bool colons;
+    bool standins;
     struct hc_buf text; /* the text to read, when it is not the given one */
     size_t read;        /* bytes read so far, over all tries */
 };
 
-/*
- * Whether the text is to be read once more: the Go library may find another mistake, or the document's end, before a
- * character that is none; and it takes two things that libyaml refuses, which are written differently then: \' in
- * double quotes, and a ':' that ends a plain scalar in a flow collection.
- */
-static bool again(const struct reader *r, struct retry *t)
+static bool put_in(struct retry *t, hc_str text, size_t at, size_t len, hc_str with)
 {
-    const yaml_parser_t *p = &r->p;
-    if (p->error == YAML_READER_ERROR && !t->pieces)
-        return t->pieces = true;
-    t->read += r->text.n;
-    if (p->error != YAML_SCANNER_ERROR || !p->problem || t->read > HC_MAX_YAML_REREAD)
-        return false;
-    hc_str text = r->text, with;
-    size_t at = byte_of(text, p->problem_mark.index), len;
-    if (strcmp(p->problem, "found unknown escape character") == 0 &&
-        hc_str_starts(hc_str_sub(text, at, text.n), HC_S("\\'"))) {
-        with = HC_S("\\x27");
-        len = 2;
-    } else if (strcmp(p->problem, "found unexpected ':'") == 0 &&
-               hc_str_starts(hc_str_sub(text, at, text.n), HC_S(":")) &&
-               (t->colons || hc_str_find_str(text, HC_S(COLON)) == SIZE_MAX)) {
-        with = HC_S(COLON);
-        len = 1;
-        t->colons = true;
-    } else {
-        return false;
-    }
     struct hc_buf b;
     hc_buf_init(&b, 0);
     hc_buf_put(&b, hc_str_sub(text, 0, at));
@@ -838,10 +855,47 @@ static bool again(const struct reader *r, struct retry *t)
     return !b.spent;
 }
 
+/*
+ * Whether the text is to be read once more: the Go library may find another mistake, or the document's end, before a
+ * character that is none; and it takes three things that libyaml refuses, which are written differently then: \' in
+ * double quotes, a ':' that ends a plain scalar in a flow collection, and commas and brackets in tags.
+ */
+static bool again(const struct reader *r, struct retry *t)
+{
+    const yaml_parser_t *p = &r->p;
+    if (p->error == YAML_READER_ERROR && !t->pieces)
+        return t->pieces = true;
+    t->read += r->text.n;
+    hc_str text = r->text;
+    if (t->read > HC_MAX_YAML_REREAD)
+        return false;
+    size_t stop = r->tag_end;
+    bool scanner = !stop && p->error == YAML_SCANNER_ERROR && p->problem;
+    if (scanner && p->context && strcmp(p->context, "while scanning a tag") == 0)
+        stop = hc_yaml_tag_stop(text, hc_yaml_byte_of(text, p->context_mark.index));
+    if (stop) {
+        char with[4];
+        snprintf(with, sizeof(with), "%%%02X", (unsigned char)text.p[stop]);
+        return put_in(t, text, stop, 1, hc_str_n(with, 3));
+    }
+    if (!scanner)
+        return false;
+    size_t at = hc_yaml_byte_of(text, p->problem_mark.index);
+    hc_str rest = hc_str_sub(text, at, text.n);
+    if (strcmp(p->problem, "found unknown escape character") == 0 && hc_str_starts(rest, HC_S("\\'")))
+        return put_in(t, text, at, 2, HC_S("\\x27"));
+    if (strcmp(p->problem, "found unexpected ':'") == 0 && hc_str_starts(rest, HC_S(":")) &&
+        (t->standins || hc_yaml_standins_free(text))) {
+        t->standins = true;
+        return put_in(t, text, at, 1, HC_S(HC_YAML_COLON));
+    }
+    return false;
+}
+
 static enum hc_rc parse_one(struct hc_arena *a, hc_str text, hc_str name, unsigned flags, struct retry *t,
                             bool *out_again, struct hc_val **out, struct hc_err *err)
 {
-    struct reader r = { .json_err = HC_ERR_INIT, .colons = t->colons };
+    struct reader r = { .json_err = HC_ERR_INIT, .standins = t->standins };
     struct hc_val *v = NULL;
     size_t ceiling = bound(a, text);
     enum hc_rc rc = start(&r, a, text, name, flags, t->pieces, err);
@@ -853,11 +907,8 @@ static enum hc_rc parse_one(struct hc_arena *a, hc_str text, hc_str name, unsign
         rc = spent(&r);
     if (rc == HC_OK && hc_arena_spent(a))
         rc = spent(&r);
-    if (rc == HC_OK && r.json_err.code != HC_OK) {
-        rc = r.json_err.code;
-        if (err)
-            *err = r.json_err;
-    }
+    if (rc == HC_OK)
+        rc = json_step(&r, v);
     *out_again = rc == HC_E_INPUT && again(&r, t);
     finish(&r);
     (void)hc_arena_limit(a, ceiling);
@@ -875,6 +926,10 @@ enum hc_rc hc_yaml_parse(struct hc_arena *a, hc_str text, hc_str name, unsigned 
     bool once_more;
     enum hc_rc rc;
     hc_buf_init(&t.text, 0);
+    if (hc_yaml_marks_in(text)) {
+        t.standins = true;
+        hc_yaml_hide_marks(text, &t.text);
+    }
     do {
         rc = parse_one(a, t.text.p ? hc_buf_str(&t.text) : text, name, flags, &t, &once_more, out, err);
         if (once_more)
@@ -901,11 +956,8 @@ enum hc_rc hc_yaml_parse_all(struct hc_arena *a, hc_str text, hc_str name, unsig
     }
     if (rc == HC_OK && hc_arena_spent(a))
         rc = spent(&r);
-    if (rc == HC_OK && r.json_err.code != HC_OK) {
-        rc = r.json_err.code;
-        if (err)
-            *err = r.json_err;
-    }
+    if (rc == HC_OK)
+        rc = json_step(&r, list);
     finish(&r);
     (void)hc_arena_limit(a, ceiling);
     if (rc == HC_OK)

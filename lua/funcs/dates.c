@@ -3,6 +3,7 @@
  */
 #include "lua/funcs/funcs_impl.h"
 #include "lua/funcs/time.h"
+#include "lua/funcs/zone.h"
 
 #define SECOND 1000000000LL
 
@@ -316,13 +317,57 @@ static enum hc_rc add_date(struct hc_fcall *c, const struct hc_time *t, struct h
     return give(c, &then, out);
 }
 
+/* Go calls no method with more than one result, unless the second is an error. */
+static enum hc_rc several_results(struct hc_fcall *c, hc_str name, struct hc_val *const *argv, size_t argc,
+                                  bool *out_is)
+{
+    static const struct {
+        const char *name, *why;
+    } methods[] = {
+        { "Clock", NULL }, { "Date", NULL }, { "ISOWeek", "int" }, { "Zone", "int" }, { "ZoneBounds", "time.Time" }
+    };
+    for (size_t i = 0; i < HC_LEN(methods); i++) {
+        if (!hc_str_eqz(name, methods[i].name))
+            continue;
+        *out_is = true;
+        enum hc_rc rc = fn_method_args(c, name, "", argv, argc);
+        if (rc != HC_OK)
+            return rc;
+        if (!methods[i].why)
+            return fn_fail(c, "function %s has 3 return values; should be 1 or 2", methods[i].name);
+        return fn_fail(c, "invalid function signature for %s: second return value should be error; is %s",
+                       methods[i].name, methods[i].why);
+    }
+    return HC_OK;
+}
+
+/* MarshalText; in quotes MarshalJSON. */
+static enum hc_rc marshal(struct hc_fcall *c, const struct hc_time *t, hc_str name, bool quotes,
+                          struct hc_val **out)
+{
+    HC_AUTO(hc_buf) struct hc_buf b;
+    struct hc_civil civil;
+    hc_buf_init(&b, 0);
+    hc_time_civil(t, &civil);
+    if (civil.year < 0 || civil.year > 9999)
+        return fn_fail(c, "Time.%.*s: year outside of range [0,9999]", HC_P(name));
+    hc_buf_puts(&b, quotes ? "\"" : "");
+    hc_time_format(&b, t, HC_S("2006-01-02T15:04:05.999999999Z07:00"));
+    hc_buf_puts(&b, quotes ? "\"" : "");
+    enum hc_rc rc = fn_buf(c, &b, out);
+    if (rc == HC_OK)
+        (*out)->type = HC_GO_BYTES;
+    return rc;
+}
+
 enum hc_rc fn_time_method(struct hc_fcall *c, struct hc_val *recv, hc_str name, struct hc_val *const *argv,
                           size_t argc, bool *out_found, struct hc_val **out)
 {
     static const struct {
         const char *name, *params;
-    } rest[] = { { "Format", "s" }, { "String", "" }, { "Add", "d" },   { "AddDate", "iii" }, { "IsZero", "" },
-                 { "UTC", "" },     { "Local", "" },  { "Round", "d" }, { "Truncate", "d" } };
+    } rest[] = { { "Format", "s" },   { "String", "" }, { "Add", "d" },        { "AddDate", "iii" },
+                 { "IsZero", "" },    { "UTC", "" },    { "Local", "" },       { "Round", "d" },
+                 { "Truncate", "d" }, { "IsDST", "" },  { "MarshalText", "" }, { "MarshalJSON", "" } };
     const struct hc_time *t = recv->obj;
     struct hc_time u = *t;
     HC_AUTO(hc_buf) struct hc_buf b;
@@ -343,7 +388,7 @@ enum hc_rc fn_time_method(struct hc_fcall *c, struct hc_val *recv, hc_str name, 
         ;
     if (k == HC_LEN(rest)) {
         *out_found = false;
-        return HC_OK;
+        return several_results(c, name, argv, argc, out_found);
     }
     rc = fn_method_args(c, name, rest[k].params, argv, argc);
     if (rc != HC_OK)
@@ -366,6 +411,11 @@ enum hc_rc fn_time_method(struct hc_fcall *c, struct hc_val *recv, hc_str name, 
     case 6:
         u.zone = k == 5 ? NULL : zone_named(c, HC_S("Local"));
         return give(c, &u, out);
+    case 9:
+        return fn_bool(c, hc_zone_is_dst(t->zone, t->sec), out);
+    case 10:
+    case 11:
+        return marshal(c, t, name, k == 11, out);
     default:
         u = to_multiple(u, fn_i(argv[0]), k == 7);
         return give(c, &u, out);

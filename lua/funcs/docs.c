@@ -5,6 +5,7 @@
  */
 #include "core/base/digest.h"
 #include "core/value/json.h"
+#include "core/value/kept.h"
 #include "core/value/yaml.h"
 #include "lua/funcs/funcs_impl.h"
 #include "lua/funcs/time.h"
@@ -411,9 +412,35 @@ FN(fn_must_from_json)
     return rc == HC_OK ? fn_done(c, v, out) : rc;
 }
 
+enum { KEEP_BYTES = 4096 }; /* what is shorter is read and written as fast as it is found */
+
+/* A document that was read before, or is kept from now on. False: it has to be read anew, errors and all. */
+static bool parse_kept(struct hc_fcall *c, hc_str s, struct hc_val **out)
+{
+    struct hc_kept_key key = hc_kept_key('Y', s);
+    const struct hc_kept *kept = hc_kept_find(key);
+    if (kept) {
+        *out = hc_kept_copy(c->a, kept->root);
+        hc_kept_release(kept);
+        return *out != NULL;
+    }
+    struct hc_arena *a = hc_arena_new(0);
+    struct hc_val *v = NULL;
+    struct hc_err err = HC_ERR_INIT;
+    if (!a || hc_yaml_parse(a, s, HC_S(""), HC_YAML_JSON_NUMBERS, &v, &err) != HC_OK || fn_nil(v) ||
+        !(*out = hc_kept_copy(c->a, v))) {
+        hc_arena_free(a);
+        return false;
+    }
+    hc_kept_put(key, &(struct hc_kept){ .arena = a, .root = v });
+    return true;
+}
+
 /* An empty document leaves the map or list as it was made: empty. */
 static enum hc_rc parse_yaml(struct hc_fcall *c, hc_str s, bool list, struct hc_val **out)
 {
+    if (c->keeps && s.n >= KEEP_BYTES && parse_kept(c, s, out))
+        return HC_OK;
     enum hc_rc rc = hc_yaml_parse(c->a, s, HC_S(""), HC_YAML_JSON_NUMBERS, out, c->err);
     if (rc == HC_OK && fn_nil(*out))
         *out = list ? hc_list_new(c->a) : hc_map_new(c->a);
@@ -595,6 +622,14 @@ enum hc_rc fn_yaml(struct hc_fcall *c, struct hc_buf *b, const struct hc_val *v,
 FN(fn_to_yaml)
 {
     (void)argc;
+    struct hc_kept_key key;
+    bool keep = c->keeps && hc_is_map(argv[0]) && hc_kept_key_of('y', argv[0], &key);
+    const struct hc_kept *kept = keep ? hc_kept_find(key) : NULL;
+    if (kept) {
+        enum hc_rc found = fn_str(c, kept->text, out);
+        hc_kept_release(kept);
+        return found;
+    }
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, HC_MAX_OUTPUT_BYTES);
     bool ok;
@@ -603,7 +638,32 @@ FN(fn_to_yaml)
         return rc;
     if (b.spent)
         return hc_buf_check(&b, c->err, "toYaml");
+    if (ok && keep && b.n >= KEEP_BYTES)
+        hc_kept_put(key, &(struct hc_kept){ .text = without_newline(&b) });
     return ok ? fn_str(c, without_newline(&b), out) : fn_ref(c, HC_S(""), out);
+}
+
+/* What the step from JSON to YAML stumbles over: U+0085 breaks a line, and a key in quotes has to be on one; the other
+ * characters of its kind are none. Gives the line that Go names, 0: it is the latter. */
+static size_t line_of_broken_key(hc_str json)
+{
+    size_t lines = 0;
+    for (size_t i = 0; i + 1 < json.n; i++)
+        if (json.p[i] == 0x7f ||
+            (json.p[i] == '\xc2' && (unsigned char)json.p[i + 1] < 0xa0 && json.p[i + 1] != '\x85'))
+            return 0;
+    for (size_t i = 0; i < json.n; i++) {
+        if (json.p[i] != '"')
+            continue;
+        size_t before = lines;
+        for (i++; i < json.n && json.p[i] != '"'; i++) {
+            lines += hc_str_starts(hc_str_sub(json, i, json.n), HC_S("\xc2\x85"));
+            i += json.p[i] == '\\';
+        }
+        if (lines > before && i + 1 < json.n && json.p[i + 1] == ':')
+            return lines;
+    }
+    return 0;
 }
 
 FN(fn_must_to_yaml)
@@ -617,6 +677,8 @@ FN(fn_must_to_yaml)
         return hc_wrap(c->err, "error marshaling into JSON");
     if (rc != HC_OK)
         return rc;
+    bool breaks = hc_str_find_str(hc_buf_str(&b), HC_S("\xc2\x85")) != SIZE_MAX;
+    size_t line = breaks ? line_of_broken_key(hc_buf_str(&b)) : 0;
     hc_buf_reset(&b);
     bool ok;
     rc = fn_yaml(c, &b, argv[0], &ok);
@@ -624,6 +686,8 @@ FN(fn_must_to_yaml)
         return rc;
     if (b.spent)
         return hc_buf_check(&b, c->err, "mustToYaml");
+    if (!ok && line)
+        return fn_panic(c, "yaml: line %zu: did not find expected ',' or '}'", line);
     if (!ok)
         return fn_panic(c, "yaml: control characters are not allowed");
     return fn_str(c, without_newline(&b), out);

@@ -60,7 +60,9 @@ struct hc_fcall {
     void (*on_change)(void *ctx, const struct hc_map *map);
     void *change_ctx;
     bool slow_regex; /* a search of this render took long */
-    uint32_t dear;   /* keys and password hashes of the render so far, see HC_MAX_RENDER_DEAR */
+    bool
+        keeps; /* large results may be kept for the next render (core/value/kept.h): nobody asks where they came from */
+    uint32_t dear; /* keys and password hashes of the render so far, see HC_MAX_RENDER_DEAR */
 };
 
 /*

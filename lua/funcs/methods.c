@@ -117,9 +117,12 @@ static const char *const getters_semver[] = { "Major",    "Minor",    "Patch",  
                                               "IncMinor", "IncPatch", NULL };
 static const char *const getters_version[] = { "Major",  "Minor",    "Patch",    "Prerelease", "Metadata",
                                                "String", "IncMajor", "IncMinor", "IncPatch",   NULL };
-static const char *const getters_time[] = { "Year",       "Month",   "Day",     "Hour", "Minute",    "Second",
-                                            "Nanosecond", "Weekday", "YearDay", "Unix", "UnixMilli", "UnixMicro",
-                                            "UnixNano",   "String",  "IsZero",  "UTC",  "Local",     NULL };
+static const char *const getters_time[] = { "Year",      "Month",      "Day",      "Hour",        "Minute",
+                                            "Second",    "Nanosecond", "Weekday",  "YearDay",     "Unix",
+                                            "UnixMilli", "UnixMicro",  "UnixNano", "String",      "IsZero",
+                                            "UTC",       "Local",      "IsDST",    "MarshalJSON", "MarshalText",
+                                            "Date",      "Clock",      "Zone",     "ZoneBounds",  "ISOWeek",
+                                            NULL };
 static const char *const getters_duration[] = { "Nanoseconds", "Microseconds", "Milliseconds", "Seconds", "Minutes",
                                                 "Hours",       "String",       "Abs",          NULL };
 

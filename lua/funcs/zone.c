@@ -262,7 +262,7 @@ static const char *rule_date(const char *p, int64_t year, int64_t *out)
     return p;
 }
 
-static bool by_rule(const struct hc_zone *z, int64_t sec, int *out, const char **name)
+static bool by_rule(const struct hc_zone *z, int64_t sec, int *out, const char **name, bool *out_dst)
 {
     char std[16], dst[16];
     int std_offset, dst_offset;
@@ -297,8 +297,10 @@ static bool by_rule(const struct hc_zone *z, int64_t sec, int *out, const char *
     }
     *out = summer ? dst_offset : std_offset;
     *name = NULL;
-    for (uint32_t i = z->n_kinds; i > 0 && !*name; i--)
-        if (z->kinds[i - 1].offset == *out && z->kinds[i - 1].dst == summer)
+    *out_dst = summer;
+    for (uint32_t i = z->n_kinds; i > 0 && !*name; i--) /* EDT and EPT are the same clock */
+        if (z->kinds[i - 1].offset == *out && z->kinds[i - 1].dst == summer &&
+            strcmp(z->kinds[i - 1].name, summer ? dst : std) == 0)
             *name = z->kinds[i - 1].name;
     return *name != NULL;
 }
@@ -321,8 +323,9 @@ static const struct kind *first_kind(const struct hc_zone *z)
     return &z->kinds[0];
 }
 
-int hc_zone_at(const struct hc_zone *z, int64_t sec, const char **out_name)
+static int zone_at(const struct hc_zone *z, int64_t sec, const char **out_name, bool *out_dst)
 {
+    *out_dst = false;
     if (!z) {
         *out_name = "UTC";
         return 0;
@@ -340,12 +343,27 @@ int hc_zone_at(const struct hc_zone *z, int64_t sec, const char **out_name)
                 hi = mid;
         }
         int offset;
-        if (lo == z->n_at - 1 && z->rule[0] && by_rule(z, sec, &offset, out_name))
+        if (lo == z->n_at - 1 && z->rule[0] && by_rule(z, sec, &offset, out_name, out_dst))
             return offset;
         k = &z->kinds[z->which[lo]];
     }
     *out_name = k->name;
+    *out_dst = k->dst;
     return k->offset;
+}
+
+int hc_zone_at(const struct hc_zone *z, int64_t sec, const char **out_name)
+{
+    bool dst;
+    return zone_at(z, sec, out_name, &dst);
+}
+
+bool hc_zone_is_dst(const struct hc_zone *z, int64_t sec)
+{
+    const char *name;
+    bool dst;
+    (void)zone_at(z, sec, &name, &dst);
+    return dst;
 }
 
 bool hc_zone_is_fixed(const struct hc_zone *zone, const char **out_name)

@@ -8,16 +8,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "core/base/log.h"
 #include "core/value/json.h"
 #include "templating/overlay/overlay_impl.h"
 
-void hc_process_warn(struct hc_process *p, const char *fmt, ...)
+static void keep_warning(struct hc_process *p, hc_str text)
 {
-    char text[512];
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
     if (p->warnings_n == p->warnings_cap) {
         size_t cap = p->warnings_cap ? p->warnings_cap * 2 : 8;
         hc_str *list = HC_NEW_N(p->keep, hc_str, cap);
@@ -28,8 +24,38 @@ void hc_process_warn(struct hc_process *p, const char *fmt, ...)
         p->warnings = list;
         p->warnings_cap = cap;
     }
-    p->warnings[p->warnings_n++] = hc_arena_str(p->keep,
-                                                hc_str_n(text, HC_MIN((size_t)HC_MAX(n, 0), sizeof(text) - 1)));
+    p->warnings[p->warnings_n++] = text;
+}
+
+void hc_process_warn(struct hc_process *p, const char *helm3, const char *helm4, ...)
+{
+    char said[512];
+    va_list ap;
+    va_start(ap, helm4);
+    int n = vsnprintf(said, sizeof(said), helm4, ap);
+    va_end(ap);
+    hc_str text = hc_str_n(said, HC_MIN((size_t)HC_MAX(n, 0), sizeof(said) - 1));
+    const hc_str parts[] = { p->helm3 ? hc_str_of(helm3) : HC_S("level=INFO msg="),
+                             p->helm3 ? HC_S(": ") : HC_S(""), p->helm3 ? text : hc_log_value(p->keep, text) };
+    keep_warning(p, hc_arena_cat(p->keep, HC_LEN(parts), parts));
+}
+
+void hc_process_log(struct hc_process *p, const char *helm3, const char *msg, const struct hc_log_pair *pairs,
+                    size_t n)
+{
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    if (p->helm3)
+        hc_buf_puts(&b, helm3);
+    else
+        hc_buf_printf(&b, "level=WARN msg=\"%s\"", msg);
+    for (size_t i = 0; i < n; i++) {
+        if (p->helm3)
+            hc_buf_printf(&b, "%s%.*s%s", pairs[i].before, HC_P(pairs[i].text), pairs[i].behind);
+        else
+            hc_buf_printf(&b, " %s=%.*s", pairs[i].key, HC_P(hc_log_value(p->keep, pairs[i].text)));
+    }
+    keep_warning(p, hc_buf_to_arena(&b, p->keep));
 }
 
 static hc_str join(struct hc_process *p, hc_str prefix, hc_str key)
@@ -82,10 +108,11 @@ static void tables(struct hc_process *p, struct hc_val *dst, struct hc_val *src,
             if (hc_is_map(there->val))
                 tables(p, there->val, e->val, join(p, prefix, e->key), merge, note);
             else
-                hc_process_warn(p, "warning: cannot overwrite table with non table for %.*s",
+                hc_process_warn(p, "coalesce.go:316", "warning: cannot overwrite table with non table for %.*s",
                                 HC_P(join(p, prefix, e->key)));
         } else if (hc_is_map(there->val) && !is_null_at(e->val)) {
-            hc_process_warn(p, "warning: destination for %.*s is a table. Ignoring non-table value",
+            hc_process_warn(p, "coalesce.go:319",
+                            "warning: destination for %.*s is a table. Ignoring non-table value",
                             HC_P(join(p, prefix, e->key)));
         }
     }
@@ -125,11 +152,12 @@ static void globals(struct hc_process *p, struct hc_val *dest, struct hc_val *sr
 {
     struct hc_val *dg = hc_map_getz(dest, "global"), *sg = hc_map_getz(src, "global");
     if (dg && !hc_is_map(dg)) {
-        hc_process_warn(p, "warning: skipping globals because destination global is not a table.");
+        hc_process_warn(p, "coalesce.go:138",
+                        "warning: skipping globals because destination global is not a table.");
         return;
     }
     if (sg && !hc_is_map(sg)) {
-        hc_process_warn(p, "warning: skipping globals because source global is not a table.");
+        hc_process_warn(p, "coalesce.go:145", "warning: skipping globals because source global is not a table.");
         return;
     }
     if (!dg)
@@ -139,7 +167,8 @@ static void globals(struct hc_process *p, struct hc_val *dest, struct hc_val *sr
         struct hc_val *there = hc_map_get(dg, e->key);
         if (hc_is_map(e->val)) {
             if (there && !hc_is_map(there)) {
-                hc_process_warn(p, "Conflict: cannot merge map onto non-map for \"%.*s\". Skipping.", HC_P(e->key));
+                hc_process_warn(p, "coalesce.go:161",
+                                "Conflict: cannot merge map onto non-map for \"%.*s\". Skipping.", HC_P(e->key));
                 continue;
             }
             struct hc_val *own = shallow(p, e->val);
@@ -147,7 +176,7 @@ static void globals(struct hc_process *p, struct hc_val *dest, struct hc_val *sr
                 tables(p, own, there, join(p, prefix, e->key), true, false);
             hc_map_put_ref(p->a, dg, e->key, own);
         } else if (hc_is_map(there)) {
-            hc_process_warn(p, "key %.*s is table. Skipping", HC_P(e->key));
+            hc_process_warn(p, "coalesce.go:175", "key %.*s is table. Skipping", HC_P(e->key));
         } else {
             hc_map_put_ref(p->a, dg, e->key, e->val);
         }
@@ -189,7 +218,8 @@ static void defaults(struct hc_process *p, const struct hc_node *node, struct hc
                     clean_nulls(own);
                 tables(p, there->val, own, join(p, here, e->key), merge_child, false);
             } else if (!is_null_at(e->val)) {
-                hc_process_warn(p, "warning: skipped value for %.*s.%.*s: Not a table.", HC_P(here), HC_P(e->key));
+                hc_process_warn(p, "coalesce.go:237", "warning: skipped value for %.*s.%.*s: Not a table.",
+                                HC_P(here), HC_P(e->key));
             }
         }
     }

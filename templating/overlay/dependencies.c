@@ -103,6 +103,14 @@ static enum hc_rc add_loaded(struct hc_process *p, struct hc_node *node)
     return HC_OK;
 }
 
+static void no_bool(struct hc_process *p, const char *helm3, const char *key, hc_str what,
+                    const struct hc_chart_dep *dep)
+{
+    const struct hc_log_pair pairs[] = { { key, " '", "'", what },
+                                         { "chart", " for chart ", " returned non-bool value", dep->name } };
+    hc_process_log(p, helm3, "returned non-bool value", pairs, HC_LEN(pairs));
+}
+
 static void apply_tags(struct hc_process *p, struct hc_node *node, const struct hc_val *values)
 {
     const struct hc_val *tags = hc_map_getz(values, "tags");
@@ -117,8 +125,7 @@ static void apply_tags(struct hc_process *p, struct hc_node *node, const struct 
             if (!v)
                 continue;
             if (v->kind != HC_BOOL)
-                hc_process_warn(p, "Warning: Tag '%.*s' for chart %.*s returned non-bool value", HC_P(tag),
-                                HC_P(dep->name));
+                no_bool(p, "dependencies.go:95: Warning: Tag", "tag", tag, dep);
             else if (v->b)
                 has_true = true;
             else
@@ -157,8 +164,7 @@ static void apply_conditions(struct hc_process *p, struct hc_node *node, const s
                 break;
             }
             if (v)
-                hc_process_warn(p, "Warning: Condition path '%.*s' for chart %.*s returned non-bool value",
-                                HC_P(path), HC_P(dep->name));
+                no_bool(p, "dependencies.go:64: Warning: Condition path", "path", path, dep);
         }
     }
 }
@@ -318,6 +324,33 @@ static hc_str field_text(struct hc_process *p, const struct hc_val *map, const c
     return hc_buf_to_arena(&b, p->a);
 }
 
+/* The part of a path at which there is no table. */
+static hc_str first_missing(const struct hc_val *v, hc_str path)
+{
+    hc_str part = path;
+    while (hc_str_split(&path, '.', &part)) {
+        v = hc_map_get(v, part);
+        if (!hc_is_map(v))
+            break;
+    }
+    return part;
+}
+
+static void no_table(struct hc_process *p, const struct hc_chart_dep *dep, bool by_map, hc_str part)
+{
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    hc_overlay_quote(&b, part);
+    hc_buf_puts(&b, " is not a table");
+    const struct hc_log_pair pairs[] = { { "chart", " from chart ", "", dep->name },
+                                         { "error", ": ", "", hc_buf_str(&b) } };
+    hc_process_log(p,
+                   by_map ? "dependencies.go:270: Warning: ImportValues missing table"
+                          : "dependencies.go:287: Warning: ImportValues missing table",
+                   by_map ? "ImportValues missing table from chart" : "ImportValues missing table", pairs + !by_map,
+                   by_map ? 2 : 1);
+}
+
 static enum hc_rc import_one(struct hc_process *p, struct hc_chart_dep *dep, const struct hc_val *iv,
                              struct hc_val *values, struct hc_val *imported, struct hc_val *shown)
 {
@@ -336,12 +369,14 @@ static enum hc_rc import_one(struct hc_process *p, struct hc_chart_dep *dep, con
     hc_map_put(p->a, row, HC_S("parent"), hc_str_val(p->a, parent));
     hc_list_add(p->a, shown, row);
     const hc_str parts[] = { dep->name, HC_S("."), child };
-    struct hc_val *table = hc_values_table(values, hc_arena_cat(p->a, 3, parts));
+    hc_str path = hc_arena_cat(p->a, 3, parts);
+    struct hc_val *table = hc_values_table(values, path);
     if (!table) {
-        hc_process_warn(p, "Warning: ImportValues missing table from chart %.*s: \"%.*s\" is not a table",
-                        HC_P(dep->name), HC_P(child));
+        no_table(p, dep, hc_is_map(iv), first_missing(values, path));
         return HC_OK;
     }
+    if (hc_map_len(table) == 0) /* Helm's AsMap gives a new one then, which is not shared */
+        table = hc_map_new(p->a);
     struct hc_val *nested = nest(p, parent, table);
     if (!nested && !hc_arena_spent(p->a))
         return hc_fail(p->err, HC_E_LIMIT,

@@ -88,6 +88,7 @@ struct hc_schema_port {
     enum hc_rc (*load)(void *ctx, struct hc_arena *a, hc_str url, hc_str *out, struct hc_err *err);
     hc_pattern_property property;
     enum hc_rc (*regex)(hc_str expression, struct hc_err *err);
+    bool keep; /* schemas that are good are kept for the next check */
 };
 
 struct hc_overlay_opts {

@@ -29,7 +29,19 @@ struct hc_process {
     bool no_memory; /* met where only yes or no can be said */
 };
 
-void hc_process_warn(struct hc_process *p, const char *fmt, ...) HC_PRINTF(2, 3);
+/*
+ * A warning in Helm's words, but for the values that Helm puts behind some of them: they may be secret. `helm3` is the
+ * place in Helm 3's source that it begins with there.
+ */
+void hc_process_warn(struct hc_process *p, const char *helm3, const char *helm4, ...) HC_PRINTF(3, 4);
+/* One with pairs behind it; Helm 3 makes a sentence of them, which begins with `helm3`. */
+struct hc_log_pair {
+    const char *key;
+    const char *before, *behind; /* in the sentence */
+    hc_str text;
+};
+void hc_process_log(struct hc_process *p, const char *helm3, const char *msg, const struct hc_log_pair *pairs,
+                    size_t n);
 
 /* Helm's coalesce and merge (D4): lays the defaults of `node` and of all below it under `dest`, which is changed. */
 enum hc_rc hc_coalesce(struct hc_process *p, const struct hc_node *node, struct hc_val *dest, bool merge);

@@ -9,6 +9,7 @@
 
 #include "core/base/limits.h"
 #include "core/value/json.h"
+#include "core/value/kept.h"
 #include "templating/overlay/overlay_impl.h"
 
 #define HC_SCHEMA_NAME(name, text) text,
@@ -177,17 +178,69 @@ static void put_places(struct hc_schema_run *r, const struct hc_misfit *m, struc
         put_places(r, c, out);
 }
 
-static enum hc_rc check(struct hc_schema_run *r, hc_str text, const struct hc_val *values, struct hc_buf *lines,
-                        struct hc_val *places)
+/* Reads it into an arena of its choice and looks whether it is good. */
+static enum hc_rc read_schema(struct hc_schema_run *r, struct hc_arena *a, hc_str text, struct hc_buf *lines,
+                              const struct hc_val **out)
 {
     struct hc_val *root = NULL;
-    if (hc_json_parse(r->a, text, HC_JSON_REF | HC_JSON_NO_POSITIONS, &root, r->err) != HC_OK)
+    if (hc_json_parse(a, text, HC_JSON_REF | HC_JSON_NO_POSITIONS, &root, r->err) != HC_OK)
         return json_failed(r, text, lines);
     enum hc_rc rc = hc_schema_add_doc(r, HC_S(HC_SCHEMA_URL), text, root, lines);
     if (rc == HC_OK)
         rc = hc_schema_reach(r, lines);
     if (rc != HC_OK)
         return lines->n ? hc_fail(r->err, rc, "%.*s", HC_P(hc_buf_str(lines))) : failed(r, lines, rc);
+    *out = root;
+    return HC_OK;
+}
+
+/*
+ * The schema as it was read and found good for an earlier check, or is now; r->docs_n is 0 when it can not be kept: it is
+ * wrong, which is told by reading it again, or refers elsewhere, where things may have changed.
+ */
+static const struct hc_kept *kept_schema(struct hc_schema_run *r, hc_str text)
+{
+    struct hc_kept_key key = hc_kept_key('S', text);
+    const struct hc_kept *kept = hc_kept_find(key);
+    if (!kept) {
+        HC_AUTO(hc_buf) struct hc_buf lines;
+        const struct hc_val *root;
+        hc_buf_init(&lines, 0);
+        struct hc_arena *a = hc_arena_new(0);
+        hc_str own = a ? hc_arena_str(a, text) : (hc_str){ NULL, 0 };
+        bool good = own.p && read_schema(r, a, own, &lines, &root) == HC_OK && r->docs_n == 1 && !r->metas;
+        const struct hc_schema_doc doc = r->docs[0];
+        hc_err_clear(r->err);
+        r->docs_n = r->metas = 0;
+        memset(r->buckets, 0, sizeof(r->buckets));
+        r->broken = HC_OK;
+        if (!good) {
+            hc_arena_free(a);
+            return NULL;
+        }
+        hc_kept_put(key, &(struct hc_kept){ .arena = a,
+                                            .root = doc.root,
+                                            .extra = { (uint32_t)doc.draft, doc.inner, doc.formats } });
+        kept = hc_kept_find(key);
+    }
+    if (kept) {
+        r->docs[0] = (struct hc_schema_doc){ .url = HC_S(HC_SCHEMA_URL),
+                                             .root = kept->root,
+                                             .draft = (int)kept->extra[0],
+                                             .inner = kept->extra[1] != 0,
+                                             .formats = kept->extra[2] != 0 };
+        r->docs_n = 1;
+    }
+    return kept;
+}
+
+static enum hc_rc check(struct hc_schema_run *r, hc_str text, const struct hc_val *values, struct hc_buf *lines,
+                        struct hc_val *places)
+{
+    const struct hc_val *root = r->docs[0].root;
+    enum hc_rc rc = r->docs_n ? HC_OK : read_schema(r, r->a, text, lines, &root);
+    if (rc != HC_OK)
+        return rc;
     struct hc_schema *top = hc_schema_of(r, root);
     struct hc_misfit *m = top ? hc_schema_validate(r, top, values) : NULL;
     if (r->broken == HC_OK && hc_arena_spent(r->a))
@@ -215,7 +268,9 @@ static enum hc_rc run(struct hc_arena *a, hc_str schema, const struct hc_val *va
     r->err = err;
     hc_buf_init(&r->path, 0);
     hc_buf_init(&r->text, 0);
+    const struct hc_kept *kept = port && port->keep ? kept_schema(r, schema) : NULL;
     enum hc_rc rc = check(r, schema, values, lines, places);
+    hc_kept_release(kept);
     hc_buf_done(&r->path);
     hc_buf_done(&r->text);
     return rc;

@@ -9,9 +9,11 @@
 #include <stdlib.h>
 
 #include "core/base/mem.h"
+#include "core/value/kept.h"
 #include "templating/render/render_impl.h"
 
 #define DEFAULT_BYTES (64 * HC_MIB)
+#define KEPT_BYTES    (8 * HC_MIB) /* Istio's base chart alone, 870 KB of CRDs that it reads and writes, takes 6 */
 
 struct entry {
     struct entry *next;
@@ -133,6 +135,11 @@ enum hc_rc hc_program_cached(const struct hc_overlay_chart *root, const struct h
     return HC_OK;
 }
 
+void hc_render_keep(void)
+{
+    hc_kept_limit(KEPT_BYTES);
+}
+
 void hc_render_cache_limit(size_t bytes)
 {
     pthread_mutex_lock(&lock);
@@ -147,5 +154,9 @@ void hc_render_cache_clear(void)
     pthread_mutex_lock(&lock);
     struct entry *rest = cut_to(0);
     pthread_mutex_unlock(&lock);
+    if (hc_kept_on()) {
+        hc_kept_limit(0);
+        hc_kept_limit(KEPT_BYTES);
+    }
     free_all(rest);
 }

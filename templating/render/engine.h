@@ -38,6 +38,7 @@ struct hc_run {
     struct hc_val **contexts;
     const struct hc_door *door; /* NULL: the real clock and random, no cluster */
     bool helm3, strict;         /* strict: missing keys are errors (lint) */
+    bool keeps;                 /* large results of functions may be kept for later renders */
     bool lint;                  /* fail and required do not stop it */
     bool by_lua;                /* templates run by Lua from the first on (tests: it must make no difference) */
     struct hc_val *lint_log;    /* a list that gets what Helm logs instead then; may be NULL */

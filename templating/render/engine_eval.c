@@ -477,7 +477,9 @@ static bool eval_method(struct run *r, hc_tv dot, struct hc_val *recv, hc_str na
             fail_limit_of(r, name);
         if (hc_str_starts(msg, HC_S("wrong number of args for ")) ||
             hc_str_starts(msg, HC_S("wrong type for value")) ||
-            hc_str_starts(msg, HC_S("invalid value; expected ")))
+            hc_str_starts(msg, HC_S("invalid value; expected ")) ||
+            hc_str_starts(msg, HC_S("invalid function signature for ")) ||
+            hc_str_ends(msg, HC_S(" return values; should be 1 or 2")))
             hc_run_fail_msg(r, msg);
         hc_run_fail_call(r, node, name, msg);
     }

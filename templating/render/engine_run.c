@@ -11,6 +11,7 @@
 
 #include "core/base/limits.h"
 #include "core/base/mem.h"
+#include "core/value/kept.h"
 #include "lua/funcs/gofmt.h"
 #include "lua/rt/rt.h"
 #include "templating/render/engine_impl.h"
@@ -845,6 +846,7 @@ enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct
                               .err = &r.func_err,
                               .door = in->door ? in->door : &no_door,
                               .helm3 = in->helm3,
+                              .keeps = in->keeps && !r.keeps && hc_kept_on(),
                               .on_change = stretch_change,
                               .change_ctx = &r };
     r.stack = __builtin_frame_address(0);

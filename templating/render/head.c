@@ -5,6 +5,7 @@
 #include "templating/render/head.h"
 
 #include "core/value/json.h"
+#include "core/value/kept.h"
 #include "core/value/yaml.h"
 
 static enum hc_rc mismatch(struct hc_err *err, const struct hc_val *v, const char *where, const char *type)
@@ -88,9 +89,47 @@ static enum hc_rc read_whole(struct hc_arena *a, hc_str text, bool helm3, struct
     return from_tree(a, doc, helm3, out, err);
 }
 
+/* Where a text of the head stands in its document; 0 and 0: it is not there. */
+static void put_place(uint32_t *to, hc_str text, hc_str s)
+{
+    bool inside = s.n && s.p >= text.p && s.p + s.n <= text.p + text.n;
+    to[0] = inside ? (uint32_t)(s.p - text.p) : 0;
+    to[1] = inside ? (uint32_t)s.n : 0;
+}
+
+static hc_str get_place(const uint32_t *from, hc_str text)
+{
+    return from[1] ? hc_str_sub(text, from[0], from[0] + from[1]) : HC_S("");
+}
+
+/* Large documents are mostly the same in each render of a chart: CRDs. */
+static bool read_kept(hc_str text, struct hc_head *out)
+{
+    struct hc_kept_key key = hc_kept_key('H', text);
+    const struct hc_kept *kept = hc_kept_find(key);
+    if (!kept) {
+        struct hc_kept now = { 0 };
+        if (!hc_head_read_fast(text, out))
+            return false;
+        put_place(&now.extra[0], text, out->api_version);
+        put_place(&now.extra[2], text, out->kind);
+        put_place(&now.extra[4], text, out->name);
+        put_place(&now.extra[6], text, out->ns);
+        hc_kept_put(key, &now);
+        return true;
+    }
+    *out = (struct hc_head){ get_place(&kept->extra[0], text), get_place(&kept->extra[2], text),
+                             get_place(&kept->extra[4], text), get_place(&kept->extra[6], text), NULL };
+    hc_kept_release(kept);
+    return true;
+}
+
 enum hc_rc hc_head_read(struct hc_arena *a, hc_str text, bool helm3, struct hc_head *out, struct hc_err *err)
 {
-    return hc_head_read_fast(text, out) ? HC_OK : read_whole(a, text, helm3, out, err);
+    enum { KEEP_BYTES = 2048 };
+    bool keep = text.n >= KEEP_BYTES && text.n < UINT32_MAX && hc_kept_on();
+    bool fast = keep ? read_kept(text, out) : hc_head_read_fast(text, out);
+    return fast ? HC_OK : read_whole(a, text, helm3, out, err);
 }
 
 enum hc_rc hc_head_read_whole(struct hc_arena *a, hc_str text, struct hc_head *out, struct hc_err *err)

@@ -4,6 +4,8 @@
  */
 #include "templating/render/render.h"
 
+#include <pthread.h>
+
 #include "core/base/semver.h"
 #include "lua/bridge/gotype.h"
 #include "templating/render/render_impl.h"
@@ -106,6 +108,7 @@ static enum hc_rc run_templates(struct hc_arena *a, const struct hc_render_input
         .trace = in->trace,
         .helm3 = in->helm3,
         .strict = in->strict,
+        .keeps = in->chart->digest.n > 0,
         .lint = in->lint,
         .by_lua = in->by_lua,
         .lint_log = in->lint_log,
@@ -156,6 +159,12 @@ static enum hc_rc compile(struct hc_arena *a, const struct hc_render_input *in, 
     return rc;
 }
 
+static void keep_from_now_on(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, hc_render_keep);
+}
+
 static enum hc_rc render(struct hc_arena *a, const struct hc_render_input *in, struct hc_render_output *out,
                          struct hc_err *err)
 {
@@ -166,7 +175,10 @@ static enum hc_rc render(struct hc_arena *a, const struct hc_render_input *in, s
     if (rc != HC_OK)
         return hc_wrap(err, "invalid kube version '%.*s'", HC_P(wanted));
     struct hc_overlay overlay = { 0 };
-    const struct hc_schema_port schemas = hc_render_schema_port(in->schemas);
+    struct hc_schema_port schemas = hc_render_schema_port(in->schemas);
+    schemas.keep = in->chart->digest.n > 0; /* who wants no digest renders once */
+    if (schemas.keep)
+        keep_from_now_on();
     const struct hc_overlay_opts opts = {
         .helm3 = in->helm3,
         .skip_schema = in->skip_schema,

@@ -34,3 +34,6 @@ enum hc_rc hc_program_cached(const struct hc_overlay_chart *root, const struct h
 
 /* Tells the trace, before the templates run, which values its paths are of. */
 void hc_trace_values(struct hc_trace *t, struct hc_arena *a, struct hc_val *values);
+
+/* From now on results are kept for later renders (core/value/kept.h). */
+void hc_render_keep(void);

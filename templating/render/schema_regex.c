@@ -93,7 +93,7 @@ static enum hc_rc regex(hc_str expression, struct hc_err *err)
 
 struct hc_schema_port hc_render_schema_port(const struct hc_schema_port *own)
 {
-    struct hc_schema_port p = { NULL, NULL, NULL, NULL };
+    struct hc_schema_port p = { .ctx = NULL };
     if (own)
         p = *own;
     p.property = property;

@@ -86,7 +86,7 @@ def tree_case(r):
         args.append("--values=w.yaml")
     for _ in range(r.choice([0, 0, 1, 2])):
         args.append("--set=%s=%s" % (".".join(r.choice(NAMES + ["a", "b", "global", "enabled", "x", "tags", "front", "al"]) for _ in range(r.randint(1, 3))), r.choice(["1", "null", "true", "false", "x", "{a,b}"])))
-    return Chart("tree", files, args)
+    return Chart("tree", files, args, warnings=True)
 
 
 GENERATORS = {"tree": (tree_case, 1)}

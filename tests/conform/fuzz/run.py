@@ -126,6 +126,7 @@ def main():
                 return
             if out:
                 out.write(json.dumps(case.to_json()) + "\n")
+                out.flush()
             if shown[0] < o.show:
                 if o.shrink:
                     smaller.append(case)

@@ -85,6 +85,24 @@ static void test_documents(void **state)
         { "[a:, {b:, c: d:}, 'e:']", "[\"a:\",{\"b:\":null,\"c\":\"d:\"},\"e:\"]" },
         { "a: \"\\'\\q\"", "yaml: found unknown escape character" },
         { "%YAML 1.2", "yaml: found incompatible YAML document" },
+        { "[!!str, x, !a, b]", "[\"x\",\"b\"]" },
+        { "- !!str, x\n- !x,y b\n- !p[q] [1]", "[\"x\",\"b\",[1]]" },
+        { "[!a]", "yaml: line 1: did not find expected ',' or ']'" },
+        { "a: 1\n\xef\xbb\xbf"
+          "b: 2\nc: [x, \"\xef\xbb\xbf\"]",
+          "{\"a\":1,\"c\":[\"x\",\"\xef\xbb\xbf\"],\"\xef\xbb\xbf"
+          "b\":2}" },
+        /* the other way round */
+        { "[a ? b]", "yaml: did not find expected ',' or ']'" },
+        { "a:\n  - {b: [c, d],\n     e: f?}", "yaml: line 2: did not find expected ',' or '}'" },
+        { "[{a: b?}]", "yaml: did not find expected ',' or '}'" },
+        { "[a: b?]", "yaml: did not find expected ',' or ']'" },
+        { "a: b ? c", "{\"a\":\"b ? c\"}" },
+        { "\"\\/\\u", "yaml: found unknown escape character" },
+        { "b: '\"\\/", "yaml: found unexpected end of stream" },
+        /* a value that is replaced is not looked at by the step to JSON, which goes by sorted keys */
+        { "a: .inf\na: 1", "{\"a\":1}" },
+        { "b: .inf\na: -.inf", "json: unsupported value: -Inf" },
         /* the first mistake of the first step counts */
         { "a: *x b", "yaml: unknown anchor 'x' referenced" },
         { "<<: 1\na: *x", "yaml: unknown anchor 'x' referenced" },

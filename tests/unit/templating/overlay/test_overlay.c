@@ -121,6 +121,17 @@ static const struct row rows[] = {
       "{\"into\":{\"here\":{\"k\":\"v\"}},\"mine\":\"parent\",\"sub\":{\"exports\":{\"data\":{\"mine\":\"child\","
       "\"theirs\":1}},\"global\":{},\"t\":{\"k\":\"v\"}},\"theirs\":1}\n"
       "top/sub {\"exports\":{\"data\":{\"mine\":\"child\",\"theirs\":1}},\"global\":{},\"t\":{\"k\":\"v\"}}\n" },
+    { "imports: an empty table is not shared with where it came from",
+      { { "Chart.yaml",
+          CHART("top") "dependencies:\n"
+                       "- {name: sub, version: 1.x, alias: one, import-values: [{child: e, parent: g}]}\n"
+                       "- {name: sub, version: 1.x, alias: two, import-values: [{child: t, parent: g}]}\n" },
+        SUB("e: {}\nt: {k: v}") },
+      NULL,
+      "top {\"g\":{\"k\":\"v\"},\"one\":{\"e\":{},\"global\":{},\"t\":{\"k\":\"v\"}},"
+      "\"two\":{\"e\":{},\"global\":{},\"t\":{\"k\":\"v\"}}}\n"
+      "top/one {\"e\":{},\"global\":{},\"t\":{\"k\":\"v\"}}\n"
+      "top/two {\"e\":{},\"global\":{},\"t\":{\"k\":\"v\"}}\n" },
     { "a section that is no table",
       { { "Chart.yaml", CHART("top") }, SUB("a: 1") },
       "{\"sub\":\"x\"}",
