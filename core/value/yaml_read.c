@@ -47,9 +47,10 @@ struct reader {
     bool
         infinite; /* a number that JSON does not know was read; it may be gone again, under a key that came twice */
     size_t given; /* bytes of the text libyaml has, when it gets them in pieces */
-    bool standins;  /* COLON and MARK stand for something else in the text */
-    size_t tag_end; /* where libyaml ends a tag and the Go library does not; 0: nowhere */
-    unsigned flow;  /* flow collections that are open */
+    bool standins;        /* COLON and MARK stand for something else in the text */
+    size_t seen, seen_at; /* a character that was looked for, and its byte: the next one is further on */
+    size_t tag_end;       /* where libyaml ends a tag and the Go library does not; 0: nowhere */
+    unsigned flow;        /* flow collections that are open */
 };
 
 static enum hc_rc read_node(struct reader *r, unsigned depth, struct hc_val **out);
@@ -146,7 +147,12 @@ static enum hc_rc parser_failed(struct reader *r)
 /* A tag of the Go library goes on over commas and brackets: the text is to be read again with them written otherwise. */
 static enum hc_rc check_tag(struct reader *r)
 {
-    r->tag_end = hc_yaml_tag_stop(r->text, hc_yaml_byte_of(r->text, r->ev.start_mark.index));
+    size_t character = r->ev.start_mark.index;
+    if (!r->seen)
+        r->seen_at = hc_yaml_byte_of(r->text, 0);
+    r->seen_at += hc_yaml_byte_of(hc_str_sub(r->text, r->seen_at, r->text.n), character - r->seen);
+    r->seen = character;
+    r->tag_end = hc_yaml_tag_stop(r->text, r->seen_at);
     r->syntax |= r->tag_end != 0;
     return r->tag_end ? FAIL_AT(r, r->ev.start_mark, "yaml: did not find expected whitespace or line break")
                       : HC_OK;

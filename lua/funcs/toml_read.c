@@ -18,6 +18,7 @@ struct reader {
     hc_str s;
     size_t i;
     struct hc_val *root, *table; /* table: of the header in force */
+    size_t text_from;            /* where the string at hand begins */
     struct hc_buf *context;      /* its name, for messages */
     hc_str key;                  /* of the value being read, {"",0}: none */
     hc_str last;                 /* the key that was read last */
@@ -196,7 +197,9 @@ static enum hc_rc unicode_escape(struct reader *r, struct hc_buf *b, size_t digi
         if (d < 0) {
             snprintf(text, sizeof(text), "expected %s hexadecimal digits after '\\%c', but got ", words[digits],
                      r->s.p[start - 1]);
-            return bad_text(r, text, hc_str_sub(r->s, start - 2, r->i + 1), " instead");
+            hc_str so_far = hc_str_sub(r->s, r->text_from, r->i + 1); /* of the whole string */
+            r->i++;                                                   /* a line break is read by now */
+            return bad_text(r, text, so_far, " instead");
         }
         rune = rune << 4 | (uint32_t)d;
     }
@@ -251,6 +254,7 @@ static enum hc_rc string(struct reader *r, bool may_be_multi, hc_str *out)
         r->i++;
     else if (multi && looking_at(r, "\r\n"))
         r->i += 2;
+    r->text_from = r->i;
     for (;;) {
         enum hc_rc rc = check_char(r);
         if (rc != HC_OK)
@@ -261,7 +265,7 @@ static enum hc_rc string(struct reader *r, bool may_be_multi, hc_str *out)
                               : (multi ? "unexpected EOF; expected \"'''\"" : "unexpected EOF; expected \"'\""));
         char ch = at(r);
         if (!multi && (ch == '\n' || ch == '\r'))
-            return bad(r, "strings cannot contain newlines");
+            return fail_line(r, line_at(r, r->i) - (ch == '\r'), "strings cannot contain newlines", "", "");
         if (ch == quote && !multi) {
             r->i++;
             break;
@@ -610,7 +614,9 @@ static enum hc_rc key_value(struct reader *r, struct hc_val *table)
         if (rc == HC_OK && clash)
             return bad_text(r, "", hc_buf_str(r->context), " is not a table");
         if (rc == HC_OK && !table)
-            return defined(r, "Key '", r->context, "' has already been defined.", start);
+            return defined(r, "Key '", r->context,
+                           hc_is_map(v) ? "' was already created as a hash." : "' has already been defined.",
+                           start);
         struct hc_val *there = rc == HC_OK ? hc_map_get(table, parts[n - 1]) : NULL;
         bool implied = hc_is_map(there) && (there->map->flags & IMPLICIT);
         if (there && (!implied || hc_is_map(v))) {
@@ -642,8 +648,7 @@ static enum hc_rc inline_table(struct reader *r, struct hc_val **out)
     size_t context_n = r->context->n;
     hc_str outer = r->key;
     enum hc_rc rc;
-    if (r->key.n > 0)
-        add_name(r->context, r->key);
+    add_name(r->context, r->key);
     r->key = HC_S("");
     for (r->i++;;) {
         if ((rc = space(r)) != HC_OK)

@@ -61,7 +61,7 @@ BEGIN {
     add("^microhttpd\\.h$", "helmctl/serve helmctl/sandbox");
     add("^openssl/", "core/base lua/funcs charts-fetch/verify charts-fetch/source deploy/kube")
     # What is not named here knows of no threads: the thread sanitizer passes its tests by (CMakeLists.txt beside this).
-    add("^pthread\\.h$", "core/http templating/render lua/funcs charts-fetch/cache charts-fetch/source deploy/release deploy/kube deploy/reconcile helmctl/sandbox helmctl/controller helmctl/serve helmctl/cli")
+    add("^pthread\\.h$", "core/value core/http templating/render lua/funcs charts-fetch/cache charts-fetch/source deploy/release deploy/kube deploy/reconcile helmctl/sandbox helmctl/controller helmctl/serve helmctl/cli")
     # The table: hc_module(FOLDER USES a b LIBS ...), over several lines.
     while ((getline line < "CMakeLists.txt") > 0) {
         if (line ~ /^hc_module\(/) { text = ""; open_ = 1 }
