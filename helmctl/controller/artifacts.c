@@ -16,6 +16,7 @@
 #include "core/base/fs.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
+#include "helmctl/controller/foreign.h"
 
 #define FILES_KEPT    128                  /* small files of artifacts, mostly values */
 #define FULL_BELOW    ((uint64_t)64 << 10) /* bytes free on the disk of the store */
@@ -388,27 +389,8 @@ enum hc_rc ctl_artifact_blob(struct ctl *c, struct hc_arena *a, const struct hc_
         return hc_fail(err, HC_E_NOTFOUND,
                        "Source not ready: artifact of %.*s '%.*s' not found, it is being fetched again", HC_P(kind),
                        HC_P(name));
-    struct hc_http_request req = { .method = "GET",
-                                   .url = hc_arena_strz(a, url),
-                                   .timeout_ms = c->o->http_timeout_ms,
-                                   .max_bytes = HC_MAX_ARTIFACT_BYTES,
-                                   .max_redirects = -1 };
-    struct hc_http_response resp = { 0 };
-    enum hc_rc rc = hc_http_do(c->http, a, &req, &resp, err);
-    if (rc != HC_OK)
-        return hc_wrap(err, "artifact of %.*s '%.*s'", HC_P(kind), HC_P(name));
-    if (resp.status == 404)
-        return hc_fail(err, HC_E_NOTFOUND, "artifact of %.*s '%.*s' is not at %.*s", HC_P(kind), HC_P(name),
-                       HC_P(url));
-    if (resp.status != 200)
-        return hc_fail(err, HC_E_AGAIN, "artifact of %.*s '%.*s': %.*s answered %d", HC_P(kind), HC_P(name),
-                       HC_P(url), resp.status);
-    hc_str got;
-    rc = hc_store_put(c->store->blobs, a, resp.body, &got, err);
-    if (rc == HC_OK && !hc_str_eq(got, digest))
-        return hc_fail(err, HC_E_AGAIN, "artifact of %.*s '%.*s': its digest is %.*s, %.*s was announced",
-                       HC_P(kind), HC_P(name), HC_P(got), HC_P(digest));
-    return rc;
+    enum hc_rc rc = ctl_foreign_failed(c, digest, err);
+    return rc == HC_OK ? ctl_foreign_fetch(c, a, object, err) : rc;
 }
 
 enum hc_rc ctl_artifact_read(struct ctl *c, struct hc_arena *a, const struct hc_val *object, hc_str *out,

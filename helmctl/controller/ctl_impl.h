@@ -24,6 +24,7 @@ struct ctl_managed;
 struct ctl_store;
 struct ctl_charts;
 struct ctl_late;
+struct ctl_foreign;
 struct hc_oci_logins;
 
 struct ctl {
@@ -40,6 +41,7 @@ struct ctl {
     struct ctl_managed *managed; /* objects of releases, release records, parked releases */
     struct ctl_store *store;     /* artifacts */
     struct ctl_charts *charts;   /* charts in memory */
+    struct ctl_foreign *foreign; /* fetches of artifacts that others made */
     bool serves[HC_CTL_KINDS];
     atomic_bool ready, leading;
 };

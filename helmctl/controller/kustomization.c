@@ -12,6 +12,7 @@
 #include "core/base/mem.h"
 #include "core/value/json.h"
 #include "helmctl/controller/clients.h"
+#include "helmctl/controller/foreign.h"
 #include "helmctl/controller/kustomization_impl.h"
 #include "templating/kustomize/kustomize.h"
 
@@ -444,6 +445,8 @@ static struct ctl_result reconcile(struct ks *k)
     }
     if (!get_source(k, &out) || !dependencies_ready(k, &out))
         return out;
+    if (ctl_foreign_comes(p, k->source))
+        return (struct ctl_result){ CTL_AT, INT64_MAX };
     bool new_revision = !hc_str_eq(hc_get_str(hc_map_getz(p->status, "lastAttemptedRevision")), k->revision);
     enum hc_rc rc = build(k);
     hc_map_put_str(p->a, p->status, "lastAttemptedRevision", k->revision);

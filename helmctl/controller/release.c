@@ -6,6 +6,7 @@
 
 #include "core/base/clock.h"
 #include "core/value/yaml.h"
+#include "helmctl/controller/foreign.h"
 #include "helmctl/controller/release_impl.h"
 
 #define LOOK_MS   10000 /* at what is awaited, where no watch tells */
@@ -167,6 +168,26 @@ static enum hc_rc get_values_file(void *ctx, struct hc_arena *a, hc_str kind, hc
         return hc_fail(err, HC_E_NOTFOUND, "%.*s '%.*s/%.*s' not found", HC_P(kind), HC_P(ns), HC_P(name));
     *out_revision = hc_get_str_at(source, "status.artifact.revision");
     return ctl_artifact_file(p->c, a, source, path, out_text, err);
+}
+
+/* True: an artifact that the release needs is on its way from another controller. */
+static bool awaits_artifacts(struct rel *r)
+{
+    struct pass *p = r->p;
+    bool comes = ctl_foreign_comes(p, r->source);
+    const struct hc_val *from = hc_map_getz(r->spec, "valuesFrom");
+    for (size_t i = 0; i < hc_list_len(from); i++) {
+        const struct hc_val *f = hc_list_at(from, i);
+        hc_str ns = hc_get_str(hc_map_getz(f, "namespace"));
+        struct hc_key k = { hc_ctl_kind_of(hc_get_str(hc_map_getz(f, "kind"))), ns.n ? ns : p->key.ns,
+                            hc_get_str(hc_map_getz(f, "name")) };
+        if (!hc_get_str(hc_map_getz(f, "path")).n || ctl_lane_of(k.kind) != LANE_SOURCE ||
+            (p->c->o->no_cross_namespace_refs && !hc_str_eq(k.ns, p->key.ns)))
+            continue;
+        const struct hc_val *source = hc_objects_get(p->c->objects, p->a, k);
+        comes = (source && ctl_foreign_comes(p, source)) || comes;
+    }
+    return comes;
 }
 
 /* ---- the chart's version under an OCI digest ---- */
@@ -518,6 +539,8 @@ static struct ctl_result reconcile(struct rel *r)
     if (!get_source(r, &out))
         return out;
     no_longer(p, "SourceNotReady");
+    if (awaits_artifacts(r))
+        return (struct ctl_result){ CTL_AT, INT64_MAX };
 
     struct hc_values_from_port port = { r, get_values_object, get_values_file };
     r->origins = hc_origins_new(p->a);

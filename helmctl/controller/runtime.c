@@ -23,6 +23,7 @@
 #include "helmctl/controller/charts.h"
 #include "helmctl/controller/clients.h"
 #include "helmctl/controller/ctl_impl.h"
+#include "helmctl/controller/foreign.h"
 #include "helmctl/controller/managed.h"
 
 #define TICK_MS 5000
@@ -485,8 +486,8 @@ static enum hc_rc set_up(struct run *r, struct hc_err *err)
             return hc_fail_nomem(err);
     c->pool = hc_pool_new(POOL);
     if (!c->pool || !(c->objects = hc_objects_new()) || !(c->metrics = ctl_metrics_new()) ||
-        !(c->charts = ctl_charts_new()) || !(c->managed = ctl_managed_new(c)) ||
-        !(c->events = ctl_events_start(c)) || !(c->late = ctl_late_start(c)))
+        !(c->charts = ctl_charts_new()) || !(c->foreign = ctl_foreign_new(c)) ||
+        !(c->managed = ctl_managed_new(c)) || !(c->events = ctl_events_start(c)) || !(c->late = ctl_late_start(c)))
         return hc_fail_nomem(err);
     rc = ctl_store_open(c, &c->store, err);
     if (rc == HC_OK && is_on(c->o->metrics_addr))
@@ -554,6 +555,7 @@ static void tear_down(struct run *r)
     for (size_t i = 0; i < r->workers_n; i++)
         hc_fibers_free(r->workers[i].fibers);
     free(r->workers);
+    ctl_foreign_stop(c->foreign);
     hc_pool_free(c->pool);
     ctl_late_stop(c->late);
     for (int k = 1; k < HC_CTL_KINDS; k++)
@@ -570,6 +572,7 @@ static void tear_down(struct run *r)
     hc_kube_free(c->kube);
     hc_http_free(c->http);
     hc_oci_logins_free(c->logins);
+    ctl_foreign_free(c->foreign);
     ctl_charts_free(c->charts);
     ctl_metrics_free(c->metrics);
     hc_objects_free(c->objects);

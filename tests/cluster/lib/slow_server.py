@@ -3,13 +3,25 @@
 
 /fast/NAME/index.yaml answers at once, everything else after LATENCY seconds: with an index below /slow/, with 503 where
 a Git server or a registry is asked. GET /gaps tells, a line each, what the fast repositories saw: NAME, requests, and
-the longest time between two. GET /peak tells how many slow requests were open at once at most.
+the longest time between two. GET /peak tells how many slow requests were open at once at most. /artifact/NAME.tgz is a
+chart, given after GET /go unless NAME begins with "fast"; /digest/NAME what it will be.
 """
-import asyncio, sys, time
+import asyncio, gzip, hashlib, io, sys, tarfile, time
 
 INDEX = b"apiVersion: v1\nentries:\n  web:\n  - {name: web, version: 1.0.0, urls: [web-1.0.0.tgz]}\n"
 latency = float(sys.argv[2])
 seen, now_slow, peak = {}, 0, 0
+go = asyncio.Event()
+
+
+def chart(name):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for path, text in (("Chart.yaml", f"apiVersion: v2\nname: {name}\nversion: 1.0.0\n"), ("templates/cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\n")):
+            info = tarfile.TarInfo(f"{name}/{path}")
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text.encode()))
+    return gzip.compress(out.getvalue(), mtime=0)
 
 
 async def serve(reader, writer):
@@ -25,6 +37,15 @@ async def serve(reader, writer):
                 seen.clear()
             elif path == "/peak":
                 body = f"{peak}\n".encode()
+            elif path == "/go":
+                go.set()
+            elif path.startswith("/artifact/slow"):
+                await go.wait()
+                body = chart(path.split("/")[2][:-4])
+            elif path.startswith("/digest/"):
+                body = hashlib.sha256(chart(path.split("/")[2])).hexdigest().encode()
+            elif path.startswith("/artifact/fast"):
+                body = chart(path.split("/")[2][:-4])
             elif path.startswith("/fast/"):
                 seen.setdefault(path.split("/")[2], []).append(time.monotonic())
             else:
