@@ -28,6 +28,17 @@ int64_t git_time_left(const struct git_peer *p)
     return left > 1 ? left : 1;
 }
 
+enum hc_rc git_in_time(const struct git_fetcher *f)
+{
+    if (hc_mono_ms() < f->peer->deadline_ms)
+        return HC_OK;
+    return hc_fail(
+        f->err, HC_E_LIMIT,
+        "'%s' is too large to be read and packed in the time it has (spec.timeout): give it more, or take "
+        "parts with spec.sparseCheckout",
+        f->spec->url);
+}
+
 enum hc_rc git_spool(struct git_peer *p, int *out_fd)
 {
     char path[4096];
@@ -130,6 +141,14 @@ struct sink {
     bool failed;
 };
 
+/* Called by the library for each object and each delta, also while it works off what came. */
+static int on_progress(const git_indexer_progress *stats, void *ctx)
+{
+    const struct git_fetcher *f = ctx;
+    unsigned done = stats->indexed_objects + stats->indexed_deltas;
+    return done % 64 == 0 && hc_mono_ms() >= f->peer->deadline_ms ? -1 : 0;
+}
+
 static bool on_pack(void *ctx, const char *bytes, size_t n)
 {
     struct sink *s = ctx;
@@ -150,12 +169,13 @@ enum hc_rc git_fetch_pack(struct git_fetcher *f, struct git_peer *p, const struc
     f->peer->received = p->received;
     too_large = false;
     enum hc_rc rc = HC_OK;
-    if (git_repository_odb(&odb, f->repo) != 0 || git_odb_write_pack(&sink.wp, odb, NULL, NULL) != 0)
+    if (git_repository_odb(&odb, f->repo) != 0 || git_odb_write_pack(&sink.wp, odb, on_progress, f) != 0)
         rc = git_lib_fail(p->err, "prepare the object store");
     if (rc == HC_OK)
         rc = git_read_pack(p, fd, on_pack, &sink);
     if (sink.failed || (rc == HC_OK && sink.wp->commit(sink.wp, &sink.progress) != 0))
-        rc = git_lib_fail(p->err, "the pack from the server cannot be used");
+        rc = git_in_time(f) == HC_OK ? git_lib_fail(p->err, "the pack from the server cannot be used")
+                                     : f->err->code;
     if (sink.wp)
         sink.wp->free(sink.wp);
     git_odb_free(odb);

@@ -57,6 +57,9 @@ struct git_transport {
 extern const struct git_transport git_http_transport, git_ssh_transport;
 
 int64_t git_time_left(const struct git_peer *p); /* ms, at least 1 */
+/* For work that no server holds up, between its steps: HC_E_LIMIT when the time of the whole fetch is over. */
+struct git_fetcher;
+enum hc_rc git_in_time(const struct git_fetcher *f);
 /* A file without a name below the store. */
 enum hc_rc git_spool(struct git_peer *p, int *out_fd);
 

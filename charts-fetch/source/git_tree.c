@@ -20,6 +20,7 @@
 #include "core/base/limits.h"
 
 #define MAX_LISTED       (4u * HC_MAX_ARTIFACT_FILES) /* before anything is ignored */
+#define MAX_LISTED_PATHS (96 * HC_MIB)                /* of their names; usual ones have 60 bytes */
 #define MAX_DEPTH        128
 #define MAX_MODULE_DEPTH 10 /* go-git: DefaultSubmoduleRecursionDepth */
 #define MODULES_FILE_MAX HC_MIB
@@ -27,14 +28,14 @@
 struct entry {
     hc_str path;
     git_oid oid;
-    hc_str body; /* of an included file; absent: the blob `oid` */
-    bool executable, included;
+    bool executable, included, ignored;
+    const hc_str *body; /* of an included file, NULL: the blob `oid` */
 };
 
 struct lister {
     struct git_fetcher *f;
     struct entry *list;
-    size_t n, cap;
+    size_t n, cap, path_bytes, trees;
     struct hc_sourceignore *spec; /* spec.ignore alone, which nothing takes back */
     bool *found;                  /* of each of spec->sparse */
 };
@@ -52,13 +53,16 @@ struct place {
 static struct entry *add_entry(struct lister *l, hc_str path)
 {
     if (l->n == l->cap) {
-        size_t cap = l->cap ? l->cap * 2 : 256;
+        size_t cap = l->cap ? l->cap + l->cap / 2 : 256;
         struct entry *more = cap <= 2 * (size_t)MAX_LISTED ? realloc(l->list, cap * sizeof(*more)) : NULL;
         if (!more)
             return NULL;
         l->list = more;
         l->cap = cap;
     }
+    l->path_bytes += path.n;
+    if (l->n >= MAX_LISTED || l->path_bytes > MAX_LISTED_PATHS)
+        return NULL;
     struct entry *e = &l->list[l->n++];
     *e = (struct entry){ .path = path };
     return e;
@@ -67,8 +71,9 @@ static struct entry *add_entry(struct lister *l, hc_str path)
 static enum hc_rc too_many(struct git_fetcher *f)
 {
     return hc_fail(f->err, HC_E_LIMIT,
-                   "the tree of '%s' has more than %u files: take parts with spec.sparseCheckout", f->spec->url,
-                   MAX_LISTED);
+                   "the tree of '%s' has more than %u files, or %zu bytes of their paths: take parts with "
+                   "spec.sparseCheckout",
+                   f->spec->url, MAX_LISTED, MAX_LISTED_PATHS);
 }
 
 static hc_str clean_dir(hc_str dir)
@@ -240,6 +245,8 @@ static enum hc_rc list_entries(struct lister *l, struct place *at, git_tree *tre
     struct git_fetcher *f = l->f;
     size_t n = git_tree_entrycount(tree);
     for (size_t i = 0; i < n; i++) {
+        if (l->n % 256 == 0 && git_in_time(f) != HC_OK)
+            return f->err->code;
         const git_tree_entry *e = git_tree_entry_byindex(tree, i);
         hc_str name = hc_str_of(git_tree_entry_name(e));
         git_object_t type = git_tree_entry_type(e);
@@ -274,6 +281,8 @@ static enum hc_rc list_tree(struct lister *l, struct place *at, const git_oid *o
 {
     struct git_fetcher *f = l->f;
     git_tree *tree = NULL;
+    if (++l->trees % 64 == 0 && git_in_time(f) != HC_OK)
+        return f->err->code;
     if (depth > MAX_DEPTH)
         return hc_fail(f->err, HC_E_LIMIT, "the tree of '%s' is more than %d folders deep", f->spec->url,
                        MAX_DEPTH);
@@ -334,7 +343,7 @@ static enum hc_rc list_include(struct lister *l, const struct hc_git_include *in
         struct entry *e = add_entry(l, path);
         if (!e)
             return too_many(f);
-        e->body = files[i].body.p ? files[i].body : HC_S("");
+        e->body = &files[i].body;
         e->executable = files[i].mode & 0100;
         e->included = true;
     }
@@ -350,10 +359,10 @@ static enum hc_rc read_ignore_files(struct lister *l, struct hc_sourceignore *g)
 {
     for (size_t i = 0; i < l->n; i++) {
         const struct entry *e = &l->list[i];
-        hc_str lines = e->body;
+        hc_str lines = e->body ? *e->body : HC_S("");
         if (!hc_str_eqz(e->path, ".sourceignore") && !hc_str_ends(e->path, HC_S("/.sourceignore")))
             continue;
-        if (!e->included && read_blob(l->f, &e->oid, HC_MIB, &lines) != HC_OK)
+        if (git_in_time(l->f) != HC_OK || (!e->included && read_blob(l->f, &e->oid, HC_MIB, &lines) != HC_OK))
             return l->f->err->code;
         size_t slash = hc_str_rfind(e->path, '/');
         hc_sourceignore_add(g, slash == SIZE_MAX ? HC_S("") : hc_str_sub(e->path, 0, slash), lines);
@@ -367,19 +376,27 @@ static enum hc_rc pack_entries(struct lister *l, const struct hc_sourceignore *g
     struct git_fetcher *f = l->f;
     size_t files = 0;
     uint64_t bytes = 0;
+    for (size_t i = 0; i < l->n; i++) { /* too many are told of before the first is packed */
+        l->list[i].ignored = hc_sourceignored(g, l->list[i].path, false);
+        files += !l->list[i].ignored;
+        if (i % 256 == 0 && git_in_time(f) != HC_OK)
+            return f->err->code;
+    }
     for (size_t i = 0; i < l->n; i++) {
         const struct entry *e = &l->list[i];
         git_blob *blob = NULL;
-        hc_str body = e->body;
-        if (hc_sourceignored(g, e->path, false))
+        hc_str body = e->body ? *e->body : HC_S("");
+        if (e->ignored && files <= HC_MAX_ARTIFACT_FILES)
             continue;
-        if (!e->included) {
+        if (i % 64 == 0 && git_in_time(f) != HC_OK)
+            return f->err->code;
+        if (!e->included && files <= HC_MAX_ARTIFACT_FILES) {
             if (git_blob_lookup(&blob, f->repo, &e->oid) != 0)
                 return git_lib_fail(f->err, "read a file of the commit");
             body = hc_str_n(git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob));
         }
         bytes += body.n;
-        bool over = ++files > HC_MAX_ARTIFACT_FILES || bytes > HC_MAX_ARTIFACT_BYTES;
+        bool over = files > HC_MAX_ARTIFACT_FILES || bytes > HC_MAX_ARTIFACT_BYTES;
         if (!over)
             hc_packer_file(packer, e->path, e->executable ? 0755 : 0644, body);
         git_blob_free(blob);

@@ -220,6 +220,43 @@ if sshd_start; then
 else
     echo "SKIP: sshd is not on this machine"
 fi
+# ---- trees and histories of strangers
+# Trees in trees: 10^8 paths in 9 objects; and a hundred thousand folders deep enough that their paths alone are large.
+git init -q --bare "$SERVERS/git/bomb.git"; git -C "$SERVERS/git/bomb.git" config http.receivepack true
+b="git -C $SERVERS/git/bomb.git"
+of=$(echo x | $b hash-object -w --stdin) kind="100644 blob"
+for depth in 1 2 3 4 5 6 7 8; do
+    of=$(for i in 0 1 2 3 4 5 6 7 8 9; do printf '%s %s\tf%s\n' "$kind" "$of" "$i"; done | $b mktree) kind="040000 tree"
+done
+commit=$(GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@t GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@t $b commit-tree -m bomb "$of")
+$b update-ref refs/heads/main "$commit"; $b symbolic-ref HEAD refs/heads/main; $b update-server-info
+began=${EPOCHREALTIME/[.,]/}
+get git "$at/git/bomb.git" branch=main timeout=1000; took=$(((${EPOCHREALTIME/[.,]/} - began) / 1000))
+check "a tree of 10^8 paths" "^error LIMIT .*(too large to be read and packed in the time|has more than [0-9]+ files)"
+[ "$took" -lt 8000 ]; ok $? "it had one second and took $took ms"
+if [ "${BOMB:-}" ]; then # by hand: to the other limit
+    "$HC_BUILD/tests/measure" 1 1 "$tool" "$SERVERS/store" git "$at/git/bomb.git" branch=main timeout=600000 | awk '{ printf "to the limit of files: %.1f s, %.1f s of CPU, %.1f MiB\n", $1 / 1e6, $2 / 1e6, $3 / 1024 }'
+    "$tool" "$SERVERS/store" git "$at/git/bomb.git" branch=main timeout=600000
+fi
+# By hand: HISTORY_MB=1000, so much history that does not compress below a tip of three small files.
+if [ "${HISTORY_MB:-}" ]; then
+    git init -q --bare "$SERVERS/git/huge.git"
+    python3 - "$HISTORY_MB" <<'PY' | git -C "$SERVERS/git/huge.git" -c core.compression=0 -c pack.compression=0 fast-import --quiet
+import os, sys
+out = sys.stdout.buffer
+for i in range(int(sys.argv[1]) // 10):
+    out.write(b"commit refs/heads/main\ncommitter t <t@t> %d +0000\ndata 2\nn\n" % (1700000000 + i) + b"M 100644 inline big\ndata 10000000\n" + os.urandom(10000000) + b"\n")
+out.write(b"commit refs/heads/main\ncommitter t <t@t> 1800000000 +0000\ndata 2\nn\nD big\n")
+for i in range(3):
+    out.write(b"M 100644 inline small/%d\ndata 5\nsmall\n" % i)
+PY
+    echo "history of $(du -sm "$SERVERS/git/huge.git" | cut -f1) MB, $(git -C "$SERVERS/git/huge.git" rev-list --count main) commits"
+    git -C "$SERVERS/git/huge.git" symbolic-ref HEAD refs/heads/main
+    get git "$at/git/huge.git" branch=main; check "a large history" '^file small/2$'
+    [ "$(received)" -lt 2000 ]; ok $? "of which $(received) bytes come"
+    "$HC_BUILD/tests/measure" 3 1 "$tool" "$SERVERS/store" git "$at/git/huge.git" branch=main -- 1 git clone -q --depth 1 "$at/git/huge.git" "$SERVERS/clone" |
+        awk '{ printf "%s: %.3f s, %.3f s of CPU, %.1f MiB\n", NR == 1 ? "ours" : "git clone --depth 1", $1 / 1e6, $2 / 1e6, $3 / 1024 }'
+fi
 left=$(find "$SERVERS/store/tmp" -mindepth 1 | wc -l)
 [ "$left" = 0 ]; ok $? "nothing half-done is left in the store"
 echo "$n checks"
