@@ -61,7 +61,7 @@ static enum hc_rc fetch_layer(struct hc_oci *o, hc_str digest, uint64_t most, bo
         return rc;
     const char *file = hc_arena_printf(o->a, "%s/layer", dir).p, *tree = hc_arena_printf(o->a, "%s/tree", dir).p;
     uint64_t size = 0;
-    rc = file && tree ? oci_blob_to_file(o, digest, most, file, &size, err) : hc_fail_nomem(err);
+    rc = file && tree ? hc_oci_blob_file(o, digest, most, file, &size, err) : hc_fail_nomem(err);
     if (rc == HC_OK && as_is) {
         rc = hc_store_keep(o->env.store, o->a, file, digest, err);
         out->digest = digest;

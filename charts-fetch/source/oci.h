@@ -68,6 +68,10 @@ enum hc_rc hc_oci_referrers(struct hc_oci *o, hc_str digest, hc_str artifact_typ
 /* A blob into memory; one of more than `ceiling` bytes is HC_E_LIMIT. For small ones: signatures, configs. */
 enum hc_rc hc_oci_blob(struct hc_oci *o, hc_str digest, size_t ceiling, hc_str *out, struct hc_err *err);
 
+/* The same of at most `most` bytes into the file `path`, which only its owner may read. On failure there is no such file. */
+enum hc_rc hc_oci_blob_file(struct hc_oci *o, hc_str digest, uint64_t most, const char *path, uint64_t *out_size,
+                            struct hc_err *err);
+
 /* All tags, in the registry's order. */
 enum hc_rc hc_oci_tags(struct hc_oci *o, hc_str **out, size_t *out_n, struct hc_err *err);
 

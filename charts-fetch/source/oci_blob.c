@@ -159,7 +159,7 @@ static enum hc_rc get(struct hc_oci *o, struct sink *s, hc_str digest, struct hc
     return rc == HC_OK ? HC_OK : hc_err_copy(err, &own);
 }
 
-enum hc_rc oci_blob_to_file(struct hc_oci *o, hc_str digest, uint64_t most, const char *path, uint64_t *out_size,
+enum hc_rc hc_oci_blob_file(struct hc_oci *o, hc_str digest, uint64_t most, const char *path, uint64_t *out_size,
                             struct hc_err *err)
 {
     enum hc_rc rc = oci_want_digest(o, digest, err);

@@ -68,11 +68,6 @@ enum hc_rc oci_add_referrers(struct hc_oci *o, const struct hc_val *index, hc_st
 /* oci.c: the layer of that type, else (without `charts_only`) the first; NULL: there is none. */
 const struct hc_val *oci_pick_layer(const struct hc_val *manifest, hc_str media_type, bool charts_only);
 
-/* oci_blob.c: a blob of at most `most` bytes into the file `path`, going on where a connection was cut. On failure there
- * is no such file. */
-enum hc_rc oci_blob_to_file(struct hc_oci *o, hc_str digest, uint64_t most, const char *path, uint64_t *out_size,
-                            struct hc_err *err);
-
 /* oci_tags.c: the path of the next page that a Link header of the answer to `path` names; absent: the last page. */
 hc_str oci_next_page(struct hc_arena *a, const struct hc_http_response *r, hc_str path);
 bool oci_good_tag(hc_str tag);

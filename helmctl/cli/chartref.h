@@ -15,6 +15,7 @@ struct hc_chart_source {
     bool tell_stdout; /* what a registry gave is told on stdout: pull, install, upgrade */
     bool no_digest;   /* the caller renders once */
     bool helm3;       /* --helm-version 3 */
+    const char *into; /* pull: a registry's archive is streamed into this folder, not held; NULL: it is held */
     bool no_detect;   /* lint and dependency list: Helm loads the chart without a look at its apiVersion first */
     const struct hc_globals *globals;
 };
@@ -64,7 +65,9 @@ enum hc_rc hc_cli_load_chart(const struct hc_chart_source *s, struct hc_chart **
  * has none (s->want_prov alone: told on stdout). */
 struct hc_fetched {
     hc_str archive, file, prov;
-    hc_str report; /* s->verify: who signed it, as Helm prints it */
+    hc_str digest;       /* of what is `written` */
+    const char *written; /* instead of `archive`: where it stands (s->into), to be renamed or removed */
+    hc_str report;       /* s->verify: who signed it, as Helm prints it */
 };
 enum hc_rc hc_cli_fetch_archive(const struct hc_chart_source *s, struct hc_arena *a, struct hc_fetched *out,
                                 struct hc_err *err);

@@ -34,6 +34,8 @@ struct fetch {
     struct hc_source_auth auth;
     hc_str version;       /* as asked; "": the latest release */
     hc_str archive, file; /* what was fetched, and the name it has at its source */
+    hc_str digest;        /* of `written` */
+    const char *written;  /* instead of `archive`: a file below s->into */
     hc_str prov;          /* its provenance file, absent: none was asked for or found */
     struct hc_err *err;
 };
@@ -120,6 +122,8 @@ static enum hc_rc from_registry(struct fetch *f, hc_str ref)
     if (rc == HC_OK)
         rc = hc_cli_fetch_oci(&f->env, f->a, f->s, &f->auth, ref, f->version, &got, &where, f->err);
     f->archive = got.archive;
+    f->written = got.written;
+    f->digest = got.digest;
     f->file = got.file;
     f->prov = got.prov;
     if (rc == HC_OK && !got.prov.p && (f->s->verify || f->s->want_prov)) {
@@ -127,6 +131,8 @@ static enum hc_rc from_registry(struct fetch *f, hc_str ref)
                      HC_OCI_TYPE_PROVENANCE);
         rc = end_prov(f, where, rc);
     }
+    if (rc != HC_OK && f->written)
+        (void)unlink(f->written);
     return rc;
 }
 
@@ -156,17 +162,39 @@ static bool from_cache(struct fetch *f, hc_str digest)
     return hc_str_eqz(digest, hex);
 }
 
+/* Piece by piece: what was streamed for want of memory is not read into it now. */
+static enum hc_rc copy_file(struct fetch *f, const char *from, const char *to, struct hc_err *err)
+{
+    char piece[65536];
+    const char *tmp = hc_arena_printf(f->a, "%s.%d", to, (int)getpid()).p;
+    HC_AUTO(hc_fd) int in = open(from, O_RDONLY | O_CLOEXEC);
+    HC_AUTO(hc_fd) int out = tmp && in >= 0 ? open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644) : -1;
+    if (out < 0)
+        return hc_fail_errno(err, "write", to);
+    ssize_t n;
+    enum hc_rc rc = HC_OK;
+    while (rc == HC_OK && (n = read(in, piece, sizeof(piece))) > 0)
+        rc = hc_write_fd(out, hc_str_n(piece, (size_t)n), err);
+    if (rc == HC_OK && (n < 0 || fsync(out) < 0 || rename(tmp, to) < 0))
+        rc = hc_fail_errno(err, "write", to);
+    if (rc != HC_OK)
+        (void)unlink(tmp);
+    return rc;
+}
+
 /* A cache that cannot be written costs a line and nothing else. */
 static void to_cache(struct fetch *f)
 {
     char hex[HC_SHA256_HEX + 1];
     struct hc_err err = HC_ERR_INIT;
-    hc_sha256_of(f->archive, hex);
-    const char *path = cache_path(f, hc_str_of(hex));
+    if (!f->written)
+        hc_sha256_of(f->archive, hex);
+    const char *path = cache_path(f, f->written ? hc_str_sub(f->digest, 7, f->digest.n) : hc_str_of(hex));
     if (!path || access(path, F_OK) == 0)
         return;
     char *dir = hc_arena_strz(f->a, hc_str_sub(hc_str_of(path), 0, hc_str_rfind(hc_str_of(path), '/')));
-    if (!dir || hc_mkdirs(dir, 0755, &err) != HC_OK || hc_write_file(path, f->archive, 0644, &err) != HC_OK)
+    if (!dir || hc_mkdirs(dir, 0755, &err) != HC_OK ||
+        (f->written ? copy_file(f, f->written, path, &err) : hc_write_file(path, f->archive, 0644, &err)) != HC_OK)
         fprintf(stderr, "level=WARN msg=\"the chart is not cached\" error=\"%s\"\n", err.msg);
 }
 
@@ -321,7 +349,9 @@ enum hc_rc hc_cli_fetch_archive(const struct hc_chart_source *source, struct hc_
     if (rc != HC_OK)
         return rc;
     to_cache(&f);
-    *out = (struct hc_fetched){ .archive = f.archive, .file = f.file, .prov = f.prov };
+    *out = (struct hc_fetched){
+        .archive = f.archive, .file = f.file, .prov = f.prov, .digest = f.digest, .written = f.written
+    };
     if (!source->verify)
         return HC_OK;
     struct hc_prov by;

@@ -2,6 +2,8 @@
  * A chart out of a registry as Helm finds and takes it (pkg/registry ValidateReference, Pull): a version names a tag, any
  * other text is a range over the tags, a digest stands above both.
  */
+#include <unistd.h>
+
 #include "charts-fetch/source/oci.h"
 #include "core/base/fs.h"
 #include "core/base/limits.h"
@@ -149,9 +151,20 @@ static enum hc_rc take(struct wanted *w, struct hc_fetched *out)
                 HC_OCI_TYPE_CHART_OLD);
     if (!layer)
         return hc_fail(w->err, HC_E_INPUT, "manifest does not contain a layer with mediatype " HC_OCI_TYPE_CHART);
-    rc = hc_oci_blob(w->o, hc_get_str_at(layer, "digest"), HC_MAX_CHART_PACKED, &out->archive, w->err);
+    hc_str digest = hc_get_str_at(layer, "digest");
+    uint64_t size;
+    if (w->s->into) {
+        out->digest = hc_arena_str(w->a, digest);
+        out->written = hc_arena_printf(w->a, "%s/.helmctl-pull-%d.tgz", w->s->into, (int)getpid()).p;
+        rc = out->written ? hc_oci_blob_file(w->o, digest, HC_MAX_CHART_PACKED, out->written, &size, w->err)
+                          : hc_fail_nomem(w->err);
+    } else {
+        rc = hc_oci_blob(w->o, digest, HC_MAX_CHART_PACKED, &out->archive, w->err);
+    }
     if (rc == HC_OK && prov && (w->s->verify || w->s->want_prov))
         rc = hc_oci_blob(w->o, hc_get_str_at(prov, "digest"), PROV_MAX_BYTES, &out->prov, w->err);
+    if (rc != HC_OK && out->written)
+        (void)unlink(out->written);
     for (int times = out->prov.p ? 2 : 1; rc == HC_OK && times > 0; times--) /* Helm pulls once for each layer */
         tell_pulled(w, manifest);
     return rc;

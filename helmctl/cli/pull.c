@@ -65,9 +65,24 @@ static enum hc_rc untar_to(struct pull *p, const struct hc_fetched *got)
     return rc;
 }
 
+/* What was streamed into the folder gets its name when all of it is on the disk. */
+static enum hc_rc keep(struct pull *p, const char *written, const char *path)
+{
+    HC_AUTO(hc_fd) int fd = open(written, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fchmod(fd, 0644) < 0 || fsync(fd) < 0 || rename(written, path) < 0) {
+        hc_fail_errno(&p->err, "write", path);
+        (void)unlink(written);
+        return p->err.code;
+    }
+    return HC_OK;
+}
+
 static enum hc_rc pull_one(struct pull *p)
 {
-    struct hc_fetched got;
+    struct hc_fetched got = { .written = NULL };
+    struct stat there;
+    bool held = p->untar || p->source.verify || stat(p->dir, &there) < 0;
+    p->source.into = held ? NULL : p->dir;
     enum hc_rc rc = hc_cli_fetch_archive(&p->source, p->a, &got, &p->err);
     if (rc != HC_OK)
         return rc;
@@ -84,7 +99,7 @@ static enum hc_rc pull_one(struct pull *p)
     if (stat(p->dir, &st) < 0)
         return hc_fail(&p->err, HC_E_INPUT, "open %.*s: no such file or directory: the destination must be there",
                        HC_P(hc_path_clean(p->a, hc_str_of(path))));
-    rc = hc_write_file(path, got.archive, 0644, &p->err);
+    rc = got.written ? keep(p, got.written, path) : hc_write_file(path, got.archive, 0644, &p->err);
     if (rc == HC_OK && got.prov.p) {
         const char *prov = hc_arena_printf(p->a, "%s.prov", path).p;
         rc = prov ? hc_write_file(prov, got.prov, 0644, &p->err) : hc_fail_nomem(&p->err);

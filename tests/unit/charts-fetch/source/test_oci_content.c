@@ -237,7 +237,7 @@ static void a_cut_blob_is_gone_on_with(void **state)
         assert_int_equal(hc_oci_open(&env, arena, hc_arena_printf(arena, "oci://127.0.0.1:%d/app", cutter.port).p,
                                      &auth, &o, &err),
                          HC_OK);
-        enum hc_rc rc = oci_blob_to_file(o, hc_arena_printf(arena, "sha256:%s", blob_hex), BLOB, path, &size, &err);
+        enum hc_rc rc = hc_oci_blob_file(o, hc_arena_printf(arena, "sha256:%s", blob_hex), BLOB, path, &size, &err);
         if (rc != rows[i].rc || !strstr(err.msg, rows[i].words) ||
             (rows[i].requests >= 0 && atomic_load(&blob_requests) != rows[i].requests))
             fail_msg("row %zu: %s, %d requests: %s", i, hc_rc_name(rc), atomic_load(&blob_requests), err.msg);
@@ -258,7 +258,7 @@ static void a_cut_blob_is_gone_on_with(void **state)
         hc_oci_open(&env, arena, hc_arena_printf(arena, "oci://127.0.0.1:%d/app", cutter.port).p, &auth, &o, &err),
         HC_OK);
     assert_int_equal(symlink("/dev/full", path), 0);
-    assert_int_equal(oci_blob_to_file(o, hc_arena_printf(arena, "sha256:%s", blob_hex), BLOB, path, &size, &err),
+    assert_int_equal(hc_oci_blob_file(o, hc_arena_printf(arena, "sha256:%s", blob_hex), BLOB, path, &size, &err),
                      HC_E_AGAIN);
     assert_non_null(strstr(err.msg, "write to the store: No space left"));
     loopback_stop(&cutter);
