@@ -123,7 +123,11 @@ static enum hc_rc store_new(struct hc_reconcile *r, struct hc_arena *a, struct h
         r->dry_done = true;
         return HC_OK;
     }
-    if (r->spec.max_history > 0)
+    if (r->spec.max_history > 0 && (int64_t)briefs_n >= r->spec.max_history) {
+        hc_str payload; /* too large: the history stays as it is */
+        rc = hc_record_encode(r->step, rec, &payload, err);
+    }
+    if (rc == HC_OK && r->spec.max_history > 0)
         rc = hc_storage_retain(r->spec.storage, r->spec.name, briefs, briefs_n, r->spec.max_history - 1, err);
     if (rc == HC_OK)
         rc = hc_storage_create(r->spec.storage, a, rec, err);

@@ -117,7 +117,8 @@ static void sum_up(struct hc_reconcile *r, struct hc_seen *s, const struct view 
         if (r->awaited_n == 0 || o->ready == HC_READY_FAILED)
             r->waiting_for = hc_arena_printf(r->step, "%.*s%.*s: %.*s", HC_P(which_wave(r, v)),
                                              HC_P(hc_ref_str(r->step, &o->ref)), HC_P(o->message));
-        r->awaited_rv[r->awaited_n] = away ? 0 : o->rv;
+        /* What a rule makes of an object no watch can tell. */
+        r->awaited_rv[r->awaited_n] = away || hc_rec_ruled(r, &o->ref) ? 0 : o->rv;
         r->awaited[r->awaited_n++] = o->ref;
         all_settled = all_settled && (hc_rec_ruled(r, &o->ref) || !stays_settled(&o->ref, o->plan.object));
         if (!away && o->ready == HC_READY_FAILED)

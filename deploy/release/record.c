@@ -191,7 +191,7 @@ static size_t json_size(const struct hc_val *v)
     return n;
 }
 
-static enum hc_rc too_large(const struct hc_record *r, size_t payload, struct hc_err *err)
+static enum hc_rc too_large(const struct hc_record *r, size_t payload, size_t most, struct hc_err *err)
 {
     size_t hooks = 0;
     for (size_t i = 0; i < r->hooks_n; i++)
@@ -199,16 +199,25 @@ static enum hc_rc too_large(const struct hc_record *r, size_t payload, struct hc
     return hc_fail(
         err, HC_E_LIMIT,
         "the record of release %.*s revision %" PRId64
-        " is %zu bytes packed, and an object may hold %u. Before packing: chart templates %zu, chart values "
-        "%zu, chart files %zu, chart schema %zu, values %zu, manifest %zu, hooks %zu bytes. Leave out what "
+        " is %zu bytes packed, and an object may hold %zu. Before packing: chart templates %zu, chart values "
+        "%zu, chart files %zu, chart schema %zu, values %zu, manifest %zu, hooks %zu, notes %zu bytes. Leave out "
+        "what "
         "the chart does not need (.helmignore) or split it",
-        HC_P(r->name), r->revision, payload, HC_MAX_RECORD_BYTES, json_size(hc_map_getz(r->chart, "templates")),
+        HC_P(r->name), r->revision, payload, most, json_size(hc_map_getz(r->chart, "templates")),
         json_size(hc_map_getz(r->chart, "values")), json_size(hc_map_getz(r->chart, "files")),
-        json_size(hc_map_getz(r->chart, "schema")), json_size(r->config), r->manifest.n, hooks);
+        json_size(hc_map_getz(r->chart, "schema")), json_size(r->config), r->manifest.n, hooks, r->notes.n);
+}
+
+/* What a revision grows by until its end: a description of 2 KiB, and of each hook when it ran and how. One that would not
+ * fit then could be neither finished nor marked as failed, so it is refused while nothing was done yet. */
+static size_t growth(const struct hc_record *r)
+{
+    return r->storage_name.n > 0 ? 0 : 4096 + 256 * r->hooks_n;
 }
 
 enum hc_rc hc_record_encode(struct hc_arena *a, const struct hc_record *r, hc_str *out, struct hc_err *err)
 {
+    size_t room = growth(r), most = HC_MAX_RECORD_BYTES > room ? HC_MAX_RECORD_BYTES - room : 0;
     HC_AUTO(hc_buf) struct hc_buf json;
     hc_str packed;
     hc_buf_init(&json, 0);
@@ -219,7 +228,7 @@ enum hc_rc hc_record_encode(struct hc_arena *a, const struct hc_record *r, hc_st
     enum hc_rc rc = hc_record_json(r, &json, err);
     for (size_t i = 0; rc == HC_OK && i < HC_LEN(levels); i++) {
         rc = hc_gzip(a, hc_buf_str(&json), levels[i], &packed, err);
-        if (rc == HC_OK && packed.n / 3 * 4 + 4 <= HC_MAX_RECORD_BYTES)
+        if (rc == HC_OK && packed.n / 3 * 4 + 4 <= most)
             break;
     }
     if (rc != HC_OK)
@@ -227,8 +236,8 @@ enum hc_rc hc_record_encode(struct hc_arena *a, const struct hc_record *r, hc_st
     *out = hc_base64(a, packed);
     if (!out->p)
         return hc_arena_check(a, err, "release record");
-    if (out->n > HC_MAX_RECORD_BYTES)
-        return too_large(r, out->n, err);
+    if (out->n > most)
+        return too_large(r, out->n, most, err);
     return HC_OK;
 }
 

@@ -66,7 +66,8 @@ hc_str hc_record_storage_name(struct hc_arena *a, hc_str name, int64_t revision)
 enum hc_rc hc_record_json(const struct hc_record *r, struct hc_buf *out, struct hc_err *err);
 enum hc_rc hc_record_of_json(struct hc_arena *a, hc_str json, struct hc_record *out, struct hc_err *err);
 /* Helm's payload: base64 of gzip of the JSON (the Secret's own base64 comes on top). Records made before Helm 3's
- * compression are read too. HC_E_LIMIT: larger than an object may be, with the size by part. */
+ * compression are read too. HC_E_LIMIT: larger than an object may be, with the size by part; of one that was never
+ * stored, also when there is no room for what its end adds. */
 enum hc_rc hc_record_encode(struct hc_arena *a, const struct hc_record *r, hc_str *out, struct hc_err *err);
 enum hc_rc hc_record_decode(struct hc_arena *a, hc_str payload, struct hc_record *out, struct hc_err *err);
 /* Base64 of gzip and back, for what lies beside the payload. */

@@ -9,6 +9,7 @@
 #include "core/base/log.h"
 #include "helmctl/cli/cli.h"
 #include "helmctl/cli/flags.h"
+#include "helmctl/cli/rules.h"
 #include "helmctl/controller/controller.h"
 
 static volatile sig_atomic_t signals;
@@ -36,6 +37,8 @@ int hc_cmd_controller(int argc, char **argv)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct hc_controller_options o;
+    struct hc_strings rules = { 0 };
+    struct hc_health_rule *rule_list = NULL;
     hc_controller_defaults(&o);
     const char *level = "info", *encoding = isatty(2) ? "console" : "json", *gates = "";
     const char *storage = getenv("STORAGE_PATH"), *adv = getenv("STORAGE_ADV_ADDR");
@@ -91,6 +94,7 @@ int hc_cmd_controller(int argc, char **argv)
           "artifacts of one source that stay, the newest included" },
         { "allow-core-files", 0, HC_FLAG_BOOL, &o.allow_core_files,
           "let a crash write memory, credentials included, to disk" },
+        { "health-rules", 0, HC_FLAG_LIST, &rules, HC_RULES_HELP, .type = "PATH" },
         { "feature-gates", 0, HC_FLAG_STR, &gates, "comma list of Name=true|false" },
         { "log-level", 0, HC_FLAG_STR, &level, "error, info, debug or trace" },
         { "log-encoding", 0, HC_FLAG_STR, &encoding, "json or console" },
@@ -114,8 +118,10 @@ int hc_cmd_controller(int argc, char **argv)
         return hc_cli_error("--log-encoding: '%s' is neither json nor console", encoding);
     hc_log_setup(l, strcmp(encoding, "json") == 0);
     struct hc_err err = HC_ERR_INIT;
-    if (hc_controller_gates(&o, hc_str_of(gates), &err) != HC_OK)
+    if (hc_controller_gates(&o, hc_str_of(gates), &err) != HC_OK ||
+        hc_cli_rules(a, &rules, &rule_list, &o.rules_n, &err) != HC_OK)
         return hc_cli_fail(&err);
+    o.rules = rule_list;
     o.kube = (struct hc_kube_options){ .kubeconfig = cli.globals.kubeconfig,
                                        .context = cli.globals.kube_context,
                                        .server = cli.globals.kube_apiserver,

@@ -43,7 +43,6 @@ enum hc_rc hc_cli_release_open(struct hc_cli_release *r, struct hc_arena *a, con
     const char *driver = getenv("HELM_DRIVER");
     r->a = a;
     r->globals = g;
-    r->lines = g->debug || isatty(STDERR_FILENO);
     enum hc_rc rc = hc_cli_connect(g, &r->cluster, err);
     if (rc != HC_OK)
         return rc;
@@ -164,6 +163,10 @@ enum hc_rc hc_cli_release_begin(struct hc_cli_release *r, struct hc_arena *a, co
     enum hc_rc rc = check_flags(a, f, &r->labels, err);
     if (rc == HC_OK)
         rc = hc_cli_fault_format(f->error_format, &r->errors, err);
+    if (rc == HC_OK)
+        rc = hc_progress_init(&r->progress, f->progress, g->debug, err);
+    if (rc == HC_OK)
+        rc = hc_cli_rules(a, &f->health_rules, &r->rules, &r->rules_n, err);
     return rc == HC_OK ? hc_cli_release_open(r, a, g, err) : rc;
 }
 
@@ -204,6 +207,8 @@ void hc_cli_release_spec(struct hc_cli_release *r, const struct hc_action_flags 
                                        .dry_run = !one_of(f->dry_run, "none false"),
                                        .create_namespace = f->create_namespace,
                                        .max_history = f->history_max,
+                                       .rules = r->rules,
+                                       .rules_n = r->rules_n,
                                        .description = hc_str_of(f->description),
                                        .install = p,
                                        .upgrade = p,
@@ -440,57 +445,6 @@ static void on_signal(int sig)
     cancelled = 1;
 }
 
-static void tell(void *ctx, const struct hc_tell *t)
-{
-    struct hc_cli_release *r = ctx;
-    static const char *const changes[] = { "unchanged", "created", "configured", "deleted", "kept" };
-    if (!r->lines)
-        return;
-    hc_str object = hc_ref_str(r->a, &t->ref);
-    switch (t->what) {
-    case HC_TOLD_RECORDED:
-        fprintf(stderr, "%s of %.*s: revision %" PRId64 "\n", hc_action_name(t->action), HC_P(r->name),
-                t->record->revision);
-        break;
-    case HC_TOLD_RESUMED:
-        fprintf(stderr, "going on with revision %" PRId64 ", which was left %s\n", t->record->revision,
-                hc_status_name(t->record->status));
-        break;
-    case HC_TOLD_HOOK_LOG:
-    case HC_TOLD_TEST_LOG:
-        break;
-    case HC_TOLD_HOOK:
-        if (hc_str_eqz(t->hook->phase, "Running"))
-            fprintf(stderr, "  hook %.*s: %.*s began\n", HC_P(t->message), HC_P(object));
-        else
-            fprintf(stderr, "  hook %.*s: %s\n", HC_P(object), t->ok ? "succeeded" : "failed");
-        break;
-    case HC_TOLD_OBJECT:
-        fprintf(stderr, "  %.*s %s\n", HC_P(object), changes[t->change]);
-        break;
-    case HC_TOLD_WAITING:
-        fprintf(stderr, "  %.*s: %.*s\n", HC_P(object), HC_P(t->message));
-        break;
-    case HC_TOLD_READY:
-        fprintf(stderr, "  %.*s is ready\n", HC_P(object));
-        break;
-    case HC_TOLD_WAVE:
-    case HC_TOLD_TAKEN_OVER:
-    case HC_TOLD_SUPERSEDED:
-    case HC_TOLD_FAILED:
-    case HC_TOLD_UNINSTALL_FAILED:
-        fprintf(stderr, "  %.*s\n", HC_P(t->message));
-        break;
-    case HC_TOLD_DEPLOYED:
-    case HC_TOLD_TESTED:
-    case HC_TOLD_DRIFTED:
-    case HC_TOLD_CORRECTED:
-    case HC_TOLD_FIGHT:
-    case HC_TOLD_UNINSTALLED:
-        break;
-    }
-}
-
 /* What was left behind goes to stdout, logs of hooks to stderr as they are, as Helm prints them. */
 static void tell_all(void *ctx, const struct hc_tell *t)
 {
@@ -506,7 +460,9 @@ static void tell_all(void *ctx, const struct hc_tell *t)
                                              r->test_log_errors.n ? "\n" : "", HC_P(t->message));
     if (t->what == HC_TOLD_UNINSTALLED && t->message.n > 0 && !t->remediation)
         printf("%.*s\n", HC_P(t->message));
-    tell(ctx, t);
+    r->progress.release = r->name;
+    r->progress.ns = r->ns;
+    hc_progress_tell(&r->progress, t);
 }
 
 static void digest(struct hc_cli_release *r, struct hc_reconcile_spec *s)
@@ -567,6 +523,7 @@ enum hc_rc hc_cli_release_run(struct hc_cli_release *r, const struct hc_reconcil
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
     hc_reconcile_drive(engine, &cancelled, &step);
+    hc_progress_done(&r->progress);
     if (out_record && hc_reconcile_head(engine))
         copy_record(r->a, hc_reconcile_head(engine), out_record);
     hc_reconcile_free(engine);

@@ -7,7 +7,9 @@
 #include "helmctl/cli/connect.h"
 #include "helmctl/cli/faults.h"
 #include "helmctl/cli/postrender.h"
+#include "helmctl/cli/progress.h"
 #include "helmctl/cli/replay.h"
+#include "helmctl/cli/rules.h"
 #include "helmctl/cli/strict.h"
 
 /* One command at work. Zeroed, then hc_cli_release_open. */
@@ -18,7 +20,9 @@ struct hc_cli_release {
     struct hc_storage *storage;
     hc_str name, ns;
     const char *verb; /* "INSTALLATION", "UPGRADE" in error texts; NULL: none */
-    bool lines;       /* progress on stderr */
+    struct hc_progress progress;
+    struct hc_health_rule *rules; /* --health-rules */
+    size_t rules_n;
 
     /* the desired state */
     struct hc_chart *chart;
@@ -48,12 +52,12 @@ void hc_cli_release_close(struct hc_cli_release *r);
 /* Flags of the verbs that change something; each verb lists those it takes. */
 struct hc_action_flags {
     int64_t timeout_ms, history_max;
-    const char *wait, *server_side, *dry_run, *description, *output, *cascade, *error_format;
+    const char *wait, *server_side, *dry_run, *description, *output, *cascade, *error_format, *progress;
     bool wait_for_jobs, no_hooks, force_replace, force_conflicts, take_ownership, cleanup_on_fail, on_failure;
     bool skip_crds, no_validation, create_namespace, hide_notes, hide_secret, sub_notes, skip_schema, strict_values,
         replace;
     bool enable_dns, preflight, dependency_update;
-    struct hc_strings labels;
+    struct hc_strings labels, health_rules;
     struct hc_replay_flags replay;
     struct hc_post_flags post;
 };
@@ -70,12 +74,14 @@ enum hc_rc hc_cli_release_begin_print(struct hc_cli_release *r, struct hc_arena 
     { "timeout", 0, HC_FLAG_DURATION, &(f).timeout_ms, "how long to wait for each hook and for the objects" },       \
         { "wait", 0, HC_FLAG_STR, &(f).wait, "wait until objects are ready: watcher, legacy, hookOnly", "watcher" }, \
         { "wait-for-jobs", 0, HC_FLAG_BOOL, &(f).wait_for_jobs, "with --wait: until Jobs have completed, too" },     \
+        { "progress", 0, HC_FLAG_STR, &(f).progress, HC_PROGRESS_HELP, NULL, "mode" },                               \
         { "no-hooks", 0, HC_FLAG_BOOL, &(f).no_hooks, "run no hooks" },                                              \
     {                                                                                                                \
         "description", 0, HC_FLAG_STR, &(f).description, "description of the revision"                               \
     }
 #define HC_APPLY_FLAGS(f)                                                                                          \
     { "force-replace", 0, HC_FLAG_BOOL, &(f).force_replace, "replace objects instead of applying them" },          \
+        { "health-rules", 0, HC_FLAG_LIST, &(f).health_rules, HC_RULES_HELP, NULL, "path" },                       \
         { "force", 0, HC_FLAG_BOOL, &(f).force_replace, NULL },                                                    \
         { "force-conflicts", 0, HC_FLAG_BOOL, &(f).force_conflicts, "take fields over from other managers" },      \
     {                                                                                                              \

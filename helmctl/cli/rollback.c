@@ -129,6 +129,7 @@ int hc_cmd_test(int argc, char **argv)
     hc_action_flags_init(&f);
     const struct hc_flag flags[] = {
         { "timeout", 0, HC_FLAG_DURATION, &f.timeout_ms, "how long to wait for each test" },
+        { "progress", 0, HC_FLAG_STR, &f.progress, HC_PROGRESS_HELP, NULL, "mode" },
         { "filter", 0, HC_FLAG_CSV, &filters, "tests by name: name=x, or all but: '!name=x'" },
         { "logs", 0, HC_FLAG_BOOL, &logs, "print the logs of tests that are Pods" },
         { "hide-notes", 0, HC_FLAG_BOOL, &hide_notes, "do not print the notes (the default)" },

@@ -5,6 +5,7 @@
  * Runs until it is told to stop. Options carry Flux's names (flags of source-, kustomize- and helm-controller 2.9).
  */
 #include "deploy/kube/client.h"
+#include "lua/rules/health.h"
 
 struct hc_controller_options {
     struct hc_kube_options kube;
@@ -31,6 +32,8 @@ struct hc_controller_options {
     int64_t lease_duration_ms, renew_deadline_ms, retry_period_ms;        /* 35 s, 30 s, 5 s */
     int64_t artifact_retention_ttl_ms, artifact_retention_records;        /* 60 s, 2 */
     bool default_to_retry, disable_chart_digest_tracking, helm3_defaults; /* feature gates */
+    const struct hc_health_rule *rules; /* for all releases, behind their own and their charts' */
+    size_t rules_n;
     bool external_artifact; /* the same: others' artifacts may be read */
 };
 

@@ -580,6 +580,9 @@ static struct ctl_result reconcile(struct rel *r)
     }
     r->config_digest = hc_config_digest(p->a, r->values);
     rel_policies(r);
+    if (rel_rules(r, &p->err) != HC_OK)
+        return not_ready(p, "HealthRulesError", true, (struct ctl_result){ CTL_RETRY, 0 });
+    no_longer(p, "HealthRulesError");
     rel_reset_failures(r);
     r->digest = rel_digest(r);
     r->want.digest = r->digest;

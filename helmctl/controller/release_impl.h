@@ -42,6 +42,8 @@ hc_str rel_chart_name(struct hc_arena *a, const struct pass *p);
 void rel_names(struct rel *r);
 /* Fills r->want from the spec; the port and the digest are the caller's. */
 void rel_policies(struct rel *r);
+/* The health rules of the ConfigMap that the HelmRelease is annotated with. */
+enum hc_rc rel_rules(struct rel *r, struct hc_err *err);
 hc_str rel_digest(struct rel *r);
 /* The kube client the release is made with: impersonation, other cluster. On failure *out_reason names a reason. */
 enum hc_rc rel_client(struct rel *r, struct hc_err *err);

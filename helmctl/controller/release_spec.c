@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "core/base/digest.h"
+#include "core/base/limits.h"
 #include "helmctl/controller/clients.h"
 #include "helmctl/controller/release_impl.h"
 
@@ -183,6 +184,33 @@ void rel_policies(struct rel *r)
     w->rollback.take_ownership = true; /* it was ours before */
     drift_rules(r);
     test_filters(r);
+}
+
+enum hc_rc rel_rules(struct rel *r, struct hc_err *err)
+{
+    struct pass *p = r->p;
+    hc_str name = hc_get_str(hc_map_getz(hc_get(p->obj, "metadata.annotations"), HC_HEALTH_RULES));
+    struct hc_ref ref = { HC_S("v1"), HC_S("ConfigMap"), p->key.ns, name };
+    struct hc_val *map = NULL;
+    r->want.rules_last = p->c->o->rules;
+    r->want.rules_last_n = p->c->o->rules_n;
+    if (name.n == 0)
+        return HC_OK;
+    enum hc_rc rc = hc_kube_get(p->c->kube, p->a, &ref, &map, err);
+    if (rc != HC_OK)
+        return hc_wrap(err, "annotation " HC_HEALTH_RULES);
+    const struct hc_val *data = hc_map_getz(map, "data");
+    size_t n = HC_MIN(hc_map_len(data), (size_t)HC_MAX_RULES);
+    struct hc_health_rule *rules = HC_NEW_N(p->a, struct hc_health_rule, n + 1);
+    for (size_t i = 0; rules && i < n; i++) {
+        const struct hc_entry *e = hc_map_at(data, i);
+        rc = hc_health_rule_of(e->key, hc_get_str(e->val), &rules[i], err);
+        if (rc != HC_OK)
+            return hc_wrap(err, "ConfigMap %.*s/%.*s", HC_P(p->key.ns), HC_P(name));
+    }
+    r->want.rules = rules;
+    r->want.rules_n = rules ? n : 0;
+    return hc_arena_check(p->a, err, "health rules");
 }
 
 hc_str rel_digest(struct rel *r)

@@ -67,6 +67,19 @@ if [ -n "$k" ] && command -v jq >/dev/null; then
     out=$("$h" -n waves4 upgrade r "$waved" --set a=c --set migration=x 2>&1)
     has "what the server refuses in a wave ends it" 'Job.*migrate.*(immutable|invalid)' "$out"
     "$h" -n waves4 rollback r 2 >/dev/null 2>&1 && ok "rolled back in waves" || bad "rolled back in waves"
+
+    # Health rules: the chart's own, one on the command line before it, one that is no Lua; progress for machines.
+    printf 'annotations: {release.helmctl.dev/health-rules: health}\n' >>"$waved/Chart.yaml"
+    mkdir -p "$waved/health"
+    printf 'if not obj.data then\n  return {status = "Degraded", message = "no data at all"}\nend\nreturn {status = "Healthy"}\n' >"$waved/health/ConfigMap.lua"
+    out=$("$h" -n waves upgrade r "$waved" --set x=y --set migration=slow --wait 2>&1)
+    has "a rule of the chart ends the wait" 'ConfigMap waves/done: no data at all' "$out"
+    mkdir -p "$dir/rules"
+    printf 'return {status = "Healthy"}\n' >"$dir/rules/ConfigMap.lua"
+    "$h" -n waves upgrade r "$waved" --set x=z --set migration=slow --wait --health-rules "$dir/rules" --progress json 2>"$dir/events" >/dev/null && ok "one of the command line comes before it" || bad "one of the command line comes before it: $(tail -1 "$dir/events")"
+    equal "events for machines" '"recorded" "deployed" 3' "$(jq -s -r '"\"\(.[0].event)\" \"\(.[-1].event)\" \([.[] | select(.event == "wave")] | length)"' "$dir/events")"
+    printf 'return {\n' >"$dir/rules/ConfigMap.lua"
+    has "a rule that is no Lua is refused with its line" 'health rule .*/rules/ConfigMap.lua:2: ' "$("$h" -n waves upgrade r "$waved" --health-rules "$dir/rules" 2>&1)"
 else
     echo "SKIP waves: no kubectl or jq"
 fi

@@ -60,6 +60,7 @@ struct wish {
     const char *image, *value, *hook, *hook_behavior; /* hook: event of a Job, NULL: none */
     const char *env;                                  /* of the container, flow YAML */
     const char *more;                                 /* another document */
+    const char *notes;
     struct hc_storage *meanwhile; /* revision 2 is marked as deployed here while revision 3 is under way */
     int renders;
     hc_str told; /* message of the last HC_TOLD_DRIFTED, _CORRECTED, _TAKEN_OVER, _SUPERSEDED, _FAILED */
@@ -88,6 +89,7 @@ static inline enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision,
         "{app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: "
         "app, image: '%s', env: [%s]}]}\n%s",
         w->value ? w->value : "1", w->image, w->env ? w->env : "", w->more ? w->more : "");
+    out->notes = w->notes ? hc_str_of(w->notes) : (hc_str){ NULL, 0 };
     out->chart = hc_map_new(a);
     hc_map_put_strz(a, hc_map_sub(a, out->chart, "metadata"), "name", "c");
     if (w->hook) {

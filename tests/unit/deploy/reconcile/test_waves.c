@@ -224,6 +224,67 @@ static void test_health_rules(void **state)
     hc_storage_free(r.spec.storage);
 }
 
+/* ---- records that are too large ---------------------------------------------------------------------------- */
+
+/* Text that does not become shorter by packing: base64 of bytes of chance, the same each time. */
+static char *noise(size_t n)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char *text = malloc(n + 1);
+    uint64_t x = 88172645463325252u;
+    for (size_t i = 0; text && i < n; i++) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        text[i] = digits[x >> 58];
+    }
+    if (text)
+        text[n] = '\0';
+    return text;
+}
+
+/* Refused before anything is written or deleted, with the sizes by part; one that fits can come to its end, whatever that
+ * adds. */
+static void test_record_too_large(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct release r;
+    struct hc_brief *briefs = NULL;
+    size_t n = 0;
+    release_init(&r, "large");
+    r.spec.max_history = 2;
+    struct hc_step s = run(&r, NULL);
+    done(&s, 1);
+    r.spec.digest = HC_S("two");
+    r.wish.value = "2";
+    s = run(&r, NULL);
+    done(&s, 2);
+    char *text = noise(1100000);
+    r.wish.notes = text;
+    r.spec.digest = HC_S("three");
+    int64_t writes = stat_of("writes");
+    s = run(&r, NULL);
+    assert_int_equal(s.verdict, HC_STALLED);
+    assert_int_equal(s.rc, HC_E_LIMIT);
+    if (!strstr(s.why, "bytes packed, and an object may hold") || !strstr(s.why, "notes 1100000 bytes"))
+        fail_msg("%s", s.why);
+    assert_int_equal(stat_of("writes") - writes, 0);
+    assert_int_equal(hc_storage_briefs(r.spec.storage, a, HC_S("web"), &briefs, &n, NULL), HC_OK);
+    assert_int_equal(n, 2); /* retention took none */
+    /* One that just fits comes to its end, a failure in many words. */
+    text[1030000] = '\0';
+    r.spec.digest = HC_S("four");
+    r.wish.hook = "post-upgrade";
+    r.wish.hook_behavior = "fail";
+    s = run(&r, NULL);
+    assert_int_equal(s.verdict, HC_STALLED);
+    assert_int_not_equal(s.rc, HC_E_LIMIT);
+    assert_int_equal(last(&r, a).status, HC_STATUS_FAILED);
+    free(text);
+    hc_storage_free(r.spec.storage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_waves_resumed),
         cmocka_unit_test(test_waves_refused),
         cmocka_unit_test(test_health_rules),
+        cmocka_unit_test(test_record_too_large),
     };
     return cmocka_run_group_tests(tests, up, down);
 }
