@@ -12,13 +12,12 @@
 # corpus/NAME when it is small. campaign.tsv has a line for each turn: when it ended, harness, runs, seconds, seed, commit
 # the programs were built from, exit status; the runs of a harness are the sum of its lines since it was last forgotten.
 # SLICE: seconds of a turn (default 120; more on a busy machine, since a turn begins with reading what was learnt). RUNS:
-# how many are enough. BUILT: the commit, where it is not the checkout's.
+# how many are enough. HC_FUZZ_PROGRAMS: a folder of programs from elsewhere; its file BUILT names their commit.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 programs=${HC_FUZZ_PROGRAMS:-$root/build/fuzz/tests}
 dir=${HC_CAMPAIGN_DIR:-$root/build/fuzz/campaign}
-built=${BUILT:-$(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)}
 enough=${RUNS:-10000000}
 mkdir -p "$dir"
 log=$dir/campaign.tsv
@@ -30,6 +29,7 @@ for source in "$here"/fuzz_*.c; do
     names+=("${name#fuzz_}")
 done
 runs() { awk -F'\t' -v name="$1" '$2 == name { n = $3 == "forgotten" ? 0 : n + $3 } END { printf "%d\n", n }' "$log"; }
+built() { cat "$programs/BUILT" 2>/dev/null || git -C "$root" describe --always --dirty 2>/dev/null || echo unknown; }
 note() { (IFS=$'\t' && printf '%s\n' "$(date '+%F %T')"$'\t'"$*") >>"$log"; }
 
 case ${1:-} in
@@ -52,7 +52,7 @@ esac
 longest() {
     case $1 in
     cosign) echo 4600 ;;
-    archive) echo 3072 ;;
+    archive | notation) echo 3072 ;;
     pgp) echo 1400 ;;
     record | sshsig) echo 700 ;;
     chart | documents | index | kubeconfig | kustomize | lua) echo 384 ;;
@@ -77,7 +77,7 @@ turn() { # NAME
         "${dict[@]}" "$dir/$name" "$here/corpus/$name" >"$dir/$name.log" 2>&1
     rc=$?
     made=$(sed -n 's/^stat::number_of_executed_units: *//p' "$dir/$name.log")
-    note "$name" "${made:-0}" "$(($(date +%s) - start))" "$seed" "$built" "$rc"
+    note "$name" "${made:-0}" "$(($(date +%s) - start))" "$seed" "$(built)" "$rc"
     [ "$rc" = 0 ] || echo "$(date +%T) $name: stopped with $rc, see $dir/$name.log"
 }
 left=1
