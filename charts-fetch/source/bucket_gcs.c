@@ -46,8 +46,6 @@ static enum hc_rc read_page(struct hc_arena *a, hc_str doc, struct s3_page *out,
         struct s3_object o = { .key = hc_get_str(hc_map_getz(it, "name")),
                                .etag = hc_get_str(hc_map_getz(it, "etag")) };
         o.sized = hc_str_to_u64(hc_get_str(hc_map_getz(it, "size")), &o.size);
-        if (!o.key.n)
-            return hc_fail(err, HC_E_INPUT, "an object in the list has no name");
         if ((rc = s3_page_add(a, out, &o, err)) != HC_OK)
             return rc;
     }

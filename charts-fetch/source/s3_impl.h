@@ -44,6 +44,7 @@ struct s3_page {
     bool truncated;
     hc_str next; /* continuation token */
 };
+/* An object without a name is HC_E_INPUT. */
 enum hc_rc s3_page_add(struct hc_arena *a, struct s3_page *page, const struct s3_object *object,
                        struct hc_err *err);
 /* Of a query: %XX and '+' become what they stand for. */

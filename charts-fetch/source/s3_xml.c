@@ -251,6 +251,8 @@ hc_str s3_decode(struct hc_arena *a, hc_str s)
 
 enum hc_rc s3_page_add(struct hc_arena *a, struct s3_page *o, const struct s3_object *object, struct hc_err *err)
 {
+    if (!object->key.n) /* it would ask for the bucket itself */
+        return hc_fail(err, HC_E_INPUT, "an object in the list has no name");
     if (o->n == o->cap) {
         size_t cap = o->cap ? o->cap * 2 : 256;
         struct s3_object *more = HC_NEW_N(a, struct s3_object, cap);
