@@ -64,7 +64,7 @@ longest() {
 
 # malloc_context_size=0: to note where each block was asked for takes a third of a run of what uses malloc (libyaml, Lua);
 # a finding is run once more without it. -entropic=0: choosing inputs by how rare their paths are takes a fifth of a
-# short run.
+# short run. Times are the wall's, and at the lowest priority a run may wait for seconds: hence the long time-outs.
 export TMPDIR=${TMPDIR:-/dev/shm}
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=8:malloc_context_size=0 UBSAN_OPTIONS=print_stacktrace=1
 turn() { # NAME
@@ -72,8 +72,8 @@ turn() { # NAME
     mkdir -p "$dir/$name"
     [ -f "$here/dict/$name.dict" ] && dict=("-dict=$here/dict/$name.dict")
     seed=$((RANDOM * 32768 + RANDOM + 1)) start=$(date +%s)
-    "$program" "-seed=$seed" "-max_total_time=${SLICE:-120}" "-max_len=$(longest "$name")" -timeout=20 -rss_limit_mb=2048 \
-        -runs="$((enough - $(runs "$name")))" -print_final_stats=1 -print_funcs=0 -reload=0 -entropic=0 "-artifact_prefix=$dir/$name." \
+    "$program" "-seed=$seed" "-max_total_time=${SLICE:-120}" "-max_len=$(longest "$name")" -timeout=120 -rss_limit_mb=2048 \
+        -report_slow_units=60 -runs="$((enough - $(runs "$name")))" -print_final_stats=1 -print_funcs=0 -reload=0 -entropic=0 "-artifact_prefix=$dir/$name." \
         "${dict[@]}" "$dir/$name" "$here/corpus/$name" >"$dir/$name.log" 2>&1
     rc=$?
     made=$(sed -n 's/^stat::number_of_executed_units: *//p' "$dir/$name.log")
