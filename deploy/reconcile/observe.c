@@ -306,6 +306,11 @@ enum hc_rc hc_rec_observe(struct hc_reconcile *r, struct hc_seen *s, struct hc_e
                                              .message = r->mark.why });
         r->resumed_told = true;
         return operation(r, s, err);
+    case HC_HEAD_UNINSTALLED: /* has tests all the same, for whoever asks */
+    case HC_HEAD_OTHER:
+        if (r->spec.goal != HC_GOAL_TEST)
+            break;
+        __attribute__((fallthrough));
     case HC_HEAD_DEPLOYED:
     case HC_HEAD_FAILED:
         s->want_changed = !r->asked && head_is_other(r);
@@ -324,8 +329,6 @@ enum hc_rc hc_rec_observe(struct hc_reconcile *r, struct hc_seen *s, struct hc_e
             s->tests = hc_rec_tests(r);
         break;
     case HC_HEAD_ABSENT:
-    case HC_HEAD_UNINSTALLED:
-    case HC_HEAD_OTHER:
         break;
     }
     if (rc != HC_OK || s->stage == HC_STAGE_TEST)

@@ -105,6 +105,19 @@ static enum hc_rc briefs_of(struct hc_reconcile *r, struct hc_brief **out, size_
     return HC_OK;
 }
 
+/* An install in the place of a release that was uninstalled or failed says so in its record, as Helm does. Nothing depends
+ * on it, so it is done behind the new record: a newest one that is superseded would tell nobody what is under way. */
+static void replaced(struct hc_reconcile *r)
+{
+    struct hc_record old = r->head_before;
+    if (old.revision <= 0 || (old.status != HC_STATUS_UNINSTALLED && old.status != HC_STATUS_FAILED))
+        return;
+    old.status = HC_STATUS_SUPERSEDED;
+    old.description = HC_S("superseded by new release");
+    if (hc_storage_update(r->spec.storage, r->step, &old, NULL) == HC_OK)
+        r->head_before = old;
+}
+
 /* Stores a pending revision and makes it the head; takes `a`, also on failure. */
 static enum hc_rc store_new(struct hc_reconcile *r, struct hc_arena *a, struct hc_record *rec, struct mark *m,
                             const struct hc_brief *briefs, size_t briefs_n, struct hc_err *err)
@@ -138,6 +151,8 @@ static enum hc_rc store_new(struct hc_reconcile *r, struct hc_arena *a, struct h
     }
     adopt(r, a, rec, m);
     r->confirmed_ms = began_ms;
+    if (m->action == HC_ACTION_INSTALL && r->spec.one_shot)
+        replaced(r);
     hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_RECORDED,
                                      .action = m->action,
                                      .record = &r->head,
@@ -418,7 +433,8 @@ static enum hc_rc supersede(struct hc_reconcile *r, int64_t revision, struct hc_
     if (revision <= 0 || revision == r->head.revision)
         return HC_OK;
     enum hc_rc rc = hc_storage_get(r->spec.storage, r->step, r->spec.name, revision, &old, err);
-    if (rc == HC_OK && old.status == HC_STATUS_DEPLOYED) {
+    /* The one that was gone on from, when none was deployed: failed. */
+    if (rc == HC_OK && (old.status == HC_STATUS_DEPLOYED || old.status == HC_STATUS_FAILED)) {
         old.status = HC_STATUS_SUPERSEDED;
         rc = hc_storage_update(r->spec.storage, r->step, &old, err);
     }

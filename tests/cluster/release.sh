@@ -214,6 +214,11 @@ if [ -n "$k" ]; then
     equal "both are still there" "second-extra second-kept" "$("$k" get configmap -o name | sed -n 's|configmap/\(second-.*\)|\1|p' | grep -v -- '-pre\|-post\|-test' | tr '\n' ' ' | sed 's/ $//')"
 fi
 
+# --- the three take turns at one release (sequences.sh: as many as one likes)
+if "$root/tests/peers/build.sh" helm4-many; then
+    out=$(python3 "$here/sequences.py" "$dir" "$h" "$peers/helm4-many" "$h3" 1 2 2>&1) && ok "two random sequences" || bad "two random sequences: $out"
+fi
+
 # --- another program is at work: a command does not interfere
 "$h4" install busy "$chart" --wait --timeout 60s --set podAnnotations."sandbox\.helmctl\.dev/behavior"=hang >/dev/null 2>&1 &
 helm=$!

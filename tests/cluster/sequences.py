@@ -11,7 +11,7 @@ end the same of every revision that is left.
       JOBS=2      sequences at once
       VERBOSE=1   each step
 """
-import base64, json, os, random, re, shutil, ssl, subprocess, sys, threading, urllib.error, urllib.request
+import base64, json, os, random, re, shutil, ssl, subprocess, sys, threading, urllib.request
 
 plane, helmctl, many, helm3 = sys.argv[1:5]
 first, count = int((sys.argv + ["1"])[5] if len(sys.argv) > 5 else 1), int(sys.argv[6]) if len(sys.argv) > 6 else 3
@@ -42,7 +42,7 @@ stringData: {size: {{ .Values.size | quote }}}
 apiVersion: v1
 kind: Service
 metadata: {name: {{ .Release.Name }}}
-spec: {selector: {app: x}, ports: [{name: http, port: {{ add 8000 .Values.size }}, targetPort: 80}]}
+spec: {selector: {app: x}, ports: [{name: http, port: 80, targetPort: {{ add 8000 .Values.size }}}]}
 {{- if .Values.extra }}
 ---
 apiVersion: v1
@@ -100,14 +100,10 @@ class Turns:
     """One sequence."""
 
     def __init__(self, seed, four):
-        self.seed, self.four, self.rng, self.log = seed, four, random.Random(seed), []
-        self.mixed, self.alone = f"mixed-{seed}", f"alone-{seed}"
+        self.seed, self.four, self.rng, self.log, self.comparable = seed, four, random.Random(seed), [], True
+        self.mixed, self.alone = f"mixed-{seed}-{os.getpid()}", f"alone-{seed}-{os.getpid()}"
         for ns in (self.mixed, self.alone):
-            try:
-                call("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns}})
-            except urllib.error.HTTPError as e:
-                if e.code != 409:
-                    raise
+            call("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns}})
         self.env = dict(os.environ, HELM_DRIVER="secret")
 
     def run(self, tool, ns, *args):
@@ -220,7 +216,9 @@ class Turns:
         self.same("helmctl and Helm 3 read differently", us, three)
         alone = self.reads("helm4", self.alone)
         self.same("the release differs from the one of Helm 4 alone", us, alone, True)
-        if rc == 0:  # of a refused wave Helm sends the later ones, too
+        if rc and "refused=true" in " ".join(args) or rc and args[0] == "rollback":
+            self.comparable = False  # behind a refused object Helm sends the later ones, too, and may leave them for good
+        if rc == 0 and self.comparable:
             self.same("the objects differ from those of Helm 4 alone", self.objects(self.mixed), self.objects(self.alone), True)
         with lock:
             steps_done += 1
@@ -259,9 +257,8 @@ def worker():
         if verbose and t:
             with lock:
                 print(f"seed {seed}\n  " + "\n  ".join(t.log), flush=True)
-        for ns in (f"mixed-{seed}", f"alone-{seed}"):
-            if seed not in failed:
-                call("DELETE", "/api/v1/namespaces/" + ns)
+        for ns in (t.mixed, t.alone) if t else ():
+            call("DELETE", "/api/v1/namespaces/" + ns)
     four.stdin.close()
     four.wait()
 

@@ -166,7 +166,7 @@ static int64_t clock_now(void *ctx)
 {
     (void)ctx;
     if (ahead.hurries)
-        clock_put_on(order.timeout_ms / 4);
+        clock_put_on(order.timeout_ms / 16); /* by and by: faults that end in time are not to be fatal */
     return hc_now_ms() + ahead.ahead_ms;
 }
 
@@ -182,8 +182,9 @@ static void tell(void *ctx, const struct hc_tell *t)
         ahead.hurries = false;
     if (w->variant == BROKEN && t->what == HC_TOLD_WAITING && hc_str_eq(t->ref.kind, HC_S("Deployment")) &&
         (t->action == HC_ACTION_INSTALL || t->action == HC_ACTION_UPGRADE)) {
-        clock_put_on(timeout_ms());
         ahead.hurries = order.timeout_ms > 0; /* that long the stage that follows could not be waited out */
+        if (!ahead.hurries)
+            clock_put_on(timeout_ms());
     }
 }
 
