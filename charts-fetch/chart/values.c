@@ -74,19 +74,23 @@ enum hc_rc hc_values_parse(struct hc_arena *a, hc_str text, hc_str name, struct 
             if (rest.n && *rest.p != '#')
                 return hc_fail_at(err, HC_E_INPUT, name, (int)line + 1, 1,
                                   "error reading yaml document: invalid Yaml document separator: %.*s", HC_P(rest));
-            enum hc_rc rc = at > from ? add_document(a, hc_str_sub(text, from, at), from_line, name, &all, err)
-                                      : HC_OK;
-            if (rc != HC_OK)
-                return rc;
-            /* Helm keeps the separator with the document before it when that is empty; it means nothing there. */
-            from = end;
-            from_line = line + 1;
+            if (at > from) { /* else the separator stays with what follows, and its line counts */
+                enum hc_rc rc = add_document(a, hc_str_sub(text, from, at), from_line, name, &all, err);
+                if (rc != HC_OK)
+                    return rc;
+                from = end;
+                from_line = line + 1;
+            }
         }
         at = end;
         line++;
     }
-    enum hc_rc rc = text.n > from ? add_document(a, hc_str_sub(text, from, text.n), from_line, name, &all, err)
-                                  : HC_OK;
+    hc_str last = hc_str_sub(text, from, text.n);
+    if (last.n && !hc_str_ends(last, HC_S("\n"))) { /* Helm's reader of lines ends each of them */
+        const hc_str parts[] = { last, HC_S("\n") };
+        last = hc_arena_cat(a, HC_LEN(parts), parts);
+    }
+    enum hc_rc rc = last.n ? add_document(a, last, from_line, name, &all, err) : HC_OK;
     if (rc != HC_OK)
         return rc;
     *out = all ? all : hc_map_new(a);

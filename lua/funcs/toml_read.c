@@ -195,6 +195,9 @@ static enum hc_rc unicode_escape(struct reader *r, struct hc_buf *b, size_t digi
                 : (ch | 32) >= 'a' && (ch | 32) <= 'f' ? (ch | 32) - 'a' + 10
                                                        : -1;
         if (d < 0) {
+            enum hc_rc rc = more(r) ? check_char(r) : HC_OK; /* what may stand nowhere is told first */
+            if (rc != HC_OK)
+                return rc;
             snprintf(text, sizeof(text), "expected %s hexadecimal digits after '\\%c', but got ", words[digits],
                      r->s.p[start - 1]);
             hc_str so_far = hc_str_sub(r->s, r->text_from, r->i + 1); /* of the whole string */
