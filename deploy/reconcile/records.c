@@ -399,12 +399,14 @@ enum hc_rc hc_rec_stage(struct hc_reconcile *r, enum hc_stage stage, struct hc_e
     r->mark.maker = hc_rec_maker(r->keep);
     r->swept = false;
     clear_progress(&r->mark);
-    if (stage == HC_STAGE_TEST) {
+    if (stage == HC_STAGE_TEST)
+        r->mark.why = (hc_str){ NULL, 0 };
+    enum hc_rc rc = hc_rec_store(r, err);
+    if (rc == HC_OK && stage == HC_STAGE_TEST) { /* not before: tests that were not begun are still asked for */
         r->asked = false;
         r->begun = true;
-        r->mark.why = (hc_str){ NULL, 0 };
     }
-    return hc_rec_store(r, err);
+    return rc;
 }
 
 enum hc_rc hc_rec_wave(struct hc_reconcile *r, struct hc_err *err)
