@@ -303,6 +303,7 @@ enum hc_rc hc_git_fetch(const struct hc_source_env *env, struct hc_arena *a, con
     if (git_peer_init(&p, &f, spec->url, auth) != HC_OK)
         return f.err->code;
     f.peer = &p;
+    p.news = spec->news;
     enum hc_rc rc = git_peer_open(&p);
     if (rc == HC_OK)
         rc = git_choose(&p, spec, &c);

@@ -36,9 +36,10 @@ struct git_peer {
     const struct hc_source_auth *auth;
     struct hc_err *err;
     const char *url;
-    hc_str host;         /* for messages */
-    int64_t deadline_ms; /* monotonic */
-    size_t received;     /* bytes of packs, over all conversations of one fetch */
+    hc_str host;              /* for messages */
+    int64_t deadline_ms;      /* monotonic */
+    size_t received;          /* bytes of packs, over all conversations of one fetch */
+    struct hc_git_news *news; /* what this conversation learns, too; NULL: nobody asks */
     struct git_refs refs;
     const struct git_transport *t;
     void *state;

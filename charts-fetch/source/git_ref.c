@@ -40,6 +40,8 @@ enum hc_rc git_no_ref(struct git_peer *p, const char *kind, hc_str name)
             hc_buf_printf(&b, "%s%.*s", told++ ? ", " : "",
                           HC_P(hc_str_sub(p->refs.list[i].name, prefix.n, p->refs.list[i].name.n)));
     hc_buf_putc(&b, '\0');
+    if (!p->refs.n && p->news)
+        p->news->empty = true;
     if (!p->refs.n)
         return hc_fail(p->err, HC_E_NOTFOUND, "'%s' has no %s '%.*s': the Git repository is empty", p->url, kind,
                        HC_P(name));

@@ -133,6 +133,8 @@ static enum hc_rc log_in(struct git_peer *p, const char *user)
         if (!pem || !phrase)
             return hc_arena_check(p->a, p->err, "git fetch");
         rc = ssh_pki_import_privkey_base64(pem, *phrase ? phrase : NULL, *phrase ? NULL : note_asked, &asked, &key);
+        if (asked && p->news)
+            p->news->key_locked = true;
         if (rc != SSH_OK || !key)
             return hc_fail(p->err, HC_E_INPUT, "the private key 'identity' in the Secret of spec.secretRef %s",
                            asked     ? "is encrypted: add its passphrase under the key 'password'"

@@ -86,6 +86,8 @@ struct hc_git_news {
     hc_str subject;         /* the commit's, at most 50 characters of it; absent: nothing was fetched */
     hc_str verified;        /* whose signatures were good, in Flux's words */
     const char *unverified; /* reason of the condition when the fetch failed over a signature, else NULL */
+    bool empty;             /* the fetch failed: the repository has no refs */
+    bool key_locked;        /* the fetch failed: the private key is encrypted and there is no passphrase */
     bool stalled;           /* only another spec can mend that */
     bool include_failed;    /* the fetch failed over an include */
     size_t received;        /* bytes of packs */

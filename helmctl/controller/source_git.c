@@ -224,11 +224,11 @@ static struct ctl_result failed(struct git_job *j)
         return unverified(p, j->news.unverified, j->news.stalled);
     if (j->news.include_failed)
         return src_failed(p, (struct src_failure){ "StorageOperationFailed", "CopyFailure" });
-    if (strstr(p->err.msg, "the Git repository is empty")) {
+    if (j->news.empty) {
         hc_fail(&p->err, HC_E_NOTFOUND, "git repository is empty");
         return src_failed(p, (struct src_failure){ "FetchFailed", "EmptyGitRepository" });
     }
-    if (strstr(p->err.msg, "is encrypted: add its passphrase"))
+    if (j->news.key_locked)
         return src_failed(p, (struct src_failure){ "FetchFailed", "AuthenticationFailed" });
     hc_wrap(&p->err, "failed to checkout and determine revision");
     return src_failed(p, (struct src_failure){ "FetchFailed", "GitOperationFailed" });
