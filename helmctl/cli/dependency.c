@@ -202,7 +202,8 @@ int hc_cmd_dependency(int argc, char **argv)
         { "max-col-width", 0, HC_FLAG_INT, &width, "list: widest column of the table (default 80)" },
         { "skip-refresh", 0, HC_FLAG_BOOL, &deps.skip_refresh,
           "build, update: use the cached indexes as they are" },
-        { "verify", 0, HC_FLAG_BOOL, &source.verify, "build, update: check signatures of what is fetched" },
+        { "verify", 0, HC_FLAG_BOOL, &source.verify,
+          "update: what is fetched must be signed; build: what has a provenance file must fit it" },
         { "keyring", 0, HC_FLAG_STR, &source.keyring, "public keys for --verify", NULL, "file" },
         HC_DEPS_SOURCE_FLAGS(source),
     };
@@ -228,9 +229,8 @@ int hc_cmd_dependency(int argc, char **argv)
         return hc_cli_error("unknown command \"%s\" for \"helmctl dependency\": one of list, build, update", verb);
     deps.dir = clean;
     source.globals = &cli.globals;
-    if (source.verify)
-        return hc_cli_error(
-            "--verify: signatures of dependencies are not checked; leave the flag out to go on without");
+    if (source.verify) /* Helm: build takes what has no signature, too */
+        deps.verify = deps.build ? HC_DEPS_IF_SIGNED : HC_DEPS_SIGNED;
     if (hc_cli_deps_hand_over(&deps))
         return hc_cli_ports.hand_over(argc, argv);
     struct hc_err err = HC_ERR_INIT;

@@ -10,9 +10,11 @@
 
 struct hc_cli_deps {
     const char *dir;
-    bool build;                           /* by the lock */
-    bool skip_refresh;                    /* use the cached indexes */
-    const struct hc_chart_source *source; /* credentials, --plain-http, the globals */
+    bool build;        /* by the lock */
+    bool skip_refresh; /* use the cached indexes */
+    /* Signatures of what is fetched: nobody asks, they are checked where there are any, there must be some. */
+    enum { HC_DEPS_TRUST = 0, HC_DEPS_IF_SIGNED, HC_DEPS_SIGNED } verify;
+    const struct hc_chart_source *source; /* credentials, --plain-http, the globals, --keyring */
     FILE *log;
 };
 

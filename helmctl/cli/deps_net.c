@@ -15,12 +15,14 @@
 #include "core/base/semver.h"
 #include "helmctl/cli/deps.h"
 #include "helmctl/cli/helmhome.h"
+#include "helmctl/cli/provenance.h"
 
 enum { TIMEOUT_MS = 120000 /* Helm pkg/getter: DefaultHTTPTimeout */ };
 
 struct net {
     struct hc_arena *a;
     const struct hc_cli_deps *d;
+    struct hc_chart_source source; /* d->source, with d->verify */
     const struct hc_globals *g;
     const struct hc_val *repos;    /* list */
     const struct hc_dep *got[512]; /* what was downloaded */
@@ -324,7 +326,7 @@ static enum hc_rc put(struct net *n, const struct hc_fetched *got, const char *d
 
 static enum hc_rc fetch_oci(struct net *n, const struct hc_dep *dep, struct hc_fetched *out, struct hc_err *err)
 {
-    struct hc_chart_source s = *n->d->source;
+    struct hc_chart_source s = n->source;
     s.ref = hc_arena_printf(n->a, "%.*s/%.*s", HC_P(dep->repository), HC_P(dep->name)).p;
     s.version = hc_arena_strz(n->a, dep->version);
     s.repo_url = NULL;
@@ -373,16 +375,26 @@ static enum hc_rc fetch_http(struct net *n, const struct hc_dep *dep, struct hc_
     if (rc == HC_OK && (rc = find(n, dep, path, &entry, err)) != HC_OK)
         return hc_wrap(err, "could not find ");
     if (rc == HC_OK && is_oci(entry.url)) { /* an index may point to a registry */
-        struct hc_chart_source s = *n->d->source;
+        struct hc_chart_source s = n->source;
         hc_str last = hc_path_base(entry.url);
         s.ref = hc_arena_strz(n->a, entry.url);
         s.version = hc_str_find(last, ':') == SIZE_MAX ? hc_arena_strz(n->a, entry.version) : NULL;
         s.username = s.password = s.repo_url = NULL;
         rc = s.ref ? hc_cli_fetch_archive(&s, n->a, out, err) : hc_fail_nomem(err);
     } else if (rc == HC_OK) {
-        rc = hc_cli_fetch_entry(n->d->source, url, &auth, &entry, n->a, out, err);
+        rc = hc_cli_fetch_entry(&n->source, url, &auth, &entry, n->a, out, err);
     }
     return rc == HC_OK ? rc : hc_wrap(err, "could not download %.*s", HC_P(entry.url));
+}
+
+/* What --verify asks for; who signed it is not told, as Helm does not. */
+static enum hc_rc check(struct net *n, const struct hc_dep *dep, const struct hc_fetched *got, struct hc_err *err)
+{
+    struct hc_prov by;
+    if (n->d->verify == HC_DEPS_TRUST || (!got->prov.n && n->d->verify == HC_DEPS_IF_SIGNED))
+        return HC_OK;
+    enum hc_rc rc = hc_cli_verify_fetched(n->a, got, n->source.keyring, &by, err);
+    return rc == HC_OK ? rc : hc_wrap(err, "could not download %.*s", HC_P(dep->name));
 }
 
 static enum hc_rc fetch(void *ctx, struct hc_arena *a, const struct hc_dep *dep, const char *dir, hc_str *out_file,
@@ -399,6 +411,8 @@ static enum hc_rc fetch(void *ctx, struct hc_arena *a, const struct hc_dep *dep,
         }
     say(n, "Downloading %.*s from repo %.*s\n", HC_P(dep->name), HC_P(dep->repository));
     enum hc_rc rc = is_oci(dep->repository) ? fetch_oci(n, dep, &got, err) : fetch_http(n, dep, &got, err);
+    if (rc == HC_OK)
+        rc = check(n, dep, &got, err);
     if (rc == HC_OK)
         rc = put(n, &got, dir, out_file, err);
     if (rc == HC_OK && n->got_n < HC_LEN(n->got))
@@ -417,6 +431,9 @@ enum hc_rc hc_cli_deps_net(const struct hc_cli_deps *d, struct hc_arena *a, stru
     n->a = a;
     n->d = d;
     n->g = d->source->globals;
+    n->source = *d->source;
+    n->source.verify = d->verify == HC_DEPS_SIGNED; /* without a provenance file the fetch fails */
+    n->source.want_prov = d->verify != HC_DEPS_TRUST;
     enum hc_rc rc = hc_helm_repositories(a, n->g, &doc, &there, err);
     if (rc != HC_OK)
         return rc;

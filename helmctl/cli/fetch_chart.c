@@ -86,7 +86,10 @@ static enum hc_rc end_prov(struct fetch *f, hc_str url, enum hc_rc rc)
     f->prov = (hc_str){ NULL, 0 };
     if (f->s->verify)
         return hc_wrap(f->err, "failed to fetch provenance \"%.*s.prov\"", HC_P(url));
-    printf("WARNING: Verification not found for %s: %s\n", f->s->ref, f->err->msg);
+    if (f->s->ref)
+        printf("WARNING: Verification not found for %s: %s\n", f->s->ref, f->err->msg);
+    else
+        printf("WARNING: Verification not found for %.*s: %s\n", HC_P(url), f->err->msg);
     hc_err_clear(f->err);
     return HC_OK;
 }
@@ -291,7 +294,7 @@ enum hc_rc hc_cli_fetch_entry(const struct hc_chart_source *source, const char *
     rc = from_http(&f, repo, entry);
     hc_cli_net_close(&net);
     if (rc == HC_OK)
-        *out = (struct hc_fetched){ .archive = f.archive, .file = f.file };
+        *out = (struct hc_fetched){ .archive = f.archive, .file = f.file, .prov = f.prov };
     return rc;
 }
 

@@ -127,6 +127,39 @@ for verb in 'template' 'show chart' 'show values'; do
     # shellcheck disable=SC2086
     "$h" $verb r/web --version 0.2.0 --verify --keyring pub.gpg >out 2>&1 && bad "$verb --verify takes a foreign archive"
 done
+"$h" upgrade x "changed/$tgz" --verify --keyring pub.gpg --kube-apiserver http://127.0.0.1:1 >out 2>&1 && bad "upgrade --verify"
+grep -q 'sha256 sum does not match' out || { cat out; bad "upgrade --verify: which rule"; }
+# Dependencies: update wants a signature of each, build takes what has none; with a foreign one neither goes on.
+for v in 0.1.0 0.2.0 0.3.0; do
+    mkdir -p "dep-$v"
+    printf 'apiVersion: v2\nname: app\nversion: 1.0.0\ndependencies: [{name: web, version: %s, repository: "%s"}]\n' "$v" "$url" >"dep-$v/Chart.yaml"
+done
+deps() { # WANT VERB VERSION KEYRING: both programs end so, and charts/ holds the archive or nothing
+    for tool in "$helm" "$h"; do
+        rm -rf "dep-$3/charts"
+        local code=0
+        "$tool" dependency "$2" "dep-$3" --verify --keyring "$4" --skip-refresh >out 2>&1 || code=1
+        [ "$code" = "$1" ] || { cat out; bad "$(basename "$tool") dependency $2 --verify of $3: $code"; }
+        [ "$(ls "dep-$3/charts" 2>/dev/null)" = "$([ "$1" = 1 ] || echo "web-$3.tgz")" ] || bad "$(basename "$tool") dependency $2 --verify of $3 leaves $(ls "dep-$3/charts")"
+    done
+}
+"$helm" repo update >/dev/null 2>&1
+deps 0 update 0.1.0 pub.gpg
+deps 0 build 0.1.0 pub.gpg
+deps 1 update 0.1.0 foreign.gpg
+deps 1 build 0.1.0 foreign.gpg
+deps 1 update 0.2.0 pub.gpg
+grep -q 'does not contain a SHA for a file named' out || { cat out; bad "dependency update --verify: which rule"; }
+deps 1 update 0.3.0 pub.gpg
+grep -q 'failed to fetch provenance' out || { cat out; bad "dependency update --verify, no provenance file: which rule"; }
+"$h" dependency update dep-0.3.0 --skip-refresh >out 2>&1 || { cat out; bad "dependency update without --verify"; }
+deps 0 build 0.3.0 pub.gpg
+grep -q 'WARNING: Verification not found for http' out || { cat out; bad "dependency build --verify does not say what has no signature"; }
+# --dependency-update of a verb that renders: what is fetched is not verified, as in Helm.
+mkdir -p dep-0.2.0/templates
+echo '{a: {{ .Chart.Name }}}' >dep-0.2.0/templates/a.yaml
+rm -rf dep-0.2.0/charts dep-0.2.0/Chart.lock
+"$h" template x dep-0.2.0 --dependency-update >out 2>&1 && [ -f dep-0.2.0/charts/web-0.2.0.tgz ] || { cat out; bad "template --dependency-update"; }
 "$h" install x "changed/$tgz" --verify --keyring pub.gpg --kube-apiserver http://127.0.0.1:1 >out 2>&1 && bad "install --verify"
 grep -q 'sha256 sum does not match' out || { cat out; bad "install --verify: which rule"; }
 if registry_start; then
