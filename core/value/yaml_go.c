@@ -26,7 +26,7 @@ hc_str hc_yaml_standins_out(struct hc_arena *a, hc_str s)
         hc_str rest = hc_str_sub(s, i, s.n);
         bool colon = hc_str_starts(rest, HC_S(HC_YAML_COLON)), mark = hc_str_starts(rest, HC_S(HC_YAML_MARK));
         if (mark)
-            memcpy(to + n, BOM, 3);
+            memcpy(to + n, BOM, 3); /* NOLINT(bugprone-not-null-terminated-result): its length is kept */
         else
             to[n] = colon ? ':' : s.p[i];
         n += mark ? 3 : 1;
@@ -69,9 +69,9 @@ size_t hc_yaml_tag_stop(hc_str text, size_t from)
             i++;
     if (i + 1 >= text.n || text.p[i] != '!' || text.p[i + 1] == '<')
         return 0;
-    while (i < text.n && !memchr(" \t\r\n,[]{}", text.p[i], 9))
+    while (i < text.n && text.p[i] != 0 && !strchr(" \t\r\n,[]{}", text.p[i]))
         i++;
-    return i < text.n && memchr(",[]", text.p[i], 3) ? i : 0;
+    return i < text.n && (text.p[i] == ',' || text.p[i] == '[' || text.p[i] == ']') ? i : 0;
 }
 
 /* Where the innermost flow collection that is open at this character began. */
@@ -104,7 +104,8 @@ static yaml_mark_t innermost(hc_str text, size_t character)
         yaml_event_delete(&ev);
     }
     yaml_mark_t last = n ? open[n - 1] : none;
-    if (n > 1 && !memchr("[{&!", text.p[HC_MIN(hc_yaml_byte_of(text, last.index), text.n - 1)], 4))
+    char at = n > 1 ? text.p[HC_MIN(hc_yaml_byte_of(text, last.index), text.n - 1)] : '[';
+    if (at != '[' && at != '{' && at != '&' && at != '!')
         last = open[n - 2]; /* a single pair in a list has no bracket */
     free(open);
     yaml_parser_delete(&p);

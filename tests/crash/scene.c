@@ -330,7 +330,7 @@ static void as_controller(const struct hc_reconcile_spec *spec, struct hc_reconc
 
 static void note_allocations(uint64_t n)
 {
-    char path[320];
+    char path[640];
     snprintf(path, sizeof(path), "%s.%s.n", kubeconfig, order.ns);
     FILE *f = fopen(path, "w");
     if (!f || fprintf(f, "%" PRIu64, n) < 0 || fclose(f) != 0)
