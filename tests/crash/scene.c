@@ -663,12 +663,10 @@ hc_str scene_dump(struct scene_place *p, struct hc_arena *a, const char *ns)
                          HC_P(hc_get_str_at(o, kinds[i].field)));
         }
     }
-    struct hc_ref widget = { .api_version = hc_arena_printf(a, "%s.example.com/v1", ns),
-                             .kind = HC_S("Widget"),
-                             .ns = hc_str_of(ns),
-                             .name = HC_S("w") };
+    /* By its path: what kinds there are is asked for every few seconds only, and a run may take less. */
+    hc_str path = hc_arena_printf(a, "/apis/%s.example.com/v1/namespaces/%s/widgets/w", ns, ns);
     struct hc_val *w = NULL;
-    if (hc_kube_get(p->kube, a, &widget, &w, NULL) == HC_OK)
+    if (hc_kube_raw(p->kube, a, "GET", path.p, NULL, (hc_str){ NULL, 0 }, &w, NULL) == HC_OK)
         add_line(&b, "Widget w %.*s", HC_P(hc_get_str_at(w, "data.v")));
     struct hc_storage *s = hc_storage_secrets(p->kube, hc_str_of(ns));
     struct hc_record *r = NULL;
