@@ -35,16 +35,9 @@ struct window {
 static bool on_data(void *ctx, const char *p, size_t n)
 {
     struct slot *s = ctx;
-    for (size_t done = 0; done < n;) {
-        ssize_t k = write(s->fd, p + done, n - done);
-        if (k < 0 && errno == EINTR)
-            continue;
-        if (k < 0) {
-            s->failed = errno;
-            return false;
-        }
-        done += (size_t)k;
-    }
+    s->failed = hc_write_all(s->fd, hc_str_n(p, n));
+    if (s->failed)
+        return false;
     s->got += n;
     return true;
 }

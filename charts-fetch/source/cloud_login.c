@@ -145,14 +145,20 @@ static enum hc_rc sts_keys(struct bucket *b, const struct ask *q)
     return rc == HC_OK ? check_keys(b, q->who) : rc;
 }
 
+static enum hc_rc ask_json(struct bucket *b, const struct ask *q, struct hc_val **out)
+{
+    hc_str doc;
+    enum hc_rc rc = ask(b, q, &doc);
+    if (rc == HC_OK && hc_json_parse(b->a, doc, HC_JSON_NO_POSITIONS, out, b->err) != HC_OK)
+        rc = hc_wrap(b->err, "%s", q->who);
+    return rc;
+}
+
 /* {"AccessKeyId": ..., "SecretAccessKey": ..., "Token": ...} of containers and machines. */
 static enum hc_rc json_keys(struct bucket *b, const struct ask *q)
 {
-    hc_str doc;
     struct hc_val *v;
-    enum hc_rc rc = ask(b, q, &doc);
-    if (rc == HC_OK && hc_json_parse(b->a, doc, HC_JSON_NO_POSITIONS, &v, b->err) != HC_OK)
-        rc = hc_wrap(b->err, "%s", q->who);
+    enum hc_rc rc = ask_json(b, q, &v);
     if (rc != HC_OK)
         return rc;
     b->access_key = hc_get_str(hc_map_getz(v, "AccessKeyId"));
@@ -291,14 +297,11 @@ enum hc_rc cloud_ldap_keys(struct bucket *b)
 
 static enum hc_rc token_of(struct bucket *b, const struct ask *q)
 {
-    hc_str doc, token;
     struct hc_val *v;
-    enum hc_rc rc = ask(b, q, &doc);
-    if (rc == HC_OK && hc_json_parse(b->a, doc, HC_JSON_NO_POSITIONS, &v, b->err) != HC_OK)
-        rc = hc_wrap(b->err, "%s", q->who);
+    enum hc_rc rc = ask_json(b, q, &v);
     if (rc != HC_OK)
         return rc;
-    token = hc_get_str(hc_map_getz(v, "access_token"));
+    hc_str token = hc_get_str(hc_map_getz(v, "access_token"));
     if (!fits_header(token))
         return hc_fail(b->err, HC_E_AGAIN, "%s answers without a token", q->who);
     b->bearer = hc_arena_printf(b->a, "Authorization: Bearer %.*s", HC_P(token)).p;

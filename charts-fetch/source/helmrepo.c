@@ -52,18 +52,8 @@ struct spool {
 static bool spool_piece(void *ctx, const char *p, size_t n)
 {
     struct spool *s = ctx;
-    while (n) {
-        ssize_t put = write(s->fd, p, n);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0) {
-            s->error = put < 0 ? errno : EIO;
-            return false;
-        }
-        p += put;
-        n -= (size_t)put;
-    }
-    return true;
+    s->error = hc_write_all(s->fd, hc_str_n(p, n));
+    return !s->error;
 }
 
 /* It is an index when the reader of its table says so, or, for one look-up, when it has the shape of one. */

@@ -76,16 +76,8 @@ static bool on_data(void *ctx, const char *p, size_t n)
         s->too_large = true;
         return false;
     }
-    for (size_t done = 0; done < n && s->fd >= 0;) {
-        ssize_t k = write(s->fd, p + done, n - done);
-        if (k < 0 && errno == EINTR)
-            continue;
-        if (k < 0) {
-            s->failed = errno;
-            return false;
-        }
-        done += (size_t)k;
-    }
+    if (s->fd >= 0 && (s->failed = hc_write_all(s->fd, hc_str_n(p, n))) != 0)
+        return false;
     if (s->mem && n <= s->room - s->got)
         memcpy(s->mem + s->got, p, n);
     else if (s->mem)

@@ -89,17 +89,23 @@ enum hc_rc hc_read_file(struct hc_arena *a, int dir, const char *path, size_t ce
     return hc_read_fd(a, fd, path, ceiling, out, err);
 }
 
-enum hc_rc hc_write_fd(int fd, hc_str body, struct hc_err *err)
+int hc_write_all(int fd, hc_str body)
 {
     while (body.n) {
         ssize_t put = write(fd, body.p, body.n);
         if (put < 0 && errno == EINTR)
             continue;
-        if (put < 0)
-            return hc_fail_errno(err, "write", "file");
+        if (put <= 0)
+            return put < 0 ? errno : EIO;
         body = hc_str_sub(body, (size_t)put, body.n);
     }
-    return HC_OK;
+    return 0;
+}
+
+enum hc_rc hc_write_fd(int fd, hc_str body, struct hc_err *err)
+{
+    errno = hc_write_all(fd, body);
+    return errno ? hc_fail_errno(err, "write", "file") : HC_OK;
 }
 
 static void sync_folder_of(const char *path)

@@ -97,6 +97,7 @@ struct kube_call {
     const char *accept, *content_type;
     hc_str body;
     bool repeatable;       /* sending it twice does no harm */
+    bool conditional;      /* it names a uid or a version: that this is not the one is an answer */
     bool locked;           /* the caller holds a lock meanwhile: a fiber must not park */
     const char *verb;      /* for messages: "apply" */
     hc_str object;         /* for messages: "Deployment apps/web" */

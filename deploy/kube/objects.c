@@ -278,7 +278,8 @@ static enum hc_rc prepare_delete(struct hc_kube *k, struct hc_arena *a, const st
     hc_map_put_strz(a, body, "kind", "DeleteOptions");
     hc_map_put_strz(a, body, "apiVersion", "v1");
     hc_map_put_strz(a, body, "propagationPolicy", o->propagation ? o->propagation : "Background");
-    if (o->uid.n || o->resource_version.n) {
+    call->conditional = o->uid.n || o->resource_version.n;
+    if (call->conditional) {
         struct hc_val *pre = hc_map_sub(a, body, "preconditions");
         hc_map_put_str(a, pre, "uid", o->uid.n ? o->uid : (hc_str){ NULL, 0 });
         hc_map_put_str(a, pre, "resourceVersion",

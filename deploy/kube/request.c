@@ -267,9 +267,8 @@ static bool collided(const struct kube_call *c, int status, hc_str reason, hc_st
                      const struct hc_val *causes)
 {
     bool versioned = strcmp(c->verb, "update") == 0 || (strcmp(c->verb, "patch") == 0 && !c->repeatable);
-    if (status != 409 || !hc_str_eqz(reason, "Conflict") || versioned ||
-        hc_str_starts(message, HC_S("Precondition failed")) ||
-        hc_str_find_str(message, HC_S("in the precondition")) != SIZE_MAX)
+    if (status != 409 || !hc_str_eqz(reason, "Conflict") || versioned || c->conditional ||
+        hc_str_starts(message, HC_S("Precondition failed")))
         return false;
     for (size_t i = 0; i < hc_list_len(causes); i++)
         if (hc_str_eqz(hc_get_str(hc_map_getz(hc_list_at(causes, i), "reason")), "FieldManagerConflict"))

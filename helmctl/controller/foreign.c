@@ -49,17 +49,8 @@ static bool on_data(void *ctx, const char *p, size_t n)
 {
     struct sink *s = ctx;
     hc_sha256_add(&s->sum, hc_str_n(p, n));
-    for (size_t done = 0; done < n;) {
-        ssize_t k = write(s->fd, p + done, n - done);
-        if (k < 0 && errno == EINTR)
-            continue;
-        if (k < 0) {
-            s->failed = errno;
-            return false;
-        }
-        done += (size_t)k;
-    }
-    return true;
+    s->failed = hc_write_all(s->fd, hc_str_n(p, n));
+    return !s->failed;
 }
 
 static enum hc_rc into_file(struct ctl *c, struct hc_arena *a, const struct hc_val *object, const char *path,
