@@ -28,7 +28,10 @@ async def serve(reader, writer):
     global now_slow, peak
     try:
         while True:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            first = await reader.readexactly(1)
+            if first == b"\x16":  # TLS is tried first where a registry is insecure: it is not spoken here
+                break
+            head = (first + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             path = head.split(" ")[1]
             status, body = "200 OK", INDEX
             if path == "/gaps":
