@@ -68,7 +68,8 @@ longest() {
 export TMPDIR=${TMPDIR:-/dev/shm}
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=8:malloc_context_size=0 UBSAN_OPTIONS=print_stacktrace=1
 turn() { # NAME
-    local name=$1 program=$programs/fuzz_$1 seed start rc made dict=()
+    local name=$1 program=$programs/fuzz_$1 seed start rc made dict=() commit
+    commit=$(built)
     mkdir -p "$dir/$name"
     [ -f "$here/dict/$name.dict" ] && dict=("-dict=$here/dict/$name.dict")
     seed=$((RANDOM * 32768 + RANDOM + 1)) start=$(date +%s)
@@ -77,7 +78,7 @@ turn() { # NAME
         "${dict[@]}" "$dir/$name" "$here/corpus/$name" >"$dir/$name.log" 2>&1
     rc=$?
     made=$(sed -n 's/^stat::number_of_executed_units: *//p' "$dir/$name.log")
-    note "$name" "${made:-0}" "$(($(date +%s) - start))" "$seed" "$(built)" "$rc"
+    note "$name" "${made:-0}" "$(($(date +%s) - start))" "$seed" "$commit" "$rc"
     [ "$rc" = 0 ] || echo "$(date +%T) $name: stopped with $rc, see $dir/$name.log"
 }
 left=1
