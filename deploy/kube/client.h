@@ -45,6 +45,13 @@ struct hc_kube_resource {
 /* HC_E_NOTFOUND: the server serves no such kind. */
 enum hc_rc hc_kube_resource_of(struct hc_kube *k, hc_str api_version, hc_str kind, struct hc_kube_resource *out,
                                struct hc_err *err);
+/*
+ * Where a kind is served by now that is not served as `api_version` any more: another version of its group, or the group
+ * it moved to (out of "extensions"). *out_same: an object of the old version is one of the new, word for word. As
+ * hc_kube_resource_of; nothing is read anew.
+ */
+enum hc_rc hc_kube_successor_of(struct hc_kube *k, hc_str api_version, hc_str kind, struct hc_kube_resource *out,
+                                bool *out_same);
 /* Forget what is known (after CRDs were installed). */
 void hc_kube_discovery_reset(struct hc_kube *k);
 /*

@@ -228,6 +228,57 @@ enum hc_rc hc_kube_resource_of(struct hc_kube *k, hc_str api_version, hc_str kin
     return rc;
 }
 
+/* Kinds whose fields stayed as they were when their version went (Kubernetes' deprecation guide); old group or group and
+ * version, and kind or "" for all of them. */
+static bool same_fields(hc_str api_version, hc_str kind)
+{
+    static const char *const moved[][2] = {
+        { "rbac.authorization.k8s.io/v1alpha1", "" },
+        { "rbac.authorization.k8s.io/v1beta1", "" },
+        { "apps/v1beta1", "" },
+        { "apps/v1beta2", "" },
+        { "extensions/v1beta1", "Deployment" },
+        { "extensions/v1beta1", "DaemonSet" },
+        { "extensions/v1beta1", "ReplicaSet" },
+        { "extensions/v1beta1", "NetworkPolicy" },
+        { "policy/v1beta1", "PodDisruptionBudget" },
+        { "batch/v1beta1", "CronJob" },
+        { "batch/v2alpha1", "CronJob" },
+        { "scheduling.k8s.io/v1beta1", "" },
+        { "scheduling.k8s.io/v1alpha1", "" },
+        { "storage.k8s.io/v1beta1", "" },
+        { "coordination.k8s.io/v1beta1", "" },
+        { "autoscaling/v2beta2", "" },
+    };
+    for (size_t i = 0; i < HC_LEN(moved); i++)
+        if (hc_str_eqz(api_version, moved[i][0]) && (!*moved[i][1] || hc_str_eqz(kind, moved[i][1])))
+            return true;
+    return false;
+}
+
+enum hc_rc hc_kube_successor_of(struct hc_kube *k, hc_str api_version, hc_str kind, struct hc_kube_resource *out,
+                                bool *out_same)
+{
+    struct kube_server *s = k->server;
+    hc_str group, version;
+    split_gv(api_version, &group, &version);
+    bool extensions = hc_str_eqz(group, "extensions");
+    struct kube_entry *found = NULL;
+    pthread_mutex_lock(&s->mu);
+    for (size_t i = 0; i < s->n && !found; i++) {
+        struct kube_entry *e = s->entries[i];
+        bool there = extensions ? hc_str_eqz(e->r.group, "apps") || hc_str_eqz(e->r.group, "networking.k8s.io")
+                                : hc_str_eq(e->r.group, group);
+        if (e->gen == s->gen && !e->sub && there && hc_str_eq(e->r.kind, kind))
+            found = e;
+    }
+    if (found)
+        *out = found->r;
+    pthread_mutex_unlock(&s->mu);
+    *out_same = same_fields(api_version, kind);
+    return found ? HC_OK : HC_E_NOTFOUND;
+}
+
 void hc_kube_discovery_reset(struct hc_kube *k)
 {
     pthread_mutex_lock(&k->server->mu);

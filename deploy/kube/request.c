@@ -279,7 +279,8 @@ static bool collided(const struct kube_call *c, int status, hc_str reason, hc_st
 static enum hc_rc rc_of(int status, hc_str reason, hc_str message, const struct hc_val *causes)
 {
     /* Server-side apply answers 500 for an object with a value of the wrong type: it will not get better. */
-    if (status == 500 && hc_str_starts(message, HC_S("failed to create typed patch object")))
+    if (status == 500 && (hc_str_starts(message, HC_S("failed to create typed patch object")) ||
+                          hc_str_starts(message, HC_S("failed to convert new object"))))
         return HC_E_INPUT;
     if (status == 403) /* a namespace on its way out refuses for now, not for good */
         for (size_t i = 0; i < hc_list_len(causes); i++)
@@ -303,6 +304,36 @@ static enum hc_rc rc_of(int status, hc_str reason, hc_str message, const struct 
     }
 }
 
+/* 'spec.template: Invalid value: {"Volumes":null, ... 3 KB ...}: field is immutable': of a large value, which is the
+ * sender's own, no more is told than that it is one, so that what is wrong with it is not cut off. */
+static hc_str without_values(struct hc_buf *b, hc_str message)
+{
+    static const hc_str mark = { "Invalid value: ", 15 };
+    enum { SHORT = 100 };
+    for (size_t at; (at = hc_str_find_str(message, mark)) != SIZE_MAX;) {
+        hc_str rest = hc_str_sub(message, at + mark.n, message.n);
+        size_t n = 0, depth = 0;
+        bool quoted = false;
+        for (; n < rest.n && (n == 0 || depth > 0); n++) {
+            char ch = rest.p[n];
+            if (quoted && ch == '\\')
+                n++;
+            else if (ch == '"')
+                quoted = !quoted;
+            else if (!quoted)
+                depth += ch == '{' || ch == '[' ? 1 : ch == '}' || ch == ']' ? -(size_t)(depth > 0) : 0;
+        }
+        n = HC_MIN(n, rest.n);
+        bool large = n > SHORT && (rest.p[0] == '{' || rest.p[0] == '[');
+        hc_buf_put(b, hc_str_sub(message, 0, at + mark.n));
+        if (large)
+            hc_buf_printf(b, "%c...%c", rest.p[0], rest.p[0] == '{' ? '}' : ']');
+        message = hc_str_sub(rest, large ? n : 0, rest.n);
+    }
+    hc_buf_put(b, message);
+    return hc_buf_str(b);
+}
+
 enum hc_rc kube_error(const struct kube_call *c, int status, hc_str body, struct hc_err *err)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
@@ -317,7 +348,9 @@ enum hc_rc kube_error(const struct kube_call *c, int status, hc_str body, struct
         message = hc_str_trim(hc_str_sub(body, 0, 200));
     /* What follows is a piece of the object that was sent, Secrets included. */
     size_t leak = hc_str_find_str(message, HC_S(", error found in #"));
-    message = hc_str_sub(message, 0, leak);
+    HC_AUTO(hc_buf) struct hc_buf words;
+    hc_buf_init(&words, 0);
+    message = without_values(&words, hc_str_sub(message, 0, leak));
     struct hc_buf b;
     hc_buf_init(&b, 8192);
     hc_buf_put(&b, message);

@@ -30,6 +30,28 @@ const struct hc_val *hc_rec_definition_of(const struct hc_reconcile *r, const st
     return NULL;
 }
 
+static hc_str version_str(struct hc_arena *a, const struct hc_kube_resource *k)
+{
+    return hc_arena_printf(a, "%.*s%s%.*s", HC_P(k->group), k->group.n ? "/" : "", HC_P(k->version));
+}
+
+/* A manifest that was stored names a version that is gone by now: nobody can correct it, so the object is one of the
+ * version that took its place, where its fields are the same. */
+static bool moved(struct hc_reconcile *r, struct hc_arena *a, struct hc_plan_object *p,
+                  struct hc_kube_resource *kind)
+{
+    bool same = false;
+    if (hc_kube_successor_of(r->spec.kube, p->api_version, p->kind, kind, &same) != HC_OK || !same)
+        return false;
+    p->api_version = version_str(a, kind);
+    struct hc_val *copy = hc_map_new(a);
+    for (size_t i = 0; i < hc_map_len(p->object); i++)
+        hc_map_put_ref(a, copy, hc_map_at(p->object, i)->key, hc_map_at(p->object, i)->val);
+    hc_map_put_str(a, copy, "apiVersion", p->api_version);
+    p->object = copy;
+    return true;
+}
+
 enum hc_rc hc_rec_plan(struct hc_reconcile *r, struct hc_arena *a, const struct hc_record *rec, struct object **out,
                        size_t *out_n, struct hc_err *err)
 {
@@ -47,12 +69,17 @@ enum hc_rc hc_rec_plan(struct hc_reconcile *r, struct hc_arena *a, const struct 
         rc = hc_kube_resource_of(r->spec.kube, p->api_version, p->kind, &kind, err);
         if (rc == HC_E_NOTFOUND) {
             const struct hc_val *crd = hc_rec_definition_of(r, plan, n, p);
-            if (!crd)
+            bool stored = r->mark.action == HC_ACTION_ROLLBACK || r->mark.action == HC_ACTION_UNINSTALL;
+            bool known = crd || (stored && moved(r, a, p, &kind));
+            if (!known && r->mark.action == HC_ACTION_UNINSTALL)
+                p->name = p->generate_name = (hc_str){ NULL, 0 }; /* of such a kind nothing can be there */
+            else if (!known)
                 return hc_fail(err, HC_E_INPUT,
                                "resource mapping not found for name: \"%.*s\" namespace: \"%.*s\": no matches for "
                                "kind \"%.*s\" in version \"%.*s\"; ensure CRDs are installed first",
                                HC_P(p->name), HC_P(p->ns), HC_P(p->kind), HC_P(p->api_version));
-            kind.namespaced = hc_str_eqz(hc_get_str_at(crd, "spec.scope"), "Namespaced");
+            if (crd)
+                kind.namespaced = hc_str_eqz(hc_get_str_at(crd, "spec.scope"), "Namespaced");
         } else if (rc != HC_OK) {
             return rc;
         }
@@ -98,9 +125,14 @@ enum hc_rc hc_rec_plan_before(struct hc_reconcile *r, struct hc_arena *a, const 
     if (rc != HC_OK)
         return rc;
     for (size_t i = 0; i < n; i++) {
-        struct hc_kube_resource kind; /* of a kind that is not served any more nothing is left to delete */
-        if (hc_kube_resource_of(r->spec.kube, was[i].api_version, was[i].kind, &kind, NULL) != HC_OK)
-            was[i].name = (hc_str){ NULL, 0 };
+        struct hc_kube_resource kind;
+        bool same, served = true;
+        if (hc_kube_resource_of(r->spec.kube, was[i].api_version, was[i].kind, &kind, NULL) != HC_OK) {
+            served = hc_kube_successor_of(r->spec.kube, was[i].api_version, was[i].kind, &kind, &same) == HC_OK;
+            was[i].api_version = served ? version_str(a, &kind) : was[i].api_version;
+        }
+        if (!served)
+            was[i].name = (hc_str){ NULL, 0 }; /* of a kind that is not served any more nothing is left to delete */
         else if (kind.namespaced)
             hc_plan_place(a, &was[i], r->spec.ns);
         else

@@ -91,6 +91,24 @@ static enum hc_rc send_definitions(struct hc_reconcile *r, enum hc_crd_policy po
                                       .err = HC_ERR_INIT };
         ops[i].ref = (struct hc_ref){ .api_version = all[i].api_version, .kind = all[i].kind, .name = all[i].name };
     }
+    /* Of several one may be refused (a version in which objects are stored is gone, say): then none is changed. */
+    if (n > 1 && policy == HC_CRDS_REPLACE && r->spec.preflight != HC_PREFLIGHT_OFF) {
+        for (size_t i = 0; i < n; i++)
+            ops[i].flags = HC_KUBE_FORCE | HC_KUBE_DRY_RUN | HC_KUBE_BRIEF;
+        hc_kube_batch(r->spec.kube, r->step, ops, n, r->spec.manager);
+        for (size_t i = 0; i < n; i++) {
+            struct hc_refusal why = { .what = HC_TROUBLE_OTHER };
+            if (ops[i].rc != HC_OK && ops[i].rc != HC_E_AGAIN)
+                why = hc_refusal_of(r->step, &ops[i].ref, &ops[i].err);
+            if (ops[i].rc != HC_OK) {
+                hc_err_copy(err, &ops[i].err);
+                return hc_wrap(err, "refused before anything was changed: CRD %.*s%s%.*s%s", HC_P(all[i].name),
+                               why.remedy.n ? " (" : "", HC_P(why.remedy), why.remedy.n ? ")" : "");
+            }
+            ops[i].flags = HC_KUBE_FORCE;
+            ops[i].out = NULL;
+        }
+    }
     if (n > 0)
         hc_kube_batch(r->spec.kube, r->step, ops, n, r->spec.manager);
     for (size_t i = 0; i < n; i++) {

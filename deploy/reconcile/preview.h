@@ -31,26 +31,6 @@ struct hc_preview_object {
     bool untried; /* the server could not try it */
     int wave;     /* 1, 2, ...: those of a wave are ready (gone) before the next; 0: the chart asks for no order */
 };
-enum hc_preview_trouble {
-    HC_TROUBLE_BUSY,     /* another operation is in progress */
-    HC_TROUBLE_KIND,     /* a kind that is not served (any more) */
-    HC_TROUBLE_FOREIGN,  /* somebody else's object */
-    HC_TROUBLE_CONFLICT, /* another field manager */
-    HC_TROUBLE_IMMUTABLE,
-    HC_TROUBLE_INVALID,
-    HC_TROUBLE_RIGHTS,
-    HC_TROUBLE_QUOTA,
-    HC_TROUBLE_NAMESPACE, /* it does not exist */
-    HC_TROUBLE_SIZE,      /* of the record */
-    HC_TROUBLE_DATA,      /* a delete that takes data along */
-    HC_TROUBLE_OTHER,
-};
-const char *hc_preview_trouble_name(enum hc_preview_trouble t); /* "immutable field", ... */
-struct hc_preview_problem {
-    enum hc_preview_trouble what;
-    struct hc_ref ref; /* kind absent: of no object */
-    hc_str source, field, message, remedy;
-};
 struct hc_preview_hook {
     const struct hc_record_hook *hook;
     const char *event; /* "pre-upgrade" */
@@ -67,9 +47,10 @@ struct hc_preview {
     int waves;                     /* how many, deletions of what left included; 0: none are asked for */
     struct hc_preview_hook *hooks; /* in the order they run */
     size_t hooks_n;
-    struct hc_preview_problem *problems;
+    struct hc_problem *problems;
     size_t problems_n;
-    bool changes; /* an object changes, or the manifest or a hook is another than the newest revision's */
+    size_t refusals_n; /* of the problems, those that are sure: with one of them it would be refused */
+    bool changes;      /* an object changes, or the manifest or a hook is another than the newest revision's */
 };
 enum { HC_PREVIEW_DATA_MAY_GO = 1 << 0 /* deletes of claims, volumes, namespaces, definitions are no problem */ };
 /* A field (JSON pointer) that the server keeps for itself: it may change without anybody changing the object. */

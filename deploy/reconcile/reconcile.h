@@ -11,6 +11,7 @@
  * instance, make a new one when something changed. A zeroed memo costs a few requests, never correctness.
  */
 #include "deploy/reconcile/decide.h"
+#include "deploy/reconcile/trouble.h"
 #include "deploy/release/storage.h"
 #include "lua/rules/health.h"
 
@@ -39,6 +40,7 @@ enum hc_told {
     HC_TOLD_RECORDED,    /* a pending revision was stored: record */
     HC_TOLD_RESUMED,     /* a pending revision of ours is gone on with */
     HC_TOLD_TAKEN_OVER,  /* a foreign pending revision was marked failed (Flux: PendingRelease) */
+    HC_TOLD_PROBLEM,     /* problem: what the preflight found, before anything is recorded */
     HC_TOLD_SUPERSEDED,  /* ours was marked failed, because something else is wanted by now */
     HC_TOLD_HOOK,        /* a hook began, succeeded or failed: hook; failed: log is the end of its container's */
     HC_TOLD_HOOK_LOG,    /* hook, ref (a pod), container; message is its log (ok false: why there is none) */
@@ -72,6 +74,7 @@ struct hc_tell { /* borrowed for the call */
     const struct hc_record *record;
     const struct hc_record *before; /* HC_TOLD_DEPLOYED: the revision that this one superseded just now, or NULL */
     const struct hc_record_hook *hook;
+    const struct hc_problem *problem;
     struct hc_ref ref;
     enum hc_change change;
     bool ok;
@@ -134,6 +137,13 @@ struct hc_drift_ignore {
     const hc_str *paths;                                                        /* JSON pointers; "": all of it */
     size_t paths_n;
 };
+/*
+ * How far an install, upgrade or rollback looks before it records anything. DOUBT: what is known without asking (kinds,
+ * owners, sizes, what would be deleted), and a dry run of each object that may be refused: one that is new in an upgrade,
+ * one that changed otherwise than in fields that take any value, one that looks wrong. FULL: dry runs of all objects, pods
+ * of their workloads, rights, quotas.
+ */
+enum hc_preflight { HC_PREFLIGHT_OFF, HC_PREFLIGHT_DOUBT, HC_PREFLIGHT_FULL };
 enum hc_drift_mode { HC_DRIFT_OFF, HC_DRIFT_WARN, HC_DRIFT_CORRECT };
 
 #define HC_HEALTH_RULES "release.helmctl.dev/health-rules"
@@ -153,6 +163,8 @@ struct hc_reconcile_spec { /* borrowed until hc_reconcile_free */
     int64_t failures;    /* as the caller's status remembers; the record's own count wins when it is higher */
     enum hc_action
         failed_action; /* what they are failures of: install or upgrade; its policy says what comes next */
+    enum hc_preflight preflight;
+    bool data_may_go; /* the preflight lets claims, volumes, namespaces and definitions be deleted */
     bool create_namespace, keep_history, tests;
     bool must_exist;         /* upgrade without --install: no deployed release is an error */
     bool must_not_exist;     /* install: a name in use is an error */
@@ -212,6 +224,7 @@ struct hc_step {
     enum hc_act act;         /* what was done */
     enum hc_action action;   /* what is under way or was last: install, upgrade, ... */
     enum hc_head head;
+    bool refused;                 /* nothing was begun: it cannot be rendered, or would be refused */
     bool drifted;                 /* HC_DONE: the cluster differs from the record and is left so */
     int64_t revision;             /* of the head */
     int64_t until_ms;             /* HC_WAIT, HC_DONE: look again then (0: only on a change) */

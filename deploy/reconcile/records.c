@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "core/base/clock.h"
-#include "deploy/reconcile/reconcile_impl.h"
+#include "deploy/reconcile/preview_impl.h"
 
 hc_str hc_rec_text(struct hc_reconcile *r, const char *fmt, ...)
 {
@@ -237,15 +237,16 @@ static enum hc_rc compose(struct hc_reconcile *r, struct hc_arena *a, const stru
     rc = hc_rec_chart_rules(r->step, rec->chart, false, &rules, &n, err);
     if (!check || rc != HC_OK)
         return rc;
+    bool look = r->spec.preflight != HC_PREFLIGHT_OFF;
     rc = hc_rec_plan(r, r->step, rec, &objects, &n, err);
     if (rc != HC_OK)
         return hc_wrap(err, "unable to build kubernetes objects from %s manifest",
                        install ? "release" : "new release");
-    if (p->take_ownership)
-        return HC_OK;
-    if (m->from > 0)
+    if (m->from > 0 && (look || !p->take_ownership))
         rc = hc_rec_plan_before(r, r->step, &current, &had, &had_n, err);
-    return rc == HC_OK ? hc_rec_check_owners(r, objects, n, had, had_n, install ? "install" : "update", err) : rc;
+    if (rc == HC_OK && !p->take_ownership)
+        rc = hc_rec_check_owners(r, objects, n, had, had_n, install ? "install" : "update", err);
+    return rc == HC_OK && look ? hc_rec_preflight(r, rec, m, objects, n, had, had_n, err) : rc;
 }
 
 /* The newest record was told by a watch, and the list of all knows a newer one: the number of the next revision would be
@@ -297,20 +298,6 @@ enum hc_rc hc_rec_record(struct hc_reconcile *r, struct hc_err *err)
     return rc == HC_E_NOTFOUND || rc == HC_E_CONFLICT ? (err ? (err->code = HC_E_INPUT) : HC_E_INPUT) : rc;
 }
 
-enum hc_rc hc_rec_imagine(struct hc_reconcile *r, struct hc_arena **out_old, struct hc_err *err)
-{
-    struct draft d;
-    enum hc_rc rc = draft(r, false, &d, err);
-    if (rc != HC_OK)
-        return rc;
-    d.m.there = true;
-    d.m.stage = HC_STAGE_PRE;
-    *out_old = r->keep;
-    r->keep = NULL;
-    adopt(r, d.a, &d.rec, &d.m);
-    return HC_OK;
-}
-
 /* ---- rollback ---------------------------------------------------------------------------------------------- */
 
 enum hc_rc hc_rec_find_rollback(struct hc_reconcile *r, struct hc_err *err)
@@ -342,44 +329,85 @@ enum hc_rc hc_rec_find_rollback(struct hc_reconcile *r, struct hc_err *err)
     return HC_OK;
 }
 
+/* Refuses what cannot work; Helm takes what it finds, as it was this release's once. */
+static enum hc_rc rollback_preflight(struct hc_reconcile *r, const struct draft *d, struct hc_err *err)
+{
+    struct hc_record target = d->rec;
+    struct hc_plan_object *had = NULL;
+    struct object *objects = NULL;
+    size_t n = 0, had_n = 0;
+    enum hc_action under_way = r->mark.action;
+    if (r->spec.preflight == HC_PREFLIGHT_OFF)
+        return HC_OK;
+    target.storage_name = HC_S("stored"); /* a stored manifest is read otherwise than one that was just rendered */
+    r->mark.action = d->m.action;
+    enum hc_rc rc = hc_rec_plan(r, r->step, &target, &objects, &n, err);
+    r->mark.action = under_way;
+    if (rc != HC_OK)
+        return hc_wrap(err, "unable to build kubernetes objects from the manifest of revision %" PRId64,
+                       d->rec.rollback_revision);
+    rc = hc_rec_plan_before(r, r->step, &r->head, &had, &had_n, err);
+    return rc == HC_OK ? hc_rec_preflight(r, &d->rec, &d->m, objects, n, had, had_n, err) : rc;
+}
+
+/* The next revision, with the content of the one to go back to. After a failure there is no arena. */
+static enum hc_rc draft_rollback(struct hc_reconcile *r, bool check, struct draft *d, struct hc_err *err)
+{
+    bool remediation = r->spec.goal != HC_GOAL_ROLLBACK;
+    struct hc_record *rec = &d->rec;
+    *d = (struct draft){ .a = hc_arena_new(0),
+                         .m = { .action = HC_ACTION_ROLLBACK,
+                                .from = r->head.revision,
+                                .failures = remediation ? hc_rec_failures(r) : 0,
+                                .remediation = remediation } };
+    if (!d->a)
+        return hc_fail_nomem(err);
+    enum hc_rc rc = hc_storage_briefs(r->spec.storage, r->step, r->spec.name, &d->briefs, &d->briefs_n, err);
+    if (rc == HC_OK)
+        rc = behind(r, d->briefs, d->briefs_n, err);
+    if (rc == HC_OK)
+        rc = hc_storage_get(r->spec.storage, d->a, r->spec.name, r->rollback_to, rec, err);
+    if (rc == HC_OK) {
+        d->m.why = hc_arena_str(d->a, r->mark.why);
+        rec->rollback_revision = rec->revision;
+        rec->description = r->spec.goal == HC_GOAL_ROLLBACK && r->spec.description.n > 0
+                               ? hc_arena_str(d->a, r->spec.description)
+                               : hc_arena_printf(d->a, "Rollback to %" PRId64, rec->revision);
+        rec->revision = r->head.revision + 1;
+        rec->status = HC_STATUS_PENDING_ROLLBACK;
+        rec->first_deployed = hc_arena_str(d->a, r->head.first_deployed);
+        rec->last_deployed = hc_record_time(d->a, hc_now_ns());
+        rec->deleted = rec->storage_name = rec->resource_version = (hc_str){ NULL, 0 };
+        rc = method_of(r, &d->m, rec->apply_method, &rec->apply_method, err);
+    }
+    if (rc == HC_OK && check)
+        rc = rollback_preflight(r, d, err);
+    if (rc != HC_OK) {
+        hc_arena_free(d->a);
+        d->a = NULL;
+    }
+    return rc;
+}
+
 enum hc_rc hc_rec_rollback(struct hc_reconcile *r, struct hc_err *err)
 {
-    struct hc_brief *briefs = NULL;
-    size_t briefs_n = 0;
-    struct hc_record rec;
-    bool remediation = r->spec.goal != HC_GOAL_ROLLBACK;
-    struct mark m = { .action = HC_ACTION_ROLLBACK,
-                      .from = r->head.revision,
-                      .failures = remediation ? hc_rec_failures(r) : 0,
-                      .remediation = remediation };
-    struct hc_arena *a = hc_arena_new(0);
-    if (!a)
-        return hc_fail_nomem(err);
-    enum hc_rc rc = hc_storage_briefs(r->spec.storage, r->step, r->spec.name, &briefs, &briefs_n, err);
-    if (rc == HC_OK)
-        rc = behind(r, briefs, briefs_n, err);
-    if (rc == HC_OK)
-        rc = hc_storage_get(r->spec.storage, a, r->spec.name, r->rollback_to, &rec, err);
-    if (rc != HC_OK) {
-        hc_arena_free(a);
+    struct draft d;
+    enum hc_rc rc = draft_rollback(r, true, &d, err);
+    return rc == HC_OK ? store_new(r, d.a, &d.rec, &d.m, d.briefs, d.briefs_n, err) : rc;
+}
+
+enum hc_rc hc_rec_imagine(struct hc_reconcile *r, struct hc_arena **out_old, struct hc_err *err)
+{
+    struct draft d;
+    enum hc_rc rc = r->spec.goal == HC_GOAL_ROLLBACK ? draft_rollback(r, false, &d, err) : draft(r, false, &d, err);
+    if (rc != HC_OK)
         return rc;
-    }
-    m.why = hc_arena_str(a, r->mark.why);
-    rec.rollback_revision = rec.revision;
-    rec.description = r->spec.goal == HC_GOAL_ROLLBACK && r->spec.description.n > 0
-                          ? hc_arena_str(a, r->spec.description)
-                          : hc_arena_printf(a, "Rollback to %" PRId64, rec.revision);
-    rec.revision = r->head.revision + 1;
-    rec.status = HC_STATUS_PENDING_ROLLBACK;
-    rec.first_deployed = hc_arena_str(a, r->head.first_deployed);
-    rec.last_deployed = hc_record_time(a, hc_now_ns());
-    rec.deleted = rec.storage_name = rec.resource_version = (hc_str){ NULL, 0 };
-    rc = method_of(r, &m, rec.apply_method, &rec.apply_method, err);
-    if (rc != HC_OK) {
-        hc_arena_free(a);
-        return rc;
-    }
-    return store_new(r, a, &rec, &m, briefs, briefs_n, err);
+    d.m.there = true;
+    d.m.stage = HC_STAGE_PRE;
+    *out_old = r->keep;
+    r->keep = NULL;
+    adopt(r, d.a, &d.rec, &d.m);
+    return HC_OK;
 }
 
 /* ---- the end of a pending revision ------------------------------------------------------------------------- */

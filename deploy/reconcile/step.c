@@ -292,6 +292,7 @@ void hc_reconcile_step(struct hc_reconcile *r, struct hc_step *out)
     }
     if (rc != HC_OK)
         trouble(r, out->act, rc, &err, out);
+    out->refused = r->refused;
     out->action = r->mark.action;
     out->revision = r->has ? r->head.revision : r->memo.revision;
     out->awaited = r->awaited;

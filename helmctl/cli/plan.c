@@ -12,13 +12,14 @@ struct options {
     struct hc_chart_source source;
     struct hc_values_flags values;
     struct hc_action_flags action;
-    bool reset_values, reuse_values, reset_then_reuse_values, data_may_go;
+    bool reset_values, reuse_values, reset_then_reuse_values, data_may_go, uninstall;
+    const char *rollback; /* "": to the revision before */
 };
 
 /* 0: nothing would change, 2: something would, 1: it would be refused. */
 static int exit_code(const struct hc_preview *p)
 {
-    return p->problems_n > 0 ? 1 : p->changes ? 2 : 0;
+    return p->refusals_n > 0 ? 1 : p->changes ? 2 : 0;
 }
 
 static int report(struct hc_cli_release *r, const struct options *o, const struct hc_preview *p)
@@ -32,7 +33,10 @@ static int report(struct hc_cli_release *r, const struct options *o, const struc
     hc_plan_print(r->a, r, p);
     if (strcmp(output, "table") == 0)
         return exit_code(p);
-    if (p->problems_n > 0)
+    if (p->action == HC_ACTION_ROLLBACK || p->action == HC_ACTION_UNINSTALL)
+        return hc_cli_error("only plans of a chart are kept in a file; helmctl %s does this one",
+                            hc_action_name(p->action));
+    if (p->refusals_n > 0)
         return hc_cli_error("the plan is not kept: it would be refused");
     if (hc_plan_save(r->a, r, p, &o->action, output, &err) != HC_OK)
         return hc_cli_fail(&err);
@@ -67,24 +71,36 @@ int hc_cmd_plan(int argc, char **argv)
           "the new chart's values, the last revision's given ones, those given now" },
         { "allow-data-loss", 0, HC_FLAG_BOOL, &o.data_may_go,
           "deletes of claims, volumes, namespaces and CRDs are no problem" },
+        { "rollback", 0, HC_FLAG_STR, &o.rollback, "of a rollback to this revision (0: to the one before)", NULL,
+          "REVISION" },
+        { "uninstall", 0, HC_FLAG_BOOL, &o.uninstall, "of an uninstall" },
         HC_CHART_SOURCE_FLAGS(o.source),
     };
     struct hc_cli cli = {
-        .use = "plan RELEASE CHART [flags]",
-        .about = "Says what an install or upgrade would do, object by object and field by field, in which\n"
+        .use = "plan RELEASE [CHART] [flags]",
+        .about = "Says what an install, upgrade, rollback or uninstall would do, object by object and field by "
+                 "field, in which\n"
                  "order, and what would refuse it. Writes nothing to the cluster; values of Secrets are\n"
                  "not shown.\n\n"
                  "  helmctl plan web ./chart -f production.yaml\n"
-                 "  helmctl plan web ./chart -o web.plan && helmctl apply web.plan\n\n"
+                 "  helmctl plan web ./chart -o web.plan && helmctl apply web.plan\n"
+                 "  helmctl plan web --rollback 3\n"
+                 "  helmctl plan web --uninstall\n\n"
                  "Exit codes: 0 nothing would change, 2 something would, 1 it would be refused.",
         .flags = flags,
         .flags_n = HC_LEN(flags),
-        .min_args = 2,
+        .min_args = 1,
         .max_args = 2
     };
     int code = hc_cli_parse(a, &cli, argc, argv);
     if (code >= 0)
         return code;
+    bool rendered = !o.rollback && !o.uninstall;
+    int64_t to = 0;
+    if (rendered != (cli.args_n == 2) || (o.rollback && o.uninstall))
+        return hc_cli_error("a plan is of a CHART, or with --rollback REVISION or --uninstall of none");
+    if (o.rollback && (!hc_str_to_i64(hc_str_of(o.rollback), &to) || to < 0))
+        return hc_cli_error("--rollback \"%s\" is no revision: see helmctl history %s", o.rollback, cli.args[0]);
     HC_AUTO(hc_cli_release) struct hc_cli_release r = { 0 };
     struct hc_err err = HC_ERR_INIT;
     struct hc_reconcile_spec spec;
@@ -92,7 +108,7 @@ int hc_cmd_plan(int argc, char **argv)
     struct hc_preview preview;
     struct hc_action_flags checked = o.action;
     checked.output = "table";
-    o.source.ref = cli.args[1];
+    o.source.ref = rendered ? cli.args[1] : NULL;
     o.source.globals = &cli.globals;
     r.name = hc_str_of(cli.args[0]);
     r.reset_values = o.reset_values;
@@ -101,11 +117,13 @@ int hc_cmd_plan(int argc, char **argv)
     enum hc_rc rc = hc_cli_check_name(r.name, &err);
     if (rc == HC_OK)
         rc = hc_cli_release_begin(&r, a, &cli.globals, &checked, &err);
-    if (rc == HC_OK)
+    if (rc == HC_OK && rendered)
         rc = hc_cli_release_load(&r, &o.source, &o.values, &err);
     if (rc != HC_OK)
         return hc_cli_release_fail(&r, NULL, &err);
     hc_cli_release_spec(&r, &o.action, &spec);
+    spec.goal = o.uninstall ? HC_GOAL_ABSENT : o.rollback ? HC_GOAL_ROLLBACK : HC_GOAL_PRESENT;
+    spec.rollback_to = to;
     rc = hc_cli_release_preview(&r, &spec, o.data_may_go ? HC_PREVIEW_DATA_MAY_GO : 0, &engine, &preview, &err);
     code = rc == HC_OK ? report(&r, &o, &preview) : hc_cli_release_fail(&r, NULL, &err);
     hc_reconcile_free(engine);

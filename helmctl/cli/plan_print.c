@@ -74,9 +74,9 @@ static void print_object(struct hc_arena *a, const struct hc_preview_object *o)
     }
 }
 
-static void print_problem(FILE *to, struct hc_arena *a, const struct hc_preview_problem *p)
+static void print_problem(FILE *to, struct hc_arena *a, const struct hc_problem *p)
 {
-    fprintf(to, "x %s", hc_preview_trouble_name(p->what));
+    fprintf(to, "%c %s", p->unsure ? '?' : 'x', hc_trouble_name(p->what));
     if (p->ref.kind.n > 0)
         fprintf(to, ": %.*s", HC_P(hc_ref_str(a, &p->ref)));
     if (p->source.n > 0)
@@ -98,9 +98,14 @@ void hc_plan_print(struct hc_arena *a, const struct hc_cli_release *r, const str
     int wave = 0;
     printf("%s of release %.*s in namespace %.*s: revision %" PRId64, hc_action_name(p->action), HC_P(r->name),
            HC_P(r->ns), p->revision);
-    if (p->from > 0)
+    if (p->action == HC_ACTION_ROLLBACK)
+        printf(", with the content of %" PRId64, p->record->rollback_revision);
+    if (p->action == HC_ACTION_UNINSTALL)
+        fputs(" and all before it are deleted\n\n", stdout);
+    else if (p->from > 0)
         printf(", after %" PRId64, p->from);
-    printf(", objects sent by the %s\n\n", hc_str_eqz(p->record->apply_method, "ssa") ? "server" : "client");
+    if (p->action != HC_ACTION_UNINSTALL)
+        printf(", objects sent by the %s\n\n", hc_str_eqz(p->record->apply_method, "ssa") ? "server" : "client");
     for (size_t i = 0; i < p->hooks_n; i++)
         printf("%zu. hook %s %.*s %.*s (weight %" PRId64 ")  (%.*s)\n", i + 1, p->hooks[i].event,
                HC_P(p->hooks[i].hook->kind), HC_P(p->hooks[i].hook->name), p->hooks[i].hook->weight,
@@ -121,8 +126,10 @@ void hc_plan_print(struct hc_arena *a, const struct hc_cli_release *r, const str
     printf("%zu to create, %zu to change, %zu to replace, %zu to delete, %zu stay behind, %zu unchanged\n",
            n[HC_PREVIEW_CREATE], n[HC_PREVIEW_CHANGE], n[HC_PREVIEW_REPLACE], n[HC_PREVIEW_DELETE],
            n[HC_PREVIEW_KEEP], n[HC_PREVIEW_NONE]);
-    if (p->problems_n > 0)
-        printf("%zu problem(s): it would be refused, or do harm\n", p->problems_n);
+    if (p->problems_n > p->refusals_n)
+        printf("%zu doubt(s): nobody can tell beforehand\n", p->problems_n - p->refusals_n);
+    if (p->refusals_n > 0)
+        printf("%zu problem(s): it would be refused, or do harm\n", p->refusals_n);
     else if (!p->changes)
         puts("nothing would change");
 }
@@ -171,10 +178,11 @@ static struct hc_val *object_json(struct hc_arena *a, const struct hc_preview_ob
     return v;
 }
 
-static struct hc_val *problem_json(struct hc_arena *a, const struct hc_preview_problem *p)
+static struct hc_val *problem_json(struct hc_arena *a, const struct hc_problem *p)
 {
     struct hc_val *v = hc_map_new(a);
-    hc_map_put_strz(a, v, "problem", hc_preview_trouble_name(p->what));
+    hc_map_put_strz(a, v, "problem", hc_trouble_name(p->what));
+    hc_map_put_bool(a, v, "sure", !p->unsure);
     put_ref(a, v, &p->ref);
     hc_map_put_str(a, v, "source", p->source);
     hc_map_put_str(a, v, "field", p->field);

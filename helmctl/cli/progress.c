@@ -76,6 +76,7 @@ static bool line_of(const struct hc_progress *p, const struct hc_tell *t, char *
         snprintf(out, n, "  %.*s is ready", HC_P(object));
         return true;
     case HC_TOLD_WAVE:
+    case HC_TOLD_PROBLEM:
     case HC_TOLD_TAKEN_OVER:
     case HC_TOLD_SUPERSEDED:
     case HC_TOLD_FAILED:
@@ -102,6 +103,7 @@ static const char *const events[] = {
     [HC_TOLD_RESUMED] = "resumed",
     [HC_TOLD_TAKEN_OVER] = "takenOver",
     [HC_TOLD_SUPERSEDED] = "superseded",
+    [HC_TOLD_PROBLEM] = "problem",
     [HC_TOLD_HOOK] = "hook",
     [HC_TOLD_HOOK_LOG] = "hookLog",
     [HC_TOLD_TEST_LOG] = "testLog",

@@ -138,6 +138,19 @@ static bool is_forced(const struct pass *p)
            !hc_str_eq(force, hc_get_str(hc_map_getz(p->status, "lastHandledForceAt")));
 }
 
+/* Annotations of the HelmRelease, before the controller's own flag. */
+static void preflight(const struct rel *r, struct hc_reconcile_spec *w)
+{
+    const struct hc_val *notes = hc_get(r->p->obj, "metadata.annotations");
+    hc_str how = hc_get_str(hc_map_getz(notes, "release.helmctl.dev/preflight"));
+    if (!how.n)
+        how = r->p->c->o->preflight ? hc_str_of(r->p->c->o->preflight) : how;
+    w->preflight = hc_str_eqz(how, "off")    ? HC_PREFLIGHT_OFF
+                   : hc_str_eqz(how, "full") ? HC_PREFLIGHT_FULL
+                                             : HC_PREFLIGHT_DOUBT;
+    w->data_may_go = hc_str_eqz(hc_get_str(hc_map_getz(notes, "release.helmctl.dev/allow-data-loss")), "enabled");
+}
+
 void rel_policies(struct rel *r)
 {
     const struct hc_val *spec = r->spec;
@@ -182,6 +195,7 @@ void rel_policies(struct rel *r)
     w->upgrade.server_side = tri(hc_get_str_at(spec, "upgrade.serverSideApply"));
     w->rollback.server_side = tri(hc_get_str_at(spec, "rollback.serverSideApply"));
     w->rollback.take_ownership = true; /* it was ours before */
+    preflight(r, w);
     drift_rules(r);
     test_filters(r);
 }

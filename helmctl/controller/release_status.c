@@ -424,6 +424,10 @@ void rel_tell(void *ctx, const struct hc_tell *t)
     case HC_TOLD_TAKEN_OVER:
         on_taken_over(r, t);
         break;
+    case HC_TOLD_PROBLEM:
+        pass_log(r->p, t->ok ? HC_LOG_INFO : HC_LOG_ERROR, "preflight%s: %.*s", t->ok ? ", a doubt" : "",
+                 HC_P(t->message));
+        break;
     case HC_TOLD_SUPERSEDED:
         if (t->record)
             hc_history_put(r->p->a, r->p->status,
@@ -567,8 +571,11 @@ void rel_stalled(struct rel *r, const struct hc_step *st)
                      .what = HC_TOLD_DEPLOYED, .action = HC_ACTION_ROLLBACK, .remediation = true, .record = head });
     hc_str action = hc_get_str(hc_map_getz(p->status, "lastAttemptedReleaseAction"));
     bool install = hc_str_eqz(action, "install") || (!action.n && st->action != HC_ACTION_UPGRADE);
+    if (st->refused) /* it was not begun, so it is not the one that was attempted last */
+        install = st->head == HC_HEAD_ABSENT || st->head == HC_HEAD_UNINSTALLED;
     int64_t failures = hc_get_int_at(p->status, install ? "installFailures" : "upgradeFailures", 0);
-    if (st->head == HC_HEAD_FAILED && failures > 0 && (st->rc == HC_OK || hc_cond_get(p->status, "Released"))) {
+    if (!st->refused && st->head == HC_HEAD_FAILED && failures > 0 &&
+        (st->rc == HC_OK || hc_cond_get(p->status, "Released"))) {
         const struct hc_action_policy *pol = install ? &r->want.install : &r->want.upgrade;
         bool lost = !install && pol->strategy == HC_STRATEGY_ROLLBACK && pol->remediate_last &&
                     !hc_history_previous(p->status, ignores_tests(r));
@@ -580,7 +587,7 @@ void rel_stalled(struct rel *r, const struct hc_step *st)
         else
             hc_cond_stalled(&p->cond, "RetriesExceeded", "Failed to %s after %" PRId64 " attempt(s)",
                             install ? "install" : "upgrade", failures);
-    } else if (hc_cond_is(p->status, "Remediated", HC_TRUE) || failures > 0) {
+    } else if (!st->refused && (hc_cond_is(p->status, "Remediated", HC_TRUE) || failures > 0)) {
         hc_cond_stalled(&p->cond, "RetriesExceeded", "Failed to %s after %" PRId64 " attempt(s)",
                         install ? "install" : "upgrade", failures);
     } else {

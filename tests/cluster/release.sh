@@ -194,6 +194,12 @@ both install bad_name "$mini"
 # --- waves
 . "$here/lib/waves.sh"
 
+# --- upgrades that fail: a sample; all of them with HC_FAILING_ALL=1
+# shellcheck disable=SC2046
+out=$(python3 "$here/lib/failing.py" "$dir" "$h" $([ -n "${HC_FAILING_ALL:-}" ] || echo selector claim-templates cluster-ip job-template \
+    crd-version-removed duplicate-env bad-quantity namespace-missing another-release quota-together right-to-grant record-too-large \
+    crd-leaves hook-fails) 2>&1) && ok "$(tail -1 <<<"$out")" || bad "failing upgrades: $out"
+
 # --- records in ConfigMaps and in memory
 . "$here/lib/drivers.sh"
 

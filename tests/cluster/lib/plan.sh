@@ -129,6 +129,19 @@ if [ -n "$k" ] && command -v jq >/dev/null; then
     equal "nor a revision" 2 "$("$h4" -n plan history web -o json | jq length)"
     out=$("$h" -n plan upgrade web "$planned" $now --force-conflicts --preflight 2>&1) && ok "--preflight lets pass what works" || bad "--preflight: $out"
     seen=
+    # of a rollback and of an uninstall
+    code_of() { "$h" -n plan plan web "$@" >"$dir/out" 2>&1; echo $?; }
+    before=$(everything)
+    equal "the plan of a rollback" 2 "$(code_of --rollback 1 --force-conflicts)"
+    has "what it changes" '/spec/replicas: 2 -> 0' "$(cat "$dir/out")"
+    has "which revision it would be, and of which content" 'rollback of release web .*: revision 4, with the content of 1' "$(cat "$dir/out")"
+    equal "a rollback to what does not exist" 1 "$(code_of --rollback 77)"
+    has "is told" 'the revision to go back to does not exist' "$(cat "$dir/out")"
+    equal "the plan of an uninstall" 2 "$(code_of --uninstall)"
+    has "what it deletes" '^- delete Deployment plan/web' "$(cat "$dir/out")"
+    has "and what goes with that" '^- delete PersistentVolumeClaim plan/data .*what it holds goes with it' "$(cat "$dir/out")"
+    equal "nothing was written" "$before" "$(everything)"
+    out=$("$h" -n plan apply "$planned/Chart.yaml" 2>&1) && bad "a file that is no plan is applied" || has "a file that is no plan" 'is no plan, or a cut one: make it with helmctl plan' "$out"
 else
     echo "SKIP plans: no kubectl or jq"
 fi
