@@ -7,10 +7,7 @@
 
 static bool is_zero(const unsigned char *p, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if (p[i])
-            return false;
-    return true;
+    return p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
 }
 
 static void test_blocks(void **state)

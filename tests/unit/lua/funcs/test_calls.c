@@ -53,6 +53,13 @@ static void prepare(struct eval *e, struct hc_arena *a, const struct hc_door *do
     add_files(a, e->files, DATA "files", "");
 }
 
+/* Most of its time is spent in libcrypto, of which no sanitizer knows. */
+static bool makes_keys(hc_str expression)
+{
+    return hc_str_find_str(expression, HC_S("genCA ")) != SIZE_MAX ||
+           hc_str_starts(expression, HC_S("derivePassword"));
+}
+
 static void calls_give_what_helm_gives(void **state)
 {
     (void)state;
@@ -61,12 +68,15 @@ static void calls_give_what_helm_gives(void **state)
     struct eval e;
     hc_str all, line;
     size_t n = 0, bad = 0;
+    unsigned long keys = 0;
     setenv("TZ", "Europe/Berlin", 1); /* as it was recorded */
     prepare(&e, a, &door);
     assert_int_equal(hc_read_file(a, AT_FDCWD, DATA "calls.tsv", 16 << 20, &all, NULL), HC_OK);
     while (hc_str_split(&all, '\n', &line)) {
         hc_str expression, want = line;
         if (line.n == 0 || !hc_str_split(&want, '\t', &expression))
+            continue;
+        if (makes_keys(expression) && !unit_takes(&keys))
             continue;
         HC_AUTO(hc_arena) struct hc_arena *call = hc_arena_new(0);
         HC_AUTO(hc_buf) struct hc_buf got;
