@@ -2,6 +2,11 @@
  * Hooks: which belong to a stage and in what order, where the one whose turn it is stands, and the small writes that
  * bring it further. Begun once: its beginning is recorded when nothing of its name is there, so an object of that
  * name that a later process finds is the hook itself, and its uid is recorded next.
+ *
+ * Writes of the record are dear, so a hook that is finished by being there (all but Jobs and Pods) costs one: what is ready
+ * in the answer to its creation has no uid to be remembered, and the end of a hook is told by the write that begins
+ * the next. Who is killed in between finds the object of the hook, and goes on from there; so before anything is deleted
+ * it is written down (hc_rec_flush).
  */
 #include <stdlib.h>
 
@@ -189,6 +194,10 @@ enum hc_rc hc_rec_observe_hook(struct hc_reconcile *r, struct hc_seen *s, struct
     }
     r->hook = list[r->mark.hooks_done];
     enum hc_rc rc = object_of(r, r->hook, &object, &r->hook_ref, err);
+    if (rc == HC_OK && r->hook_absent) {
+        s->hook = HC_HOOK_INTENDED;
+        return HC_OK;
+    }
     if (rc == HC_OK)
         rc = hc_rec_look(r, &r->hook_ref, &live, err);
     if (rc != HC_OK && rc != HC_E_NOTFOUND)
@@ -239,7 +248,9 @@ enum hc_rc hc_rec_observe_hook(struct hc_reconcile *r, struct hc_seen *s, struct
 enum hc_rc hc_rec_hook_clear(struct hc_reconcile *r, struct hc_err *err)
 {
     const struct hc_kube_delete how = { .propagation = "Background" };
-    enum hc_rc rc = hc_rec_fence(r, err);
+    enum hc_rc rc = hc_rec_flush(r, err);
+    if (rc == HC_OK)
+        rc = hc_rec_fence(r, err);
     return rc == HC_OK ? hc_kube_delete(r->spec.kube, &r->hook_ref, &how, NULL, err) : rc;
 }
 
@@ -256,14 +267,16 @@ enum hc_rc hc_rec_hook_intend(struct hc_reconcile *r, struct hc_err *err)
     r->mark.hook_over = r->hook_live != NULL;
     r->mark.hook_uid = (hc_str){ NULL, 0 };
     enum hc_rc rc = hc_rec_store(r, err);
-    if (rc == HC_OK)
-        hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_HOOK,
-                                         .action = r->mark.action,
-                                         .hook = r->hook,
-                                         .ref = r->hook_ref,
-                                         .ok = true,
-                                         .message = hc_str_of(event_of(r, r->mark.stage)) });
-    return rc;
+    if (rc != HC_OK)
+        return rc;
+    r->hook_absent = !r->mark.hook_over;
+    hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_HOOK,
+                                     .action = r->mark.action,
+                                     .hook = r->hook,
+                                     .ref = r->hook_ref,
+                                     .ok = true,
+                                     .message = hc_str_of(event_of(r, r->mark.stage)) });
+    return HC_OK;
 }
 
 static enum hc_rc finish(struct hc_reconcile *r, struct hc_record_hook *h, bool ok, hc_str why, struct hc_err *err)
@@ -282,7 +295,11 @@ static enum hc_rc finish(struct hc_reconcile *r, struct hc_record_hook *h, bool 
         if (logs_wanted(h, "hook-failed"))
             hc_rec_hook_log(r, h, &r->hook_ref);
     }
-    enum hc_rc rc = hc_rec_store(r, err);
+    size_t n = 0;
+    bool more = ok && hooks_of(r, r->mark.stage, &n) && (size_t)r->mark.hooks_done < n;
+    r->unsaved = more;
+    r->hook_absent = false;
+    enum hc_rc rc = more ? HC_OK : hc_rec_store(r, err);
     if (rc == HC_OK)
         hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_HOOK,
                                          .action = r->mark.action,
@@ -315,6 +332,9 @@ enum hc_rc hc_rec_hook_create(struct hc_reconcile *r, struct hc_err *err)
         return hc_err_copy(err, &refused);
     if (rc != HC_OK)
         return finish(r, r->hook, false, hc_str_of(refused.msg), err);
+    struct hc_readiness ready = hc_ready_of(r->step, made, HC_READY_HOOK, hc_rec_now(r));
+    if (ready.status == HC_READY_CURRENT)
+        return finish(r, r->hook, true, ready.message, err);
     r->mark.hook_uid = hc_rec_text(r, "%.*s", HC_P(hc_get_str_at(made, "metadata.uid")));
     return hc_rec_store(r, err);
 }

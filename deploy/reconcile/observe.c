@@ -67,6 +67,7 @@ enum hc_rc hc_rec_read_head(struct hc_reconcile *r, struct hc_err *err)
     if (!r->has)
         r->memo.revision = 0;
     r->planned = r->left_known = r->swept = r->fault = false;
+    r->unsaved = r->hook_absent = false;
     r->prepared = r->preparing = false;
     r->objects_n = r->left_n = 0;
     r->rollback_to = 0;

@@ -85,6 +85,8 @@ struct hc_reconcile {
     struct hc_ref *crds;
     size_t crds_n;
     bool applied, wave_sent, swept, drift_seen;
+    bool hook_absent; /* nothing of the running hook's name was there when its beginning was recorded, a moment ago */
+    bool unsaved;     /* the last hook succeeded; the write that begins the next one says so */
     bool fresh; /* what the answers to the apply said of the objects is still news */
     bool fault, refused;
     struct hc_err fault_err, refused_err, last_failure;
@@ -121,6 +123,8 @@ const struct hc_action_policy *hc_rec_policy(const struct hc_reconcile *r, enum 
 void hc_rec_tell(struct hc_reconcile *r, struct hc_tell t);
 /* Stores the head with its mark; HC_E_CONFLICT: somebody wrote first, the head is read again. */
 enum hc_rc hc_rec_store(struct hc_reconcile *r, struct hc_err *err);
+/* The same, when something was left for the next write to say. */
+enum hc_rc hc_rec_flush(struct hc_reconcile *r, struct hc_err *err);
 /* Text that lives as long as the head. */
 hc_str hc_rec_text(struct hc_reconcile *r, const char *fmt, ...) HC_PRINTF(2, 3);
 

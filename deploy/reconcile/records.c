@@ -27,12 +27,18 @@ enum hc_rc hc_rec_store(struct hc_reconcile *r, struct hc_err *err)
         r->read = false;
     else
         r->confirmed_ms = began_ms;
+    r->unsaved = r->hook_absent = false;
     if (rc == HC_E_NOTFOUND) { /* somebody deleted it under us: look again at what is there */
         rc = HC_E_CONFLICT;
         if (err)
             err->code = rc;
     }
     return rc;
+}
+
+enum hc_rc hc_rec_flush(struct hc_reconcile *r, struct hc_err *err)
+{
+    return r->unsaved ? hc_rec_store(r, err) : HC_OK;
 }
 
 int64_t hc_rec_failures(const struct hc_reconcile *r)
@@ -55,6 +61,7 @@ static void adopt(struct hc_reconcile *r, struct hc_arena *a, const struct hc_re
     r->mark = *m;
     r->has = r->read = true;
     r->planned = r->left_known = r->applied = r->wave_sent = r->swept = r->fault = false;
+    r->unsaved = r->hook_absent = false;
     r->objects_n = r->left_n = 0;
     r->asked = false;
     r->begun = true;

@@ -247,30 +247,36 @@ enum hc_rc hc_storage_create(struct hc_storage *s, struct hc_arena *a, struct hc
 {
     struct stored o = { 0 };
     int64_t now_s = hc_now_ms() / 1000;
-    enum hc_rc rc = stored_of(s, a, r, "createdAt", now_s, &o, err);
+    HC_AUTO(hc_arena) struct hc_arena *tmp = hc_arena_new(0); /* a record is sent many times while it is pending */
+    if (!tmp)
+        return hc_fail_nomem(err);
+    enum hc_rc rc = stored_of(s, tmp, r, "createdAt", now_s, &o, err);
     if (rc == HC_OK)
-        rc = s->driver->create(s, a, &o, err);
+        rc = s->driver->create(s, tmp, &o, err);
     if (rc != HC_OK)
         return hc_wrap(err, "store revision %" PRId64 " of release %.*s", r->revision, HC_P(r->name));
-    r->storage_name = o.storage_name;
-    r->resource_version = o.resource_version;
+    r->storage_name = hc_arena_str(a, o.storage_name);
+    r->resource_version = hc_arena_str(a, o.resource_version);
     r->created_at = now_s;
-    return HC_OK;
+    return hc_arena_check(a, err, "release record");
 }
 
 enum hc_rc hc_storage_update(struct hc_storage *s, struct hc_arena *a, struct hc_record *r, struct hc_err *err)
 {
     struct stored o = { 0 };
     int64_t now_s = hc_now_ms() / 1000;
-    enum hc_rc rc = stored_of(s, a, r, "modifiedAt", now_s, &o, err);
+    HC_AUTO(hc_arena) struct hc_arena *tmp = hc_arena_new(0); /* a record is sent many times while it is pending */
+    if (!tmp)
+        return hc_fail_nomem(err);
+    enum hc_rc rc = stored_of(s, tmp, r, "modifiedAt", now_s, &o, err);
     if (rc == HC_OK)
-        rc = s->driver->update(s, a, &o, err);
+        rc = s->driver->update(s, tmp, &o, err);
     if (rc != HC_OK)
         return hc_wrap(err, "store revision %" PRId64 " of release %.*s", r->revision, HC_P(r->name));
-    r->resource_version = o.resource_version;
+    r->resource_version = hc_arena_str(a, o.resource_version);
     r->modified_at = now_s;
     r->created_at = 0;
-    return HC_OK;
+    return hc_arena_check(a, err, "release record");
 }
 
 enum hc_rc hc_storage_delete(struct hc_storage *s, hc_str name, int64_t revision, struct hc_err *err)
