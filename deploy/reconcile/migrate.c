@@ -63,7 +63,8 @@ static struct hc_val *operation(struct hc_arena *a, const char *path, struct hc_
     return op;
 }
 
-enum hc_rc hc_rec_migrate(struct hc_reconcile *r, const struct object *objects, size_t n, struct hc_err *err)
+enum hc_rc hc_rec_migrate(struct hc_reconcile *r, const struct object *objects, size_t n, struct hc_val **live,
+                          struct hc_err *err)
 {
     struct hc_kube_op *ops = HC_NEW_N(r->step, struct hc_kube_op, n + 1);
     if (!ops)
@@ -81,8 +82,10 @@ enum hc_rc hc_rec_migrate(struct hc_reconcile *r, const struct object *objects, 
         if (ops[i].rc != HC_OK)
             return hc_err_copy(err, &ops[i].err);
         struct hc_val *list = merged(r, hc_map_getz(meta, "managedFields")), *patch = hc_list_new(r->step);
-        if (!list)
+        if (!list) {
+            live[i] = ops[i].out;
             continue;
+        }
         hc_list_add(r->step, patch, operation(r->step, "/metadata/managedFields", list));
         hc_list_add(r->step, patch,
                     operation(r->step, "/metadata/resourceVersion",

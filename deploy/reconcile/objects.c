@@ -144,6 +144,20 @@ enum hc_rc hc_rec_plan_before(struct hc_reconcile *r, struct hc_arena *a, const 
     return rc == HC_OK ? hc_arena_check(a, err, "manifest") : rc;
 }
 
+/* The revision before has the object with this very text. */
+static bool stood_before(struct hc_reconcile *r, const struct hc_plan_object *o, const struct hc_plan_object *was,
+                         size_t n)
+{
+    for (size_t i = 0; o->name.n > 0 && i < n; i++) {
+        if (!hc_plan_same(o, &was[i]))
+            continue;
+        struct hc_plan_object old = was[i];
+        hc_plan_own(r->step, &old, r->spec.name, r->spec.ns);
+        return hc_val_equal(old.object, o->object);
+    }
+    return false;
+}
+
 /* What the revision before had and this one has not. */
 enum hc_rc hc_rec_find_left(struct hc_reconcile *r, struct hc_err *err)
 {
@@ -172,6 +186,11 @@ enum hc_rc hc_rec_find_left(struct hc_reconcile *r, struct hc_err *err)
         return hc_arena_check(r->step, err, "manifest");
     for (size_t i = 0; i < r->objects_n; i++)
         now[i] = r->objects[i].plan;
+    /* Nothing else was applied since: no revision in between that failed half way. */
+    bool by_server = was_n > 0 && !hc_rec_client_side(r) && hc_str_eqz(before.apply_method, "ssa") &&
+                     before.status != HC_STATUS_FAILED && r->mark.from == r->head.revision - 1;
+    for (size_t i = 0; i < r->objects_n; i++)
+        r->objects[i].before = by_server && stood_before(r, &r->objects[i].plan, was, was_n);
     r->left_n = hc_plan_left(r->keep, was, was_n, now, r->objects_n, &r->left);
     r->left_gone = HC_NEW_N(r->keep, bool, r->left_n + 1);
     r->before = was;
@@ -276,6 +295,56 @@ static enum hc_rc placed(struct hc_reconcile *r, const struct object *o, struct 
     return err->code;
 }
 
+/* Objects whose text is that of the revision before are probably as they should be: they are looked at, which costs the
+ * server less than an apply that changes nothing, and writes nothing. */
+static enum hc_rc look_first(struct hc_reconcile *r, size_t from, size_t to, struct hc_err *err)
+{
+    struct hc_kube_op *ops = hc_rec_ops(r, to - from);
+    size_t *which = HC_NEW_N(r->step, size_t, to - from + 1), m = 0;
+    if (!r->live)
+        r->live = HC_NEW_N(r->step, struct hc_val *, r->objects_n + 1);
+    if (!ops || !which || !r->live)
+        return hc_arena_check(r->step, err, "objects");
+    for (size_t i = from; i < to; i++) {
+        if (!r->objects[i].before || r->live[i])
+            continue;
+        ops[m].verb = HC_KUBE_VERB_GET;
+        ops[m].ref = r->objects[i].ref;
+        which[m++] = i;
+    }
+    if (m > 0)
+        hc_kube_batch(r->spec.kube, r->step, ops, m, r->spec.manager);
+    for (size_t i = 0; i < m; i++) /* one that could not be looked at is sent, and that says why */
+        r->live[which[i]] = ops[i].rc == HC_OK ? ops[i].out : NULL;
+    return HC_OK;
+}
+
+/* Sends what the server has not as it should be; of the rest the answer is what it has. */
+static void apply_changed(struct hc_reconcile *r, const struct object *objects, struct hc_val *const *live,
+                          struct hc_kube_op *ops, size_t n)
+{
+    struct hc_kube_op *some = hc_rec_ops(r, n);
+    size_t m = 0;
+    for (size_t i = 0; some && i < n; i++) {
+        if (live && live[i] &&
+            hc_rec_unchanged(r->step, objects[i].plan.object, live[i], r->spec.manager, objects[i].before)) {
+            ops[i].verb = HC_KUBE_VERB_GET;
+            ops[i].rc = HC_OK;
+            ops[i].out = live[i];
+        } else {
+            some[m++] = ops[i];
+        }
+    }
+    if (m > 0)
+        hc_kube_batch(r->spec.kube, r->step, some, m, r->spec.manager);
+    for (size_t i = 0, j = 0; i < n; i++) {
+        if (!some)
+            ops[i].rc = hc_fail_nomem(&ops[i].err);
+        else if (ops[i].verb != HC_KUBE_VERB_GET)
+            ops[i] = some[j++];
+    }
+}
+
 static enum hc_rc send_wave(struct hc_reconcile *r, size_t from, size_t to, unsigned flags, struct hc_err *err)
 {
     struct hc_kube_op *ops = hc_rec_ops(r, to - from);
@@ -294,7 +363,7 @@ static enum hc_rc send_wave(struct hc_reconcile *r, size_t from, size_t to, unsi
     if (hc_rec_client_side(r))
         hc_rec_client_wave(r, &r->objects[from], ops, to - from);
     else
-        hc_kube_batch(r->spec.kube, r->step, ops, to - from, r->spec.manager);
+        apply_changed(r, &r->objects[from], r->live ? r->live + from : NULL, ops, to - from);
     for (size_t i = from; i < to; i++) {
         struct object *o = &r->objects[i];
         if (ops[i - from].rc != HC_OK) {
@@ -529,6 +598,8 @@ static enum hc_rc apply_group(struct hc_reconcile *r, bool *out_over, struct hc_
         begin++;
     for (end = begin; end < r->objects_n && r->objects[end].plan.group == r->mark.wave;)
         end++;
+    if (!hc_rec_client_side(r))
+        rc = look_first(r, begin, end, err);
     for (size_t from = begin, to; rc == HC_OK && from < end; from = to) {
         for (to = from; to < end && r->objects[to].plan.wave == r->objects[from].plan.wave; to++)
             ;
@@ -552,8 +623,11 @@ enum hc_rc hc_rec_apply(struct hc_reconcile *r, struct hc_err *err)
     enum hc_rc rc = hc_rec_plan_head(r, err);
     if (rc == HC_OK)
         rc = hc_rec_find_left(r, err);
-    if (rc == HC_OK && r->migrate)
-        rc = hc_rec_migrate(r, r->objects, r->objects_n, err);
+    if (rc == HC_OK && r->migrate) {
+        r->live = HC_NEW_N(r->step, struct hc_val *, r->objects_n + 1);
+        rc = r->live ? hc_rec_migrate(r, r->objects, r->objects_n, r->live, err)
+                     : hc_arena_check(r->step, err, "objects");
+    }
     r->migrate = r->migrate && rc != HC_OK;
     for (int last = hc_rec_last_wave(r); rc == HC_OK && !r->applied && !r->wave_sent;) {
         rc = apply_group(r, &over, err);

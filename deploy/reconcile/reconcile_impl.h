@@ -39,6 +39,7 @@ struct object {
     bool settled; /* applied or seen ready, and of a kind that stays so */
     bool looked;  /* since it was sent */
     bool gone;
+    bool before; /* what was applied last is this very text */
     uint64_t rv; /* resourceVersion when last seen, 0: not known */
     hc_str message;
 };
@@ -76,7 +77,8 @@ struct hc_reconcile {
     struct hc_plan_object *before; /* of the revision before; without a name: its kind is not served any more */
     size_t before_n;
     bool left_known;
-    bool migrate; /* the revision before was not applied by the server: its fields change hands first */
+    struct hc_val **live; /* of each object, as it is; NULL: not looked at, this step */
+    bool migrate;         /* the revision before was not applied by the server: its fields change hands first */
 
     /* what only this process remembers: each costs at most a repetition that changes nothing */
     bool asked, begun, resumed_told;
@@ -85,16 +87,19 @@ struct hc_reconcile {
     struct hc_ref *crds;
     size_t crds_n;
     bool applied, wave_sent, swept, drift_seen;
-    bool hook_absent; /* nothing of the running hook's name was there when its beginning was recorded, a moment ago */
-    bool unsaved;     /* the last hook succeeded; the write that begins the next one says so */
-    bool fresh; /* what the answers to the apply said of the objects is still news */
+    bool
+        hook_absent; /* nothing of the running hook's name was there when its beginning was recorded, a moment ago */
+    bool unsaved;    /* the last hook succeeded; the write that begins the next one says so */
+    bool fresh;      /* what the answers to the apply said of the objects is still news */
     bool fault, refused;
     struct hc_err fault_err, refused_err, last_failure;
     bool dry_done;
     int64_t failures;
-    enum hc_action failed; /* what they are failures of */
-    int64_t rollback_to;   /* target of a remediation, 0: not looked for, -1: none */
-    unsigned tries;        /* failed requests in a row */
+    enum hc_action failed;   /* what they are failures of */
+    struct hc_brief *briefs; /* all revisions, if they were listed in this step */
+    size_t briefs_n;
+    int64_t rollback_to; /* target of a remediation, 0: not looked for, -1: none */
+    unsigned tries;      /* failed requests in a row */
     struct kept kept;
     hc_str last_words; /* the end of the log of the container that was the cause, this step */
     bool logs_told;    /* of the tests */
@@ -219,9 +224,15 @@ void hc_rec_client_wave(struct hc_reconcile *r, const struct object *objects, st
 /* From the live object in op->out (NULL: none) to the request that brings it to the wanted one; GET: none. */
 enum hc_rc hc_rec_client_request(struct hc_reconcile *r, const struct object *o, struct hc_kube_op *op);
 
+/* unchanged.c: a server-side apply of `want` by this manager would leave the live object as it is. before: that very text was
+ * what was applied last. */
+bool hc_rec_unchanged(struct hc_arena *a, const struct hc_val *want, const struct hc_val *live, const char *manager,
+                      bool before);
+
 /* migrate.c: fields that a client-side apply of ours set become those of our server-side apply, so that what leaves the
- * manifest leaves the objects (Helm: client-go csaupgrade). */
-enum hc_rc hc_rec_migrate(struct hc_reconcile *r, const struct object *objects, size_t n, struct hc_err *err);
+ * manifest leaves the objects (Helm: client-go csaupgrade). live: of each, what was seen of it if nothing was to be done. */
+enum hc_rc hc_rec_migrate(struct hc_reconcile *r, const struct object *objects, size_t n, struct hc_val **live,
+                          struct hc_err *err);
 
 /* prepare.c */
 enum hc_rc hc_rec_prepare(struct hc_reconcile *r, struct hc_err *err);

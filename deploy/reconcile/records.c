@@ -320,6 +320,8 @@ enum hc_rc hc_rec_find_rollback(struct hc_reconcile *r, struct hc_err *err)
     if (rc != HC_OK)
         return rc;
     int64_t deployed = 0, superseded = 0;
+    r->briefs = b;
+    r->briefs_n = n;
     r->rollback_to = -1;
     for (size_t i = 0; i < n; i++) {
         if (wanted > 0 && b[i].revision == wanted)
@@ -369,7 +371,11 @@ static enum hc_rc draft_rollback(struct hc_reconcile *r, bool check, struct draf
                                 .remediation = remediation } };
     if (!d->a)
         return hc_fail_nomem(err);
-    enum hc_rc rc = hc_storage_briefs(r->spec.storage, r->step, r->spec.name, &d->briefs, &d->briefs_n, err);
+    enum hc_rc rc = HC_OK;
+    d->briefs = r->briefs;
+    d->briefs_n = r->briefs_n;
+    if (!d->briefs)
+        rc = hc_storage_briefs(r->spec.storage, r->step, r->spec.name, &d->briefs, &d->briefs_n, err);
     if (rc == HC_OK)
         rc = behind(r, d->briefs, d->briefs_n, err);
     if (rc == HC_OK)
@@ -469,7 +475,12 @@ static enum hc_rc supersede(struct hc_reconcile *r, int64_t revision, struct hc_
     *out_old = (struct hc_record){ .revision = 0 };
     if (revision <= 0 || revision == r->head.revision)
         return HC_OK;
-    enum hc_rc rc = hc_storage_get(r->spec.storage, r->step, r->spec.name, revision, &old, err);
+    enum hc_rc rc = HC_OK;
+    if (r->head_before.revision == revision) /* of a moment ago; written by somebody since: refused, and read */
+        old = r->head_before;
+    else
+        rc = hc_storage_get(r->spec.storage, r->step, r->spec.name, revision, &old, err);
+    r->head_before.revision = 0;
     /* The one that was gone on from, when none was deployed: failed. */
     if (rc == HC_OK && (old.status == HC_STATUS_DEPLOYED || old.status == HC_STATUS_FAILED)) {
         old.status = HC_STATUS_SUPERSEDED;

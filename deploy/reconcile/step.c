@@ -268,6 +268,8 @@ void hc_reconcile_step(struct hc_reconcile *r, struct hc_step *out)
     r->awaited_rv = NULL;
     r->awaited_n = 0;
     r->hook = NULL;
+    r->live = NULL;
+    r->briefs = NULL;
     enum hc_rc rc = r->step ? hc_rec_observe(r, &seen, &err) : hc_fail_nomem(&err);
     if (rc == HC_OK) {
         struct hc_todo t = hc_decide(&seen);

@@ -185,8 +185,8 @@ int hc_cmd_upgrade(int argc, char **argv)
     if (open_all(&r, a, &cli, &o, cli.args[1], &err) != HC_OK)
         return hc_cli_release_fail(&r, NULL, &err);
     if (o.install) {
-        struct hc_record last = { 0 };
-        enum hc_rc rc = hc_storage_last(r.storage, a, r.name, 0, &last, &err);
+        struct hc_brief last = { 0 };
+        enum hc_rc rc = hc_cli_release_newest(&r, &last, &err);
         bool ours = rc == HC_OK && last.status == HC_STATUS_PENDING_INSTALL && last.revision == 1;
         if (rc == HC_E_NOTFOUND || (rc == HC_OK && last.status == HC_STATUS_UNINSTALLED) || ours) {
             if (strcmp(o.action.output, "table") == 0)

@@ -435,6 +435,31 @@ static bool same(void *ctx, const struct hc_record *head)
     return false;
 }
 
+enum hc_rc hc_cli_release_newest(struct hc_cli_release *r, struct hc_brief *out, struct hc_err *err)
+{
+    struct hc_brief *all = NULL;
+    size_t n = 0;
+    enum hc_rc rc = hc_storage_briefs(r->storage, r->a, r->name, &all, &n, err);
+    if (rc != HC_OK)
+        return rc;
+    r->newest = n > 0 ? all[n - 1] : (struct hc_brief){ .revision = 0 };
+    r->newest_known = true;
+    *out = r->newest;
+    return n > 0 ? HC_OK : hc_fail(err, HC_E_NOTFOUND, "release: not found");
+}
+
+static bool newest(void *ctx, int64_t *out_revision, char out_resource_version[32])
+{
+    struct hc_cli_release *r = ctx;
+    bool known = r->newest_known;
+    r->newest_known = false;
+    if (known) {
+        *out_revision = r->newest.revision;
+        snprintf(out_resource_version, 32, "%.*s", HC_P(r->newest.resource_version));
+    }
+    return known;
+}
+
 /* ---- running ----------------------------------------------------------------------------------------------- */
 
 static volatile int cancelled;
@@ -514,7 +539,7 @@ enum hc_rc hc_cli_release_run(struct hc_cli_release *r, const struct hc_reconcil
     struct hc_step step;
     struct sigaction sa = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
     s.port = (struct hc_reconcile_port){
-        .ctx = r, .render = desired, .crds = crds, .same = same, .tell = tell_all
+        .ctx = r, .render = desired, .crds = crds, .same = same, .tell = tell_all, .head = newest
     };
     digest(r, &s);
     enum hc_rc rc = hc_reconcile_new(&s, NULL, &engine, err);

@@ -41,12 +41,17 @@ struct hc_cli_release {
     struct hc_crd_file *stored_crds;
     size_t stored_crds_n;
 
+    bool newest_known; /* the newest record was looked for just now, and is this: told to the engine, once */
+    struct hc_brief newest;
+
     hc_str test_logs, test_log_errors; /* of `test --logs`, gathered while the tests run */
 };
 /* Connects and opens the storage that HELM_DRIVER names (secret, configmap, memory). */
 enum hc_rc hc_cli_release_open(struct hc_cli_release *r, struct hc_arena *a, const struct hc_globals *g,
                                struct hc_err *err);
 void hc_cli_release_close(struct hc_cli_release *r);
+/* What is known of the newest record of r->name without reading it; HC_E_NOTFOUND: there is none. */
+enum hc_rc hc_cli_release_newest(struct hc_cli_release *r, struct hc_brief *out, struct hc_err *err);
 #define hc_cli_release_auto hc_cli_release_close
 
 /* Flags of the verbs that change something; each verb lists those it takes. */

@@ -59,11 +59,11 @@ static int uninstall_one(struct hc_cli_release *r, const struct hc_action_flags 
 {
     struct hc_err err = HC_ERR_INIT;
     struct hc_reconcile_spec spec;
-    struct hc_record last = { 0 };
+    struct hc_brief last = { 0 };
     hc_cli_release_spec(r, f, &spec);
     spec.goal = HC_GOAL_ABSENT;
     spec.keep_history = keep;
-    enum hc_rc rc = hc_storage_last(r->storage, r->a, r->name, 0, &last, &err);
+    enum hc_rc rc = hc_cli_release_newest(r, &last, &err);
     if (rc == HC_E_NOTFOUND && ignore) {
         printf("release \"%.*s\" uninstalled\n", HC_P(r->name));
         return 0;

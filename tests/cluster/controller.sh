@@ -189,14 +189,14 @@ reset
 counted 2
 within 10 ready hr counted || bad "counted: $(message hr counted)"
 within 5 told 1
-equal "requests of an upgrade" "create events 1
+equal "requests of an upgrade: what stays as it is is looked at, not written" "create events 1
 create secrets 1
 get secrets 3
+get services 1
 patch configmaps 1
 patch deployments 1
 patch helmreleases 1
 patch helmreleases/status 2
-patch services 1
 update secrets 2" "$(counts)"
 
 # ---- values: a file in Git, then a commit

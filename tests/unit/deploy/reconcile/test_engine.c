@@ -153,12 +153,14 @@ static void test_seen_by_a_watch(void **state)
     assert_int_equal(stat_by("get deployments.apps") - deployments, 1); /* what shows it */
     /* An older sight than the answer to what was just sent is none. */
     r.spec.digest = HC_S("two");
-    r.wish.value = "2"; /* the Deployment stays as it is: the answer to the apply says ready */
+    r.wish.value = "2"; /* the Deployment stays as it is: it is looked at, not written, and the answer says ready */
     shown.rv = HC_S("1");
     deployments = stat_by("get deployments.apps");
+    int64_t written = stat_by("patch deployments.apps");
     step_until_it_waits(&r, &memo, &s);
     done(&s, 2);
-    assert_int_equal(stat_by("get deployments.apps") - deployments, 2);
+    assert_int_equal(stat_by("get deployments.apps") - deployments, 3);
+    assert_int_equal(stat_by("patch deployments.apps") - written, 0);
     hc_storage_free(r.spec.storage);
 }
 
