@@ -1,6 +1,7 @@
 /*
- * One lock over three small hash tables. Objects are 24 bytes each: what they are (a hash), whose they are, and a hash
- * of what somebody may have changed in them.
+ * One lock over a few small hash tables. Objects are 24 bytes each: what they are (a hash), whose they are, and a hash
+ * of what somebody may have changed in them. A release that waits holds its memo, 32 bytes for each object it waits for, and
+ * nothing else: no thread, no stack, no manifest, none of its objects.
  */
 #include "helmctl/controller/managed.h"
 
@@ -17,14 +18,14 @@
 
 struct awaited {
     uint64_t with_ns, without_ns; /* cluster-wide objects are awaited with or without a namespace */
-    uint64_t floor;               /* its resourceVersion when it was not ready; 0: not known */
-    bool told;                    /* it became ready, and the release was woken for it */
+    uint64_t floor : 63;          /* its resourceVersion when it was not ready; 0: not known */
+    uint64_t told : 1;            /* it became ready, and the release was woken for it */
     char *json;                   /* as it was when it became ready, not older than `floor`; NULL: none */
-    size_t json_n;
 };
 
 struct release {
     struct release *next;
+    struct release *next_recorded; /* of the same chain of `recorded` */
     uint64_t hash;
     bool running, drift;
     bool touched;      /* while it ran: somebody changed an object of it */
@@ -54,7 +55,8 @@ struct record { /* all revisions of one release, the newest matters */
 
 struct known {
     uint64_t object, content; /* hashes; content 0: not seen, or gone */
-    int64_t ours;             /* when we were last seen to have changed it */
+    uint32_t ours_s; /* when we were last seen to have changed it, in seconds: managedFields have no more */
+    uint32_t owner;  /* hash of the release that its labels name */
 };
 
 struct kind_watch {
@@ -62,8 +64,9 @@ struct kind_watch {
     struct ctl_managed *m;
     struct hc_kube_watch *watch;
     uint64_t hash;
-    bool plain; /* no readiness of its own: metadata is enough */
-    bool works; /* it has listed, and is not cut off */
+    int64_t again_ms; /* without a watch: when to try again (monotonic); INT64_MAX: somebody is at it */
+    bool plain;       /* no readiness of its own: metadata is enough */
+    bool works;       /* it has listed, and is not cut off */
     hc_str api_version, kind;
     struct known *objects; /* open hash */
     size_t objects_n, objects_cap;
@@ -71,6 +74,11 @@ struct kind_watch {
 };
 
 #define BUCKETS 1024
+
+#define LOOK_MS   10000 /* at what is awaited, where no watch tells */
+#define GLANCE_MS 60000 /* where one does; then after as long as it has waited already */
+#define LOOKS     100 /* a second, of all releases together: ten thousand that wait must not keep the workers from */
+#define GLANCES   20  /* the one that somebody writes to */
 
 /* A revision that another program has under way is left to it this long: `helm rollback` by hand is done in seconds.
  * After that it is taken for dead. */
@@ -80,10 +88,12 @@ struct ctl_managed {
     struct ctl *c;
     pthread_mutex_t lock;
     struct release *releases[BUCKETS];
+    struct release *recorded[BUCKETS]; /* by the hash of where their records are */
     struct record *records[BUCKETS];
     struct kind_watch *kinds;
     struct hc_kube_watch *record_watch;
     bool records_synced, stopping;
+    size_t waiting; /* releases that await something */
 };
 
 static uint64_t hash2(hc_str x, hc_str y)
@@ -121,13 +131,31 @@ static struct hc_key release_key(const struct release *r)
     return (struct hc_key){ HC_CTL_RELEASE, { r->text, r->ns_n }, { r->text + r->ns_n, r->name_n } };
 }
 
-static void drop_awaited(struct release *r)
+static void drop_awaited(struct ctl_managed *m, struct release *r)
 {
     for (size_t i = 0; i < r->awaited_n; i++)
         free(r->awaited[i].json);
+    m->waiting -= r->awaited_n > 0;
     free(r->awaited);
     r->awaited = NULL;
     r->awaited_n = 0;
+}
+
+/* Where the records of a release are, 0: nowhere that is watched. */
+static void record_at(struct ctl_managed *m, struct release *r, uint64_t records)
+{
+    if (r->records == records)
+        return;
+    struct release **p = &m->recorded[r->records % BUCKETS];
+    while (r->records && *p != r)
+        p = &(*p)->next_recorded;
+    if (r->records)
+        *p = r->next_recorded;
+    r->records = records;
+    if (records) {
+        r->next_recorded = m->recorded[records % BUCKETS];
+        m->recorded[records % BUCKETS] = r;
+    }
 }
 
 /* At most one look a second, however often somebody writes: it compares all objects of the release. */
@@ -165,8 +193,20 @@ void ctl_release_forget(struct ctl_managed *m, struct hc_key k)
     struct release **at = release_slot(m, k.ns, k.name), *r = *at;
     if (r) {
         *at = r->next;
-        drop_awaited(r);
+        record_at(m, r, 0);
+        drop_awaited(m, r);
         free(r);
+    }
+    pthread_mutex_unlock(&m->lock);
+}
+
+void ctl_release_suspended(struct ctl_managed *m, struct hc_key k)
+{
+    pthread_mutex_lock(&m->lock);
+    struct release *r = *release_slot(m, k.ns, k.name);
+    if (r) {
+        drop_awaited(m, r);
+        r->drift = false;
     }
     pthread_mutex_unlock(&m->lock);
 }
@@ -277,10 +317,9 @@ static void on_record(void *ctx, enum hc_watch_event e, const struct hc_val *o)
             r->revs[i].pending = hc_str_starts(hc_get_str(hc_map_getz(labels, "status")), HC_S("pending-"));
         }
     }
-    for (size_t b = 0; ok && b < BUCKETS; b++)
-        for (struct release *x = m->releases[b]; x; x = x->next)
-            if (x->records == h && !x->running && record_is_news(m, x))
-                ctl_wake(m->c, release_key(x));
+    for (struct release *x = ok ? m->recorded[h % BUCKETS] : NULL; x; x = x->next_recorded)
+        if (x->records == h && !x->running && record_is_news(m, x))
+            ctl_wake(m->c, release_key(x));
     pthread_mutex_unlock(&m->lock);
 }
 
@@ -461,7 +500,6 @@ static bool keep_seen(struct awaited *x, const struct hc_val *o, bool ready)
     hc_json_write(&b, without_writers(a, o), 0);
     hc_str text = hc_buf_str(&b);
     x->json = b.spent || hc_arena_spent(a) ? NULL : hc_strdup_n(text.p, text.n);
-    x->json_n = text.n;
     return true;
 }
 
@@ -473,7 +511,7 @@ struct hc_val *ctl_release_look(struct ctl_managed *m, struct hc_key k, struct h
     pthread_mutex_lock(&m->lock);
     const struct awaited *x = awaited_of(*release_slot(m, k.ns, k.name), ref_hash_of(ref, true));
     if (x && x->json)
-        text = hc_arena_str(a, (hc_str){ x->json, x->json_n });
+        text = hc_arena_str(a, hc_str_of(x->json));
     pthread_mutex_unlock(&m->lock);
     if (!text.p || hc_json_parse(a, text, HC_JSON_REF | HC_JSON_NO_POSITIONS, &v, NULL) != HC_OK)
         return NULL;
@@ -494,19 +532,45 @@ static void on_watch_health(struct kind_watch *w, bool works)
     pthread_mutex_unlock(&m->lock);
 }
 
-bool ctl_objects_watched(struct ctl_managed *m, const struct hc_ref *refs, size_t n)
+static struct kind_watch *kind_of(struct ctl_managed *m, const struct hc_ref *ref)
 {
-    size_t watched = 0;
+    uint64_t h = hash2(ref->api_version, ref->kind);
+    struct kind_watch *w = m->kinds;
+    while (w && w->hash != h)
+        w = w->next;
+    return w;
+}
+
+/* The watch has shown this object, as one of that release. */
+static bool is_shown(const struct kind_watch *w, const struct hc_ref *ref, uint64_t owner)
+{
+    for (int with_ns = 0; with_ns < 2; with_ns++) {
+        uint64_t h = ref_hash_of(ref, with_ns != 0);
+        size_t i = w->objects_cap ? h % w->objects_cap : 0;
+        while (w->objects_cap && w->objects[i].object && w->objects[i].object != h)
+            i = (i + 1) % w->objects_cap;
+        if (w->objects_cap && w->objects[i].object == h && w->objects[i].content &&
+            w->objects[i].owner == (uint32_t)owner)
+            return true;
+    }
+    return false;
+}
+
+int64_t ctl_look_after(struct ctl_managed *m, struct hc_key k, const struct hc_ref *refs, const uint64_t *rvs,
+                       size_t n, int64_t waited_ms)
+{
+    size_t told = 0;
     pthread_mutex_lock(&m->lock);
     for (size_t i = 0; i < n; i++) {
-        uint64_t h = hash2(refs[i].api_version, refs[i].kind);
-        const struct kind_watch *w = m->kinds;
-        while (w && w->hash != h)
-            w = w->next;
-        watched += w && w->works;
+        const struct kind_watch *w = kind_of(m, &refs[i]);
+        told += w && w->works && !hc_str_eqz(refs[i].kind, "Pod") &&
+                (rvs ? rvs[i] > 0 : is_shown(w, &refs[i], hash2(k.ns, k.name)));
     }
+    int64_t waiting = (int64_t)m->waiting;
     pthread_mutex_unlock(&m->lock);
-    return watched == n;
+    if (n > 0 && told == n)
+        return HC_MAX(HC_MAX((int64_t)GLANCE_MS, waited_ms), waiting * 1000 / GLANCES);
+    return HC_MAX((int64_t)LOOK_MS, waiting * 1000 / LOOKS);
 }
 
 static void on_object(void *ctx, enum hc_watch_event e, const struct hc_val *o)
@@ -532,9 +596,10 @@ static void on_object(void *ctx, enum hc_watch_event e, const struct hc_val *o)
     /* Who takes a field away leaves no entry, and ours keeps its time: only a newer one is a change of ours. */
     int64_t ours = e == HC_WATCH_DELETED ? 0 : our_last_change(o);
     bool changed = known && known->content && content != known->content;
-    bool by_others = changed && (e == HC_WATCH_DELETED || ours <= known->ours);
-    struct release *r = *release_slot(m, hc_get_str(hc_map_getz(labels, OWNER_NS)),
-                                      hc_get_str(hc_map_getz(labels, OWNER_NAME)));
+    bool by_others = changed && (e == HC_WATCH_DELETED || ours / 1000 <= (int64_t)known->ours_s);
+    hc_str owner_ns = hc_get_str(hc_map_getz(labels, OWNER_NS)),
+           owner = hc_get_str(hc_map_getz(labels, OWNER_NAME));
+    struct release *r = *release_slot(m, owner_ns, owner);
     struct awaited *x = awaited_of(r, h);
     bool wake = false, drift = false;
     if (x && keep_seen(x, o, settled && e != HC_WATCH_DELETED)) {
@@ -549,7 +614,8 @@ static void on_object(void *ctx, enum hc_watch_event e, const struct hc_val *o)
         r->touched = true;
     if (known) {
         known->content = content;
-        known->ours = HC_MAX(known->ours, ours);
+        known->ours_s = HC_MAX(known->ours_s, (uint32_t)(ours / 1000));
+        known->owner = (uint32_t)hash2(owner_ns, owner);
     }
     if (wake && r)
         ctl_wake(m->c, release_key(r));
@@ -561,14 +627,11 @@ static void on_object(void *ctx, enum hc_watch_event e, const struct hc_val *o)
 /* Called without the lock: starting a watch may ask the server. */
 static void watch_kind(struct ctl_managed *m, const struct hc_ref *ref)
 {
-    uint64_t h = hash2(ref->api_version, ref->kind);
     pthread_mutex_lock(&m->lock);
-    struct kind_watch *w = m->kinds;
-    while (w && w->hash != h)
-        w = w->next;
+    struct kind_watch *w = kind_of(m, ref);
     if (!w && (w = hc_calloc(1, sizeof(*w) + ref->api_version.n + ref->kind.n + 2)) != NULL) {
         w->m = m;
-        w->hash = h;
+        w->hash = hash2(ref->api_version, ref->kind);
         memcpy(w->text, ref->api_version.p, ref->api_version.n);
         memcpy(w->text + ref->api_version.n, ref->kind.p, ref->kind.n);
         w->api_version = (hc_str){ w->text, ref->api_version.n };
@@ -576,11 +639,13 @@ static void watch_kind(struct ctl_managed *m, const struct hc_ref *ref)
         w->plain = is_plain_kind(w->kind);
         w->next = m->kinds;
         m->kinds = w;
-    } else {
-        w = NULL;
     }
+    /* One that could not be started is tried again for the next release that has such an object. */
+    bool start = w && !w->watch && hc_mono_ms() >= w->again_ms;
+    if (start)
+        w->again_ms = INT64_MAX;
     pthread_mutex_unlock(&m->lock);
-    if (!w)
+    if (!start)
         return;
     struct hc_kube_list what = { .api_version = w->api_version,
                                  .kind = w->kind,
@@ -594,8 +659,7 @@ static void watch_kind(struct ctl_managed *m, const struct hc_ref *ref)
                { "error", hc_str_of(err.msg) });
     pthread_mutex_lock(&m->lock);
     w->watch = started;
-    if (!started)
-        w->hash = 0; /* tried again for the next release that has such an object */
+    w->again_ms = hc_mono_ms() + LOOK_MS;
     pthread_mutex_unlock(&m->lock);
 }
 
@@ -607,13 +671,15 @@ bool ctl_release_end(struct ctl_managed *m, struct hc_key k, const struct ctl_pa
     if (r) {
         r->memo = p->memo;
         r->drift = p->drift;
-        r->records = p->release.n ? hash2(p->storage_ns, p->release) : 0;
-        drop_awaited(r);
+        record_at(m, r, p->release.n ? hash2(p->storage_ns, p->release) : 0);
+        drop_awaited(m, r);
         r->awaited = p->awaited_n ? hc_calloc(p->awaited_n, sizeof(*r->awaited)) : NULL;
         for (size_t i = 0; r->awaited && i < p->awaited_n; i++)
             r->awaited[r->awaited_n++] = (struct awaited){ .with_ns = ref_hash_of(&p->awaited[i], true),
                                                            .without_ns = ref_hash_of(&p->awaited[i], false),
-                                                           .floor = p->awaited_rv ? p->awaited_rv[i] : 0 };
+                                                           .floor = (p->awaited_rv ? p->awaited_rv[i] : 0) &
+                                                                    INT64_MAX };
+        m->waiting += r->awaited_n > 0;
         r->running = false;
         again = record_is_news(m, r) || (r->settled && r->awaited_n > 0);
         if (r->drift && r->touched && !again)
@@ -672,7 +738,7 @@ void ctl_managed_free(struct ctl_managed *m)
     for (size_t b = 0; b < BUCKETS; b++) {
         for (struct release *r = m->releases[b]; r;) {
             struct release *next = r->next;
-            drop_awaited(r);
+            drop_awaited(m, r);
             free(r);
             r = next;
         }

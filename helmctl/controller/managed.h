@@ -31,14 +31,21 @@ struct ctl_parked {
 bool ctl_release_end(struct ctl_managed *m, struct hc_key k, const struct ctl_parked *p);
 /* The same for a worker that did not come to the release: what was known stays. Does nothing after ctl_release_end. */
 void ctl_release_untouched(struct ctl_managed *m, struct hc_key k);
+/* It waits for nothing any more, and what becomes of its objects wakes it no more, until a worker lays it down again. */
+void ctl_release_suspended(struct ctl_managed *m, struct hc_key k);
 /* For the port of the engine, while a worker has the release: an object it was laid down for, as the watch saw it become
  * ready; NULL: the watch has seen nothing newer than what was awaited. In `a`. */
 struct hc_val *ctl_release_look(struct ctl_managed *m, struct hc_key k, struct hc_arena *a,
                                 const struct hc_ref *ref);
 void ctl_release_forget(struct ctl_managed *m, struct hc_key k);
 
-/* True: watches of all these kinds are up; what becomes of the objects will wake the release. */
-bool ctl_objects_watched(struct ctl_managed *m, const struct hc_ref *refs, size_t n);
+/*
+ * After how many ms what is awaited is to be looked at though nothing was told of it. `rvs` NULL: what is awaited need not
+ * carry the label that is watched. Rarer where watches tell of all of it, the longer it is waited for (`waited_ms`), and the
+ * more releases wait.
+ */
+int64_t ctl_look_after(struct ctl_managed *m, struct hc_key k, const struct hc_ref *refs, const uint64_t *rvs,
+                       size_t n, int64_t waited_ms);
 
 /* For the port of the engine: the newest record of a release as the watch knows it, never older than the memo. */
 bool ctl_record_head(struct ctl_managed *m, hc_str storage_ns, hc_str release, const struct hc_reconcile_memo *memo,

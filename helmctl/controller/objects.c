@@ -1,5 +1,6 @@
 /*
- * One hash table under one lock. References are kept as hashes of keys: a wrong guess only wakes an object once too
+ * Two hash tables under one lock: objects by key, and references by what they refer to, so that what a change wakes is
+ * found without a walk over all objects. References are kept as hashes of keys: a wrong guess only wakes an object once too
  * often. The text is JSON because a tree of an average HelmRelease takes eight times its text.
  */
 #include "helmctl/controller/objects.h"
@@ -11,6 +12,12 @@
 #include "core/base/mem.h"
 #include "core/value/json.h"
 
+struct reference {
+    struct reference *next, **at; /* its chain, and what points here in it */
+    struct object *from;
+    uint64_t to;
+};
+
 struct object {
     struct object *chain;
     uint64_t hash;
@@ -19,7 +26,7 @@ struct object {
     uint64_t rv, uid_hash, request_hash, artifact_hash, ready_hash;
     int64_t generation;
     bool deleting;
-    uint64_t *refs;
+    struct reference *refs;
     char *json;
     char text[]; /* ns and name */
 };
@@ -27,7 +34,8 @@ struct object {
 struct hc_objects {
     pthread_mutex_t lock;
     struct object **buckets;
-    size_t buckets_n, n;
+    struct reference **referred;
+    size_t buckets_n, n; /* of both tables */
 };
 
 static const struct {
@@ -159,7 +167,10 @@ struct hc_objects *hc_objects_new(void)
         return NULL;
     o->buckets_n = 256;
     o->buckets = hc_calloc(o->buckets_n, sizeof(struct object *));
-    if (!o->buckets) {
+    o->referred = hc_calloc(o->buckets_n, sizeof(struct reference *));
+    if (!o->buckets || !o->referred) {
+        free(o->buckets);
+        free(o->referred);
         free(o);
         return NULL;
     }
@@ -186,7 +197,30 @@ void hc_objects_free(struct hc_objects *o)
         }
     pthread_mutex_destroy(&o->lock);
     free(o->buckets);
+    free(o->referred);
     free(o);
+}
+
+static void link_refs(const struct hc_objects *o, struct object *x)
+{
+    for (uint32_t i = 0; i < x->refs_n; i++) {
+        struct reference *r = &x->refs[i], **head = &o->referred[r->to % o->buckets_n];
+        r->next = *head;
+        r->at = head;
+        if (r->next)
+            r->next->at = &r->next;
+        *head = r;
+    }
+}
+
+static void unlink_refs(const struct object *x)
+{
+    for (uint32_t i = 0; i < x->refs_n; i++) {
+        struct reference *r = &x->refs[i];
+        *r->at = r->next;
+        if (r->next)
+            r->next->at = r->at;
+    }
 }
 
 static struct object **slot(struct hc_objects *o, struct hc_key k)
@@ -205,8 +239,12 @@ static void grow(struct hc_objects *o)
 {
     size_t n = o->buckets_n * 2;
     struct object **b = hc_calloc(n, sizeof(struct object *));
-    if (!b)
+    struct reference **refs = hc_calloc(n, sizeof(struct reference *));
+    if (!b || !refs) {
+        free(b);
+        free(refs);
         return;
+    }
     for (size_t i = 0; i < o->buckets_n; i++)
         for (struct object *x = o->buckets[i]; x;) {
             struct object *next = x->chain;
@@ -215,8 +253,13 @@ static void grow(struct hc_objects *o)
             x = next;
         }
     free(o->buckets);
+    free(o->referred);
     o->buckets = b;
+    o->referred = refs;
     o->buckets_n = n;
+    for (size_t i = 0; i < n; i++)
+        for (struct object *x = b[i]; x; x = x->chain)
+            link_refs(o, x);
 }
 
 /* ---- one object ---- */
@@ -278,16 +321,21 @@ static struct object *object_new(enum hc_ctl_kind kind, const struct hc_val *v)
     if (!x)
         return NULL;
     x->json = hc_malloc(b.n + 1);
-    x->refs = refs_n ? hc_calloc(refs_n, sizeof(uint64_t)) : NULL;
+    x->refs = refs_n ? hc_calloc(refs_n, sizeof(struct reference)) : NULL;
     if (!x->json || (refs_n && !x->refs)) {
         object_free(x);
         return NULL;
     }
     memcpy(x->json, b.p, b.n);
     x->json_n = (uint32_t)b.n;
-    for (size_t i = 0; i < refs_n; i++)
-        x->refs[i] = key_hash(refs[i]);
-    x->refs_n = (uint32_t)refs_n;
+    for (size_t i = 0; i < refs_n; i++) {
+        uint64_t to = key_hash(refs[i]);
+        bool again = false;
+        for (uint32_t k = 0; k < x->refs_n; k++)
+            again = again || x->refs[k].to == to;
+        if (!again)
+            x->refs[x->refs_n++] = (struct reference){ .from = x, .to = to };
+    }
     x->kind = kind;
     x->ns_n = (uint32_t)ns.n;
     x->name_n = (uint32_t)name.n;
@@ -338,10 +386,13 @@ unsigned hc_objects_put(struct hc_objects *o, enum hc_ctl_kind kind, const struc
     if (old) {
         x->chain = old->chain;
         *at = x;
+        unlink_refs(old);
         object_free(old);
+        link_refs(o, x);
     } else {
         x->chain = NULL;
         *at = x;
+        link_refs(o, x);
         if (++o->n > o->buckets_n * 2)
             grow(o);
     }
@@ -355,6 +406,7 @@ bool hc_objects_del(struct hc_objects *o, struct hc_key k)
     struct object **at = slot(o, k), *x = *at;
     if (x) {
         *at = x->chain;
+        unlink_refs(x);
         o->n--;
     }
     pthread_mutex_unlock(&o->lock);
@@ -397,17 +449,8 @@ static void gather(struct gather *g, const struct object *x)
     g->keys[g->n++] = (struct hc_key){ k.kind, hc_arena_str(g->a, k.ns), hc_arena_str(g->a, k.name) };
 }
 
-static bool refers(const struct object *x, uint64_t to)
-{
-    for (uint32_t i = 0; i < x->refs_n; i++)
-        if (x->refs[i] == to)
-            return true;
-    return false;
-}
-
 /* Two passes under the lock: count, then copy. */
-static size_t select_keys(struct hc_objects *o, struct hc_arena *a, enum hc_ctl_kind kind, const uint64_t *to,
-                          struct hc_key **out)
+size_t hc_objects_list(struct hc_objects *o, struct hc_arena *a, enum hc_ctl_kind kind, struct hc_key **out)
 {
     struct gather g = { .a = a };
     size_t n = 0;
@@ -417,7 +460,7 @@ static size_t select_keys(struct hc_objects *o, struct hc_arena *a, enum hc_ctl_
             break;
         for (size_t i = 0; i < o->buckets_n; i++)
             for (struct object *x = o->buckets[i]; x; x = x->chain) {
-                if ((kind && x->kind != kind) || (to && !refers(x, *to)))
+                if (kind && x->kind != kind)
                     continue;
                 if (pass)
                     gather(&g, x);
@@ -430,13 +473,20 @@ static size_t select_keys(struct hc_objects *o, struct hc_arena *a, enum hc_ctl_
     return g.n;
 }
 
-size_t hc_objects_list(struct hc_objects *o, struct hc_arena *a, enum hc_ctl_kind kind, struct hc_key **out)
-{
-    return select_keys(o, a, kind, NULL, out);
-}
-
 size_t hc_objects_referrers(struct hc_objects *o, struct hc_arena *a, struct hc_key k, struct hc_key **out)
 {
+    struct gather g = { .a = a };
     uint64_t to = key_hash(k);
-    return select_keys(o, a, HC_CTL_NONE, &to, out);
+    size_t n = 0;
+    pthread_mutex_lock(&o->lock);
+    const struct reference *first = o->referred[to % o->buckets_n];
+    for (const struct reference *r = first; r; r = r->next)
+        n += r->to == to;
+    if (n > 0 && (g.keys = HC_NEW_N(a, struct hc_key, n)) != NULL)
+        for (const struct reference *r = first; r; r = r->next)
+            if (r->to == to)
+                gather(&g, r->from);
+    pthread_mutex_unlock(&o->lock);
+    *out = g.keys;
+    return g.n;
 }

@@ -9,9 +9,7 @@
 #include "helmctl/controller/foreign.h"
 #include "helmctl/controller/release_impl.h"
 
-#define LOOK_MS   10000 /* at what is awaited, where no watch tells */
-#define GLANCE_MS 60000 /* where one does */
-#define MAX_STEPS 400   /* of one pass; then others get a turn */
+#define MAX_STEPS 400 /* of one pass; then others get a turn */
 
 static struct ctl_result outcome_of(enum hc_rc rc)
 {
@@ -272,19 +270,20 @@ static bool park(struct rel *r, const struct hc_step *st)
     return ctl_release_end(r->p->c->managed, r->p->key, &park);
 }
 
-/* When to look at what is awaited, whatever the watches say. Hooks may lack the label that is watched, and a Pod that
- * cannot be scheduled fails by the clock. */
+/* When to look at what is awaited, whatever the watches say. Helm 3's rules look at Pods and ReplicaSets, too: no watch
+ * tells of those; nor of what a failed request was about. */
 static int64_t next_look(struct rel *r, const struct hc_step *st)
 {
     const struct hc_action_policy *policy = st->action == HC_ACTION_INSTALL    ? &r->want.install
                                             : st->action == HC_ACTION_ROLLBACK ? &r->want.rollback
                                                                                : &r->want.upgrade;
-    /* Helm 3's rules look at Pods and ReplicaSets, too. */
-    bool told = !r->remote && st->rc == HC_OK && st->awaited_rv && policy->wait == HC_WAIT_WATCHER &&
-                ctl_objects_watched(r->p->c->managed, st->awaited, st->awaited_n);
-    for (size_t i = 0; told && i < st->awaited_n; i++)
-        told = st->awaited_rv[i] > 0 && !hc_str_eqz(st->awaited[i].kind, "Pod");
-    return HC_MIN(mono_of(st->until_ms), hc_mono_ms() + (told ? GLANCE_MS : LOOK_MS));
+    bool told = !r->remote && st->rc == HC_OK &&
+                (st->awaited_n == 0 || !st->awaited_rv || policy->wait == HC_WAIT_WATCHER);
+    int64_t applied_ms = hc_reconcile_memo(r->engine).applied_ms;
+    int64_t waited_ms = applied_ms > 0 ? HC_MAX(hc_now_ms() - applied_ms, (int64_t)0) : 0;
+    return HC_MIN(mono_of(st->until_ms),
+                  hc_mono_ms() + ctl_look_after(r->p->c->managed, r->p->key, st->awaited, st->awaited_rv,
+                                                told ? st->awaited_n : 0, waited_ms));
 }
 
 static struct ctl_result run_engine(struct rel *r)
@@ -519,8 +518,10 @@ static struct ctl_result reconcile(struct rel *r)
         r->spec = p->spec;
     }
     pass_handled_request(p);
-    if (pass_suspended(p))
+    if (pass_suspended(p)) {
+        ctl_release_suspended(p->c->managed, p->key);
         return (struct ctl_result){ CTL_AT, INT64_MAX };
+    }
     if (has_ready_expr(p)) {
         hc_fail(
             &p->err, HC_E_INPUT,
