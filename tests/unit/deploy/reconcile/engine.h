@@ -58,6 +58,7 @@ static inline int down(void **state)
 
 struct wish {
     const char *image, *value, *hook, *hook_behavior; /* hook: event of a Job, NULL: none */
+    const char *hook_spec;                            /* one field more of the Job */
     const char *env;                                  /* of the container, flow YAML */
     const char *more;                                 /* another document */
     const char *notes;
@@ -105,10 +106,10 @@ static inline enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision,
             .manifest = hc_arena_printf(
                 a,
                 "apiVersion: batch/v1\nkind: Job\nmetadata: {name: hook}\nspec:\n  backoffLimit: "
-                "0\n  template:\n    metadata: {annotations: {sandbox.helmctl.dev/behavior: "
+                "0\n  %s\n  template:\n    metadata: {annotations: {sandbox.helmctl.dev/behavior: "
                 "%s, sandbox.helmctl.dev/log: \"zero\\none\\ntwo\\nboom: no table\\n\"}}\n    spec: "
                 "{restartPolicy: Never, containers: [{name: c, image: 'x:1'}]}\n",
-                w->hook_behavior)
+                w->hook_spec ? w->hook_spec : "", w->hook_behavior)
         };
         hc_list_add(a, out->hooks->log_policies, hc_strz_val(a, "hook-failed"));
         out->hooks_n = 1;

@@ -135,6 +135,70 @@ static void test_waves_resumed(void **state)
     }
 }
 
+/* Steps until it waits; what the wait is for begins with `want`. */
+static struct hc_reconcile_memo park(struct release *r, const struct hc_reconcile_memo *memo, const char *want)
+{
+    struct hc_reconcile *engine = NULL;
+    struct hc_step s;
+    r->spec.port = (struct hc_reconcile_port){ .ctx = &r->wish, .render = render, .tell = tell };
+    assert_int_equal(hc_reconcile_new(&r->spec, memo, &engine, NULL), HC_OK);
+    do
+        hc_reconcile_step(engine, &s);
+    while (s.verdict == HC_GO_ON || (s.verdict == HC_WAIT && !strstr(s.why, want)));
+    if (s.verdict != HC_WAIT)
+        fail_msg("%s: %s", hc_verdict_name(s.verdict), s.why);
+    struct hc_reconcile_memo left = hc_reconcile_memo(engine);
+    hc_reconcile_free(engine);
+    return left;
+}
+
+/* A Job that is gone while it is waited for (by its time to live, after it finished) is done: in a wave, at the end, and as a
+ * hook. One without a time to live was deleted by somebody, and what it was to do is not known to be done. */
+static void test_job_gone(void **state)
+{
+    (void)state;
+    static const char job[] =
+        "---\napiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate%s}\nspec:\n%s  template: "
+        "{metadata: {annotations: {sandbox.helmctl.dev/behavior: hang}}, spec: {restartPolicy: "
+        "Never, containers: [{name: c, image: 'x:1'}]}}\n";
+    static const char wave[] = ", annotations: {release.helmctl.dev/wave: '-1'}",
+                      ttl[] = "  ttlSecondsAfterFinished: 60\n";
+    static const struct {
+        const char *name, *notes, *ttl, *hook, *waits;
+    } rows[] = {
+        { "gone-in-wave", wave, ttl, NULL, "wave 1 of 2: Job gone-in-wave/migrate: " },
+        { "gone-at-end", "", ttl, NULL, "Job gone-at-end/migrate: " },
+        { "gone-hook", NULL, NULL, "hang", "pre-install hook Job gone-hook/hook: " },
+        { "deleted-in-wave", wave, "", NULL, "wave 1 of 2: Job deleted-in-wave/migrate: " },
+        { "deleted-at-end", "", "", NULL, "Job deleted-at-end/migrate: " },
+    };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct release r;
+        release_init(&r, rows[i].name);
+        if (rows[i].hook) {
+            r.wish.hook = "pre-install";
+            r.wish.hook_behavior = "hang";
+            r.wish.hook_spec = "ttlSecondsAfterFinished: 60";
+        } else {
+            r.wish.more = hc_arena_printf(a, job, rows[i].notes, rows[i].ttl).p;
+        }
+        r.spec.install.wait_for_jobs = true;
+        struct hc_reconcile_memo memo = park(&r, NULL, rows[i].waits);
+        raw(a, "DELETE",
+            hc_arena_printf(a, "/apis/batch/v1/namespaces/%s/jobs/%s", r.ns, rows[i].hook ? "hook" : "migrate").p,
+            NULL, "");
+        if (rows[i].ttl && !*rows[i].ttl) {
+            (void)park(&r, &memo, "/migrate: Resource not found");
+        } else {
+            struct hc_step s = run(&r, &memo);
+            done(&s, 1);
+            assert_null(live_of(a, r.ns, "batch/v1", "Job", rows[i].hook ? "hook" : "migrate")); /* nor made anew */
+        }
+        hc_storage_free(r.spec.storage);
+    }
+}
+
 /* What cannot be is refused before anything is written; a wave that fails ends it, and the later ones are never sent. */
 static void test_waves_refused(void **state)
 {
@@ -288,11 +352,9 @@ static void test_record_too_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_waves),
-        cmocka_unit_test(test_waves_resumed),
-        cmocka_unit_test(test_waves_refused),
-        cmocka_unit_test(test_health_rules),
-        cmocka_unit_test(test_record_too_large),
+        cmocka_unit_test(test_waves),        cmocka_unit_test(test_waves_resumed),
+        cmocka_unit_test(test_job_gone),     cmocka_unit_test(test_waves_refused),
+        cmocka_unit_test(test_health_rules), cmocka_unit_test(test_record_too_large),
     };
     return cmocka_run_group_tests(tests, up, down);
 }

@@ -1,0 +1,185 @@
+#!/usr/bin/env bash
+# Whatever a release waits for (a hook, a wave before the next is sent, its objects at the end), the wait ends at once
+# for a new revision, for suspend, for delete, and on the command line for Ctrl-C; and what was begun is gone on with.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib/check.sh"
+command -v python3 >/dev/null || { echo "SKIP: python3 is not on this machine"; exit 77; }
+command -v curl >/dev/null || { echo "SKIP: curl is not on this machine"; exit 77; }
+h=${HC_BUILD:?}/bin/helmctl
+unset HELM_NAMESPACE HELM_KUBECONTEXT HELM_DRIVER
+work=$(mktemp -d)
+pids=
+finish() {
+    [ "$failed" = 0 ] || tail -n 30 "$work/controller.log"
+    for p in $pids; do kill -9 "$p" 2>/dev/null; done
+    rm -rf "$work"
+}
+trap finish EXIT
+mkdir -p "$work/www" "$work/app/templates"
+cat >"$work/app/Chart.yaml" <<'CHART'
+{apiVersion: v2, name: app, version: 1.0.0}
+CHART
+# .Values.at is what never becomes ready.
+cat >"$work/app/templates/all.yaml" <<'CHART'
+apiVersion: batch/v1
+kind: Job
+metadata: {name: {{ .Release.Name }}-hook, annotations: {helm.sh/hook: pre-install}}
+spec:
+  template:
+    metadata: {annotations: {sandbox.helmctl.dev/behavior: {{ eq .Values.at "hook" | ternary "hang" "complete" }}}}
+    spec: {restartPolicy: Never, containers: [{name: c, image: example/job}]}
+{{- if eq .Values.at "job" }}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: {{ .Release.Name }}}
+spec:
+  ttlSecondsAfterFinished: 3600
+  template:
+    metadata: {annotations: {sandbox.helmctl.dev/behavior: hang}}
+    spec: {restartPolicy: Never, containers: [{name: c, image: example/job}]}
+{{- end }}
+{{- range $i, $name := list "wave" "objects" }}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: {{ $.Release.Name }}-{{ $name }}, annotations: {release.helmctl.dev/wave: "{{ $i }}"}}
+spec:
+  selector: {matchLabels: {app: {{ $.Release.Name }}-{{ $name }}}}
+  template:
+    metadata:
+      labels: {app: {{ $.Release.Name }}-{{ $name }}}
+      annotations: {sandbox.helmctl.dev/behavior: {{ eq $.Values.at $name | ternary "hang" "ready" }}}
+    spec: {containers: [{name: web, image: example/web}]}
+{{- end }}
+CHART
+"$h" package "$work/app" -d "$work/www" >/dev/null || exit 1
+cat >"$work/www/index.yaml" <<'INDEX'
+apiVersion: v1
+entries:
+  app:
+  - {apiVersion: v2, name: app, version: 1.0.0, urls: [app-1.0.0.tgz]}
+INDEX
+cat >"$work/serve.py" <<'SERVE'
+import functools, http.server, os, sys
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[1]))
+with open(sys.argv[2] + ".new", "w") as f:
+    f.write(str(server.server_port))
+os.rename(sys.argv[2] + ".new", sys.argv[2])
+server.serve_forever()
+SERVE
+python3 "$work/serve.py" "$work/www" "$work/port" 2>/dev/null &
+pids="$pids $!"
+"$h" sandbox --kubeconfig "$work/kubeconfig" --ready-after 20 >"$work/sandbox.log" 2>&1 &
+pids="$pids $!"
+within 10 test -s "$work/kubeconfig" && within 10 test -s "$work/port" || { echo "FAIL nothing starts"; exit 1; }
+export KUBECONFIG=$work/kubeconfig
+api=$(sed -n 's/^ *server: //p' "$KUBECONFIG")
+releases=$api/apis/helm.toolkit.fluxcd.io/v2/namespaces/default/helmreleases
+deployments=$api/apis/apps/v1/namespaces/default/deployments jobs=$api/apis/batch/v1/namespaces/default/jobs
+
+release() { # NAME WHAT-NEVER-BECOMES-READY
+    cat <<RELEASE
+---
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: $1, namespace: default}
+spec:
+  interval: 1h
+  timeout: 1h
+  values: {at: $2}
+  chart: {spec: {chart: app, sourceRef: {kind: HelmRepository, name: charts}}}
+RELEASE
+}
+waits="hook wave objects"
+{
+    cat <<ALL
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: HelmRepository
+metadata: {name: charts, namespace: default}
+spec: {interval: 1h, url: "http://127.0.0.1:$(cat "$work/port")"}
+ALL
+    for at in $waits; do
+        for what in revision suspend delete; do release "$at-$what" $at; done
+    done
+    release job job
+} >"$work/all.yaml"
+"$h" controller --storage-path "$work/store" --log-level debug >"$work/controller.log" 2>&1 &
+pids="$pids $!"
+"$h" deploy --crds-only -f "$work/all.yaml" >"$work/deploy.log" 2>&1 || { tail -3 "$work/deploy.log"; exit 1; }
+
+patch() { curl -fsS -o /dev/null -X PATCH -H 'Content-Type: application/merge-patch+json' "$1" --data "$2"; } # URL JSON
+there() { curl -fsS -o /dev/null "$1" 2>/dev/null; }
+gone() { ! there "$1"; }
+shows() { curl -fsS "$1" 2>/dev/null | tr -d ' \n' | grep -q -- "$2"; } # URL PATTERN
+status_of() { # RELEASE: revision and status, newest last
+    "$h" history "$1" -n default -o json 2>/dev/null | tr -d '\n' |
+        grep -oE '"revision": *[0-9]+|"status": *"[a-z-]+"' | sed 's/.*: *//; s/"//g' | paste -sd' '
+}
+is() { [ "$(status_of "$1")" = "$2" ]; }
+parked() { # RELEASE WAIT: laid down for it, as the log has it
+    grep "waits: " "$work/controller.log" | grep "$1" | grep -q "$2"
+}
+words() { case $1 in hook) echo "pre-install hook Job" ;; wave) echo "wave 1 of 2: " ;; objects) echo "Deployment .*-objects" ;; esac; }
+make_ready() { # RELEASE WAIT: a Deployment, by hand
+    patch "$deployments/$1-$2" '{"spec":{"template":{"metadata":{"annotations":{"sandbox.helmctl.dev/behavior":"ready"}}}}}'
+    within 5 shows "$deployments/$1-$2" '"availableReplicas":1'
+}
+
+for at in $waits; do
+    for what in revision suspend delete; do
+        within 20 parked "$at-$what" "$(words $at)" || bad "$at-$what never waits: $(status_of "$at-$what")"
+    done
+done
+
+for at in $waits; do
+    patch "$releases/$at-revision" '{"spec":{"values":{"at":"nothing"}}}'
+    within 10 is "$at-revision" "1 superseded 2 deployed" && ok "waiting for $at: a new revision takes its place" ||
+        bad "waiting for $at, a new revision: $(status_of "$at-revision")"
+
+    patch "$releases/$at-suspend" '{"metadata":{"annotations":{"reconcile.fluxcd.io/requestedAt":"1"}},"spec":{"suspend":true}}'
+    within 5 shows "$releases/$at-suspend" '"lastHandledReconcileAt":"1"' && ok "waiting for $at: suspended" || bad "waiting for $at, suspend is not seen"
+    if [ $at = hook ]; then curl -fsS -o /dev/null -X DELETE "$jobs/$at-suspend-hook"; else make_ready "$at-suspend" $at; fi
+    # what the controller would do of it, it would have done before it answers this
+    patch "$releases/$at-suspend" '{"metadata":{"annotations":{"reconcile.fluxcd.io/requestedAt":"2"}}}'
+    within 5 shows "$releases/$at-suspend" '"lastHandledReconcileAt":"2"' || bad "a request while suspended is not seen"
+    equal "waiting for $at, suspended: nothing goes on when the wait is over" "1 pending-install" "$(status_of "$at-suspend")"
+    [ $at != wave ] || { there "$deployments/$at-suspend-objects" && bad "the next wave was sent" || ok "nor is the next wave sent"; }
+    patch "$releases/$at-suspend" '{"spec":{"suspend":false}}'
+    after="1 deployed"
+    [ $at != hook ] || after="1 failed" # its Job was deleted before it had finished
+    within 10 is "$at-suspend" "$after" && ok "resumed: it comes to its end" || bad "resumed: $(status_of "$at-suspend")"
+
+    curl -fsS -o /dev/null -X DELETE "$releases/$at-delete"
+    within 10 gone "$releases/$at-delete" && ok "waiting for $at: deleted" || bad "waiting for $at, deleted: $(status_of "$at-delete")"
+    equal "no record is left" "" "$(status_of "$at-delete")"
+    within 5 gone "$deployments/$at-delete-wave" && gone "$deployments/$at-delete-objects" && ok "and none of its objects" || bad "objects are left"
+
+    "$h" install "cli-$at" "$work/app" --set "at=$at" --wait --timeout 10m >"$work/out" 2>&1 &
+    pid=$!
+    case $at in hook) is_at=$jobs/cli-hook-hook ;; *) is_at=$deployments/cli-$at-$at ;; esac
+    within 10 there "$is_at" || bad "the command sends nothing: $(cat "$work/out")"
+    began=${EPOCHREALTIME/[.,]/}
+    kill -INT $pid
+    wait $pid
+    code=$?
+    took=$(((${EPOCHREALTIME/[.,]/} - began) / 1000))
+    equal "waiting for $at: Ctrl-C ends the command" 1 $code
+    [ $took -lt 3000 ] && ok "at once" || bad "after $took ms"
+    has "it says how to go on" "interrupted; revision 1 stays as it is, and the same command goes on" "$(cat "$work/out")"
+    equal "and leaves the revision as it is" "1 pending-install" "$(status_of "cli-$at")"
+    if [ $at = objects ]; then
+        make_ready "cli-$at" $at
+        "$h" install "cli-$at" "$work/app" --set "at=$at" --wait --timeout 1m >"$work/out" 2>&1
+        equal "the same command goes on with it" "0 1 deployed" "$? $(status_of "cli-$at")"
+    fi
+    "$h" uninstall "cli-$at" >/dev/null 2>&1 && gone "$deployments/cli-$at-wave" && ok "uninstalled" || bad "not uninstalled"
+done
+
+# A Job that is gone by its time to live is done: the watch says so, long before somebody looks.
+within 20 parked '"job"' "wave 1 of 2: Job default/job: " || bad "job never waits: $(status_of job)"
+curl -fsS -o /dev/null -X DELETE "$jobs/job"
+within 5 is job "1 deployed" && ok "a Job with a time to live that is gone is done" || bad "job: $(status_of job)"
+gone "$jobs/job" && ok "and is not made anew" || bad "the Job is there again"
+done_
