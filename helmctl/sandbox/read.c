@@ -96,6 +96,8 @@ static void walk(struct listing *l, hc_str after_ns, hc_str after_name, bool par
         size_t page = l->limit ? HC_MIN(l->limit - l->taken + 1, (size_t)PAGE) : 0;
         size_t n = hc_sb_store_list(r->s->store, r->a, r->kind->key, l->ns, after_ns, after_name, page, &rows);
         for (size_t i = 0; i < n; i++) {
+            if (parse && !hc_sb_labels_may_match(l->labels, rows[i].body))
+                continue;
             struct hc_val *obj = parse ? hc_sb_parse_body(r->a, r->kind, rows[i].body) : NULL;
             if (parse && (!obj || !hc_sb_labels_match(l->labels, hc_get(obj, "metadata.labels")) ||
                           !hc_sb_fields_match(l->fields, obj)))

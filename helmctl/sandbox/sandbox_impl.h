@@ -122,6 +122,8 @@ struct hc_sb_selector;
 /* False with a sentence in *err. An empty text gives NULL, which matches everything. */
 bool hc_sb_labels_parse(struct hc_arena *a, hc_str text, struct hc_sb_selector **out, struct hc_err *err);
 bool hc_sb_fields_parse(struct hc_arena *a, hc_str text, struct hc_sb_selector **out, struct hc_err *err);
+/* False: the object of this text does not match, it need not be parsed. */
+bool hc_sb_labels_may_match(const struct hc_sb_selector *sel, hc_str body);
 bool hc_sb_labels_match(const struct hc_sb_selector *sel, const struct hc_val *labels);
 bool hc_sb_fields_match(const struct hc_sb_selector *sel, const struct hc_val *obj);
 /* A LabelSelector object (matchLabels, matchExpressions). */

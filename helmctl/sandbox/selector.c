@@ -159,6 +159,20 @@ static bool holds(const struct hc_sb_selector *r, bool present, hc_str v)
     return false;
 }
 
+bool hc_sb_labels_may_match(const struct hc_sb_selector *sel, hc_str body)
+{
+    for (; sel; sel = sel->next) {
+        char quoted[72]; /* a label's value has at most 63 characters, none that JSON escapes */
+        if (sel->op != OP_EQ || sel->values[0].n + 2 > sizeof(quoted))
+            continue;
+        quoted[0] = quoted[sel->values[0].n + 1] = '"';
+        memcpy(quoted + 1, sel->values[0].p, sel->values[0].n);
+        if (hc_str_find_str(body, hc_str_n(quoted, sel->values[0].n + 2)) == SIZE_MAX)
+            return false;
+    }
+    return true;
+}
+
 bool hc_sb_labels_match(const struct hc_sb_selector *sel, const struct hc_val *labels)
 {
     for (; sel; sel = sel->next) {
