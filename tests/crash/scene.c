@@ -496,6 +496,12 @@ int64_t scene_jobs_made(struct scene_place *p)
     return count(hc_map_getz(scene_ask(p, a, "GET", "/sandbox/stats", (hc_str){ NULL, 0 }), "created"), "jobs");
 }
 
+int scene_kill_left(struct scene_place *p)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    return (int)hc_get_int_at(scene_ask(p, a, "GET", "/sandbox/stats", (hc_str){ NULL, 0 }), "killAfterWrites", 0);
+}
+
 /* ---- children ---------------------------------------------------------------------------------------------- */
 
 static void nursery(int fd)

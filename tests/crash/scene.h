@@ -61,6 +61,8 @@ int64_t scene_jobs_made(struct scene_place *p);
 pid_t scene_hatch(struct scene_place *p, int which, const struct scene_order *o);
 /* It gets `sig` right behind its nth write; 0: never. */
 void scene_arm(struct scene_place *p, pid_t pid, int n, int sig);
+/* How many of those n writes it did not make. */
+int scene_kill_left(struct scene_place *p);
 /* Waits for its end: the exit code (0: done, 3: stalled or ended, 2: no start), -1: killed, -2: ended by another signal. */
 int scene_end(struct scene_place *p, int which);
 /* True: stopped by a signal; false: it ended. */
