@@ -101,6 +101,10 @@ static bool directive(struct hc_arena *a, struct hostile_case *c, hc_str word, h
         c->lua = true;
         return rest.n == 0;
     }
+    if (hc_str_eqz(word, "again")) {
+        c->again = true;
+        return rest.n == 0;
+    }
     if (hc_str_eqz(word, "takes")) {
         c->takes_ms = strtol(rest.p, NULL, 10);
         return c->takes_ms > 0;
