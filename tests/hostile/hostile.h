@@ -26,7 +26,7 @@ struct hostile_case {
     long takes_ms; /* 0: HOSTILE_CPU_MS; more only where the budget is a number of things that each cost much */
     bool literal;  /* the files' texts hold no repetitions */
     bool lua;      /* the chart asks for Lua templates */
-    bool again;    /* spends the budget of another case in the same way, spelled otherwise: with HC_HOSTILE_ALL only */
+    bool again; /* spends the budget of another case in the same way, spelled otherwise: with HC_HOSTILE_ALL only */
     void (*archive)(struct hc_buf *out); /* not NULL: makes c.tgz below the folder */
     const char *link, *link_target;      /* a symbolic link below the folder, or NULL */
 };
