@@ -6,14 +6,18 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..
 . "$here/lib/check.sh"
 command -v jq >/dev/null || { echo "SKIP: jq is not on this machine"; exit 77; }
-"$root/tests/peers/build.sh" helm4 helm3 || exit $?
+"$root/tests/peers/build.sh" helm4 helm4-many helm3 || exit $?
 peers=$("$root/tests/peers/build.sh" --dir)
 dir=$(mktemp -d)
-trap '"$here/control-plane.sh" stop "$dir"; rm -rf "$dir"' EXIT
+. "$here/lib/helm4.sh"
+. "$here/lib/look.sh"
+trap 'helm4_stop; look_stop; "$here/control-plane.sh" stop "$dir"; rm -rf "$dir"' EXIT
 "$here/control-plane.sh" start "$dir" || exit $?
 export KUBECONFIG=$dir/kubeconfig HELM_CACHE_HOME=$dir/cache HELM_CONFIG_HOME=$dir/config HELM_DATA_HOME=$dir/data
 unset HELM_NAMESPACE HELM_KUBECONTEXT HELM_DRIVER
-h=$HC_BUILD/bin/helmctl h4=$peers/helm4 h3=$peers/helm3 k=$peers/kubectl
+helm4_start
+look_start
+h=$HC_BUILD/bin/helmctl h4=helm4 h3=$peers/helm3 k=$peers/kubectl
 [ -x "$k" ] || k=
 chart=$root/deploy/examples/charts/storefront
 
@@ -71,12 +75,6 @@ chmod +x "$dir/data/plugins/"*/run
 # The API server, asked without kubectl: one process a look.
 . "$dir/env"
 api() { curl -sS --noproxy '*' --cacert "$dir/pki/ca.crt" --cert "$dir/pki/admin.crt" --key "$dir/pki/admin.key" "$@"; }
-all_of() { # NAMESPACE PATH-OF-KIND...: their objects as one JSON list, kinds filled in
-    local ns=$1 paths=() p
-    shift
-    for p; do paths+=("$HC_APISERVER/${p%/*}/namespaces/$ns/${p##*/}"); done
-    api "${paths[@]}" | jq -s '{items: [.[] | (.kind // "" | rtrimstr("List")) as $kind | .items[]? | .kind = $kind]}'
-}
 
 same() { # WHAT ARGS...: helm and helmctl print the same
     local what=$1
@@ -134,11 +132,6 @@ same "tested" status web -o json
 equal "no release is left" "" "$("$h4" list -q)"
 
 # --- two tools, the same commands: the cluster must look the same
-# What two clusters never have alike, and the payload of a record, which `observed` reads.
-unlike='[.items[] | select(.metadata.name != "kube-root-ca.crt") | walk(if type == "object" then
-    del(.uid, .resourceVersion, .creationTimestamp, .time, .modifiedAt, .createdAt, .generation, .release, .["release.helmctl.dev/progress"],
-        .["f:release.helmctl.dev/progress"], .["f:annotations"]) | if .annotations == {} then del(.annotations) else . end
-    else . end)] | sort_by(.kind, .metadata.name)'
 both() { # ARGS... with NAME for the release
     "$h4" -n four "${@//NAME/x}" >"$dir/four.out" 2>&1
     echo "exit $?" >>"$dir/four.out"
@@ -150,8 +143,7 @@ both() { # ARGS... with NAME for the release
     if cmp -s "$dir/four.out" "$dir/ours.out"; then ok "same output: $*"; else bad "same output: $*"; diff "$dir/four.out" "$dir/ours.out" | head -10; fi
     local ns
     for ns in four ours; do
-        all_of $ns api/v1/configmaps api/v1/secrets api/v1/serviceaccounts api/v1/services apis/apps/v1/deployments apis/batch/v1/jobs |
-            jq -S "$unlike" | sed 's/ours/four/g' >"$dir/$ns.dump"
+        look "$dir/$ns.dump" unlike $ns api/v1/configmaps api/v1/secrets api/v1/serviceaccounts api/v1/services apis/apps/v1/deployments apis/batch/v1/jobs
     done
     [ "$(wc -l <"$dir/four.dump")" -gt 2 ] || bad "no dump: $*"
     if cmp -s "$dir/four.dump" "$dir/ours.dump"; then ok "same cluster: $*"; else bad "same cluster: $*"; diff "$dir/four.dump" "$dir/ours.dump" | head -20; fi
@@ -221,14 +213,12 @@ if [ -n "$k" ]; then
 fi
 
 # --- the three take turns at one release (sequences.sh: as many as one likes)
-if "$root/tests/peers/build.sh" helm4-many; then
-    out=$(python3 "$here/sequences.py" "$dir" "$h" "$peers/helm4-many" "$h3" 1 2 2>&1) && ok "two random sequences" || bad "two random sequences: $out"
-fi
+out=$(python3 "$here/sequences.py" "$dir" "$h" "$peers/helm4-many" "$h3" 1 2 2>&1) && ok "two random sequences" || bad "two random sequences: $out"
 
 # --- another program is at work: a command does not interfere
-"$h4" install busy "$chart" --wait --timeout 60s --set podAnnotations."sandbox\.helmctl\.dev/behavior"=hang >/dev/null 2>&1 &
+"$peers/helm4" install busy "$chart" --wait --timeout 60s --set podAnnotations."sandbox\.helmctl\.dev/behavior"=hang >/dev/null 2>&1 &
 helm=$!
-within 20 sh -c "'$h4' list --pending -q | grep -q busy"
+within 20 sh -c "'$peers/helm4' list --pending -q | grep -q busy"
 kill -9 $helm
 wait $helm 2>/dev/null
 out=$("$h" upgrade busy "$chart" 2>&1) && bad "an operation in progress is ignored" || ok "an operation in progress is respected"

@@ -115,19 +115,15 @@ kind: ConfigMap
 metadata: {name: hook, annotations: {helm.sh/hook: "post-install,post-upgrade,post-rollback"}}
 data: {step: "{{ .Values.step }}"}
 CHART
-cat >"$dir/normal.jq" <<'JQ'
-[.items[] | select(.metadata.name != "kube-root-ca.crt" and .metadata.name != "default" and (.metadata.name | startswith("sh.helm") | not))
-  | del(.status, .metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp, .spec.clusterIP, .spec.clusterIPs,
-        .metadata.annotations["deployment.kubernetes.io/revision"])
-  | .metadata.managedFields = [.metadata.managedFields[]? | select(.subresource == null and .manager != "kube-controller-manager") | del(.time)]
-  | .metadata.managedFields |= sort_by(.manager, .operation, tojson)] | sort_by(.kind, .metadata.name)
-JQ
-objects() { # NAMESPACE: what matters of its objects
-    all_of "$1" apis/apps/v1/deployments api/v1/services api/v1/configmaps api/v1/serviceaccounts \
-        apis/policy/v1/poddisruptionbudgets api/v1/secrets apis/example.com/v1/widgets 2>/dev/null | jq -S -f "$dir/normal.jq" | sed "s/$1/NS/g"
+objects() { # NAMESPACE FILE: what matters of its objects
+    look "$2" merged "$1" apis/apps/v1/deployments api/v1/services api/v1/configmaps api/v1/serviceaccounts apis/policy/v1/poddisruptionbudgets \
+        api/v1/secrets apis/example.com/v1/widgets
 }
 # Each tool reads what the other wrote.
-method() { "$1" -n "$2" get metadata m -o json 2>/dev/null | jq -r '[.revision, .status, .applyMethod] | join(" ")'; }
+method() {
+    "$1" -n "$2" get metadata m -o json 2>/dev/null |
+        sed -E 's/.*"revision":([0-9]+).*/\1 &/; s/^([0-9]+ ).*"status":"([a-z-]+)".*/\1\2 &/; s/^([0-9]+ [a-z-]+ ).*"applyMethod":"([a-z]+)".*/\1\2/'
+}
 twice() { # ARGS...: both tools, each in its namespace; then everything is equal
     "$h4" -n merge4 "$@" >"$dir/four.out" 2>&1
     local four=$?
@@ -135,8 +131,8 @@ twice() { # ARGS...: both tools, each in its namespace; then everything is equal
     local ours=$?
     [ $four = $ours ] || { bad "same exit ($four, ours $ours): $*"; head -3 "$dir/four.out" "$dir/ours.out"; }
     equal "same record: $*" "$(method "$h" merge4)" "$(method "$h4" merge-ours)"
-    objects merge4 >"$dir/four.dump"
-    objects merge-ours >"$dir/ours.dump"
+    objects merge4 "$dir/four.dump"
+    objects merge-ours "$dir/ours.dump"
     if cmp -s "$dir/four.dump" "$dir/ours.dump"; then ok "same objects: $*"; else bad "same objects: $*"; diff "$dir/four.dump" "$dir/ours.dump" | head -40; fi
 }
 others() { # what other people do to the objects

@@ -28,8 +28,10 @@ if [ -n "$k" ] && command -v jq >/dev/null; then
     equal "nothing is left of Helm's" "" "$("$k" -n cm4 get configmap -l owner=helm -o name)"
     export HELM_DRIVER=memory HELM_MEMORY_DRIVER_DATA=$dir/memory.yaml
     printf -- '- name: kept\n  namespace: default\n  version: 3\n  info: {status: deployed, description: from a file, last_deployed: "2026-01-02T03:04:05Z"}\n  chart: {metadata: {name: c, version: 1.0.0}}\n' >"$dir/memory.yaml"
+    h4=$peers/helm4 # this driver outlives a run
     for f in table json yaml; do same "in memory" list -o $f; done
     same "in memory" status kept -o json
+    h4=helm4
     unset HELM_DRIVER HELM_MEMORY_DRIVER_DATA
 else
     echo "SKIP other drivers: no kubectl or jq"

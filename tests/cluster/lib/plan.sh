@@ -45,10 +45,8 @@ metadata: {name: old}
 CHART
 # Without what the cluster's own controllers write.
 everything() {
-    "$k" -n plan get deployment,secret,configmap,pvc -o json --show-managed-fields 2>/dev/null | jq -S '[.items[]
-        | del(.status, .metadata.resourceVersion, .metadata.annotations["deployment.kubernetes.io/revision"])
-        | .metadata.managedFields = [.metadata.managedFields[]? | select(.manager != "kube-controller-manager")]
-        | .metadata.annotations //= {}]'
+    look "$dir/everything" written plan apis/apps/v1/deployments api/v1/secrets api/v1/configmaps api/v1/persistentvolumeclaims
+    cat "$dir/everything"
 }
 # foretold WHAT EXIT PATTERN ARGS...: plan says so, with that exit code, and nothing was written. `seen` is what was there
 # after the last one; who writes in between empties it.

@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+"""helm4.py HELM4_MANY ASKS ANSWERS FILE: runs of the real Helm 4 for a script, all in one process. To be used by helm4.sh.
+
+A line of ASKS, parted by \\x1f: the working folder, the storage driver ("" for the default one) and the arguments. Output
+and errors are then in FILE.out and FILE.err, and the exit status comes through ANSWERS. Each driver has a process of its own.
+"""
+import base64, json, os, subprocess, sys
+
+many, asks, answers, file = sys.argv[1:5]
+processes = {}
+
+
+def run(folder, driver, args):
+    if driver not in processes:
+        processes[driver] = subprocess.Popen([many], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                             env=dict(os.environ, HELM_DRIVER=driver))
+    p = processes[driver]
+    p.stdin.write(json.dumps({"args": args, "dir": folder}).encode() + b"\n")
+    p.stdin.flush()
+    return json.loads(p.stdout.readline())
+
+
+with open(asks) as questions, open(answers, "w") as replies:
+    for line in iter(questions.readline, ""):
+        folder, driver, *args = line.rstrip("\n").split("\x1f")
+        try:
+            answer = run(folder, driver, args)
+        except (ValueError, OSError) as e:
+            answer = {"rc": 99, "err": base64.b64encode(f"helm4-many: {e!r}\n".encode())}
+        for end in ("out", "err"):
+            with open(f"{file}.{end}", "wb") as f:
+                f.write(base64.b64decode(answer.get(end) or ""))
+        replies.write(f"{answer['rc']}\n")
+        replies.flush()
+for p in processes.values():
+    p.stdin.close()
