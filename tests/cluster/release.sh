@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # The release engine on a real control plane, with the real Helm 4 and Helm 3 as observers and as fellow users of the
 # same releases: each reads, upgrades and rolls back what the others left.
+#
+#   HELM4_VALIDATES=1    Helm 4 validates against the server's OpenAPI documents as it does by itself (lib/helm4.sh)
+#   HC_FAILING_ALL=1     all upgrades that fail, not a sample (lib/failing.py)
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..

@@ -64,7 +64,12 @@ spec:
   values: $2
 Y
 }
-ready() { "$kubectl" get hr "$1" -n apps -o json | jq -e '.status.observedGeneration == .metadata.generation and any(.status.conditions[]; .type == "Ready" and .status == "True")' >/dev/null; }
+ready() {
+    local at generation observed status
+    at='{.metadata.generation} {.status.observedGeneration} {.status.conditions[?(@.type=="Ready")].status}'
+    read -r generation observed status < <("$kubectl" get hr "$1" -n apps -o jsonpath="$at"; echo)
+    [ "$generation" = "$observed" ] && [ "$status" = True ]
+}
 revision() { "$helm" history "$1" -n apps -o json 2>/dev/null | jq -r '[.[] | "\(.revision) \(.status)"] | join(", ")'; }
 digests() { "$kubectl" get hr -n apps -o json | jq -c '[.items[].status | {history, lastAttemptedConfigDigest, observedPostRenderersDigest, observedCommonMetadataDigest}]'; }
 
