@@ -4,6 +4,7 @@
 #   tests/bench/parked.sh [N] [parked|ready|both]      default: 10000 both
 #
 #   HC_BENCH_ROUNDS=30               interruptions of each kind
+#   HC_BENCH_WAIT=hook               they wait for a Job, their pre-install hook, instead
 #   HC_BENCH_FLAGS="--concurrent 8"  further flags for helmctl controller
 #
 # Two runs, each on a sandbox and a controller of its own: in the first no Deployment becomes ready, in the second all do.
@@ -42,6 +43,15 @@ cat >"$work/parked/Chart.yaml" <<'CHART'
 {apiVersion: v2, name: parked, version: 1.0.0}
 CHART
 cat >"$work/parked/templates/all.yaml" <<'CHART'
+{{- if .Values.hook }}
+apiVersion: batch/v1
+kind: Job
+metadata: {name: {{ .Release.Name }}, annotations: {helm.sh/hook: pre-install, sandbox.helmctl.dev/behavior: hang}}
+spec:
+  template:
+    spec: {restartPolicy: Never, containers: [{name: job, image: example/job:1}]}
+{{- end }}
+---
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: {{ .Release.Name }}}
@@ -60,6 +70,8 @@ CHART
 chart=$SERVERS/www/charts/parked.tgz
 tar -C "$work" --owner=0 --group=0 -czf "$chart" parked
 digest=$(sha256sum "$chart" | cut -d' ' -f1)
+waiting="{behavior: hang}"
+[ "${HC_BENCH_WAIT:-}" != hook ] || waiting="{behavior: ready, hook: true}"
 
 cpu() { awk -v hz="$(getconf CLK_TCK)" '{ print ($14 + $15) / hz }' "/proc/$1/stat"; }
 field() { awk -v f="$2:" '$1 == f { print $2 }' "/proc/$1/status"; }
@@ -122,14 +134,14 @@ line() { # CLUSTER N WHAT
 slope() { echo $(((${rss[$1-$2]} - ${rss[$1-1000]}) * 1024 / ($2 - 1000))); } # CLUSTER N: bytes a release
 
 interrupts() {
-    local values="{behavior: hang}" c0 c1 other
+    local c0 c1 other
     start lone
-    fleet lone make 1 1 "$values" >/dev/null || exit 1
+    fleet lone make 1 1 "$waiting" >/dev/null || exit 1
     rest "${controller[lone]}"
     c0=$(cpu "${controller[parked]}") c1=$(cpu "${controller[lone]}")
-    fleet lone interrupt "$rounds" 1 "$values" >"$work/lone" &
+    fleet lone interrupt "$rounds" 1 "$waiting" >"$work/lone" &
     other=$!
-    fleet parked interrupt "$rounds" "$n" "$values" >"$work/many" || exit 1
+    fleet parked interrupt "$rounds" "$n" "$waiting" >"$work/many" || exit 1
     wait $other || exit 1
     echo "interruptions, $rounds of each kind, of one release among $n ($(awk -v a="$c0" -v b="$(cpu "${controller[parked]}")" -v n="$rounds" 'BEGIN { printf "%.1f", (b - a) / n / 5 * 1000 }') ms of CPU each, the installs they begin included):"
     sed 's/^/    /' "$work/many"
@@ -138,12 +150,12 @@ interrupts() {
     stop lone
 }
 
-run() { # CLUSTER BEHAVIOR
+run() { # CLUSTER VALUES
     local from=1 to took c0
     start "$1"
     for to in 10 1000 "$n"; do
         [ "$to" -ge "$from" ] && [ "$to" -le "$n" ] || continue
-        took=$(fleet "$1" make "$from" "$to" "{behavior: $2}") || { tail -5 "$work/log"; exit 1; }
+        took=$(fleet "$1" make "$from" "$to" "$2") || { tail -5 "$work/log"; exit 1; }
         rest "${controller[$1]}"
         line "$1" "$to" ""
         [ "$to" -le 1000 ] || printf '  %5d bytes a release' "$(slope "$1" "$to")"
@@ -153,7 +165,7 @@ run() { # CLUSTER BEHAVIOR
     c0=$(cpu "${controller[$1]}")
     sleep 60
     awk -v c0="$c0" -v c1="$(cpu "${controller[$1]}")" 'BEGIN { printf "        a minute in which nothing happens: %.2f %% of a core\n", (c1 - c0) / 0.6 }'
-    if [ "$2" = hang ]; then interrupts; fi
+    if [ "$1" = parked ]; then interrupts; fi
     stop_controller "$1"
     start_controller "$1"
     sleep 5
@@ -162,8 +174,8 @@ run() { # CLUSTER BEHAVIOR
     echo
     stop "$1"
 }
-[ "$which" = ready ] || run parked hang
-[ "$which" = parked ] || run ready ready
+[ "$which" = ready ] || run parked "$waiting"
+[ "$which" = parked ] || run ready "{behavior: ready}"
 if [ "$which" = both ]; then
     echo "a wait holds, beyond what a release costs that is Ready:"
     [ "$n" -le 1000 ] || echo "    $(($(slope parked "$n") - $(slope ready "$n"))) bytes, by what 1,001 to $n added"

@@ -112,16 +112,28 @@ pids="$pids $!"
 patch() { curl -fsS -o /dev/null -X PATCH -H 'Content-Type: application/merge-patch+json' "$1" --data "$2"; } # URL JSON
 there() { curl -fsS -o /dev/null "$1" 2>/dev/null; }
 gone() { ! there "$1"; }
-shows() { curl -fsS "$1" 2>/dev/null | tr -d ' \n' | grep -q -- "$2"; } # URL PATTERN
-status_of() { # RELEASE: revision and status, newest last
-    "$h" history "$1" -n default -o json 2>/dev/null | tr -d '\n' |
-        grep -oE '"revision": *[0-9]+|"status": *"[a-z-]+"' | sed 's/.*: *//; s/"//g' | paste -sd' '
+shows() { # URL TEXT-WITHOUT-BLANKS
+    local answer
+    answer=$(curl -fsS "$1" 2>/dev/null) && [[ ${answer//[[:space:]]/} == *"$2"* ]]
+}
+status_of() { # RELEASE: revisions and their status, newest last
+    local all said=
+    all=$("$h" history "$1" -n default -o json 2>/dev/null)
+    while [[ $all =~ \"revision\":\ *([0-9]+) ]]; do
+        said="$said ${BASH_REMATCH[1]}" all=${all#*"${BASH_REMATCH[0]}"}
+        [[ $all =~ \"status\":\ *\"([a-z-]+)\" ]] && said="$said ${BASH_REMATCH[1]}"
+    done
+    echo "${said# }"
 }
 is() { [ "$(status_of "$1")" = "$2" ]; }
 parked() { # RELEASE WAIT: laid down for it, as the log has it
-    grep "waits: " "$work/controller.log" | grep "$1" | grep -q "$2"
+    local line
+    while IFS= read -r line; do
+        [[ $line == *"waits: "*"$2"*"\"$1\""* ]] && return
+    done <"$work/controller.log"
+    return 1
 }
-words() { case $1 in hook) echo "pre-install hook Job" ;; wave) echo "wave 1 of 2: " ;; objects) echo "Deployment .*-objects" ;; esac; }
+words() { case $1 in hook) echo "pre-install hook Job" ;; wave) echo "wave 1 of 2: " ;; objects) echo "-objects: " ;; esac; }
 make_ready() { # RELEASE WAIT: a Deployment, by hand
     patch "$deployments/$1-$2" '{"spec":{"template":{"metadata":{"annotations":{"sandbox.helmctl.dev/behavior":"ready"}}}}}'
     within 5 shows "$deployments/$1-$2" '"availableReplicas":1'
@@ -178,7 +190,7 @@ for at in $waits; do
 done
 
 # A Job that is gone by its time to live is done: the watch says so, long before somebody looks.
-within 20 parked '"job"' "wave 1 of 2: Job default/job: " || bad "job never waits: $(status_of job)"
+within 20 parked job "wave 1 of 2: Job default/job: " || bad "job never waits: $(status_of job)"
 curl -fsS -o /dev/null -X DELETE "$jobs/job"
 within 5 is job "1 deployed" && ok "a Job with a time to live that is gone is done" || bad "job: $(status_of job)"
 gone "$jobs/job" && ok "and is not made anew" || bad "the Job is there again"
