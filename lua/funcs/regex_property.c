@@ -106,9 +106,16 @@ static bool folds_into(uint32_t r, unsigned class)
     uint32_t upper = hc_rune_upper(r), lower = hc_rune_lower(r);
     const uint32_t same[] = { r, upper, lower, hc_rune_title(r), hc_rune_lower(upper), hc_rune_upper(lower) };
     for (size_t i = 0; i < HC_LEN(same); i++)
-        if (same[i] != 0x130 && same[i] != 0x131 && hc_rune_is(same[i], class))
+        if ((i == 0 || same[i] != r) && same[i] != 0x130 && same[i] != 0x131 && hc_rune_is(same[i], class))
             return true;
     return false;
+}
+
+/* Ideographs, syllables, private use: to ask for each of them is most of the time. */
+static bool between_cased(uint32_t r)
+{
+    return (r >= 0x3400 && r < 0xa000) || (r >= 0xac00 && r < 0xfb00) || (r >= 0x12000 && r < 0x16e00) ||
+           (r >= 0x17000 && r < 0x1d000);
 }
 
 /* Letters of one case where case does not count. */
@@ -117,7 +124,7 @@ static void put_folded(struct hc_buf *b, unsigned class, bool negate)
     uint32_t from = 0;
     bool in = false;
     for (uint32_t r = 0; r <= LAST_CASED; r++) {
-        bool is = folds_into(r, class) != negate;
+        bool is = (!between_cased(r) && folds_into(r, class)) != negate;
         if (in && !is)
             hc_buf_printf(b, "\\x{%x}-\\x{%x}", from, r - 1);
         if (!in && is)
