@@ -62,8 +62,9 @@ static enum hc_rc send_definitions(struct hc_reconcile *r, enum hc_crd_policy po
     if (rc != HC_OK)
         return rc;
     r->crds = HC_NEW_N(r->keep, struct hc_ref, n + 1);
+    r->crds_seen = HC_NEW_N(r->keep, struct hc_val *, n + 1);
     r->crds_n = 0;
-    if (!r->crds)
+    if (!r->crds || !r->crds_seen)
         return hc_arena_check(r->keep, err, "custom resource definitions");
     if (policy == HC_CRDS_CREATE) { /* what is there is not touched: a small question saves a large answer */
         size_t missing = 0;
@@ -162,6 +163,23 @@ static enum hc_rc is_served(struct hc_reconcile *r, const struct hc_val *crd, bo
     return HC_OK;
 }
 
+/* Of a definition that is established, what is_served asks. It is large, and looked at once. */
+static struct hc_val *essence(struct hc_arena *a, const struct hc_val *crd)
+{
+    struct hc_val *out = hc_map_new(a), *spec = hc_map_sub(a, out, "spec"), *versions = hc_list_new(a);
+    const struct hc_val *all = hc_get(crd, "spec.versions");
+    hc_map_put_str(a, spec, "group", hc_get_str_at(crd, "spec.group"));
+    hc_map_put_str(a, hc_map_sub(a, spec, "names"), "kind", hc_get_str_at(crd, "spec.names.kind"));
+    for (size_t i = 0; i < hc_list_len(all); i++) {
+        struct hc_val *v = hc_map_new(a);
+        hc_map_put_str(a, v, "name", hc_get_str_at(hc_list_at(all, i), "name"));
+        hc_map_put_bool(a, v, "served", hc_get_bool_at(hc_list_at(all, i), "served", false));
+        hc_list_add(a, versions, v);
+    }
+    hc_map_put(a, spec, HC_S("versions"), versions);
+    return out;
+}
+
 enum hc_rc hc_rec_observe_prepared(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err)
 {
     s->deadline_ms = r->prepare_until_ms;
@@ -169,15 +187,18 @@ enum hc_rc hc_rec_observe_prepared(struct hc_reconcile *r, struct hc_seen *s, st
         s->prepared = r->prepared;
         return HC_OK;
     }
-    struct hc_val **all = HC_NEW_N(r->step, struct hc_val *, r->crds_n);
-    if (!all)
-        return hc_arena_check(r->step, err, "definitions");
     for (size_t i = 0; i < r->crds_n; i++) {
         struct hc_val *live = NULL;
+        if (r->crds_seen[i])
+            continue;
         enum hc_rc rc = hc_kube_get(r->spec.kube, r->step, &r->crds[i], &live, err);
+        if (rc == HC_E_NOTFOUND) { /* deleted, maybe it was on its way out when we saw it: begun again */
+            hc_err_clear(err);
+            r->preparing = false;
+            return HC_OK;
+        }
         if (rc != HC_OK)
             return rc;
-        all[i] = live;
         struct hc_readiness ready = hc_ready_of(r->step, live, 0, s->now_ms);
         if (ready.status != HC_READY_CURRENT) {
             s->preparing = true;
@@ -187,11 +208,14 @@ enum hc_rc hc_rec_observe_prepared(struct hc_reconcile *r, struct hc_seen *s, st
             r->awaited_n = r->crds_n;
             return HC_OK;
         }
+        r->crds_seen[i] = essence(r->keep, live);
     }
+    if (hc_arena_spent(r->keep))
+        return hc_arena_check(r->keep, err, "definitions");
     hc_kube_discovery_reset(r->spec.kube);
     for (size_t i = 0; i < r->crds_n; i++) {
         bool served;
-        enum hc_rc rc = is_served(r, all[i], &served, err);
+        enum hc_rc rc = is_served(r, r->crds_seen[i], &served, err);
         if (rc != HC_OK)
             return rc;
         if (!served) {

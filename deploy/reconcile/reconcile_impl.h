@@ -85,6 +85,7 @@ struct hc_reconcile {
     bool prepared, preparing;
     int64_t prepare_until_ms;
     struct hc_ref *crds;
+    struct hc_val **crds_seen; /* of each what is established: group, kind, versions; in `keep` */
     size_t crds_n;
     bool applied, wave_sent, swept, drift_seen;
     bool

@@ -112,12 +112,13 @@ static enum hc_rc briefs_of(struct hc_reconcile *r, struct hc_brief **out, size_
     return HC_OK;
 }
 
-/* An install in the place of a release that was uninstalled or failed says so in its record, as Helm does. Nothing depends
- * on it, so it is done behind the new record: a newest one that is superseded would tell nobody what is under way. */
+/* An install in the place of a release that was uninstalled says so in its record (one that failed stays failed), as Helm
+ * does. Nothing depends on it, so it is done behind the new record: a newest one that is superseded would tell nobody what is
+ * under way. */
 static void replaced(struct hc_reconcile *r)
 {
     struct hc_record old = r->head_before;
-    if (old.revision <= 0 || (old.status != HC_STATUS_UNINSTALLED && old.status != HC_STATUS_FAILED))
+    if (old.revision <= 0 || old.status != HC_STATUS_UNINSTALLED)
         return;
     old.status = HC_STATUS_SUPERSEDED;
     old.description = HC_S("superseded by new release");

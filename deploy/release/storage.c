@@ -251,8 +251,9 @@ enum hc_rc hc_storage_create(struct hc_storage *s, struct hc_arena *a, struct hc
     if (!tmp)
         return hc_fail_nomem(err);
     enum hc_rc rc = stored_of(s, tmp, r, "createdAt", now_s, &o, err);
-    if (rc == HC_OK)
-        rc = s->driver->create(s, tmp, &o, err);
+    if (rc != HC_OK)
+        return rc;
+    rc = s->driver->create(s, tmp, &o, err);
     if (rc != HC_OK)
         return hc_wrap(err, "store revision %" PRId64 " of release %.*s", r->revision, HC_P(r->name));
     r->storage_name = hc_arena_str(a, o.storage_name);
@@ -269,8 +270,9 @@ enum hc_rc hc_storage_update(struct hc_storage *s, struct hc_arena *a, struct hc
     if (!tmp)
         return hc_fail_nomem(err);
     enum hc_rc rc = stored_of(s, tmp, r, "modifiedAt", now_s, &o, err);
-    if (rc == HC_OK)
-        rc = s->driver->update(s, tmp, &o, err);
+    if (rc != HC_OK)
+        return rc;
+    rc = s->driver->update(s, tmp, &o, err);
     if (rc != HC_OK)
         return hc_wrap(err, "store revision %" PRId64 " of release %.*s", r->revision, HC_P(r->name));
     r->resource_version = hc_arena_str(a, o.resource_version);

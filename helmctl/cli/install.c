@@ -93,7 +93,7 @@ static int run_upgrade(struct hc_cli_release *r, const struct options *o)
                             HC_P(r->name), err.msg);
     if (rc != HC_OK)
         return hc_cli_release_fail(r, "UPGRADE", &err);
-    if (strcmp(o->action.output, "table") == 0 && !spec.dry_run)
+    if (strcmp(o->action.output, "table") == 0) /* after a dry run, too: Helm's words */
         printf("Release \"%.*s\" has been upgraded. Happy Helming!\n", HC_P(r->name));
     return print(r, o, &record);
 }
@@ -136,16 +136,32 @@ int hc_cmd_install(int argc, char **argv)
         return code;
     if (cli.args_n == 2 && o.generate_name)
         return hc_cli_error("INSTALLATION FAILED: cannot set --generate-name and also specify a name");
-    if (cli.args_n == 1 && !o.generate_name)
+    if (cli.args_n == 2 && o.name_template)
+        return hc_cli_error("INSTALLATION FAILED: cannot set --name-template and also specify a name");
+    if (cli.args_n == 1 && !o.generate_name && !o.name_template)
         return hc_cli_error("INSTALLATION FAILED: must either provide a name or specify --generate-name");
+    const char *way = o.action.server_side;
+    if (strcmp(way, "true") != 0 && strcmp(way, "false") != 0 &&
+        strcmp(way, "auto") != 0) /* nothing is automatic here */
+        return hc_cli_error(
+            "invalid argument \"%s\" for \"--server-side\" flag: strconv.ParseBool: parsing \"%s\": "
+            "invalid syntax",
+            way, way);
     HC_AUTO(hc_cli_release) struct hc_cli_release r = { 0 };
     struct hc_err err = HC_ERR_INIT;
     if (hc_cli_post_open(a, &o.action.post, false, o.action.timeout_ms, &r.post, &err) != HC_OK)
         return hc_cli_fail(&err);
     if (open_all(&r, a, &cli, &o, cli.args[cli.args_n - 1], &err) != HC_OK)
         return hc_cli_release_fail(&r, "INSTALLATION", &err);
-    r.name = o.generate_name ? hc_arena_printf(a, "%.*s-%" PRId64, HC_P(r.chart->name), hc_now_ms() / 1000)
-                             : hc_str_of(cli.args[0]);
+    if (cli.args_n == 2)
+        r.name = hc_str_of(cli.args[0]);
+    else if (!o.name_template)
+        r.name = hc_arena_printf(a, "%.*s-%" PRId64, HC_P(r.chart->name), hc_now_ms() / 1000);
+    else if (hc_cli_name_of(a, o.name_template, NULL, &r.name, &err) != HC_OK)
+        return hc_cli_release_fail(&r, "INSTALLATION", &err);
+    if (o.action.force_conflicts && strcmp(o.action.server_side, "false") == 0)
+        return hc_cli_error("INSTALLATION FAILED: invalid client create option(s): forceConflicts enabled when "
+                            "serverSideApply disabled");
     return run_install(&r, &o, false);
 }
 

@@ -119,7 +119,11 @@ static bool one_of(const char *s, const char *words)
 
 enum hc_rc hc_cli_check_output(const char *output, struct hc_err *err)
 {
-    return one_of(output, "table json yaml") ? HC_OK : hc_fail(err, HC_E_INPUT, "invalid format type");
+    return one_of(output, "table json yaml") ? HC_OK
+                                             : hc_fail(err, HC_E_INPUT,
+                                                       "invalid argument \"%s\" for \"-o, --output\" flag: invalid "
+                                                       "format type",
+                                                       output);
 }
 
 /* HC_E_INPUT with Helm's words for values a flag may not have. */
@@ -127,8 +131,10 @@ static enum hc_rc check_flags(struct hc_arena *a, const struct hc_action_flags *
                               struct hc_err *err)
 {
     if (!one_of(f->wait, "watcher legacy hookOnly true false"))
-        return hc_fail(err, HC_E_INPUT, "invalid wait input \"%s\". Valid inputs are watcher, hookOnly, and legacy",
-                       f->wait);
+        return hc_fail(err, HC_E_INPUT,
+                       "invalid argument \"%s\" for \"--wait\" flag: invalid wait input \"%s\". Valid inputs are "
+                       "watcher, hookOnly, and legacy",
+                       f->wait, f->wait);
     if (!one_of(f->server_side, "true false auto"))
         return hc_fail(err, HC_E_INPUT, "invalid/unknown release server-side apply method: %s", f->server_side);
     if (!one_of(f->dry_run, "none client server unset true false"))
@@ -143,14 +149,14 @@ static enum hc_rc check_flags(struct hc_arena *a, const struct hc_action_flags *
             err, HC_E_INPUT,
             "if any flags in the group [force-replace force-conflicts] are set none of the others can be; "
             "[force-conflicts force-replace] were all set");
-    if (f->hide_secret && one_of(f->dry_run, "none false"))
-        return hc_fail(err, HC_E_INPUT, "hiding Kubernetes secrets requires a dry-run mode");
     struct hc_val *labels = f->labels.n > 0 ? hc_map_new(a) : NULL;
     for (size_t i = 0; i < f->labels.n; i++) {
         hc_str pair = hc_str_of(f->labels.items[i]);
         size_t eq = hc_str_find(pair, '=');
         if (eq == SIZE_MAX)
-            return hc_fail(err, HC_E_INPUT, "%s must be formatted as key=value", f->labels.items[i]);
+            return hc_fail(err, HC_E_INPUT,
+                           "invalid argument \"%s\" for \"-l, --labels\" flag: %s must be formatted as key=value",
+                           f->labels.items[i], f->labels.items[i]);
         hc_map_put(a, labels, hc_str_sub(pair, 0, eq), hc_str_val(a, hc_str_sub(pair, eq + 1, pair.n)));
     }
     *out_labels = labels;
@@ -161,6 +167,9 @@ enum hc_rc hc_cli_release_begin(struct hc_cli_release *r, struct hc_arena *a, co
                                 const struct hc_action_flags *f, struct hc_err *err)
 {
     enum hc_rc rc = check_flags(a, f, &r->labels, err);
+    r->bare = rc != HC_OK;
+    if (rc == HC_OK && f->hide_secret && one_of(f->dry_run, "none false"))
+        rc = hc_fail(err, HC_E_INPUT, "hiding Kubernetes secrets requires a dry-run mode");
     if (rc == HC_OK)
         rc = hc_cli_fault_format(f->error_format, &r->errors, err);
     if (rc == HC_OK)
@@ -237,7 +246,7 @@ static void keep(struct hc_cli_release *r, const struct hc_cli_fault *f)
 int hc_cli_release_fail(struct hc_cli_release *r, const char *what, const struct hc_err *err)
 {
     if (!r->told)
-        return what ? hc_cli_error("%s FAILED: %s", what, err->msg) : hc_cli_fail(err);
+        return what && !r->bare ? hc_cli_error("%s FAILED: %s", what, err->msg) : hc_cli_fail(err);
     r->told->format = r->errors;
     r->told->what = what;
     if (what)

@@ -35,6 +35,7 @@ struct hc_cli_release {
     struct hc_cli_post post;
     enum hc_fault_format errors;
     const struct hc_values_flags *flags; /* where `values` come from */
+    bool bare;                           /* the error is of a flag: no verb stands in front of it */
     struct hc_cli_fault *told; /* of a chart that does not load or render; NULL: there is no more than the error */
 
     const struct hc_record *stored; /* instead of a chart: what a plan holds */

@@ -38,5 +38,9 @@ enum hc_rc hc_cli_replay_begin(struct hc_cli_replay *r, struct hc_render_input *
  * known values nobody asked for. */
 enum hc_rc hc_cli_replay_end(struct hc_cli_replay *r, struct hc_arena *a, struct hc_err *err);
 
+/* --name-template: a release's name out of a template; `door` may be NULL. (template.c) */
+enum hc_rc hc_cli_name_of(struct hc_arena *a, const char *text, const struct hc_door *door, hc_str *out,
+                          struct hc_err *err);
+
 /* getHostByName with --enable-dns: hc_door.resolve. */
 hc_str hc_cli_resolve(void *ctx, struct hc_arena *a, hc_str host);

@@ -54,15 +54,14 @@ static const char about[] =
 
 /* ---- names ------------------------------------------------------------------------------------------- */
 
-static enum hc_rc name_from_template(struct hc_arena *a, const char *text, const struct hc_cli_replay *replay,
-                                     hc_str *out, struct hc_err *err)
+enum hc_rc hc_cli_name_of(struct hc_arena *a, const char *text, const struct hc_door *door, hc_str *out,
+                          struct hc_err *err)
 {
     const struct hc_template_file file = { HC_S("name-template"), HC_S(""), hc_str_of(text), false };
     struct hc_program *p = NULL;
     struct hc_val *nothing = hc_map_new(a), *contexts[] = { nothing };
     hc_str texts[1] = { { NULL, 0 } };
-    const struct hc_run run = { .contexts = contexts,
-                                .door = replay->recorder ? hc_recorder_door(replay->recorder) : NULL };
+    const struct hc_run run = { .contexts = contexts, .door = door };
     enum hc_rc rc = hc_program_compile(&file, 1, false, &p, NULL, err);
     if (rc == HC_OK)
         rc = hc_program_run(p, a, &run, texts, err);
@@ -123,7 +122,8 @@ static enum hc_rc name_and_chart(struct hc_arena *a, const struct hc_cli *cli, c
     }
     *chart = cli->args[0];
     *name = replay->known ? hc_recording_release(replay->known) : HC_S("release-name");
-    return o->name_template ? name_from_template(a, o->name_template, replay, name, err) : HC_OK;
+    const struct hc_door *door = replay->recorder ? hc_recorder_door(replay->recorder) : NULL;
+    return o->name_template ? hc_cli_name_of(a, o->name_template, door, name, err) : HC_OK;
 }
 
 /* ---- printing ---------------------------------------------------------------------------------------- */

@@ -58,6 +58,7 @@ story() {
     one install install bench "$archive" -n "$ns" "${flags[@]}"
     one upgrade upgrade bench "$archive" -n "$ns" --set "$more" "${flags[@]}"
     one "no-op upgrade" upgrade bench "$archive" -n "$ns" --set "$more" "${flags[@]}"
+    one "no-op, no hooks" upgrade bench "$archive" -n "$ns" --set "$more" --no-hooks "${flags[@]}"
     one rollback rollback bench 1 -n "$ns" "${flags[@]}"
     one uninstall uninstall bench -n "$ns" "${flags[@]}"
     kubectl delete namespace "$ns"
