@@ -11,6 +11,8 @@
 #include "deploy/reconcile/reconcile_impl.h"
 
 #define MAX_WATCHES 32u
+/* Nobody who waits trusts watches alone: what was not told for so long is looked at. */
+enum { BLIND_MS = 1000, TRUST_MS = 60000 };
 
 struct waker {
     pthread_mutex_t lock;
@@ -20,7 +22,7 @@ struct waker {
     struct hc_kube_list what[MAX_WATCHES];
     size_t n;
     struct hc_arena *arena;
-    bool blind; /* some object has no watch: look at it every second */
+    bool blind; /* some object that is awaited has no watch: look at it every second */
 };
 
 static void ring(void *ctx, enum hc_watch_event e, const struct hc_val *object)
@@ -50,7 +52,7 @@ static void watch_for(struct waker *w, struct hc_kube *kube, const struct hc_ref
                                            .metadata_only = true };
     if (ref->ns.n == 0)
         w->what[w->n].ns = (hc_str){ NULL, 0 };
-    w->watches[w->n] = hc_kube_watch_start(kube, &w->what[w->n], ring, w, NULL);
+    w->watches[w->n] = hc_arena_spent(w->arena) ? NULL : hc_kube_watch_start(kube, &w->what[w->n], ring, w, NULL);
     if (w->watches[w->n])
         w->n++;
     else
@@ -60,12 +62,13 @@ static void watch_for(struct waker *w, struct hc_kube *kube, const struct hc_ref
 static void pause_until(struct waker *w, struct hc_reconcile *r, int64_t until_ms, const volatile int *cancel)
 {
     int64_t now = hc_rec_now(r);
-    if (w->blind && (until_ms == 0 || until_ms > now + 1000))
-        until_ms = now + 1000;
+    int64_t look_ms = now + (w->blind ? BLIND_MS : TRUST_MS);
+    if (until_ms == 0 || until_ms > look_ms)
+        until_ms = look_ms;
     pthread_mutex_lock(&w->lock);
-    while (!w->rang && !(cancel && *cancel) && (until_ms == 0 || (now = hc_rec_now(r)) < until_ms)) {
+    while (!w->rang && !(cancel && *cancel) && (now = hc_rec_now(r)) < until_ms) {
         struct timespec ts;
-        int64_t slice = until_ms == 0 ? 250 : HC_MIN(250, until_ms - now);
+        int64_t slice = HC_MIN(250, until_ms - now);
         clock_gettime(CLOCK_REALTIME, &ts);
         ts.tv_nsec += (long)(slice % 1000) * 1000000;
         ts.tv_sec += slice / 1000 + ts.tv_nsec / 1000000000;
@@ -79,7 +82,6 @@ static void pause_until(struct waker *w, struct hc_reconcile *r, int64_t until_m
 void hc_reconcile_drive(struct hc_reconcile *r, const volatile int *cancel, struct hc_step *out)
 {
     struct waker w = { .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER };
-    w.arena = hc_arena_new(0);
     for (;;) {
         hc_reconcile_step(r, out);
         if (cancel && *cancel)
@@ -88,6 +90,9 @@ void hc_reconcile_drive(struct hc_reconcile *r, const volatile int *cancel, stru
             continue;
         if (out->verdict != HC_WAIT)
             break;
+        if (!w.arena)
+            w.arena = hc_arena_new(0);
+        w.blind = !w.arena;
         for (size_t i = 0; w.arena && i < out->awaited_n; i++)
             watch_for(&w, r->spec.kube, &out->awaited[i]);
         pause_until(&w, r, out->until_ms, cancel);

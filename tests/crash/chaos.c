@@ -216,9 +216,8 @@ static int act_memory(struct scene_place *p, struct scene_order *o, const struct
     do {
         code = scene_run(p, o, 0);
         o->fail_at = 0;
-        if (code == 3 && !o->act.one_shot && want->code[i] != 3 &&
-            tries == 0) /* refused for want of memory: next start */
-            code = -1;
+        if (code == 5 || (code == 3 && !o->act.one_shot && want->code[i] != 3 && tries == 0))
+            code = -1; /* refused for want of memory: next start */
     } while (again(p, o->ns, &o->act, &code, want->code[i], want->text[i], tries++));
     return code;
 }

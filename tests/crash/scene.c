@@ -136,7 +136,8 @@ static enum hc_rc crds(void *ctx, struct hc_arena *a, struct hc_crd_file **out, 
  * it as soon as the engine waits for the broken object; everything else has all the time it needs. By how much stands
  * in a file a namespace, so that the next process after a kill has the same clock.
  */
-enum { TIMEOUT_MS = 10000, STUCK_S = 100 /* whoever takes that long is stuck */ };
+/* Whoever takes STUCK_S is stuck; less than the engine's own look after nothing was heard, which would hide it. */
+enum { TIMEOUT_MS = 10000, STUCK_S = 50 };
 
 static struct {
     char path[320];
@@ -337,7 +338,7 @@ static void note_allocations(uint64_t n)
         abort();
 }
 
-/* 0: done, 3: stalled or ended. */
+/* 0: done, 3: stalled or ended, 5: not even begun. */
 static int child(void)
 {
     const struct scene_act *w = &order.act;
@@ -351,7 +352,7 @@ static int child(void)
     struct hc_reconcile *r = NULL;
     struct hc_storage *storage = NULL;
     struct hc_step step = { .verdict = HC_STALLED };
-    bool counted = order.fail_at > 0;
+    bool counted = order.fail_at > 0, begun = false;
     char digest[32];
     clock_open(order.ns);
     snprintf(digest, sizeof(digest), "wish-%d", (int)w->variant);
@@ -403,6 +404,7 @@ static int child(void)
     }
     if (!storage || hc_reconcile_new(&mine, NULL, &r, &err) != HC_OK)
         goto out;
+    begun = true;
     if (polled)
         as_controller(&mine, &r, &step);
     else
@@ -423,7 +425,7 @@ out:
     hc_kube_free(watches.kube);
     hc_kube_free(kube);
     hc_http_free(http);
-    return step.verdict == HC_DONE ? 0 : 3;
+    return !begun ? 5 : step.verdict == HC_DONE ? 0 : 3;
 }
 
 /* ---- the sandbox ------------------------------------------------------------------------------------------- */
