@@ -13,6 +13,7 @@
 #define MAX_HEADER_BYTES ((size_t)256 * 1024)
 /* Of an answer that is no success while the caller streams: what an error message may be. */
 #define MAX_ERROR_BODY ((size_t)1024 * 1024)
+#define ANSWER_BUFFER  (512L * 1024) /* the most that the library gives; touched as far as it is used */
 /* Speed is looked at over so long: a server that stutters is not a slow one. */
 #define SPEED_WINDOW_MS 15000
 
@@ -25,6 +26,7 @@ struct hc_http {
     struct hc_http_call *cancels;
     bool stop;
     struct hc_http_call *active; /* loop's thread only, as the next one */
+    uint64_t pieces;             /* of answers that came so far; the loop's thread only */
     int64_t next_idle_ms;        /* monotonic; when to look for calls that went idle */
     atomic_uint_fast64_t requests;
 };
@@ -72,7 +74,7 @@ struct hc_http_call {
     int64_t first_byte_ms, min_bytes_per_s, speed_window_ms;
     int64_t sent_ms, last_byte_ms, window_ms, again_ms;
     int64_t seen, window_seen; /* bytes of bodies, wanted or not */
-    bool answered;
+    bool answered, stopped;    /* stopped: the answer did so in the middle, once */
     int retries_left, retries;
     curl_off_t last_upload;
     enum hc_rc abort_rc; /* why a callback of ours ended the transfer */
@@ -94,6 +96,8 @@ enum hc_rc call_prepare(struct hc_http_call *c);
 /* After a transfer ended well: true when it was a redirect and the handle is ready to be added again; false: the
  * result stands (c->rc, c->err when the redirect was refused). */
 bool call_redirect(struct hc_http_call *c);
+/* Sending it twice does no harm, and nobody has seen a part of the answer. */
+bool call_may_repeat(const struct hc_http_call *c);
 /* After a call got its result: true when it may and should be sent once more, at c->again_ms. */
 bool call_again(struct hc_http_call *c);
 /* Fills rc, err and response from the transfer's end. */

@@ -15,6 +15,9 @@
 #include "core/http/fiber.h"
 #include "core/http/http_impl.h"
 
+/* A call with a deadline is looked at that often; an answer that has begun and stands still for so long is asked for again. */
+enum { LOOK_MS = 500, STOPPED_MS = 3000 };
+
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 static CURLcode curl_ready;
 
@@ -84,6 +87,8 @@ static void add(struct hc_http *h, struct hc_http_call *c)
     atomic_fetch_add_explicit(&h->requests, 1, memory_order_relaxed);
     if (c->idle_timeout_ms > 0)
         look_again_at(h, c->last_byte_ms + c->idle_timeout_ms);
+    if (c->timeout_ms >= 0)
+        look_again_at(h, c->sent_ms + LOOK_MS);
     if (c->first_byte_ms > 0)
         look_again_at(h, c->sent_ms + c->first_byte_ms);
     if (c->min_bytes_per_s > 0)
@@ -144,6 +149,15 @@ static void too_slow(struct hc_http *h, struct hc_http_call *c, const char *fmt,
     settle(h, c);
 }
 
+/* Of a call that could be made again and has not been. */
+static bool multiplexed_answer_stopped(const struct hc_http_call *c)
+{
+    long version = 0;
+    curl_easy_getinfo(c->easy, CURLINFO_HTTP_VERSION, &version);
+    return version == CURL_HTTP_VERSION_2_0 && c->timeout_ms >= 0 && c->answered && !c->stopped &&
+           call_may_repeat(c);
+}
+
 /* Looks at the clocks of one call: it may end here. */
 static void look_at(struct hc_http *h, struct hc_http_call *c, int64_t now)
 {
@@ -164,13 +178,18 @@ static void look_at(struct hc_http *h, struct hc_http_call *c, int64_t now)
     } else if (now >= window_due && c->answered &&
                c->seen - c->window_seen < c->min_bytes_per_s * c->speed_window_ms / 1000) {
         too_slow(h, c, "slower than %" PRId64 " bytes a second", c->min_bytes_per_s);
+    } else if (now >= c->last_byte_ms + STOPPED_MS && multiplexed_answer_stopped(c)) {
+        c->stopped = c->http1_only = true; /* once, on a connection of its own */
+        c->retries_left++;
+        too_slow(h, c, "the answer stopped in the middle for %" PRId64 " ms", STOPPED_MS);
     } else {
         if (now >= window_due) {
             c->window_ms = now;
             c->window_seen = c->seen;
             window_due = now + c->speed_window_ms;
         }
-        look_again_at(h, HC_MIN(HC_MIN(idle_due, first_due), window_due));
+        int64_t look_due = c->timeout_ms >= 0 && c->easy ? now + LOOK_MS : INT64_MAX;
+        look_again_at(h, HC_MIN(HC_MIN(idle_due, first_due), HC_MIN(window_due, look_due)));
     }
 }
 
@@ -191,6 +210,23 @@ static void look_at_clocks(struct hc_http *h, int64_t now)
         }
         look_at(h, c, now);
     }
+}
+
+/*
+ * libcurl before 8.1 (Debian 12 has 7.88) may leave the answer of one stream unread that came together with another's on the
+ * same HTTP/2 connection, and then waits for a socket that has nothing more to say. So it is asked until a round brings
+ * nothing, calls that have a deadline are looked at again every LOOK_MS, and its buffers hold what a connection may read at
+ * once (ANSWER_BUFFER). What stops in the middle even so is asked for once more (look_at).
+ */
+static void perform(struct hc_http *h)
+{
+    enum { ROUNDS = 8 }; /* then others have their turn: new calls, clocks */
+    uint64_t before;
+    int running, round = 0;
+    do {
+        before = h->pieces;
+        curl_multi_perform(h->multi, &running);
+    } while (h->pieces != before && ++round < ROUNDS);
 }
 
 static void *run(void *arg)
@@ -220,8 +256,7 @@ static void *run(void *arg)
         }
         if (stop)
             break;
-        int running;
-        curl_multi_perform(h->multi, &running);
+        perform(h);
         reap(h);
         int64_t now = hc_mono_ms();
         look_at_clocks(h, now);

@@ -107,6 +107,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
     struct hc_http_call *c = arg;
     hc_str line = { p, size * n };
     c->last_byte_ms = hc_mono_ms();
+    c->h->pieces++;
     if (!c->answered)
         c->window_ms = c->last_byte_ms;
     c->answered = true;
@@ -137,6 +138,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
     struct hc_http_call *c = arg;
     hc_str piece = { p, size * n };
     c->last_byte_ms = hc_mono_ms();
+    c->h->pieces++;
     c->seen += (int64_t)piece.n;
     long status = 0;
     curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -398,6 +400,7 @@ enum hc_rc call_prepare(struct hc_http_call *c)
     curl_easy_setopt(e, CURLOPT_PRIVATE, (char *)c);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, c->curl_error);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e, CURLOPT_BUFFERSIZE, ANSWER_BUFFER);
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
                      (long)(c->http1_only ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
@@ -575,10 +578,15 @@ static bool worth_another(int status)
     return status == 408 || status == 429 || status == 500 || (status >= 502 && status <= 504);
 }
 
-bool call_again(struct hc_http_call *c)
+bool call_may_repeat(const struct hc_http_call *c)
 {
     bool safe = strcmp(c->method, "GET") == 0 || strcmp(c->method, "HEAD") == 0;
-    if (c->retries_left <= 0 || !safe || c->body.n || (c->on_data && c->received))
+    return safe && !c->body.n && !(c->on_data && c->received);
+}
+
+bool call_again(struct hc_http_call *c)
+{
+    if (c->retries_left <= 0 || !call_may_repeat(c))
         return false;
     if (c->rc == HC_OK ? !worth_another(c->status) : c->rc != HC_E_AGAIN)
         return false;
