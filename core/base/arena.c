@@ -169,6 +169,11 @@ void *hc_arena_alloc_n(struct hc_arena *a, size_t n, size_t size, size_t align)
     return hc_arena_alloc(a, bytes, align);
 }
 
+void hc_arena_forgive(struct hc_arena *a)
+{
+    a->spent = a->over = false;
+}
+
 bool hc_arena_spent(const struct hc_arena *a)
 {
     return !a || a->spent;

@@ -22,6 +22,8 @@ void hc_arena_reset(struct hc_arena *a);
  */
 HC_MUST_USE void *hc_arena_alloc(struct hc_arena *a, size_t size, size_t align);
 bool hc_arena_spent(const struct hc_arena *a);
+/* For one that lives long: it gives again. What was not given stays away, so its owner must have forgotten the unfinished. */
+void hc_arena_forgive(struct hc_arena *a);
 /* Sets the ceiling, to lower it for a while: gives the one before, to be put back. */
 size_t hc_arena_limit(struct hc_arena *a, size_t ceiling);
 size_t hc_arena_ceiling(const struct hc_arena *a);

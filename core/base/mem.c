@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-static atomic_uint_fast64_t counted, fail_at;
+static atomic_uint_fast64_t counted, fail_at, shortages;
 
 static bool fails(void)
 {
@@ -28,19 +28,31 @@ uint64_t hc_mem_count(void)
     return atomic_load(&counted);
 }
 
+uint64_t hc_mem_shortages(void)
+{
+    return atomic_load_explicit(&shortages, memory_order_relaxed);
+}
+
+static void *given(void *p)
+{
+    if (!p)
+        atomic_fetch_add_explicit(&shortages, 1, memory_order_relaxed);
+    return p;
+}
+
 void *hc_malloc(size_t n)
 {
-    return fails() ? NULL : malloc(n ? n : 1);
+    return given(fails() ? NULL : malloc(n ? n : 1));
 }
 
 void *hc_calloc(size_t n, size_t size)
 {
-    return fails() ? NULL : calloc(n ? n : 1, size ? size : 1);
+    return given(fails() ? NULL : calloc(n ? n : 1, size ? size : 1));
 }
 
 void *hc_realloc(void *p, size_t n)
 {
-    return fails() ? NULL : realloc(p, n ? n : 1);
+    return given(fails() ? NULL : realloc(p, n ? n : 1));
 }
 
 /* ---- blocks ------------------------------------------------------------------------------------------ */

@@ -25,3 +25,6 @@ void hc_mem_one_job(void);
  * succeed again. hc_mem_count() counts allocations since the last call of hc_mem_fail_at. */
 void hc_mem_fail_at(uint64_t n);
 uint64_t hc_mem_count(void);
+/* How often this process was refused memory so far. Who finds another number than before may have lost something on the way
+ * and draws no conclusions. */
+uint64_t hc_mem_shortages(void);

@@ -163,6 +163,7 @@ static enum hc_rc read_all(struct hc_kube *k, struct hc_err *err)
             return hc_wrap(err, "discover API groups: %s", paths[i]);
     }
     s->gen++;
+    hc_arena_forgive(s->arena);
     bool ok = true;
     struct kube_call *more = HC_NEW_N(a, struct kube_call, MAX_GV);
     size_t n = 0;
@@ -187,8 +188,10 @@ static enum hc_rc read_all(struct hc_kube *k, struct hc_err *err)
             hc_json_parse(a, more[i].answer, HC_JSON_REF | HC_JSON_NO_POSITIONS, &v, NULL) == HC_OK)
             ok = note_classic(s, v);
     }
-    if (!ok || !more)
+    if (!ok || !more) {
+        s->read_at_ms = 0; /* half of it is no answer to anything */
         return hc_fail_nomem(err);
+    }
     s->read_at_ms = hc_mono_ms();
     return HC_OK;
 }
@@ -304,6 +307,10 @@ enum hc_rc hc_kube_version(struct hc_kube *k, struct hc_arena *a, hc_str *out, s
         rc = kube_do(k, tmp, &call, &v);
         if (rc == HC_OK)
             s->version = hc_arena_str(s->arena, hc_get_str(hc_map_getz(v, "gitVersion")));
+        if (rc == HC_OK && !s->version.p) {
+            hc_arena_forgive(s->arena);
+            rc = hc_fail_nomem(err);
+        }
     }
     if (rc == HC_OK)
         *out = hc_arena_str(a, s->version);

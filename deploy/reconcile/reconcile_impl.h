@@ -101,6 +101,7 @@ struct hc_reconcile {
     size_t briefs_n;
     int64_t rollback_to; /* target of a remediation, 0: not looked for, -1: none */
     unsigned tries;      /* failed requests in a row */
+    uint64_t shortages;  /* of memory, before this step */
     struct kept kept;
     hc_str last_words; /* the end of the log of the container that was the cause, this step */
     bool logs_told;    /* of the tests */
@@ -127,6 +128,8 @@ struct hc_reconcile {
 int64_t hc_rec_now(struct hc_reconcile *r);
 const struct hc_action_policy *hc_rec_policy(const struct hc_reconcile *r, enum hc_action action);
 void hc_rec_tell(struct hc_reconcile *r, struct hc_tell t);
+/* HC_E_NOMEM when memory was refused in this step: whatever was concluded may lack something, and is not written. */
+enum hc_rc hc_rec_sound(const struct hc_reconcile *r, struct hc_err *err);
 /* Stores the head with its mark; HC_E_CONFLICT: somebody wrote first, the head is read again. */
 enum hc_rc hc_rec_store(struct hc_reconcile *r, struct hc_err *err);
 /* The same, when something was left for the next write to say. */

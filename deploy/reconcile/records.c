@@ -22,7 +22,9 @@ enum hc_rc hc_rec_store(struct hc_reconcile *r, struct hc_err *err)
 {
     int64_t began_ms = hc_mono_ms();
     r->head.mark = hc_mark_write(r->keep, &r->mark);
-    enum hc_rc rc = hc_storage_update(r->spec.storage, r->keep, &r->head, err);
+    enum hc_rc rc = hc_rec_sound(r, err);
+    if (rc == HC_OK)
+        rc = hc_storage_update(r->spec.storage, r->keep, &r->head, err);
     if (rc != HC_OK) /* what is in memory is not what is stored, or nobody knows: nothing is decided from it */
         r->read = false;
     else
@@ -122,7 +124,7 @@ static void replaced(struct hc_reconcile *r)
         return;
     old.status = HC_STATUS_SUPERSEDED;
     old.description = HC_S("superseded by new release");
-    if (hc_storage_update(r->spec.storage, r->step, &old, NULL) == HC_OK)
+    if (hc_rec_sound(r, NULL) == HC_OK && hc_storage_update(r->spec.storage, r->step, &old, NULL) == HC_OK)
         r->head_before = old;
 }
 
@@ -148,6 +150,8 @@ static enum hc_rc store_new(struct hc_reconcile *r, struct hc_arena *a, struct h
         hc_str payload; /* too large: the history stays as it is */
         rc = hc_record_encode(r->step, rec, &payload, err);
     }
+    if (rc == HC_OK)
+        rc = hc_rec_sound(r, err);
     if (rc == HC_OK && r->spec.max_history > 0)
         rc = hc_storage_retain(r->spec.storage, r->spec.name, briefs, briefs_n, r->spec.max_history - 1, err);
     if (rc == HC_OK)
@@ -485,7 +489,9 @@ static enum hc_rc supersede(struct hc_reconcile *r, int64_t revision, struct hc_
     /* The one that was gone on from, when none was deployed: failed. */
     if (rc == HC_OK && (old.status == HC_STATUS_DEPLOYED || old.status == HC_STATUS_FAILED)) {
         old.status = HC_STATUS_SUPERSEDED;
-        rc = hc_storage_update(r->spec.storage, r->step, &old, err);
+        rc = hc_rec_sound(r, err);
+        if (rc == HC_OK)
+            rc = hc_storage_update(r->spec.storage, r->step, &old, err);
     }
     if (rc == HC_OK)
         *out_old = old;
@@ -516,7 +522,8 @@ static enum hc_rc supersede_replaced(struct hc_reconcile *r, struct hc_err *err)
         return rc == HC_E_NOTFOUND ? HC_OK : rc;
     old.status = HC_STATUS_SUPERSEDED;
     old.description = HC_S("superseded by new release");
-    return hc_storage_update(r->spec.storage, r->step, &old, err);
+    rc = hc_rec_sound(r, err);
+    return rc == HC_OK ? hc_storage_update(r->spec.storage, r->step, &old, err) : rc;
 }
 
 enum hc_rc hc_rec_deployed(struct hc_reconcile *r, struct hc_err *err)
@@ -605,6 +612,21 @@ static hc_str cause_of(struct hc_reconcile *r, const char *why)
     return hc_str_of(why);
 }
 
+/* A rollback whose objects are refused supersedes what it went back from, whatever its status (Helm: Rollback.performRollback). */
+static enum hc_rc supersede_left(struct hc_reconcile *r, struct hc_err *err)
+{
+    struct hc_record old;
+    bool objects = r->fault && !r->mark.hook_broken && !r->mark.hook_running;
+    if (r->mark.action != HC_ACTION_ROLLBACK || !objects || r->head.revision <= 1)
+        return HC_OK;
+    enum hc_rc rc = hc_storage_get(r->spec.storage, r->step, r->spec.name, r->head.revision - 1, &old, err);
+    if (rc != HC_OK || old.status == HC_STATUS_SUPERSEDED)
+        return rc == HC_E_NOTFOUND ? HC_OK : rc;
+    old.status = HC_STATUS_SUPERSEDED;
+    rc = hc_rec_sound(r, err);
+    return rc == HC_OK ? hc_storage_update(r->spec.storage, r->step, &old, err) : rc;
+}
+
 enum hc_rc hc_rec_failed(struct hc_reconcile *r, const char *why, struct hc_err *err)
 {
     hc_str cause = flat(r, cause_of(r, why));
@@ -613,6 +635,8 @@ enum hc_rc hc_rec_failed(struct hc_reconcile *r, const char *why, struct hc_err 
         rc = hc_rec_cleanup(r, err);
     if (rc != HC_E_AGAIN && r->read)
         rc = supersede_replaced(r, err);
+    if (rc != HC_E_AGAIN && r->read)
+        rc = supersede_left(r, err);
     if (rc == HC_E_AGAIN || !r->read)
         return rc;
     r->head.status = HC_STATUS_FAILED;

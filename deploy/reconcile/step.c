@@ -172,6 +172,22 @@ static bool on_objects(enum hc_act a)
            a == HC_ACT_DELETE;
 }
 
+enum hc_rc hc_rec_sound(const struct hc_reconcile *r, struct hc_err *err)
+{
+    return hc_mem_shortages() == r->shortages ? HC_OK : hc_fail_nomem(err);
+}
+
+/* A step in which memory was refused is as one that was killed: the next begins with what is stored. */
+static enum hc_rc run_short(struct hc_reconcile *r, enum hc_rc rc, struct hc_err *err)
+{
+    if (hc_mem_shortages() == r->shortages)
+        return rc;
+    r->read = false;
+    r->memo.applied_revision = r->memo.wave_revision = 0;
+    r->memo.synced_digest[0] = '\0';
+    return rc == HC_E_CONFLICT ? rc : hc_fail_nomem(err);
+}
+
 static void say(struct hc_step *out, const char *text)
 {
     snprintf(out->why, sizeof(out->why), "%s", text);
@@ -270,7 +286,9 @@ void hc_reconcile_step(struct hc_reconcile *r, struct hc_step *out)
     r->hook = NULL;
     r->live = NULL;
     r->briefs = NULL;
+    r->shortages = hc_mem_shortages();
     enum hc_rc rc = r->step ? hc_rec_observe(r, &seen, &err) : hc_fail_nomem(&err);
+    rc = run_short(r, rc, &err);
     if (rc == HC_OK) {
         struct hc_todo t = hc_decide(&seen);
         out->act = t.act;
@@ -279,7 +297,7 @@ void hc_reconcile_step(struct hc_reconcile *r, struct hc_step *out)
         out->head = seen.head;
         out->drifted = t.verdict == HC_DONE && seen.drift == HC_DRIFT_FOUND;
         if (t.verdict == HC_GO_ON)
-            rc = act(r, &t, &err);
+            rc = run_short(r, act(r, &t, &err), &err);
         if (rc == HC_OK && t.verdict == HC_GO_ON)
             r->tries = 0;
         explain(r, &t, out);
