@@ -1,5 +1,5 @@
 /*
- * A hash table of items; the ready ones stand in a list, those with a timer in a binary heap that knows each item's
+ * A hash table of items; the ready ones stand in two lists, those with a timer in a binary heap that knows each item's
  * place. An item is forgotten when nothing is left to remember: not ready, not running, no timer, no failures.
  */
 #include "helmctl/controller/queue.h"
@@ -12,17 +12,22 @@
 #include "core/base/mem.h"
 
 struct item {
-    struct item *chain;      /* hash bucket */
-    struct item *next_ready; /* ready list */
+    struct item *chain;                  /* hash bucket */
+    struct item *next_ready, **ready_at; /* its ready list, and what points here in it */
     uint64_t hash;
     int64_t at_ms;
     size_t heap_at; /* place in the heap from 1, 0: no timer */
     unsigned failures;
     bool ready, running, dirty;
+    bool first;          /* ready, or dirty: before all that only came due */
     int64_t dirty_at_ms; /* earliest time asked for while it was running; INT64_MAX: none */
     enum hc_ctl_kind kind;
     uint32_t ns_n, name_n;
     char text[]; /* ns and name */
+};
+
+struct ready {
+    struct item *head, **end;
 };
 
 struct hc_queue {
@@ -30,7 +35,7 @@ struct hc_queue {
     pthread_cond_t wake;
     struct item **buckets;
     size_t buckets_n, items_n;
-    struct item *ready_head, *ready_tail;
+    struct ready first, others;
     struct item **heap;
     size_t heap_n, heap_cap;
     int64_t min_delay_ms, max_delay_ms;
@@ -66,6 +71,8 @@ struct hc_queue *hc_queue_new(int64_t min_delay_ms, int64_t max_delay_ms, uint64
         free(q);
         return NULL;
     }
+    q->first.end = &q->first.head;
+    q->others.end = &q->others.head;
     pthread_mutex_init(&q->lock, NULL);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
@@ -225,28 +232,49 @@ static bool heap_put(struct hc_queue *q, struct item *it, int64_t at_ms)
 
 /* ---- states ---- */
 
+static void link_ready(struct hc_queue *q, struct item *it)
+{
+    struct ready *r = it->first ? &q->first : &q->others;
+    it->next_ready = NULL;
+    it->ready_at = r->end;
+    *r->end = it;
+    r->end = &it->next_ready;
+}
+
+static void unlink_ready(struct hc_queue *q, struct item *it)
+{
+    struct ready *r = it->first ? &q->first : &q->others;
+    *it->ready_at = it->next_ready;
+    if (it->next_ready)
+        it->next_ready->ready_at = it->ready_at;
+    else
+        r->end = it->ready_at;
+}
+
 static void make_ready(struct hc_queue *q, struct item *it)
 {
     heap_del(q, it);
     if (it->ready)
         return;
     it->ready = true;
-    it->next_ready = NULL;
-    if (q->ready_tail)
-        q->ready_tail->next_ready = it;
-    else
-        q->ready_head = it;
-    q->ready_tail = it;
+    link_ready(q, it);
     q->stats.ready++;
     pthread_cond_signal(&q->wake);
 }
 
-bool hc_queue_add(struct hc_queue *q, struct hc_key k)
+static bool add(struct hc_queue *q, struct hc_key k, bool first)
 {
     pthread_mutex_lock(&q->lock);
     struct item *it = need(q, k);
     if (it) {
         q->stats.adds++;
+        if (first && !it->first) {
+            if (it->ready)
+                unlink_ready(q, it);
+            it->first = true;
+            if (it->ready)
+                link_ready(q, it);
+        }
         if (it->running)
             it->dirty = true;
         else
@@ -254,6 +282,16 @@ bool hc_queue_add(struct hc_queue *q, struct hc_key k)
     }
     pthread_mutex_unlock(&q->lock);
     return it != NULL;
+}
+
+bool hc_queue_add(struct hc_queue *q, struct hc_key k)
+{
+    return add(q, k, false);
+}
+
+bool hc_queue_add_first(struct hc_queue *q, struct hc_key k)
+{
+    return add(q, k, true);
 }
 
 bool hc_queue_add_at(struct hc_queue *q, struct hc_key k, int64_t at_ms)
@@ -292,13 +330,11 @@ static bool take(struct hc_queue *q, int64_t now_ms, struct hc_key *out, int64_t
         make_ready(q, q->heap[0]);
     if (out_next_ms)
         *out_next_ms = q->heap_n ? q->heap[0]->at_ms : INT64_MAX;
-    struct item *it = q->ready_head;
+    struct item *it = q->first.head ? q->first.head : q->others.head;
     if (!it || q->stopped)
         return false;
-    q->ready_head = it->next_ready;
-    if (!q->ready_head)
-        q->ready_tail = NULL;
-    it->ready = false;
+    unlink_ready(q, it);
+    it->ready = it->first = false;
     it->running = true;
     it->dirty = false;
     it->dirty_at_ms = INT64_MAX;

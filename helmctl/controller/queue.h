@@ -38,6 +38,8 @@ void hc_queue_free(struct hc_queue *q);
 
 /* Look at it now; a timer that is set for it is dropped. False: no memory, the key may be lost. */
 bool hc_queue_add(struct hc_queue *q, struct hc_key k);
+/* The same, before all that was added otherwise or whose time came: somebody asked for it, the others wait anyway. */
+bool hc_queue_add_first(struct hc_queue *q, struct hc_key k);
 /* Look at it at `at_ms` unless it is looked at before; of several times the earliest counts. */
 bool hc_queue_add_at(struct hc_queue *q, struct hc_key k, int64_t at_ms);
 /* Forget it: its timer and its failures. What a worker has, it goes on with. */

@@ -134,6 +134,12 @@ void ctl_wake(struct ctl *c, struct hc_key k)
         HC_LOG(HC_LOG_ERROR, "no memory to queue an object", { "namespace", k.ns }, { "name", k.name });
 }
 
+static void wake_first(struct ctl *c, struct hc_key k)
+{
+    if (c->serves[k.kind] && !hc_queue_add_first(c->lanes[ctl_lane_of(k.kind)], k))
+        HC_LOG(HC_LOG_ERROR, "no memory to queue an object", { "namespace", k.ns }, { "name", k.name });
+}
+
 void ctl_wake_at(struct ctl *c, struct hc_key k, int64_t at_ms)
 {
     if (c->serves[k.kind] && !hc_queue_add_at(c->lanes[ctl_lane_of(k.kind)], k, at_ms))
@@ -155,7 +161,10 @@ void ctl_observe(struct ctl *c, enum hc_ctl_kind kind, const struct hc_val *obje
     if (!changed)
         return;
     struct hc_key k = { kind, hc_get_str_at(object, "metadata.namespace"), hc_get_str_at(object, "metadata.name") };
-    if (changed & (HC_CHANGED_NEW | HC_CHANGED_SPEC | HC_CHANGED_REQUEST | HC_CHANGED_DELETING))
+    /* A change of one interrupts whatever it waits for, however many others are to be looked at. */
+    if (changed & (HC_CHANGED_SPEC | HC_CHANGED_REQUEST | HC_CHANGED_DELETING))
+        wake_first(c, k);
+    else if (changed & HC_CHANGED_NEW)
         ctl_wake(c, k);
     unsigned worth = kind == HC_CTL_CONFIGMAP || kind == HC_CTL_SECRET ? ~0u
                      : ctl_lane_of(kind) == LANE_SOURCE ? HC_CHANGED_NEW | HC_CHANGED_ARTIFACT | HC_CHANGED_READY

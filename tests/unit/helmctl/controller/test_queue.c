@@ -16,7 +16,7 @@ static struct hc_key key(const char *name)
 }
 
 /* A little script: op, key, time, and what a take must give ("" nothing). */
-enum op { ADD, AT, TAKE, DONE, FAIL, DROP, NEXT };
+enum op { ADD, FIRST, AT, TAKE, DONE, FAIL, DROP, NEXT };
 struct step {
     enum op op;
     const char *key;
@@ -30,6 +30,33 @@ static const struct {
 } rows[] = {
     { "added twice, taken once", { { ADD, "a" }, { ADD, "a" }, { TAKE, "a", 0 }, { TAKE, "", 0 } }, 4 },
     { "in order of arrival", { { ADD, "b" }, { ADD, "a" }, { TAKE, "b", 0 }, { TAKE, "a", 0 } }, 4 },
+    { "who asks goes before those whose time came",
+      { { AT, "a", 10 }, { ADD, "b" }, { FIRST, "c" }, { FIRST, "d" }, { TAKE, "c", 20 }, { TAKE, "d", 20 } },
+      6 },
+    { "one that waits for its turn is moved",
+      { { ADD, "a" },
+        { ADD, "b" },
+        { ADD, "c" },
+        { FIRST, "c" },
+        { FIRST, "b" },
+        { FIRST, "c" },
+        { TAKE, "c", 0 },
+        { TAKE, "b", 0 },
+        { TAKE, "a", 0 },
+        { TAKE, "", 0 } },
+      10 },
+    { "so does one that asked while it ran, once",
+      { { ADD, "a" },
+        { TAKE, "a", 0 },
+        { FIRST, "a" },
+        { ADD, "b" },
+        { DONE, "a", -1 },
+        { TAKE, "a", 0 },
+        { ADD, "a" },
+        { DONE, "a", -1 },
+        { TAKE, "b", 0 },
+        { TAKE, "a", 0 } },
+      10 },
     { "not in two workers",
       { { ADD, "a" },
         { TAKE, "a", 0 },
@@ -88,6 +115,9 @@ static void test_script(void **state)
             switch (s->op) {
             case ADD:
                 ok = hc_queue_add(q, key(s->key));
+                break;
+            case FIRST:
+                ok = hc_queue_add_first(q, key(s->key));
                 break;
             case AT:
                 ok = hc_queue_add_at(q, key(s->key), s->t);
