@@ -77,17 +77,47 @@ static struct hc_val *lock_of(struct hc_arena *a, const struct hc_chart *chart)
     return out;
 }
 
-struct hc_val *hc_compose_chart(struct hc_arena *a, const struct hc_chart *chart)
+/* The enabled ones, as Helm's own type writes them. */
+static struct hc_val *dependencies(struct hc_arena *a, const struct hc_overlay_chart *top)
 {
+    struct hc_val *out = hc_list_new(a);
+    for (size_t i = 0; i < top->deps_n; i++) {
+        const struct hc_chart_dep *d = &top->deps[i];
+        struct hc_val *e = hc_map_new(a);
+        hc_map_put_str(a, e, "name", d->name);
+        if (d->version.n > 0)
+            hc_map_put_str(a, e, "version", d->version);
+        hc_map_put_str(a, e, "repository", d->repository.n > 0 ? d->repository : HC_S(""));
+        if (d->condition.n > 0)
+            hc_map_put_str(a, e, "condition", d->condition);
+        if (hc_list_len(d->tags) > 0)
+            hc_map_put_ref(a, e, HC_S("tags"), d->tags);
+        hc_map_put_bool(a, e, "enabled", true);
+        if (hc_list_len(d->import_values) > 0)
+            hc_map_put_ref(a, e, HC_S("import-values"), sorted(a, d->import_values));
+        if (d->alias.n > 0)
+            hc_map_put_str(a, e, "alias", d->alias);
+        hc_list_add(a, out, e);
+    }
+    return out;
+}
+
+struct hc_val *hc_compose_chart(struct hc_arena *a, const struct hc_chart *chart,
+                                const struct hc_render_output *rendered)
+{
+    const struct hc_val *values = rendered && rendered->defaults ? rendered->defaults : chart->values;
     struct hc_val *out = hc_map_new(a), *meta = hc_map_new(a);
     for (size_t i = 0; i < hc_map_len(chart->metadata); i++) { /* fields in Helm's order; annotations sorted */
         const struct hc_entry *e = hc_map_at(chart->metadata, i);
-        hc_map_put_ref(a, meta, e->key, hc_str_eqz(e->key, "annotations") ? sorted(a, e->val) : e->val);
+        if (!rendered || !hc_str_eqz(e->key, "dependencies"))
+            hc_map_put_ref(a, meta, e->key, hc_str_eqz(e->key, "annotations") ? sorted(a, e->val) : e->val);
+        else if (rendered->charts->deps_n > 0)
+            hc_map_put(a, meta, e->key, dependencies(a, rendered->charts));
     }
     hc_map_put(a, out, HC_S("metadata"), meta);
     hc_map_put(a, out, HC_S("lock"), lock_of(a, chart));
     hc_map_put(a, out, HC_S("templates"), files(a, chart->templates, chart->templates_n));
-    hc_map_put(a, out, HC_S("values"), chart->values ? sorted(a, chart->values) : hc_map_new(a));
+    hc_map_put(a, out, HC_S("values"), values ? sorted(a, values) : hc_map_new(a));
     hc_map_put(a, out, HC_S("schema"),
                chart->schema.n > 0 ? hc_str_val_ref(a, hc_base64(a, chart->schema)) : hc_null_val(a));
     hc_map_put_strz(a, out, "schemamodtime", "0001-01-01T00:00:00Z");

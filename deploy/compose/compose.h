@@ -7,10 +7,12 @@
  */
 #include "charts-fetch/chart/chart.h"
 #include "deploy/release/record.h"
-#include "templating/render/documents.h"
+#include "templating/render/render.h"
 
-/* Helm's JSON of a chart in a record: metadata, lock, templates, values, schema, files; sub-charts are not in it (Helm
- * keeps them as files of charts/). */
-struct hc_val *hc_compose_chart(struct hc_arena *a, const struct hc_chart *chart);
+/* Helm's JSON of a chart in a record: metadata, lock, templates, values, schema, files. Sub-charts are not in it: what is
+ * known of them later is that they were enabled, and their defaults among the values. `rendered`: by a render with
+ * hc_render_input.record; NULL: the chart as it was loaded. */
+struct hc_val *hc_compose_chart(struct hc_arena *a, const struct hc_chart *chart,
+                                const struct hc_render_output *rendered);
 /* Hooks in the order of the documents. */
 struct hc_record_hook *hc_compose_hooks(struct hc_arena *a, const struct hc_documents *docs, size_t *out_n);

@@ -354,7 +354,8 @@ static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool i
                                   .post = r->post.port.run ? &r->post.port : NULL,
                                   .schemas = hc_cli_schemas(),
                                   .skip_schema = r->skip_schema,
-                                  .sub_notes = r->sub_notes };
+                                  .sub_notes = r->sub_notes,
+                                  .record = true };
     HC_AUTO(hc_strict) struct hc_strict strict;
     struct hc_fault fault = { 0 };
     if (r->errors != HC_FAULT_HELM)
@@ -379,7 +380,7 @@ static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool i
         rc = hc_cli_replay_end(&replay, a, err);
     if (rc != HC_OK)
         return rc;
-    out->chart = hc_compose_chart(a, in.chart);
+    out->chart = hc_compose_chart(a, in.chart, &rendered);
     out->config = hc_val_clone(a, values);
     out->manifest = hc_documents_manifest(a, &rendered.docs);
     out->notes = rendered.docs.notes;

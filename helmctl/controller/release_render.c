@@ -290,6 +290,7 @@ enum hc_rc rel_render(void *ctx, struct hc_arena *a, int64_t revision, bool is_u
         .is_upgrade = is_upgrade,
         .capabilities = &caps,
         .door = &door,
+        .record = true,
         .skip_schema = hc_get_bool_at(
             r->spec, is_upgrade ? "upgrade.disableSchemaValidation" : "install.disableSchemaValidation", false)
     };
@@ -311,7 +312,7 @@ enum hc_rc rel_render(void *ctx, struct hc_arena *a, int64_t revision, bool is_u
         rc = store_recording(a, rec, &out->recording, err);
     if (rc != HC_OK)
         return rc;
-    out->chart = hc_compose_chart(a, r->chart);
+    out->chart = hc_compose_chart(a, r->chart, &o);
     out->config = hc_val_copy(a, values);
     out->manifest = hc_documents_manifest(a, &o.docs);
     out->notes = o.docs.notes;

@@ -515,6 +515,8 @@ enum hc_rc hc_overlay_process(struct hc_arena *a, const struct hc_chart *chart, 
     if (rc == HC_E_INPUT && !opts->helm3)
         hc_wrap(err, "chart dependencies processing failed");
     p.a = a;
+    if (rc == HC_OK && opts->defaults)
+        *opts->defaults = root->deps_n > 0 ? hc_val_clone(a, root->values) : chart->values;
     struct hc_val *values = user ? hc_val_copy(a, user) : hc_map_new(a);
     if (rc == HC_OK)
         rc = hc_coalesce(&p, root, values, false);

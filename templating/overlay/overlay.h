@@ -100,6 +100,9 @@ struct hc_overlay_opts {
     /* Not NULL: gets the whole error when values do not fit a schema (in the arena), which may be longer than an
      * hc_err holds. */
     hc_str *report;
+    /* Not NULL: gets the top chart's defaults as they are from here on: those of its dependencies and what is imported from
+     * them laid in, nulls kept. A copy of its own, where there are dependencies. */
+    const struct hc_val **defaults;
 };
 
 struct hc_overlay {

@@ -185,6 +185,7 @@ static enum hc_rc render(struct hc_arena *a, const struct hc_render_input *in, s
         .schemas = &schemas,
         .origins = in->origins,
         .report = &out->error,
+        .defaults = in->record ? &out->defaults : NULL,
     };
     rc = hc_overlay_process(a, in->chart, in->values, &opts, &overlay, err);
     if (rc == HC_E_LIMIT)

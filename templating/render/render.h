@@ -40,6 +40,7 @@ struct hc_render_input {
     struct hc_val *lint_log; /* with lint: a list that gets what Helm logs (struct hc_run) */
     bool files_only;         /* ends behind the templates: docs.manifests holds the rendered files whole */
     bool strict, lint;       /* missing keys are errors; fail and required are none (struct hc_run) */
+    bool record;             /* out->defaults is wanted */
     bool by_lua;             /* Lua runs all templates, which makes no difference (tests) */
 };
 
@@ -54,6 +55,7 @@ struct hc_render_output {
     /* Written on failure too. When it is HC_RENDER_DOCUMENTS then, docs.manifests holds the rendered files whole (path
      * and text only), as Helm shows them with --debug. */
     enum hc_render_stage stage;
+    const struct hc_val *defaults;         /* struct hc_overlay_opts; NULL: not asked for */
     const struct hc_overlay_chart *charts; /* the enabled charts with their values (templating/overlay/overlay.h) */
     hc_str error; /* on failure: the whole text where it is longer than err->msg holds, else absent */
 };

@@ -198,6 +198,9 @@ out=$(python3 "$here/lib/failing.py" "$dir" "$h" $([ -n "${HC_FAILING_ALL:-}" ] 
 # --- records in ConfigMaps and in memory
 . "$here/lib/drivers.sh"
 
+# --- flags: a sample; all of them with flags.sh
+out=$(python3 "$here/lib/flags.py" "$dir" "$h" "$peers/helm4" name-template replace-failed dependencies-reuse-values 2>&1) && ok "$(tail -1 <<<"$out")" || bad "flags: $out"
+
 # --- ownership
 "$h4" install first "$mini" --set name=x >/dev/null 2>&1
 printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: second-a, namespace: default}\ndata: {mine: "1"}\n' >"$dir/foreign.yaml"

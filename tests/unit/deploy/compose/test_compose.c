@@ -6,6 +6,7 @@
 
 #include "core/base/fs.h"
 #include "core/value/json.h"
+#include "core/value/yaml.h"
 #include "deploy/compose/compose.h"
 #include "tests/unit/unit.h"
 
@@ -83,13 +84,80 @@ static void test_chart(void **state)
                                   1 << 20, &json, &err),
                      HC_OK);
     assert_int_equal(hc_record_of_json(a, json, &helm, &err), HC_OK);
-    hc_str got = text(a, hc_val_clone(a, hc_compose_chart(a, chart))), want = text(a, helm.chart);
+    hc_str got = text(a, hc_val_clone(a, hc_compose_chart(a, chart, NULL))), want = text(a, helm.chart);
     if (!hc_str_eq(got, want))
         fail_msg("got:\n%.*s\nwant:\n%.*s", HC_P(got), HC_P(want));
 }
 
+/* With dependencies; what Helm 4.3.1 shows of it (`helm install --dry-run=client -o json`). */
+#define SUB "own: 1\ntaken: 1\nnothing: null\nnested: {x: 1, z: [1]}\nexports: {data: {imported: true, more: 1}}\n"
+static const struct hc_chart_file nested[] = {
+    { HC_S("Chart.yaml"),
+      HC_S("apiVersion: v2\nname: deps\nversion: 0.1.0\ndependencies:\n- {name: sub, version: 0.1.0, alias: other, "
+           "import-values: [data, {child: nested, parent: up}]}\n- {name: sub, version: 0.1.x, tags: [back]}\n"
+           "- {name: opt, version: '>0', repository: 'https://charts.example.com', condition: opt.enabled}\n") },
+    { HC_S("values.yaml"), HC_S("opt: {enabled: false, a: 1}\nother: {mine: 1, taken: null}\nglobal: {g: 1}\n"
+                                "imported: false\n") },
+    { HC_S("templates/a.yaml"), HC_S("") },
+    { HC_S("charts/sub/Chart.yaml"), HC_S("apiVersion: v2\nname: sub\nversion: 0.1.0\n") },
+    { HC_S("charts/sub/values.yaml"), HC_S(SUB) },
+    { HC_S("charts/opt/Chart.yaml"), HC_S("apiVersion: v2\nname: opt\nversion: 0.1.0\n") },
+    { HC_S("charts/opt/values.yaml"), HC_S("b: 2\n") },
+};
+#define OTHER                                                                                                      \
+    "{\"name\":\"other\",\"version\":\"0.1.0\",\"repository\":\"\",\"enabled\":true,\"import-values\":[{"          \
+    "\"child\":"                                                                                                   \
+    "\"exports.data\",\"parent\":\".\"},{\"child\":\"nested\",\"parent\":\"up\"}],\"alias\":\"other\"}"
+#define OF_SUB(taken, mine)                                                                                        \
+    "{\"exports\":{\"data\":{\"imported\":true,\"more\":1}},\"global\":{\"g\":1}," mine                            \
+    "\"nested\":{\"x\":1,\"z\":[1]},\"nothing\":null,\"own\":1,\"taken\":" taken "}"
+static const struct {
+    const char *values, *metadata, *want;
+} dependent[] = {
+    { "{other: {given: 1}}",
+      "\"dependencies\":[" OTHER ",{\"name\":\"sub\",\"version\":\"0.1.x\",\"repository\":\"\",\"tags\":[\"back\"],"
+      "\"enabled\":true}]}",
+      "{\"global\":{\"g\":1},\"imported\":false,\"more\":1,\"opt\":{\"a\":1,\"enabled\":false},\"other\":" OF_SUB(
+          "null", "\"mine\":1,") ",\"sub\":" OF_SUB("1", "") ",\"up\":{\"x\":1,\"z\":[1]}}" },
+    { "{opt: {enabled: true}, tags: {back: false}}",
+      "\"dependencies\":[" OTHER ",{\"name\":\"opt\",\"version\":\"\\u003e0\",\"repository\":"
+      "\"https://charts.example.com\",\"condition\":\"opt.enabled\",\"enabled\":true}]}",
+      "{\"global\":{\"g\":1},\"imported\":false,\"more\":1,\"opt\":{\"a\":1,\"b\":2,\"enabled\":false,\"global\":{"
+      "\"g\":1}},\"other\":" OF_SUB("null", "\"mine\":1,") ",\"up\":{\"x\":1,\"z\":[1]}}" },
+};
+
+static void test_dependencies(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < HC_LEN(dependent); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        HC_AUTO(hc_chart) struct hc_chart *chart = NULL;
+        struct hc_err err = HC_ERR_INIT;
+        struct hc_val *values = NULL;
+        struct hc_render_output out = { 0 };
+        assert_int_equal(hc_yaml_parse(a, hc_str_of(dependent[i].values), HC_S("v"), HC_YAML_PLAIN, &values, &err),
+                         HC_OK);
+        if (hc_chart_load_files(hc_arena_new(0), nested, HC_LEN(nested), NULL, &chart, &err) != HC_OK)
+            fail_msg("%s", err.msg);
+        const struct hc_render_input in = { .chart = chart,
+                                            .values = values,
+                                            .release_name = HC_S("x"),
+                                            .release_namespace = HC_S("n"),
+                                            .revision = 1,
+                                            .record = true };
+        if (hc_render(a, &in, &out, &err) != HC_OK)
+            fail_msg("%s", err.msg);
+        struct hc_val *composed = hc_compose_chart(a, chart, &out);
+        hc_str meta = text(a, hc_map_getz(composed, "metadata")), got = text(a, hc_map_getz(composed, "values"));
+        if (hc_str_find_str(meta, hc_str_of(dependent[i].metadata)) == SIZE_MAX)
+            fail_msg("got:\n%.*s\nwant:\n%s", HC_P(meta), dependent[i].metadata);
+        if (!hc_str_eqz(got, dependent[i].want))
+            fail_msg("got:\n%.*s\nwant:\n%s", HC_P(got), dependent[i].want);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_chart) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_chart), cmocka_unit_test(test_dependencies) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
