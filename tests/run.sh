@@ -34,11 +34,11 @@ if [ -n "$missing" ]; then
     fi
 fi
 
-# Many tests wait more than they work, so ctest has two places a processor and one more; what works hard says so (PROCESSORS).
+# Many tests wait more than they work, so ctest has two places a processor; what works hard says so (PROCESSORS).
 cores=$(nproc)
 # The real peers are Go programs: collecting less often takes a third off what they cost.
 export GOGC="${GOGC:-400}"
-export CMAKE_BUILD_PARALLEL_LEVEL="${CMAKE_BUILD_PARALLEL_LEVEL:-$cores}" CTEST_PARALLEL_LEVEL="${CTEST_PARALLEL_LEVEL:-$((2 * cores + 1))}"
+export CMAKE_BUILD_PARALLEL_LEVEL="${CMAKE_BUILD_PARALLEL_LEVEL:-$cores}" CTEST_PARALLEL_LEVEL="${CTEST_PARALLEL_LEVEL:-$((2 * cores))}"
 cmake --preset release >build.log 2>&1 || { cat build.log; exit 1; }
 rm -f build.log
 cmake --build --preset release -- -k 20 | grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking|Generating)' || true
