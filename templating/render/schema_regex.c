@@ -1,8 +1,10 @@
 /*
  * Regular expressions for schemas: their own engine bounds its work and asks here what \\p{...} holds. The class is read off
  * by searching for runs of it in a text of all code points, piece by piece: some milliseconds, for the few schemas that
- * have one.
+ * have one. Where it is spelled out as ranges it is read off these.
  */
+#include <stdlib.h>
+
 #include "lua/funcs/regex.h"
 #include "templating/render/render.h"
 
@@ -66,6 +68,19 @@ static bool piece(struct hc_regex *regex, uint32_t first, struct hc_buf *b, stru
     return true;
 }
 
+/* Ranges as regex_property.c spells them: \x{61}-\x{7a}... */
+static void spelled(const char *p, void (*add)(void *to, uint32_t first, uint32_t last), void *to)
+{
+    while (strncmp(p, "\\x{", 3) == 0) {
+        char *end;
+        uint32_t first = (uint32_t)strtoul(p + 3, &end, 16), last = first;
+        if (strncmp(end, "}-\\x{", 5) == 0)
+            last = (uint32_t)strtoul(end + 5, &end, 16);
+        add(to, first, last);
+        p = end + 1;
+    }
+}
+
 static bool property(hc_str name, bool fold, void (*add)(void *to, uint32_t first, uint32_t last), void *to)
 {
     HC_AUTO(hc_buf) struct hc_buf b;
@@ -73,6 +88,16 @@ static bool property(hc_str name, bool fold, void (*add)(void *to, uint32_t firs
     struct ranges r = { .add = add, .to = to };
     size_t made;
     hc_buf_init(&b, 0);
+    if (!hc_regex_put_property(&b, name, false, fold))
+        return false;
+    if (hc_str_starts(hc_buf_str(&b),
+                      HC_S("\\x{"))) { /* hundreds of ranges: to match a million letters with them takes seconds */
+        hc_buf_putc(&b, '\0');
+        if (!b.spent)
+            spelled(hc_buf_str(&b).p, add, to);
+        return !b.spent;
+    }
+    hc_buf_reset(&b);
     hc_buf_printf(&b, "%s\\p{%.*s}+", fold ? "(?i)" : "", HC_P(name));
     if (hc_regex_get(hc_buf_str(&b), &regex, &made, NULL) != HC_OK)
         return false;
