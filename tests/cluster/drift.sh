@@ -5,23 +5,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib/check.sh"
-command -v python3 >/dev/null || { echo "SKIP: python3 is not on this machine"; exit 77; }
-command -v curl >/dev/null || { echo "SKIP: curl is not on this machine"; exit 77; }
-h=${HC_BUILD:?}/bin/helmctl
-work=$(mktemp -d)
-pids=
-finish() {
-    [ "$failed" = 0 ] || tail -n 20 "$work/controller.log"
-    for p in $pids; do kill -9 "$p" 2>/dev/null; done
-    rm -rf "$work"
-}
-trap finish EXIT
-mkdir -p "$work/www" "$work/app/templates"
-cat >"$work/app/Chart.yaml" <<'CHART'
-apiVersion: v2
-name: app
-version: 1.0.0
-CHART
+. "$here/lib/local.sh"
 cat >"$work/app/templates/all.yaml" <<'CHART'
 apiVersion: v1
 kind: ConfigMap
@@ -43,34 +27,8 @@ spec:
     metadata: {labels: {app: web}}
     spec: {containers: [{name: web, image: example/web}]}
 CHART
-"$h" package "$work/app" -d "$work/www" >/dev/null || exit 1
-cat >"$work/www/index.yaml" <<'INDEX'
-apiVersion: v1
-entries:
-  app:
-  - {apiVersion: v2, name: app, version: 1.0.0, urls: [app-1.0.0.tgz]}
-INDEX
-cat >"$work/serve.py" <<'SERVE'
-import functools, http.server, os, sys
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[1]))
-with open(sys.argv[2] + ".new", "w") as f:
-    f.write(str(server.server_port))
-os.rename(sys.argv[2] + ".new", sys.argv[2])
-server.serve_forever()
-SERVE
-python3 "$work/serve.py" "$work/www" "$work/port" 2>/dev/null &
-pids="$pids $!"
-"$h" sandbox --kubeconfig "$work/kubeconfig" >"$work/sandbox.log" 2>&1 &
-pids="$pids $!"
-within 10 test -s "$work/kubeconfig" && within 10 test -s "$work/port" || { echo "FAIL nothing starts"; exit 1; }
-export KUBECONFIG=$work/kubeconfig
-api=$(sed -n 's/^ *server: //p' "$KUBECONFIG")
+local_start
 cat >"$work/all.yaml" <<ALL
-apiVersion: source.toolkit.fluxcd.io/v1
-kind: HelmRepository
-metadata: {name: charts, namespace: default}
-spec: {interval: 1h, url: "http://127.0.0.1:$(cat "$work/port")"}
----
 apiVersion: helm.toolkit.fluxcd.io/v2
 kind: HelmRelease
 metadata: {name: app, namespace: default}
@@ -79,9 +37,7 @@ spec:
   driftDetection: {mode: enabled}
   chart: {spec: {chart: app, sourceRef: {kind: HelmRepository, name: charts}}}
 ALL
-"$h" controller --storage-path "$work/store" >"$work/controller.log" 2>&1 &
-pids="$pids $!"
-"$h" deploy --crds-only -f "$work/all.yaml" >"$work/deploy.log" 2>&1 || { tail -3 "$work/deploy.log"; exit 1; }
+local_controller "$work/all.yaml"
 core=$api/api/v1/namespaces/default apps=$api/apis/apps/v1/namespaces/default
 release=$api/apis/helm.toolkit.fluxcd.io/v2/namespaces/default/helmreleases/app
 ready() { curl -s "$release" | grep -q '"reason":"InstallSucceeded"'; }

@@ -4,22 +4,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib/check.sh"
-command -v python3 >/dev/null || { echo "SKIP: python3 is not on this machine"; exit 77; }
-command -v curl >/dev/null || { echo "SKIP: curl is not on this machine"; exit 77; }
-h=${HC_BUILD:?}/bin/helmctl
-unset HELM_NAMESPACE HELM_KUBECONTEXT HELM_DRIVER
-work=$(mktemp -d)
-pids=
-finish() {
-    [ "$failed" = 0 ] || tail -n 30 "$work/controller.log"
-    for p in $pids; do kill -9 "$p" 2>/dev/null; done
-    rm -rf "$work"
-}
-trap finish EXIT
-mkdir -p "$work/www" "$work/app/templates"
-cat >"$work/app/Chart.yaml" <<'CHART'
-{apiVersion: v2, name: app, version: 1.0.0}
-CHART
+. "$here/lib/local.sh"
 # .Values.at is what never becomes ready.
 cat >"$work/app/templates/all.yaml" <<'CHART'
 apiVersion: batch/v1
@@ -54,28 +39,7 @@ spec:
     spec: {containers: [{name: web, image: example/web}]}
 {{- end }}
 CHART
-"$h" package "$work/app" -d "$work/www" >/dev/null || exit 1
-cat >"$work/www/index.yaml" <<'INDEX'
-apiVersion: v1
-entries:
-  app:
-  - {apiVersion: v2, name: app, version: 1.0.0, urls: [app-1.0.0.tgz]}
-INDEX
-cat >"$work/serve.py" <<'SERVE'
-import functools, http.server, os, sys
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[1]))
-with open(sys.argv[2] + ".new", "w") as f:
-    f.write(str(server.server_port))
-os.rename(sys.argv[2] + ".new", sys.argv[2])
-server.serve_forever()
-SERVE
-python3 "$work/serve.py" "$work/www" "$work/port" 2>/dev/null &
-pids="$pids $!"
-"$h" sandbox --kubeconfig "$work/kubeconfig" --ready-after 20 >"$work/sandbox.log" 2>&1 &
-pids="$pids $!"
-within 10 test -s "$work/kubeconfig" && within 10 test -s "$work/port" || { echo "FAIL nothing starts"; exit 1; }
-export KUBECONFIG=$work/kubeconfig
-api=$(sed -n 's/^ *server: //p' "$KUBECONFIG")
+local_start --ready-after 20
 releases=$api/apis/helm.toolkit.fluxcd.io/v2/namespaces/default/helmreleases
 deployments=$api/apis/apps/v1/namespaces/default/deployments jobs=$api/apis/batch/v1/namespaces/default/jobs
 
@@ -94,20 +58,12 @@ RELEASE
 }
 waits="hook wave objects"
 {
-    cat <<ALL
-apiVersion: source.toolkit.fluxcd.io/v1
-kind: HelmRepository
-metadata: {name: charts, namespace: default}
-spec: {interval: 1h, url: "http://127.0.0.1:$(cat "$work/port")"}
-ALL
     for at in $waits; do
         for what in revision suspend delete; do release "$at-$what" $at; done
     done
     release job job
 } >"$work/all.yaml"
-"$h" controller --storage-path "$work/store" --log-level debug >"$work/controller.log" 2>&1 &
-pids="$pids $!"
-"$h" deploy --crds-only -f "$work/all.yaml" >"$work/deploy.log" 2>&1 || { tail -3 "$work/deploy.log"; exit 1; }
+local_controller "$work/all.yaml" --log-level debug
 
 patch() { curl -fsS -o /dev/null -X PATCH -H 'Content-Type: application/merge-patch+json' "$1" --data "$2"; } # URL JSON
 there() { curl -fsS -o /dev/null "$1" 2>/dev/null; }

@@ -4,7 +4,7 @@
  * itself; objects, records and the number of hooks made and deleted must be those of the undisturbed run.
  *
  *   crash.release [SCENARIO]      HC_CRASH_ALL=1: behind every write of every scenario, three minutes of CPU. Without it
- *                                 behind every write of two short ones, every third of the others: a scenario
+ *                                 behind every write of a short one, every third of the others: a scenario
  *                                 costs the square of its length, and most of its way is another's too
  *
  * Sandboxes are processes of their own; a namespace a run; the engine in a child process that is killed by its
