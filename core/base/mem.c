@@ -146,12 +146,12 @@ void *hc_block_new(size_t n)
     if (!one_job || n > REGION / 2)
         return hc_calloc(1, n);
     if (fails())
-        return NULL;
+        return given(NULL);
     char *p = from_hole(n);
     if (p)
         return p;
     if (n > (size_t)(region_end - region) && !new_region())
-        return NULL;
+        return given(NULL);
     p = region;
     if (p < region_fresh)
         memset(p, 0, HC_MIN(n, (size_t)(region_fresh - p)));

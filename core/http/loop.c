@@ -153,9 +153,10 @@ static void too_slow(struct hc_http *h, struct hc_http_call *c, const char *fmt,
 static bool multiplexed_answer_stopped(const struct hc_http_call *c)
 {
     long version = 0;
+    if (!c->answered || c->stopped || c->timeout_ms < 0 || !call_may_repeat(c))
+        return false;
     curl_easy_getinfo(c->easy, CURLINFO_HTTP_VERSION, &version);
-    return version == CURL_HTTP_VERSION_2_0 && c->timeout_ms >= 0 && c->answered && !c->stopped &&
-           call_may_repeat(c);
+    return version == CURL_HTTP_VERSION_2_0;
 }
 
 /* Looks at the clocks of one call: it may end here. */

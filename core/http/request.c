@@ -102,12 +102,17 @@ enum hc_rc call_end(struct hc_http_call *c, enum hc_rc rc, const char *why)
 
 /* ---- callbacks ----------------------------------------------------------------------------------- */
 
+static void came(struct hc_http_call *c)
+{
+    c->last_byte_ms = hc_mono_ms();
+    c->h->pieces++;
+}
+
 static size_t on_header(char *p, size_t size, size_t n, void *arg)
 {
     struct hc_http_call *c = arg;
     hc_str line = { p, size * n };
-    c->last_byte_ms = hc_mono_ms();
-    c->h->pieces++;
+    came(c);
     if (!c->answered)
         c->window_ms = c->last_byte_ms;
     c->answered = true;
@@ -137,8 +142,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
     struct hc_http_call *c = arg;
     hc_str piece = { p, size * n };
-    c->last_byte_ms = hc_mono_ms();
-    c->h->pieces++;
+    came(c);
     c->seen += (int64_t)piece.n;
     long status = 0;
     curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);

@@ -297,18 +297,23 @@ bool hc_plan_same(const struct hc_plan_object *x, const struct hc_plan_object *y
            hc_str_eq(group_of(x->api_version), group_of(y->api_version));
 }
 
+const struct hc_plan_object *hc_plan_find(const struct hc_plan_object *list, size_t n,
+                                          const struct hc_plan_object *o)
+{
+    for (size_t i = 0; i < n; i++)
+        if (hc_plan_same(&list[i], o))
+            return &list[i];
+    return NULL;
+}
+
 size_t hc_plan_left(struct hc_arena *a, const struct hc_plan_object *was, size_t was_n,
                     const struct hc_plan_object *is, size_t is_n, struct hc_plan_object **out)
 {
     struct hc_plan_object *list = HC_NEW_N(a, struct hc_plan_object, was_n + 1);
     size_t n = 0;
-    for (size_t i = 0; list && i < was_n; i++) {
-        bool there = was[i].name.n == 0; /* made with generateName: nobody knows its name */
-        for (size_t j = 0; !there && j < is_n; j++)
-            there = hc_plan_same(&was[i], &is[j]);
-        if (!there)
+    for (size_t i = 0; list && i < was_n; i++) /* of one made with generateName nobody knows the name */
+        if (was[i].name.n > 0 && !hc_plan_find(is, is_n, &was[i]))
             list[n++] = was[i];
-    }
     *out = list;
     return n;
 }

@@ -60,6 +60,9 @@ void hc_plan_order_delete(struct hc_plan_object *objects, size_t n);
 
 /* Same object: group, kind, namespace and name (the version may differ). */
 bool hc_plan_same(const struct hc_plan_object *x, const struct hc_plan_object *y);
+/* The same object in a list, or NULL. */
+const struct hc_plan_object *hc_plan_find(const struct hc_plan_object *list, size_t n,
+                                          const struct hc_plan_object *o);
 /* Those of `was` that are not in `is`: to be deleted unless kept. Gives how many; *out in the arena. */
 size_t hc_plan_left(struct hc_arena *a, const struct hc_plan_object *was, size_t was_n,
                     const struct hc_plan_object *is, size_t is_n, struct hc_plan_object **out);

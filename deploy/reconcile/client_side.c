@@ -17,10 +17,8 @@ bool hc_rec_client_side(const struct hc_reconcile *r)
 static const struct hc_val *before_of(const struct hc_reconcile *r, const struct object *o,
                                       const struct hc_val *live)
 {
-    for (size_t i = 0; i < r->before_n; i++)
-        if (hc_plan_same(&r->before[i], &o->plan))
-            return r->before[i].object;
-    return r->mark.action == HC_ACTION_ROLLBACK ? live : o->plan.object;
+    const struct hc_plan_object *was = hc_plan_find(r->before, r->before_n, &o->plan);
+    return was ? was->object : r->mark.action == HC_ACTION_ROLLBACK ? live : o->plan.object;
 }
 
 /* Of a JSON merge patch: only what is set, or only what is taken out. */

@@ -148,14 +148,12 @@ enum hc_rc hc_rec_plan_before(struct hc_reconcile *r, struct hc_arena *a, const 
 static bool stood_before(struct hc_reconcile *r, const struct hc_plan_object *o, const struct hc_plan_object *was,
                          size_t n)
 {
-    for (size_t i = 0; o->name.n > 0 && i < n; i++) {
-        if (!hc_plan_same(o, &was[i]))
-            continue;
-        struct hc_plan_object old = was[i];
-        hc_plan_own(r->step, &old, r->spec.name, r->spec.ns);
-        return hc_val_equal(old.object, o->object);
-    }
-    return false;
+    const struct hc_plan_object *same = hc_plan_find(was, n, o);
+    if (!same)
+        return false;
+    struct hc_plan_object old = *same;
+    hc_plan_own(r->step, &old, r->spec.name, r->spec.ns);
+    return hc_val_equal(old.object, o->object);
 }
 
 /* What the revision before had and this one has not. */
@@ -220,6 +218,18 @@ struct hc_kube_op *hc_rec_ops(struct hc_reconcile *r, size_t n)
     return ops;
 }
 
+enum hc_rc hc_rec_get_each(struct hc_reconcile *r, struct hc_kube_op *ops, size_t n, struct hc_err *err)
+{
+    for (size_t i = 0; i < n; i++)
+        ops[i].verb = HC_KUBE_VERB_GET;
+    if (n > 0)
+        hc_kube_batch(r->spec.kube, r->step, ops, n, r->spec.manager);
+    for (size_t i = 0; i < n; i++)
+        if (ops[i].rc == HC_E_AGAIN || ops[i].rc == HC_E_NOMEM)
+            return hc_err_copy(err, &ops[i].err);
+    return HC_OK;
+}
+
 /* The first failure that only a person can mend, else the first that is worth another try. */
 static enum hc_rc worst(const struct hc_kube_op *ops, size_t n, struct hc_err *err)
 {
@@ -256,13 +266,10 @@ enum hc_rc hc_rec_check_owners(struct hc_reconcile *r, const struct object *obje
     struct hc_kube_op *ops = hc_rec_ops(r, n);
     size_t m = 0;
     for (size_t i = 0; ops && i < n; i++) {
-        bool known = objects[i].plan.name.n == 0;
-        for (size_t j = 0; !known && j < had_n; j++)
-            known = hc_plan_same(&objects[i].plan, &had[j]);
-        if (!known) {
-            ops[m].verb = HC_KUBE_VERB_GET;
-            ops[m++].ref = objects[i].ref;
-        }
+        if (objects[i].plan.name.n == 0 || hc_plan_find(had, had_n, &objects[i].plan))
+            continue;
+        ops[m].verb = HC_KUBE_VERB_GET;
+        ops[m++].ref = objects[i].ref;
     }
     enum hc_rc rc = hc_arena_check(r->step, err, "manifest");
     if (rc != HC_OK || m == 0)

@@ -7,67 +7,56 @@
 #include "deploy/reconcile/doubt.h"
 #include "deploy/reconcile/preview_impl.h"
 
-static const struct hc_plan_object *same_in(const struct hc_plan_object *before, size_t n,
-                                            const struct hc_plan_object *o)
+bool hc_preflight_named(hc_str name, enum hc_preflight *out)
 {
-    for (size_t i = 0; i < n; i++)
-        if (hc_plan_same(&before[i], o))
-            return &before[i];
-    return NULL;
+    static const char *const names[] = { "off", "doubt", "full" };
+    for (size_t i = 0; i < HC_LEN(names); i++)
+        if (hc_str_eqz(name, names[i])) {
+            *out = (enum hc_preflight)i;
+            return true;
+        }
+    return false;
 }
 
 /* Live objects of those picked: a client-side request is made of them. */
 static enum hc_rc look(struct scout *s, struct hc_preview_object *objects, const bool *pick, struct hc_err *err)
 {
     struct hc_reconcile *r = s->r;
-    struct hc_kube_op *ops = HC_NEW_N(r->step, struct hc_kube_op, r->objects_n + 1);
-    size_t n = 0, j = 0;
-    if (!ops)
+    struct hc_kube_op *ops = hc_rec_ops(r, r->objects_n);
+    size_t *of = HC_NEW_N(r->step, size_t, r->objects_n + 1), n = 0;
+    if (!ops || !of)
         return hc_arena_check(r->step, err, "preflight");
     for (size_t i = 0; i < r->objects_n; i++)
-        if (pick[i] && r->objects[i].plan.name.n > 0)
-            ops[n++] = (struct hc_kube_op){ .verb = HC_KUBE_VERB_GET,
-                                            .ref = r->objects[i].ref,
-                                            .err = HC_ERR_INIT };
-    if (n > 0)
-        hc_kube_batch(r->spec.kube, r->step, ops, n, r->spec.manager);
-    for (size_t i = 0; i < r->objects_n; i++) {
-        if (!pick[i] || r->objects[i].plan.name.n == 0)
-            continue;
-        const struct hc_kube_op *op = &ops[j++];
-        if (op->rc == HC_E_AGAIN || op->rc == HC_E_NOMEM)
-            return hc_err_copy(err, &op->err);
-        objects[i].live = op->rc == HC_OK ? op->out : NULL;
-    }
-    return HC_OK;
+        if (pick[i] && r->objects[i].plan.name.n > 0) {
+            ops[n].ref = r->objects[i].ref;
+            of[n++] = i;
+        }
+    enum hc_rc rc = hc_rec_get_each(r, ops, n, err);
+    for (size_t i = 0; rc == HC_OK && i < n; i++)
+        objects[of[i]].live = ops[i].rc == HC_OK ? ops[i].out : NULL;
+    return rc;
 }
 
 static enum hc_rc deletions(struct scout *s, bool full, struct hc_err *err)
 {
     struct hc_reconcile *r = s->r;
-    struct hc_kube_op *ops = HC_NEW_N(r->step, struct hc_kube_op, r->left_n + 1);
-    size_t n = 0;
-    if (!ops)
+    struct hc_kube_op *ops = hc_rec_ops(r, r->left_n);
+    size_t *of = HC_NEW_N(r->step, size_t, r->left_n + 1), n = 0;
+    if (!ops || !of)
         return hc_arena_check(r->step, err, "preflight");
     for (size_t i = 0; i < r->left_n; i++) {
         const struct hc_plan_object *p = &r->left[i];
         bool worth = full || (hc_scout_holds_data(p->kind) && !(s->flags & HC_PREVIEW_DATA_MAY_GO));
-        if (p->name.n > 0 && worth && !p->keep)
-            ops[n++] = (struct hc_kube_op){ .verb = HC_KUBE_VERB_GET,
-                                            .ref = { p->api_version, p->kind, p->ns, p->name },
-                                            .err = HC_ERR_INIT };
+        if (p->name.n == 0 || !worth || p->keep)
+            continue;
+        ops[n].ref = (struct hc_ref){ p->api_version, p->kind, p->ns, p->name };
+        of[n++] = i;
     }
-    if (n > 0)
-        hc_kube_batch(r->spec.kube, r->step, ops, n, r->spec.manager);
-    for (size_t i = 0; i < n; i++) {
-        if (ops[i].rc == HC_E_AGAIN || ops[i].rc == HC_E_NOMEM)
-            return hc_err_copy(err, &ops[i].err);
-        for (size_t j = 0; ops[i].rc == HC_OK && j < r->left_n; j++)
-            if (hc_str_eq(r->left[j].name, ops[i].ref.name) && hc_str_eq(r->left[j].kind, ops[i].ref.kind) &&
-                hc_str_eq(r->left[j].ns, ops[i].ref.ns))
-                hc_scout_deletion(s, &r->left[j], ops[i].out, 0);
-    }
-    return HC_OK;
+    enum hc_rc rc = hc_rec_get_each(r, ops, n, err);
+    for (size_t i = 0; rc == HC_OK && i < n; i++)
+        if (ops[i].rc == HC_OK)
+            hc_scout_deletion(s, &r->left[of[i]], ops[i].out, 0);
+    return rc;
 }
 
 static enum hc_rc verdict(struct scout *s, struct hc_reconcile *r, struct hc_err *err)
@@ -87,8 +76,9 @@ static enum hc_rc verdict(struct scout *s, struct hc_reconcile *r, struct hc_err
     if (!first)
         return HC_OK;
     char more[48] = "";
-    if (p->refusals_n > 1)
-        snprintf(more, sizeof(more), " (and %zu more problems)", p->refusals_n - 1);
+    size_t all = hc_preview_refusals(p);
+    if (all > 1)
+        snprintf(more, sizeof(more), " (and %zu more problems)", all - 1);
     return hc_fail(err, HC_E_INPUT, "refused before anything was changed: %.*s%s",
                    HC_P(hc_problem_str(r->step, first)), more);
 }
@@ -121,7 +111,7 @@ enum hc_rc hc_rec_preflight(struct hc_reconcile *r, const struct hc_record *rec,
     shadow.migrate = !hc_rec_client_side(&shadow) && m->from > 0 &&
                      (m->action == HC_ACTION_ROLLBACK || !hc_str_eqz(r->head.apply_method, "ssa"));
     for (size_t i = 0; i < n; i++) {
-        const struct hc_plan_object *was = same_in(before, before_n, &objects[i].plan);
+        const struct hc_plan_object *was = hc_plan_find(before, before_n, &objects[i].plan);
         seen[i] = (struct hc_preview_object){ .ref = objects[i].ref,
                                               .source = hc_plan_source(rec->manifest, objects[i].plan.line) };
         pick[i] = full || hc_doubtful(r->step, &objects[i].plan, was, install);

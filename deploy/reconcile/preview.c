@@ -46,19 +46,11 @@ static enum hc_rc definitions_of(struct scout *s, struct hc_err *err)
     return rc;
 }
 
-static bool was_ours(const struct hc_reconcile *r, const struct object *o)
-{
-    for (size_t i = 0; i < r->before_n; i++)
-        if (hc_plan_same(&r->before[i], &o->plan))
-            return true;
-    return false;
-}
-
 static void judge_owner(struct scout *s, const struct object *o, struct hc_preview_object *p)
 {
     struct hc_reconcile *r = s->r;
     hc_str why;
-    if (!p->live || r->mark.action == HC_ACTION_ROLLBACK || was_ours(r, o) ||
+    if (!p->live || r->mark.action == HC_ACTION_ROLLBACK || hc_plan_find(r->before, r->before_n, &o->plan) ||
         hc_plan_owned(r->step, p->live, r->spec.name, r->spec.ns, &why))
         return;
     if (hc_rec_policy(r, r->mark.action)->take_ownership) {
@@ -82,21 +74,16 @@ static enum hc_rc look(struct scout *s, const struct hc_kube_op **out, struct hc
 {
     struct hc_reconcile *r = s->r;
     size_t n = r->objects_n + r->left_n;
-    struct hc_kube_op *ops = HC_NEW_N(r->step, struct hc_kube_op, n + 1);
+    struct hc_kube_op *ops = hc_rec_ops(r, n);
     if (!ops)
         return hc_arena_check(r->step, err, "preview");
     for (size_t i = 0; i < n; i++) {
         const struct hc_plan_object *left = i < r->objects_n ? NULL : &r->left[i - r->objects_n];
-        ops[i] = (struct hc_kube_op){ .verb = HC_KUBE_VERB_GET, .err = HC_ERR_INIT };
         ops[i].ref = left ? (struct hc_ref){ left->api_version, left->kind, left->ns, left->name }
                           : r->objects[i].ref;
     }
-    hc_kube_batch(r->spec.kube, r->step, ops, n, r->spec.manager);
-    for (size_t i = 0; i < n; i++)
-        if (ops[i].rc == HC_E_AGAIN || ops[i].rc == HC_E_NOMEM)
-            return hc_err_copy(err, &ops[i].err);
     *out = ops;
-    return HC_OK;
+    return hc_rec_get_each(r, ops, n, err);
 }
 
 static enum hc_rc preview_objects(struct scout *s, struct hc_err *err)

@@ -49,9 +49,10 @@ struct hc_preview {
     size_t hooks_n;
     struct hc_problem *problems;
     size_t problems_n;
-    size_t refusals_n; /* of the problems, those that are sure: with one of them it would be refused */
-    bool changes;      /* an object changes, or the manifest or a hook is another than the newest revision's */
+    bool changes; /* an object changes, or the manifest or a hook is another than the newest revision's */
 };
+/* How many of the problems are sure: with one of them it would be refused. */
+size_t hc_preview_refusals(const struct hc_preview *p);
 enum { HC_PREVIEW_DATA_MAY_GO = 1 << 0 /* deletes of claims, volumes, namespaces, definitions are no problem */ };
 /* A field (JSON pointer) that the server keeps for itself: it may change without anybody changing the object. */
 bool hc_reconcile_servers_own(hc_str path);

@@ -144,6 +144,8 @@ struct hc_drift_ignore {
  * of their workloads, rights, quotas.
  */
 enum hc_preflight { HC_PREFLIGHT_OFF, HC_PREFLIGHT_DOUBT, HC_PREFLIGHT_FULL };
+/* "off", "doubt", "full"; false: none of them, *out stays. */
+bool hc_preflight_named(hc_str name, enum hc_preflight *out);
 enum hc_drift_mode { HC_DRIFT_OFF, HC_DRIFT_WARN, HC_DRIFT_CORRECT };
 
 #define HC_HEALTH_RULES "release.helmctl.dev/health-rules"

@@ -186,6 +186,8 @@ bool hc_rec_wave_span(const struct hc_reconcile *r, size_t *out_from, size_t *ou
 void hc_rec_pruned_span(const struct hc_reconcile *r, size_t *out_from, size_t *out_to);
 /* Room for n requests, in the step's arena; NULL: it is spent. */
 struct hc_kube_op *hc_rec_ops(struct hc_reconcile *r, size_t n);
+/* GETs of what the requests' `ref` name; fails only when one could not be asked now (each has its own answer). */
+enum hc_rc hc_rec_get_each(struct hc_reconcile *r, struct hc_kube_op *ops, size_t n, struct hc_err *err);
 void hc_rec_kept_reset(struct hc_reconcile *r);
 /* What an uninstall left, in Helm's words; in the step's arena. */
 hc_str hc_rec_kept_text(struct hc_reconcile *r);

@@ -8,6 +8,8 @@
 #include "core/base/clock.h"
 #include "deploy/reconcile/preview_impl.h"
 
+#define REPLACED "superseded by new release" /* as Helm says it of a release whose name is used again */
+
 hc_str hc_rec_text(struct hc_reconcile *r, const char *fmt, ...)
 {
     char text[2048];
@@ -18,13 +20,18 @@ hc_str hc_rec_text(struct hc_reconcile *r, const char *fmt, ...)
     return hc_arena_str(r->keep, hc_str_of(text));
 }
 
+/* Out of a step in which memory was refused nothing is written. */
+static enum hc_rc put(struct hc_reconcile *r, struct hc_arena *a, struct hc_record *rec, struct hc_err *err)
+{
+    enum hc_rc rc = hc_rec_sound(r, err);
+    return rc == HC_OK ? hc_storage_update(r->spec.storage, a, rec, err) : rc;
+}
+
 enum hc_rc hc_rec_store(struct hc_reconcile *r, struct hc_err *err)
 {
     int64_t began_ms = hc_mono_ms();
     r->head.mark = hc_mark_write(r->keep, &r->mark);
-    enum hc_rc rc = hc_rec_sound(r, err);
-    if (rc == HC_OK)
-        rc = hc_storage_update(r->spec.storage, r->keep, &r->head, err);
+    enum hc_rc rc = put(r, r->keep, &r->head, err);
     if (rc != HC_OK) /* what is in memory is not what is stored, or nobody knows: nothing is decided from it */
         r->read = false;
     else
@@ -123,8 +130,8 @@ static void replaced(struct hc_reconcile *r)
     if (old.revision <= 0 || old.status != HC_STATUS_UNINSTALLED)
         return;
     old.status = HC_STATUS_SUPERSEDED;
-    old.description = HC_S("superseded by new release");
-    if (hc_rec_sound(r, NULL) == HC_OK && hc_storage_update(r->spec.storage, r->step, &old, NULL) == HC_OK)
+    old.description = HC_S(REPLACED);
+    if (put(r, r->step, &old, NULL) == HC_OK)
         r->head_before = old;
 }
 
@@ -489,9 +496,7 @@ static enum hc_rc supersede(struct hc_reconcile *r, int64_t revision, struct hc_
     /* The one that was gone on from, when none was deployed: failed. */
     if (rc == HC_OK && (old.status == HC_STATUS_DEPLOYED || old.status == HC_STATUS_FAILED)) {
         old.status = HC_STATUS_SUPERSEDED;
-        rc = hc_rec_sound(r, err);
-        if (rc == HC_OK)
-            rc = hc_storage_update(r->spec.storage, r->step, &old, err);
+        rc = put(r, r->step, &old, err);
     }
     if (rc == HC_OK)
         *out_old = old;
@@ -510,20 +515,28 @@ static enum hc_rc supersede_all(struct hc_reconcile *r, struct hc_err *err)
     return rc;
 }
 
+/*
+ * The revision before the head, unless it is superseded already, and unless it failed and may stay so. `words`: its new
+ * description, absent: the old one stays.
+ */
+static enum hc_rc supersede_before(struct hc_reconcile *r, bool failed_too, hc_str words, struct hc_err *err)
+{
+    struct hc_record old;
+    if (r->head.revision <= 1)
+        return HC_OK;
+    enum hc_rc rc = hc_storage_get(r->spec.storage, r->step, r->spec.name, r->head.revision - 1, &old, err);
+    if (rc != HC_OK || old.status == HC_STATUS_SUPERSEDED || (old.status == HC_STATUS_FAILED && !failed_too))
+        return rc == HC_E_NOTFOUND ? HC_OK : rc;
+    old.status = HC_STATUS_SUPERSEDED;
+    old.description = words.n > 0 ? words : old.description;
+    return put(r, r->step, &old, err);
+}
+
 /* An install over what was uninstalled with its history kept supersedes that, unless it had failed, and whether or not
  * the install succeeds (Helm: Install.replaceRelease). */
 static enum hc_rc supersede_replaced(struct hc_reconcile *r, struct hc_err *err)
 {
-    struct hc_record old;
-    if (r->mark.action != HC_ACTION_INSTALL || r->head.revision <= 1)
-        return HC_OK;
-    enum hc_rc rc = hc_storage_get(r->spec.storage, r->step, r->spec.name, r->head.revision - 1, &old, err);
-    if (rc != HC_OK || old.status == HC_STATUS_FAILED || old.status == HC_STATUS_SUPERSEDED)
-        return rc == HC_E_NOTFOUND ? HC_OK : rc;
-    old.status = HC_STATUS_SUPERSEDED;
-    old.description = HC_S("superseded by new release");
-    rc = hc_rec_sound(r, err);
-    return rc == HC_OK ? hc_storage_update(r->spec.storage, r->step, &old, err) : rc;
+    return r->mark.action == HC_ACTION_INSTALL ? supersede_before(r, false, HC_S(REPLACED), err) : HC_OK;
 }
 
 enum hc_rc hc_rec_deployed(struct hc_reconcile *r, struct hc_err *err)
@@ -615,16 +628,9 @@ static hc_str cause_of(struct hc_reconcile *r, const char *why)
 /* A rollback whose objects are refused supersedes what it went back from, whatever its status (Helm: Rollback.performRollback). */
 static enum hc_rc supersede_left(struct hc_reconcile *r, struct hc_err *err)
 {
-    struct hc_record old;
     bool objects = r->fault && !r->mark.hook_broken && !r->mark.hook_running;
-    if (r->mark.action != HC_ACTION_ROLLBACK || !objects || r->head.revision <= 1)
-        return HC_OK;
-    enum hc_rc rc = hc_storage_get(r->spec.storage, r->step, r->spec.name, r->head.revision - 1, &old, err);
-    if (rc != HC_OK || old.status == HC_STATUS_SUPERSEDED)
-        return rc == HC_E_NOTFOUND ? HC_OK : rc;
-    old.status = HC_STATUS_SUPERSEDED;
-    rc = hc_rec_sound(r, err);
-    return rc == HC_OK ? hc_storage_update(r->spec.storage, r->step, &old, err) : rc;
+    return r->mark.action == HC_ACTION_ROLLBACK && objects ? supersede_before(r, true, (hc_str){ NULL, 0 }, err)
+                                                           : HC_OK;
 }
 
 enum hc_rc hc_rec_failed(struct hc_reconcile *r, const char *why, struct hc_err *err)

@@ -26,6 +26,14 @@ struct hc_preview_object *hc_scout_object(struct scout *s)
     return &p->objects[p->objects_n++];
 }
 
+size_t hc_preview_refusals(const struct hc_preview *p)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->problems_n; i++)
+        n += !p->problems[i].unsure;
+    return n;
+}
+
 void hc_scout_problem(struct scout *s, struct hc_problem problem)
 {
     struct hc_preview *p = s->out;
@@ -39,7 +47,6 @@ void hc_scout_problem(struct scout *s, struct hc_problem problem)
         p->problems = more;
         s->problems_cap = cap;
     }
-    p->refusals_n += !problem.unsure;
     p->problems[p->problems_n++] = problem;
 }
 
@@ -130,14 +137,10 @@ static bool redefined(const struct scout *s, const struct hc_ref *ref)
             return true;
     for (size_t i = 0; i < r->objects_n; i++) {
         const struct hc_plan_object *crd = &r->objects[i].plan;
-        bool same = false;
         if (!defines(crd->object, ref->api_version, ref->kind))
             continue;
-        for (size_t j = 0; j < r->before_n; j++)
-            same = same ||
-                   (hc_plan_same(&r->before[j], crd) &&
-                    hc_val_equal(hc_map_getz(r->before[j].object, "spec"), hc_map_getz(crd->object, "spec")));
-        return !same;
+        const struct hc_plan_object *was = hc_plan_find(r->before, r->before_n, crd);
+        return !was || !hc_val_equal(hc_map_getz(was->object, "spec"), hc_map_getz(crd->object, "spec"));
     }
     return false;
 }
@@ -290,8 +293,7 @@ static void answered(struct scout *s, const struct object *o, struct hc_preview_
 enum hc_rc hc_scout_try(struct scout *s, struct hc_preview_object *objects, const bool *pick, struct hc_err *err)
 {
     struct hc_reconcile *r = s->r;
-    struct hc_kube_op *ops = HC_NEW_N(r->step, struct hc_kube_op, r->objects_n + 1);
-    struct hc_kube_op *sent = HC_NEW_N(r->step, struct hc_kube_op, r->objects_n + 1);
+    struct hc_kube_op *ops = hc_rec_ops(r, r->objects_n), *sent = hc_rec_ops(r, r->objects_n);
     size_t n = 0, j = 0;
     bool *asked = HC_NEW_N(r->step, bool, r->objects_n + 1);
     if (!ops || !sent || !asked)
@@ -539,16 +541,13 @@ static void judge_pod(struct scout *s, const struct hc_preview_object *p, const 
     bool waits = hc_rec_policy(r, r->mark.action)->wait != HC_WAIT_NONE;
     bool passing = q->what == HC_TROUBLE_MISSING || hc_str_find_str(m, HC_S("exceeded quota")) != SIZE_MAX;
     q->message = hc_arena_printf(r->step, "no pod of it could be made: %.*s", HC_P(m));
-    if (!q->unsure && (!waits || passing)) {
-        q->unsure = true;
-        s->out->refusals_n--;
-    }
+    q->unsure = q->unsure || !waits || passing;
 }
 
 enum hc_rc hc_scout_pods(struct scout *s, const struct hc_preview_object *objects, struct hc_err *err)
 {
     struct hc_reconcile *r = s->r;
-    struct hc_kube_op *ops = HC_NEW_N(r->step, struct hc_kube_op, r->objects_n + 1);
+    struct hc_kube_op *ops = hc_rec_ops(r, r->objects_n);
     size_t *of = HC_NEW_N(r->step, size_t, r->objects_n + 1), n = 0;
     if (!ops || !of)
         return hc_arena_check(r->step, err, "preview");

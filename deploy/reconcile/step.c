@@ -180,7 +180,7 @@ enum hc_rc hc_rec_sound(const struct hc_reconcile *r, struct hc_err *err)
 /* A step in which memory was refused is as one that was killed: the next begins with what is stored. */
 static enum hc_rc run_short(struct hc_reconcile *r, enum hc_rc rc, struct hc_err *err)
 {
-    if (hc_mem_shortages() == r->shortages)
+    if (hc_rec_sound(r, NULL) == HC_OK)
         return rc;
     r->read = false;
     r->memo.applied_revision = r->memo.wave_revision = 0;

@@ -101,8 +101,7 @@ static const char *immutable_remedy(hc_str kind, hc_str message)
         return "a Job's pods cannot be changed: delete the Job first, or put the revision into its name";
     if (hc_str_eqz(kind, "PersistentVolumeClaim"))
         return "a claim can only grow, and only where its StorageClass allows that: keep the old size and class, "
-               "or move "
-               "the data to a new claim";
+               "or move the data to a new claim";
     if (hc_str_ends(kind, HC_S("RoleBinding")))
         return "keep the role it refers to, or delete the binding first";
     if (hc_str_eqz(kind, "Service") && says(message, "clusterIP"))
@@ -119,17 +118,16 @@ struct row {
     const char *remedy;
 };
 
+static const char keep_version[] = "keep that version in spec.versions (served: false is enough) until all objects "
+                                   "are stored in the new one and the "
+                                   "definition's status.storedVersions names it alone";
+static const char split_it[] = "an object may have 1.5 MiB at most (a ConfigMap or Secret 1 MiB of data): split it";
+
 static const struct row rows[] = {
     { 0, "failed calling webhook", HC_TROUBLE_UNTRIED, "see why the webhook's service does not answer" },
     { 0, "does not support dry run", HC_TROUBLE_UNTRIED, "the webhook's sideEffects would have to be None" },
-    { 0, "missing from spec.versions", HC_TROUBLE_VERSIONS,
-      "keep that version in spec.versions (served: false is enough) until all objects are stored in the new one "
-      "and the "
-      "definition's status.storedVersions names it alone" },
-    { 0, "was previously a storage version", HC_TROUBLE_VERSIONS,
-      "keep that version in spec.versions (served: false is enough) until all objects are stored in the new one "
-      "and the "
-      "definition's status.storedVersions names it alone" },
+    { 0, "missing from spec.versions", HC_TROUBLE_VERSIONS, keep_version },
+    { 0, "was previously a storage version", HC_TROUBLE_VERSIONS, keep_version },
     { 0, "denied the request", HC_TROUBLE_DENIED,
       "do what the admission webhook or policy asks for, or exempt the object from it" },
     { 0, "denied request:", HC_TROUBLE_DENIED,
@@ -155,12 +153,9 @@ static const struct row rows[] = {
     { 403, "RuntimeClass", HC_TROUBLE_MISSING, "make that RuntimeClass first, or name one that exists" },
     { 404, "namespaces \"", HC_TROUBLE_NAMESPACE,
       "make the namespace first, or --create-namespace (spec.install.createNamespace)" },
-    { 413, "", HC_TROUBLE_SIZE,
-      "an object may have 1.5 MiB at most (a ConfigMap or Secret 1 MiB of data): split it" },
-    { 0, "Too long: may not be more than 1048576 bytes", HC_TROUBLE_SIZE,
-      "an object may have 1.5 MiB at most (a ConfigMap or Secret 1 MiB of data): split it" },
-    { 0, "Request entity too large", HC_TROUBLE_SIZE,
-      "an object may have 1.5 MiB at most (a ConfigMap or Secret 1 MiB of data): split it" },
+    { 413, "", HC_TROUBLE_SIZE, split_it },
+    { 0, "Too long: may not be more than 1048576 bytes", HC_TROUBLE_SIZE, split_it },
+    { 0, "Request entity too large", HC_TROUBLE_SIZE, split_it },
 };
 
 /* What the words name as missing, or as having decided. */

@@ -243,42 +243,46 @@ static enum hc_rc stored_of(struct hc_storage *s, struct hc_arena *a, const stru
     return hc_arena_check(a, err, "release record");
 }
 
-enum hc_rc hc_storage_create(struct hc_storage *s, struct hc_arena *a, struct hc_record *r, struct hc_err *err)
+/* What is sent is given back at once: a record is sent many times while it is pending. */
+static enum hc_rc
+send(struct hc_storage *s, struct hc_arena *a, struct hc_record *r, const char *stamp, int64_t now_s,
+     enum hc_rc (*how)(struct hc_storage *s, struct hc_arena *a, struct stored *o, struct hc_err *err),
+     struct hc_err *err)
 {
     struct stored o = { 0 };
-    int64_t now_s = hc_now_ms() / 1000;
-    HC_AUTO(hc_arena) struct hc_arena *tmp = hc_arena_new(0); /* a record is sent many times while it is pending */
+    HC_AUTO(hc_arena) struct hc_arena *tmp = hc_arena_new(0);
     if (!tmp)
         return hc_fail_nomem(err);
-    enum hc_rc rc = stored_of(s, tmp, r, "createdAt", now_s, &o, err);
+    enum hc_rc rc = stored_of(s, tmp, r, stamp, now_s, &o, err);
     if (rc != HC_OK)
         return rc;
-    rc = s->driver->create(s, tmp, &o, err);
+    rc = how(s, tmp, &o, err);
     if (rc != HC_OK)
         return hc_wrap(err, "store revision %" PRId64 " of release %.*s", r->revision, HC_P(r->name));
-    r->storage_name = hc_arena_str(a, o.storage_name);
+    if (!r->storage_name.n)
+        r->storage_name = hc_arena_str(a, o.storage_name);
     r->resource_version = hc_arena_str(a, o.resource_version);
-    r->created_at = now_s;
     return hc_arena_check(a, err, "release record");
+}
+
+enum hc_rc hc_storage_create(struct hc_storage *s, struct hc_arena *a, struct hc_record *r, struct hc_err *err)
+{
+    int64_t now_s = hc_now_ms() / 1000;
+    enum hc_rc rc = send(s, a, r, "createdAt", now_s, s->driver->create, err);
+    if (rc == HC_OK)
+        r->created_at = now_s;
+    return rc;
 }
 
 enum hc_rc hc_storage_update(struct hc_storage *s, struct hc_arena *a, struct hc_record *r, struct hc_err *err)
 {
-    struct stored o = { 0 };
     int64_t now_s = hc_now_ms() / 1000;
-    HC_AUTO(hc_arena) struct hc_arena *tmp = hc_arena_new(0); /* a record is sent many times while it is pending */
-    if (!tmp)
-        return hc_fail_nomem(err);
-    enum hc_rc rc = stored_of(s, tmp, r, "modifiedAt", now_s, &o, err);
-    if (rc != HC_OK)
-        return rc;
-    rc = s->driver->update(s, tmp, &o, err);
-    if (rc != HC_OK)
-        return hc_wrap(err, "store revision %" PRId64 " of release %.*s", r->revision, HC_P(r->name));
-    r->resource_version = hc_arena_str(a, o.resource_version);
-    r->modified_at = now_s;
-    r->created_at = 0;
-    return hc_arena_check(a, err, "release record");
+    enum hc_rc rc = send(s, a, r, "modifiedAt", now_s, s->driver->update, err);
+    if (rc == HC_OK) {
+        r->modified_at = now_s;
+        r->created_at = 0;
+    }
+    return rc;
 }
 
 enum hc_rc hc_storage_delete(struct hc_storage *s, hc_str name, int64_t revision, struct hc_err *err)

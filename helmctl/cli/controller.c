@@ -40,7 +40,7 @@ int hc_cmd_controller(int argc, char **argv)
     struct hc_strings rules = { 0 };
     struct hc_health_rule *rule_list = NULL;
     hc_controller_defaults(&o);
-    const char *level = "info", *encoding = isatty(2) ? "console" : "json", *gates = "";
+    const char *level = "info", *encoding = isatty(2) ? "console" : "json", *gates = "", *preflight = NULL;
     const char *storage = getenv("STORAGE_PATH"), *adv = getenv("STORAGE_ADV_ADDR");
     o.storage_path = storage;
     o.storage_adv_addr = adv;
@@ -95,7 +95,7 @@ int hc_cmd_controller(int argc, char **argv)
         { "allow-core-files", 0, HC_FLAG_BOOL, &o.allow_core_files,
           "let a crash write memory, credentials included, to disk" },
         { "health-rules", 0, HC_FLAG_LIST, &rules, HC_RULES_HELP, .type = "PATH" },
-        { "preflight", 0, HC_FLAG_STR, &o.preflight,
+        { "preflight", 0, HC_FLAG_STR, &preflight,
           "what is tried before an action: off; doubt: what may be refused (default); full: all of it" },
         { "feature-gates", 0, HC_FLAG_STR, &gates, "comma list of Name=true|false" },
         { "log-level", 0, HC_FLAG_STR, &level, "error, info, debug or trace" },
@@ -118,9 +118,8 @@ int hc_cmd_controller(int argc, char **argv)
         return hc_cli_error("--log-level: '%s' is none of error, info, debug, trace", level);
     if (strcmp(encoding, "json") != 0 && strcmp(encoding, "console") != 0)
         return hc_cli_error("--log-encoding: '%s' is neither json nor console", encoding);
-    if (o.preflight && strcmp(o.preflight, "off") != 0 && strcmp(o.preflight, "doubt") != 0 &&
-        strcmp(o.preflight, "full") != 0)
-        return hc_cli_error("--preflight: '%s' is none of off, doubt, full", o.preflight);
+    if (preflight && !hc_preflight_named(hc_str_of(preflight), &o.preflight))
+        return hc_cli_error("--preflight: '%s' is none of off, doubt, full", preflight);
     hc_log_setup(l, strcmp(encoding, "json") == 0);
     struct hc_err err = HC_ERR_INIT;
     if (hc_controller_gates(&o, hc_str_of(gates), &err) != HC_OK ||

@@ -40,8 +40,9 @@ static enum hc_rc preflight(struct hc_cli_release *r, const struct options *o, c
     enum hc_rc rc = hc_cli_release_preview(r, spec, HC_PREVIEW_DATA_MAY_GO, &engine, &p, err);
     if (rc == HC_OK && p.problems_n > 0)
         hc_plan_print_problems(r->a, &p);
-    if (rc == HC_OK && p.refusals_n > 0)
-        rc = hc_fail(err, HC_E_INPUT, "refused before anything was written: %zu problem(s)", p.refusals_n);
+    if (rc == HC_OK && hc_preview_refusals(&p) > 0)
+        rc = hc_fail(err, HC_E_INPUT, "refused before anything was written: %zu problem(s)",
+                     hc_preview_refusals(&p));
     hc_reconcile_free(engine);
     return rc;
 }

@@ -19,7 +19,7 @@ struct options {
 /* 0: nothing would change, 2: something would, 1: it would be refused. */
 static int exit_code(const struct hc_preview *p)
 {
-    return p->refusals_n > 0 ? 1 : p->changes ? 2 : 0;
+    return hc_preview_refusals(p) > 0 ? 1 : p->changes ? 2 : 0;
 }
 
 static int report(struct hc_cli_release *r, const struct options *o, const struct hc_preview *p)
@@ -36,7 +36,7 @@ static int report(struct hc_cli_release *r, const struct options *o, const struc
     if (p->action == HC_ACTION_ROLLBACK || p->action == HC_ACTION_UNINSTALL)
         return hc_cli_error("only plans of a chart are kept in a file; helmctl %s does this one",
                             hc_action_name(p->action));
-    if (p->refusals_n > 0)
+    if (hc_preview_refusals(p) > 0)
         return hc_cli_error("the plan is not kept: it would be refused");
     if (hc_plan_save(r->a, r, p, &o->action, output, &err) != HC_OK)
         return hc_cli_fail(&err);

@@ -126,10 +126,11 @@ void hc_plan_print(struct hc_arena *a, const struct hc_cli_release *r, const str
     printf("%zu to create, %zu to change, %zu to replace, %zu to delete, %zu stay behind, %zu unchanged\n",
            n[HC_PREVIEW_CREATE], n[HC_PREVIEW_CHANGE], n[HC_PREVIEW_REPLACE], n[HC_PREVIEW_DELETE],
            n[HC_PREVIEW_KEEP], n[HC_PREVIEW_NONE]);
-    if (p->problems_n > p->refusals_n)
-        printf("%zu doubt(s): nobody can tell beforehand\n", p->problems_n - p->refusals_n);
-    if (p->refusals_n > 0)
-        printf("%zu problem(s): it would be refused, or do harm\n", p->refusals_n);
+    size_t refusals = hc_preview_refusals(p);
+    if (p->problems_n > refusals)
+        printf("%zu doubt(s): nobody can tell beforehand\n", p->problems_n - refusals);
+    if (refusals > 0)
+        printf("%zu problem(s): it would be refused, or do harm\n", refusals);
     else if (!p->changes)
         puts("nothing would change");
 }

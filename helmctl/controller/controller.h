@@ -5,6 +5,7 @@
  * Runs until it is told to stop. Options carry Flux's names (flags of source-, kustomize- and helm-controller 2.9).
  */
 #include "deploy/kube/client.h"
+#include "deploy/reconcile/reconcile.h"
 #include "lua/rules/health.h"
 
 struct hc_controller_options {
@@ -25,8 +26,8 @@ struct hc_controller_options {
     int64_t graceful_shutdown_ms;                         /* 600 s */
     int64_t http_timeout_ms;                              /* of one fetch without spec.timeout */
     const char *default_service_account;
-    const char *preflight; /* "off", "doubt" or "full", where a HelmRelease says nothing; NULL: doubt */
-    bool allow_core_files; /* for a debugger: what is in memory may be written to disk when it crashes */
+    enum hc_preflight preflight; /* where a HelmRelease says nothing: doubt */
+    bool allow_core_files;       /* for a debugger: what is in memory may be written to disk when it crashes */
     bool no_cross_namespace_refs;
     bool no_remote_bases; /* taken for Flux's sake: remote bases are never fetched */
     bool enable_leader_election;

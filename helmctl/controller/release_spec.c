@@ -143,11 +143,8 @@ static void preflight(const struct rel *r, struct hc_reconcile_spec *w)
 {
     const struct hc_val *notes = hc_get(r->p->obj, "metadata.annotations");
     hc_str how = hc_get_str(hc_map_getz(notes, "release.helmctl.dev/preflight"));
-    if (!how.n)
-        how = r->p->c->o->preflight ? hc_str_of(r->p->c->o->preflight) : how;
-    w->preflight = hc_str_eqz(how, "off")    ? HC_PREFLIGHT_OFF
-                   : hc_str_eqz(how, "full") ? HC_PREFLIGHT_FULL
-                                             : HC_PREFLIGHT_DOUBT;
+    w->preflight = how.n ? HC_PREFLIGHT_DOUBT : r->p->c->o->preflight;
+    (void)hc_preflight_named(how, &w->preflight);
     w->data_may_go = hc_str_eqz(hc_get_str(hc_map_getz(notes, "release.helmctl.dev/allow-data-loss")), "enabled");
 }
 

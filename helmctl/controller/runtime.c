@@ -54,6 +54,7 @@ void hc_controller_defaults(struct hc_controller_options *o)
         .watch_all_namespaces = true,
         .watch_configs_label_selector = "reconcile.fluxcd.io/watch=Enabled",
         .concurrent = 4,
+        .preflight = HC_PREFLIGHT_DOUBT,
         .storage_max_bytes = (int64_t)4 << 30,
         .storage_addr = "127.0.0.1:0",
         .metrics_addr = "0",

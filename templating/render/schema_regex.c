@@ -90,8 +90,8 @@ static bool property(hc_str name, bool fold, void (*add)(void *to, uint32_t firs
     hc_buf_init(&b, 0);
     if (!hc_regex_put_property(&b, name, false, fold))
         return false;
-    if (hc_str_starts(hc_buf_str(&b),
-                      HC_S("\\x{"))) { /* hundreds of ranges: to match a million letters with them takes seconds */
+    /* Hundreds of ranges: to match a million letters with them takes seconds. */
+    if (hc_str_starts(hc_buf_str(&b), HC_S("\\x{"))) {
         hc_buf_putc(&b, '\0');
         if (!b.spent)
             spelled(hc_buf_str(&b).p, add, to);
