@@ -33,7 +33,7 @@ def unlike(items):
         if o.get("annotations") == {}:
             del o["annotations"]
         return o
-    return [walk(o, f) for o in items if o["metadata"]["name"] != "kube-root-ca.crt"]
+    return [walk(o, f) for o in items]
 
 
 def merged(items):
@@ -41,7 +41,7 @@ def merged(items):
     out = []
     for o in items:
         m = o["metadata"]
-        if m["name"] in ("kube-root-ca.crt", "default") or m["name"].startswith("sh.helm"):
+        if m["name"] == "default" or m["name"].startswith("sh.helm"):
             continue
         for path in (("status",), ("metadata", "uid"), ("metadata", "resourceVersion"), ("metadata", "creationTimestamp"), ("spec", "clusterIP"),
                      ("spec", "clusterIPs"), ("metadata", "annotations", "deployment.kubernetes.io/revision")):
@@ -77,7 +77,9 @@ def items_of(path):
     answer = server.getresponse()
     body = json.loads(answer.read())
     kind = (body.get("kind") or "")
-    return [dict(o, kind=kind[:-4] if kind.endswith("List") else kind) for o in body.get("items") or []]
+    # A namespace's kube-root-ca.crt comes from the cluster, a moment after the namespace.
+    return [dict(o, kind=kind[:-4] if kind.endswith("List") else kind) for o in body.get("items") or []
+            if o["metadata"]["name"] != "kube-root-ca.crt"]
 
 
 with open(sys.argv[2]) as asks, open(sys.argv[3], "w") as answers:
