@@ -316,5 +316,10 @@ hc_str hc_arena_printf(struct hc_arena *a, const char *fmt, ...)
 
 hc_str hc_buf_to_arena(const struct hc_buf *b, struct hc_arena *a)
 {
+    if (hc_buf_check(b, NULL, "text") == HC_E_NOMEM) {
+        if (a)
+            spend(a, false);
+        return (hc_str){ NULL, 0 };
+    }
     return hc_arena_str(a, hc_buf_str(b));
 }

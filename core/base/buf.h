@@ -58,5 +58,6 @@ static inline void hc_buf_reset(struct hc_buf *b)
 }
 /* HC_E_LIMIT or HC_E_NOMEM when spent. */
 enum hc_rc hc_buf_check(const struct hc_buf *b, struct hc_err *err, const char *what);
-/* A copy in the arena. */
+/* A copy in the arena. Of a buffer that was refused memory there is none, and the arena is spent: what lost its end (a path, say)
+ * must not pass for the whole. */
 hc_str hc_buf_to_arena(const struct hc_buf *b, struct hc_arena *a);

@@ -110,6 +110,9 @@ HC_MUST_USE struct hc_http_call *hc_http_after(struct hc_http *h, int64_t delay_
                                                void (*on_done)(void *ctx, enum hc_rc rc,
                                                                const struct hc_http_response *response,
                                                                const struct hc_err *err));
+/* Such a call once more, of which on_done has come (from within it, or later): it takes no memory. False: the loop is ending, and
+ * on_done does not come. */
+bool hc_http_after_again(struct hc_http_call *timer, int64_t delay_ms);
 /* True on the loop's own thread, where nothing may block. */
 bool hc_http_on_loop(const struct hc_http *h);
 

@@ -249,6 +249,9 @@ static void *run(void *arg)
         }
         for (struct hc_http_call *c = cancels, *next; c; c = next) {
             next = c->next_cancel;
+            pthread_mutex_lock(&h->mu);
+            c->cancelling = false;
+            pthread_mutex_unlock(&h->mu);
             if (c->state == CALL_ACTIVE) { /* only this thread changes it from here on */
                 call_end(c, HC_E_AGAIN, "cancelled");
                 done(h, c);
@@ -346,6 +349,7 @@ static bool hand_over(struct hc_http *h, struct hc_http_call *c)
     bool stop = h->stop, first = !h->in_first && !h->cancels;
     if (!stop) {
         atomic_fetch_add(&c->refs, 1);
+        c->state = CALL_QUEUED;
         if (h->in_last)
             h->in_last->next = c;
         else
@@ -390,6 +394,14 @@ struct hc_http_call *hc_http_after(struct hc_http *h, int64_t delay_ms, void *ct
         return c;
     hc_http_unref(c);
     return NULL;
+}
+
+bool hc_http_after_again(struct hc_http_call *timer, int64_t delay_ms)
+{
+    timer->idle_timeout_ms = HC_MAX(delay_ms, 0);
+    timer->rc = HC_OK;
+    timer->err = (struct hc_err)HC_ERR_INIT;
+    return hand_over(timer->h, timer);
 }
 
 enum hc_rc hc_http_result(const struct hc_http_call *c, const struct hc_http_response **out,

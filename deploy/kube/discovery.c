@@ -140,6 +140,7 @@ static size_t classic_calls(struct hc_arena *a, const struct hc_val *v, struct k
 static enum hc_rc read_all(struct hc_kube *k, struct hc_err *err)
 {
     struct kube_server *s = k->server;
+    uint64_t before = hc_mem_shortages();
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     enum { MAX_GV = 1000 };
     struct kube_call calls[2] = { 0 };
@@ -188,7 +189,7 @@ static enum hc_rc read_all(struct hc_kube *k, struct hc_err *err)
             hc_json_parse(a, more[i].answer, HC_JSON_REF | HC_JSON_NO_POSITIONS, &v, NULL) == HC_OK)
             ok = note_classic(s, v);
     }
-    if (!ok || !more) {
+    if (!ok || !more || hc_mem_shortages() != before) {
         s->read_at_ms = 0; /* half of it is no answer to anything */
         return hc_fail_nomem(err);
     }

@@ -2,6 +2,10 @@
  * A watch is a small machine on the HTTP loop's thread: list pages, follow the stream, pause, again. It owns one call
  * at a time; each of the three ends in a callback that begins the next. Nothing blocks.
  *
+ * Where memory was refused while something was told, here or to whom it was told, nobody knows what got lost: then all of it
+ * is listed and told once more. The pause before that takes no memory (its timer is made with the watch), so that a watch
+ * ends when it is stopped, or with the loop, and never for want of memory.
+ *
  * The table of known objects (name, uid, hash of the resourceVersion: no content) tells after a list which
  * objects vanished and which did not change, so that a list after 410 Gone says no more than what happened.
  *
@@ -48,7 +52,8 @@ struct hc_kube_watch {
     pthread_cond_t cond;
     atomic_bool stopping;
     bool ended;
-    struct hc_http_call *call;
+    struct hc_http_call *call;  /* a list or a stream */
+    struct hc_http_call *timer; /* of pauses: the same one again and again */
 
     /* the loop's thread only */
     char rv[128];     /* empty: a list is due */
@@ -56,6 +61,7 @@ struct hc_kube_watch {
     bool whole;       /* list without pages: those grew too old */
     bool failed;      /* HC_WATCH_FAILED was told */
     bool gone;        /* the stream said 410 */
+    bool lost;        /* memory was refused while the stream was told of */
     unsigned gen;     /* of the list at work */
     int64_t pause_ms; /* the next one when things go on failing */
     int64_t begun_ms;
@@ -77,6 +83,7 @@ static void watch_unref(struct hc_kube_watch *w)
     free(w->next_page);
     hc_buf_done(&w->line);
     hc_http_unref(w->call);
+    hc_http_unref(w->timer);
     hc_arena_free(w->arena);
     pthread_mutex_destroy(&w->mu);
     pthread_cond_destroy(&w->cond);
@@ -165,7 +172,16 @@ static void forget(struct hc_kube_watch *w, const struct hc_val *object)
     free(n);
 }
 
-/* Objects the list at work did not have are gone. */
+/* The next list tells of each object again. */
+static void doubt_all(struct hc_kube_watch *w)
+{
+    w->rv[0] = '\0';
+    for (size_t i = 0; i < w->buckets_n; i++)
+        for (struct known *n = w->buckets[i]; n; n = n->next)
+            n->rv = 0;
+}
+
+/* Objects the list at work did not have are gone. One that could not be told of stays known, for the next list. */
 static void sweep(struct hc_kube_watch *w)
 {
     for (size_t i = 0; i < w->buckets_n; i++)
@@ -175,6 +191,7 @@ static void sweep(struct hc_kube_watch *w)
                 at = &n->next;
                 continue;
             }
+            uint64_t before = hc_mem_shortages();
             HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
             struct hc_val *o = hc_map_new(a), *m = hc_map_sub(a, o, "metadata");
             kube_stamp(a, o, w->api_version, w->kind);
@@ -182,11 +199,15 @@ static void sweep(struct hc_kube_watch *w)
             if (n->ns_n)
                 hc_map_put_str(a, m, "namespace", hc_str_n(n->text, n->ns_n));
             hc_map_put_strz(a, m, "uid", n->uid);
+            if (!hc_arena_spent(a))
+                emit(w, HC_WATCH_DELETED, o);
+            if (hc_mem_shortages() != before) {
+                at = &n->next;
+                continue;
+            }
             *at = n->next;
             w->known_n--;
             free(n);
-            if (!hc_arena_spent(a))
-                emit(w, HC_WATCH_DELETED, o);
         }
 }
 
@@ -198,8 +219,10 @@ static void deliver(struct hc_kube_watch *w, struct hc_arena *a, struct hc_val *
         hc_map_del(hc_map_getz(object, "metadata"), HC_S("managedFields"));
     kube_stamp(a, object, w->api_version, w->kind);
     if (deleted) {
-        forget(w, object);
+        uint64_t before = hc_mem_shortages();
         emit(w, HC_WATCH_DELETED, object);
+        if (hc_mem_shortages() == before)
+            forget(w, object);
         return;
     }
     enum hc_watch_event e = note(w, object);
@@ -215,6 +238,7 @@ static void set_rv(struct hc_kube_watch *w, hc_str rv)
 
 static bool on_line(struct hc_kube_watch *w, hc_str line)
 {
+    uint64_t before = hc_mem_shortages();
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct hc_val *v = NULL;
     line = hc_str_trim(line);
@@ -236,7 +260,8 @@ static bool on_line(struct hc_kube_watch *w, hc_str line)
         w->failed = false;
         emit(w, HC_WATCH_SYNCED, NULL);
     }
-    return !atomic_load(&w->stopping);
+    w->lost = hc_mem_shortages() != before;
+    return !w->lost && !atomic_load(&w->stopping);
 }
 
 static bool on_data(void *ctx, const char *p, size_t n)
@@ -273,22 +298,27 @@ static void begin(struct hc_kube_watch *w);
 static void on_list(void *ctx, enum hc_rc rc, const struct hc_http_response *r, const struct hc_err *err);
 static void on_stream_end(void *ctx, enum hc_rc rc, const struct hc_http_response *r, const struct hc_err *err);
 
-/* Puts the next call in place, or ends the machine when it is stopped (or cannot go on: the loop is ending). */
+/* Puts the next call in place. */
 static void hold(struct hc_kube_watch *w, struct hc_http_call *call)
 {
     pthread_mutex_lock(&w->mu);
     hc_http_unref(w->call);
     w->call = call;
-    bool end = !call;
-    if (end) {
-        w->ended = true;
-        pthread_cond_broadcast(&w->cond);
-    } else if (atomic_load(&w->stopping)) {
+    if (atomic_load(&w->stopping))
         hc_http_cancel(call);
-    }
     pthread_mutex_unlock(&w->mu);
-    if (end)
-        watch_unref(w);
+}
+
+/* The machine ends: it was stopped, or the loop is ending. */
+static void end(struct hc_kube_watch *w)
+{
+    pthread_mutex_lock(&w->mu);
+    hc_http_unref(w->call);
+    w->call = NULL;
+    w->ended = true;
+    pthread_cond_broadcast(&w->cond);
+    pthread_mutex_unlock(&w->mu);
+    watch_unref(w);
 }
 
 static void on_pause_end(void *ctx, enum hc_rc rc, const struct hc_http_response *r, const struct hc_err *err)
@@ -302,7 +332,13 @@ static void pause_for(struct hc_kube_watch *w, int64_t ms)
     uint32_t random = 0;
     hc_random_bytes(&random, sizeof(random));
     ms = ms / 2 + (int64_t)(random % (uint32_t)(ms + 1)); /* half to one and a half */
-    hold(w, atomic_load(&w->stopping) ? NULL : hc_http_after(w->k->server->http, ms, w, on_pause_end));
+    pthread_mutex_lock(&w->mu);
+    hc_http_unref(w->call);
+    w->call = NULL;
+    bool on = !atomic_load(&w->stopping) && hc_http_after_again(w->timer, ms);
+    pthread_mutex_unlock(&w->mu);
+    if (!on)
+        end(w);
 }
 
 static void back_off(struct hc_kube_watch *w, int64_t asked_ms)
@@ -337,10 +373,22 @@ static void fail(struct hc_kube_watch *w, const char *verb, const struct hc_http
     back_off(w, r ? r->retry_after_ms : 0);
 }
 
+/* Memory was refused: from the beginning. */
+static void fail_short(struct hc_kube_watch *w, const char *verb)
+{
+    struct hc_err err = HC_ERR_INIT;
+    hc_fail_nomem(&err);
+    free(w->next_page);
+    w->next_page = NULL;
+    w->lost = false;
+    doubt_all(w);
+    fail(w, verb, NULL, &err);
+}
+
 static void begin(struct hc_kube_watch *w)
 {
     if (atomic_load(&w->stopping)) {
-        hold(w, NULL);
+        end(w);
         return;
     }
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
@@ -382,18 +430,24 @@ static void begin(struct hc_kube_watch *w)
         .ctx = w,
     };
     hc_buf_done(&b);
-    hold(w,
-         req.url && req.headers ? hc_http_start(w->k->server->http, &req, list ? on_list : on_stream_end) : NULL);
+    struct hc_http_call *call = req.url && req.headers
+                                    ? hc_http_start(w->k->server->http, &req, list ? on_list : on_stream_end)
+                                    : NULL;
+    if (call)
+        hold(w, call);
+    else
+        fail_short(w, list ? "list" : "watch"); /* or the loop is ending: then there is no pause either */
 }
 
 static void on_list(void *ctx, enum hc_rc rc, const struct hc_http_response *r, const struct hc_err *err)
 {
     struct hc_kube_watch *w = ctx;
+    uint64_t before = hc_mem_shortages();
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct hc_val *page = NULL;
     struct hc_err bad = HC_ERR_INIT;
     if (atomic_load(&w->stopping)) {
-        hold(w, NULL);
+        end(w);
         return;
     }
     if (rc == HC_OK && r->status == 410 && w->next_page) { /* the pages grew too old: all at once */
@@ -415,20 +469,29 @@ static void on_list(void *ctx, enum hc_rc rc, const struct hc_http_response *r, 
         fail(w, "list", NULL, &bad);
         return;
     }
-    w->failed = false;
     const struct hc_val *items = hc_map_getz(page, "items");
     for (size_t i = 0; i < hc_list_len(items) && !atomic_load(&w->stopping); i++)
         deliver(w, a, hc_list_at(items, i), false);
     hc_str next = hc_get_str_at(page, "metadata.continue");
     free(w->next_page);
     w->next_page = next.n ? hc_strdup_n(next.p, next.n) : NULL;
-    if (!w->next_page) {
+    if (!next.n && hc_mem_shortages() == before)
         sweep(w);
+    if (hc_mem_shortages() != before) {
+        fail_short(w, "list");
+        return;
+    }
+    w->failed = false;
+    if (!w->next_page) {
         w->whole = false;
         set_rv(w, hc_get_str_at(page, "metadata.resourceVersion"));
         if (!w->rv[0])
             set_rv(w, HC_S("0")); /* a server that counts no versions */
         emit(w, HC_WATCH_SYNCED, NULL);
+        if (hc_mem_shortages() != before) {
+            fail_short(w, "list");
+            return;
+        }
     }
     begin(w);
 }
@@ -437,10 +500,14 @@ static void on_stream_end(void *ctx, enum hc_rc rc, const struct hc_http_respons
 {
     struct hc_kube_watch *w = ctx;
     if (atomic_load(&w->stopping)) {
-        hold(w, NULL);
+        end(w);
         return;
     }
     bool stood = r->status == 200;
+    if (w->lost) {
+        fail_short(w, "watch");
+        return;
+    }
     if (w->gone || (rc == HC_OK && r->status == 410)) {
         w->rv[0] = '\0';
         w->gone = false;
@@ -451,7 +518,6 @@ static void on_stream_end(void *ctx, enum hc_rc rc, const struct hc_http_respons
         fail(w, "watch", r, err);
         return;
     }
-    w->failed = false;
     if (hc_mono_ms() - w->begun_ms < SHORT_LIFE_MS) {
         back_off(w, 0);
         return;
@@ -508,20 +574,16 @@ struct hc_kube_watch *hc_kube_watch_start(struct hc_kube *k, const struct hc_kub
     w->base = hc_buf_to_arena(&b, a);
     hc_buf_done(&b);
     /* The first step too belongs to the loop's thread. */
-    struct hc_http_call *first = hc_arena_spent(a) ? NULL : hc_http_after(k->server->http, 0, w, on_pause_end);
-    if (!first) {
+    pthread_mutex_lock(&w->mu); /* it must find the timer */
+    w->timer = hc_arena_spent(a) ? NULL : hc_http_after(k->server->http, 0, w, on_pause_end);
+    bool begun = w->timer != NULL;
+    pthread_mutex_unlock(&w->mu);
+    if (!begun) {
         atomic_store(&w->refs, 1);
         watch_unref(w);
         hc_fail(err, HC_E_AGAIN, "watch %.*s: no memory, or stopped", HC_P(what->kind));
         return NULL;
     }
-    pthread_mutex_lock(&w->mu);
-    /* The machine may have gone on to its next call already. */
-    if (w->call || w->ended)
-        hc_http_unref(first);
-    else
-        w->call = first;
-    pthread_mutex_unlock(&w->mu);
     return w;
 }
 
@@ -533,6 +595,7 @@ void hc_kube_watch_stop(struct hc_kube_watch *w)
     atomic_store(&w->stopping, true);
     if (w->call)
         hc_http_cancel(w->call);
+    hc_http_cancel(w->timer);
     if (!hc_http_on_loop(w->k->server->http))
         while (!w->ended)
             pthread_cond_wait(&w->cond, &w->mu);

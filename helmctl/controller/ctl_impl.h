@@ -44,6 +44,7 @@ struct ctl {
     struct ctl_foreign *foreign; /* fetches of artifacts that others made */
     bool serves[HC_CTL_KINDS];
     atomic_bool ready, leading;
+    atomic_bool wake_lost; /* memory was refused: ctl_wake_all_if_lost */
 };
 
 /* ---- one look at one object -------------------------------------------------------------------------- */
@@ -117,6 +118,8 @@ enum ctl_lane ctl_lane_of(enum hc_ctl_kind kind);
 void ctl_wake(struct ctl *c, struct hc_key k);
 void ctl_wake_at(struct ctl *c, struct hc_key k, int64_t at_ms); /* of the monotonic clock */
 void ctl_wake_referrers(struct ctl *c, struct hc_key k);
+/* When one of these was refused memory: all objects. Asked for every few seconds. */
+void ctl_wake_all_if_lost(struct ctl *c);
 /* A new version of an object came in, from a watch or as the answer to a write: cache it and wake who cares. */
 void ctl_observe(struct ctl *c, enum hc_ctl_kind kind, const struct hc_val *object);
 void ctl_vanished(struct ctl *c, struct hc_key k);

@@ -259,8 +259,7 @@ static bool record_is_news(struct ctl_managed *m, const struct release *r)
     bool pending;
     newest(*record_slot(m, r->records), &revision, &rv, &pending);
     if (rv > known && pending) {
-        struct hc_key k = release_key(r);
-        (void)hc_queue_add_at(m->c->lanes[LANE_RELEASE], k, hc_mono_ms() + PATIENCE_MS);
+        ctl_wake_at(m->c, release_key(r), hc_mono_ms() + PATIENCE_MS);
         return false;
     }
     if (rv > known)
@@ -528,7 +527,7 @@ static void on_watch_health(struct kind_watch *w, bool works)
     for (size_t b = 0; failed && b < BUCKETS; b++)
         for (struct release *r = m->releases[b]; r; r = r->next)
             if (r->awaited_n > 0)
-                (void)hc_queue_add_at(m->c->lanes[LANE_RELEASE], release_key(r), hc_mono_ms() + PATIENCE_MS);
+                ctl_wake_at(m->c, release_key(r), hc_mono_ms() + PATIENCE_MS);
     pthread_mutex_unlock(&m->lock);
 }
 
@@ -682,6 +681,7 @@ bool ctl_release_end(struct ctl_managed *m, struct hc_key k, const struct ctl_pa
         m->waiting += r->awaited_n > 0;
         r->running = false;
         again = record_is_news(m, r) || (r->settled && r->awaited_n > 0);
+        again = again || (p->awaited_n > 0 && !r->awaited); /* refused memory: nobody could tell it */
         if (r->drift && r->touched && !again)
             wake_for_drift(m, r);
         r->touched = r->settled = false;

@@ -304,7 +304,8 @@ bool hc_queue_add_at(struct hc_queue *q, struct hc_key k, int64_t at_ms)
     } else if (it->running) {
         it->dirty_at_ms = HC_MIN(it->dirty_at_ms, at_ms);
     } else if (!it->ready && (!it->heap_at || at_ms < it->at_ms)) {
-        ok = heap_put(q, it, at_ms);
+        if (!heap_put(q, it, at_ms))
+            make_ready(q, it); /* as in put_back */
         pthread_cond_signal(&q->wake);
     }
     pthread_mutex_unlock(&q->lock);

@@ -124,6 +124,13 @@ enum hc_rc hc_controller_gates(struct hc_controller_options *o, hc_str text, str
 
 /* ---- waking ---- */
 
+/* A wake-up got lost for want of memory, nobody knows whose: the main thread wakes all. */
+static void wake_is_lost(struct ctl *c, struct hc_key k)
+{
+    atomic_store(&c->wake_lost, true);
+    HC_LOG(HC_LOG_ERROR, "no memory to queue an object", { "namespace", k.ns }, { "name", k.name });
+}
+
 enum ctl_lane ctl_lane_of(enum hc_ctl_kind kind)
 {
     return kind == HC_CTL_RELEASE ? LANE_RELEASE : kind == HC_CTL_KUSTOMIZE ? LANE_KUSTOMIZE : LANE_SOURCE;
@@ -132,19 +139,19 @@ enum ctl_lane ctl_lane_of(enum hc_ctl_kind kind)
 void ctl_wake(struct ctl *c, struct hc_key k)
 {
     if (c->serves[k.kind] && !hc_queue_add(c->lanes[ctl_lane_of(k.kind)], k))
-        HC_LOG(HC_LOG_ERROR, "no memory to queue an object", { "namespace", k.ns }, { "name", k.name });
+        wake_is_lost(c, k);
 }
 
 static void wake_first(struct ctl *c, struct hc_key k)
 {
     if (c->serves[k.kind] && !hc_queue_add_first(c->lanes[ctl_lane_of(k.kind)], k))
-        HC_LOG(HC_LOG_ERROR, "no memory to queue an object", { "namespace", k.ns }, { "name", k.name });
+        wake_is_lost(c, k);
 }
 
 void ctl_wake_at(struct ctl *c, struct hc_key k, int64_t at_ms)
 {
     if (c->serves[k.kind] && !hc_queue_add_at(c->lanes[ctl_lane_of(k.kind)], k, at_ms))
-        HC_LOG(HC_LOG_ERROR, "no memory to queue an object", { "namespace", k.ns }, { "name", k.name });
+        wake_is_lost(c, k);
 }
 
 void ctl_wake_referrers(struct ctl *c, struct hc_key k)
@@ -154,6 +161,21 @@ void ctl_wake_referrers(struct ctl *c, struct hc_key k)
     size_t n = hc_objects_referrers(c->objects, a, k, &keys);
     for (size_t i = 0; i < n; i++)
         ctl_wake(c, keys[i]);
+    if (hc_arena_spent(a))
+        wake_is_lost(c, k);
+}
+
+void ctl_wake_all_if_lost(struct ctl *c)
+{
+    if (!atomic_exchange(&c->wake_lost, false))
+        return;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_key *keys;
+    size_t n = hc_objects_list(c->objects, a, HC_CTL_NONE, &keys);
+    for (size_t i = 0; i < n; i++)
+        ctl_wake(c, keys[i]);
+    if (hc_arena_spent(a))
+        atomic_store(&c->wake_lost, true); /* at the next tick */
 }
 
 void ctl_observe(struct ctl *c, enum hc_ctl_kind kind, const struct hc_val *object)
@@ -210,6 +232,9 @@ static void on_event(void *ctx, enum hc_watch_event e, const struct hc_val *o)
     if (e == HC_WATCH_SYNCED) {
         if (!atomic_exchange(&w->synced, true))
             sem_post(&told_to_stop); /* the main thread counts */
+    } else if (e == HC_WATCH_FAILED) {
+        HC_LOG(HC_LOG_ERROR, "cannot watch, is tried on", { "kind", hc_str_of(hc_ctl_kind_name(w->kind)) },
+               { "error", hc_get_str_at(o, "message") });
     } else if (e == HC_WATCH_DELETED) {
         ctl_vanished(w->c, (struct hc_key){ w->kind, hc_get_str_at(o, "metadata.namespace"),
                                             hc_get_str_at(o, "metadata.name") });
@@ -277,6 +302,10 @@ static void look_at(struct ctl *c, struct hc_key k)
     struct hc_queue *q = c->lanes[ctl_lane_of(k.kind)];
     const struct hc_val *kept = a ? ctl_late_take(c->late, a, k) : NULL;
     struct hc_val *obj = a ? hc_objects_get(c->objects, a, k) : NULL;
+    if (!obj && hc_objects_has(c->objects, k)) { /* no memory for it */
+        hc_queue_failed(q, k, hc_mono_ms(), 0);
+        return;
+    }
     if (!obj) {
         hc_queue_done(q, k, INT64_MAX);
         return;
@@ -621,6 +650,7 @@ static enum hc_rc run(struct run *r, struct hc_err *err)
         if (atomic_load(&stopping))
             break;
         start_watches(r->watches);
+        ctl_wake_all_if_lost(c);
         ctl_store_sweep(c->store);
     }
     hc_log(HC_LOG_INFO, "controller stops", 0, NULL);

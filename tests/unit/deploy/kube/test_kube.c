@@ -7,6 +7,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/fs.h"
+#include "core/base/mem.h"
 #include "deploy/kube/client.h"
 #include "tests/unit/loopback.h"
 
@@ -16,6 +17,7 @@ static struct hc_arena *arena;
 static struct hc_err err;
 static atomic_int lists, streams, hits;
 static atomic_bool resumed;
+static char deleted[1024]; /* the path; read when the request is over */
 
 static bool json(int fd, int status, const char *headers, const char *body)
 {
@@ -55,7 +57,8 @@ static bool discovery(const char *path, int fd, bool *out)
         { "/api/v1",
           "{\"kind\":\"APIResourceList\",\"groupVersion\":\"v1\",\"resources\":[{\"name\":\"configmaps\","
           "\"namespaced\":true,\"kind\":\"ConfigMap\"},{\"name\":\"secrets\",\"namespaced\":true,\"kind\":"
-          "\"Secret\"},{\"name\":\"pods\",\"namespaced\":true,\"kind\":\"Pod\"}]}" },
+          "\"Secret\"},{\"name\":\"endpoints\",\"namespaced\":true,\"kind\":\"Endpoints\"},{\"name\":\"pods\","
+          "\"namespaced\":true,\"kind\":\"Pod\"}]}" },
         { "/apis/apps/v1",
           "{\"kind\":\"APIResourceList\",\"groupVersion\":\"apps/v1\",\"resources\":[{\"name\":\"deployments\","
           "\"namespaced\":true,\"kind\":\"Deployment\"},{\"name\":\"deployments/scale\",\"kind\":\"Scale\"}]}" },
@@ -100,12 +103,36 @@ static bool configmaps(const struct loopback_request *r, int fd)
     }
 }
 
+/* Endpoints: a and b; from version 10 on b changes and a goes. Every watch is told what it has not seen, and then no more. */
+static bool endpoints(const struct loopback_request *r, int fd)
+{
+    if (has(r->path, "watch=1")) {
+        bool all = has(r->path, "resourceVersion=10&"), last = all || has(r->path, "resourceVersion=11&");
+        atomic_store(&resumed, true);
+        return stream(fd,
+                      all    ? EVENT("MODIFIED", CM("b", "11")) EVENT("DELETED", CM("a", "12"))
+                      : last ? EVENT("DELETED", CM("a", "12"))
+                             : "",
+                      false);
+    }
+    return json(fd, 200, "",
+                atomic_load(&resumed)
+                    ? "{\"metadata\":{\"resourceVersion\":\"12\"},\"items\":[" CM("b", "11") "]}"
+                    : "{\"metadata\":{\"resourceVersion\":\"10\"},\"items\":[" CM("a", "1") "," CM("b", "2") "]}");
+}
+
 static bool handle(struct loopback *s, const struct loopback_request *r, int fd)
 {
     (void)s;
     bool out;
     if (discovery(r->path, fd, &out))
         return out;
+    if (has(r->path, "/endpoints"))
+        return endpoints(r, fd);
+    if (strcmp(r->method, "DELETE") == 0) {
+        snprintf(deleted, sizeof(deleted), "%s", r->path);
+        return json(fd, 200, "", "{}");
+    }
     if (has(r->path, "/configmaps"))
         return configmaps(r, fd);
     if (has(r->path, "/pods")) { /* refused twice, then fine */
@@ -275,6 +302,93 @@ static void watch_stops_while_it_waits_and_from_inside(void **state)
     http = hc_http_new(NULL);
 }
 
+/* What a watch told, kept by somebody who needs memory for each object, and without it keeps nothing. */
+struct keeper {
+    pthread_mutex_t mu;
+    pthread_cond_t cond;
+    bool a, b;
+    char b_rv[8];
+};
+
+static void keep(void *ctx, enum hc_watch_event e, const struct hc_val *o)
+{
+    struct keeper *k = ctx;
+    hc_str name = hc_get_str_at(o, "metadata.name");
+    void *needed = hc_malloc(1);
+    pthread_mutex_lock(&k->mu);
+    if (needed && e <= HC_WATCH_DELETED) {
+        *(hc_str_eqz(name, "a") ? &k->a : &k->b) = e != HC_WATCH_DELETED;
+        if (hc_str_eqz(name, "b"))
+            snprintf(k->b_rv, sizeof(k->b_rv), "%.*s", HC_P(hc_get_str_at(o, "metadata.resourceVersion")));
+        pthread_cond_signal(&k->cond);
+    }
+    pthread_mutex_unlock(&k->mu);
+    free(needed);
+}
+
+/* Each allocation of a watch refused, once: in the end it has told all. */
+static void watch_goes_on_when_memory_was_refused(void **state)
+{
+    (void)state;
+    struct hc_kube *k = client((struct hc_kube_options){ 0 });
+    struct hc_kube_list l = list_of("v1", "Endpoints");
+    struct hc_kube_resource known; /* discovery is another matter */
+    assert_int_equal(hc_kube_resource_of(k, l.api_version, l.kind, &known, &err), HC_OK);
+    int hit = 0, spared = 0; /* how many a watch makes until it has told all differs a little */
+    for (uint64_t n = 1; spared < 4; n++) {
+        struct keeper s = { .mu = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER };
+        uint64_t before = hc_mem_shortages();
+        atomic_store(&resumed, false);
+        hc_mem_fail_at(n);
+        struct hc_kube_watch *w = hc_kube_watch_start(k, &l, keep, &s, &err);
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += 20;
+        bool in_time = true;
+        pthread_mutex_lock(&s.mu);
+        while (w && in_time && (s.a || strcmp(s.b_rv, "11") != 0))
+            in_time = pthread_cond_timedwait(&s.cond, &s.mu, &until) == 0;
+        pthread_mutex_unlock(&s.mu);
+        hc_mem_fail_at(0);
+        hc_kube_watch_stop(w);
+        if (!in_time)
+            fail_msg("allocation %d refused: a is %s, b is %s", (int)n, s.a ? "there" : "gone", s.b_rv);
+        bool refused = hc_mem_shortages() != before;
+        hit += refused;
+        spared += !refused;
+    }
+    assert_in_range(hit, 15, 200);
+    hc_kube_free(k);
+}
+
+/* A path that lost its end would be that of all objects. */
+static void deletes_name_their_object_or_are_not_sent(void **state)
+{
+    (void)state;
+    struct hc_kube *k = client((struct hc_kube_options){ 0 });
+    char name[200] = "", want[256];
+    memset(name, 'n', sizeof(name) - 1);
+    snprintf(want, sizeof(want), "/api/v1/namespaces/x/secrets/%s", name);
+    struct hc_ref r = { HC_S("v1"), HC_S("Secret"), HC_S("x"), hc_str_of(name) };
+    uint64_t before;
+    int n = 0, sent = 0;
+    assert_int_equal(hc_kube_delete(k, &r, NULL, NULL, &err), HC_OK);
+    assert_string_equal(deleted, want);
+    do {
+        before = hc_mem_shortages();
+        deleted[0] = '\0';
+        hc_mem_fail_at((uint64_t)++n);
+        enum hc_rc rc = hc_kube_delete(k, &r, NULL, NULL, &err);
+        hc_mem_fail_at(0);
+        if (deleted[0])
+            assert_string_equal(deleted, want);
+        assert_true(deleted[0] || rc != HC_OK);
+        sent += deleted[0] != '\0';
+    } while (hc_mem_shortages() != before);
+    assert_in_range(sent, 1, n - 3);
+    hc_kube_free(k);
+}
+
 static void lists_start_over_when_pages_expire(void **state)
 {
     (void)state;
@@ -371,8 +485,8 @@ static void old_discovery_is_understood(void **state)
     hc_str *list;
     size_t n;
     assert_int_equal(hc_kube_api_versions(k, arena, &list, &n, &err), HC_OK);
-    static const char *const want[] = { "apps/v1", "apps/v1/Deployment", "apps/v1/Scale", "v1", "v1/ConfigMap",
-                                        "v1/Pod",  "v1/Secret" };
+    static const char *const want[] = { "apps/v1",      "apps/v1/Deployment", "apps/v1/Scale", "v1",
+                                        "v1/ConfigMap", "v1/Endpoints",       "v1/Pod",        "v1/Secret" };
     assert_int_equal(n, HC_LEN(want));
     for (size_t i = 0; i < n; i++)
         assert_true(hc_str_eqz(list[i], want[i]));
@@ -517,6 +631,8 @@ int main(void)
         cmocka_unit_test(watch_survives_gone_and_cut),
         cmocka_unit_test(watch_tells_a_failure_once),
         cmocka_unit_test(watch_stops_while_it_waits_and_from_inside),
+        cmocka_unit_test(watch_goes_on_when_memory_was_refused),
+        cmocka_unit_test(deletes_name_their_object_or_are_not_sent),
         cmocka_unit_test(lists_start_over_when_pages_expire),
         cmocka_unit_test(busy_servers_are_asked_again),
         cmocka_unit_test(errors_keep_the_servers_words),
