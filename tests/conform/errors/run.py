@@ -251,7 +251,7 @@ def record(o, work):
                 continue
             args, undo = bench.build(m)
             try:
-                # Of three mutants in four it is the error that is recorded; output is conform.sh's business.
+                # Of three mutants in four it is the error that is recorded; output is charts.py's business.
                 rc, out = answer(ours.run(args, bench.work))
                 if rc == 0 and (found % 4 or name in CLOCK):
                     continue
