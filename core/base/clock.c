@@ -26,6 +26,13 @@ int64_t hc_mono_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+int64_t hc_boot_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 hc_str hc_time_rfc3339(struct hc_arena *a, int64_t ms)
 {
     time_t s = (time_t)(ms / 1000);

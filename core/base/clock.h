@@ -8,6 +8,7 @@ struct hc_arena;
 
 int64_t hc_now_ms(void);  /* since 1970, UTC                      */
 int64_t hc_now_ns(void);  /* since 1970, UTC, for record times    */
+int64_t hc_boot_ms(void); /* monotonic, and goes on while the machine sleeps: how old is what we know */
 int64_t hc_mono_ms(void); /* monotonic, for deadlines and timers  */
 
 /* "2026-01-02T15:04:05Z" (RFC 3339, seconds, UTC) and back; gives -1 for text that is no such time. */

@@ -53,8 +53,10 @@ struct hc_http_request {
     const char *proxy;          /* NULL: environment */
     int64_t timeout_ms;         /* whole request; 0: 30 s; -1: none (watches) */
     int64_t connect_timeout_ms; /* 0: 10 s */
-    int64_t idle_timeout_ms;    /* no byte for this long ends it; 0: off */
-    int64_t first_byte_ms;      /* from sending to the answer's first byte, connecting included; 0: off */
+    int64_t
+        not_after_ms; /* of hc_boot_ms: what has not begun to be sent by then never is (HC_E_CONFLICT); 0: off */
+    int64_t idle_timeout_ms; /* no byte for this long ends it; 0: off */
+    int64_t first_byte_ms;   /* from sending to the answer's first byte, connecting included; 0: off */
     int64_t min_bytes_per_s, speed_window_ms; /* floor of an answer's body in each window (0: 15 s); 0: off */
     int retries;                              /* how often it may be sent again; see the head of this file */
     size_t max_bytes;  /* of the answer, streamed too; 0: HC_MAX_RESPONSE_BYTES; SIZE_MAX: none */

@@ -71,6 +71,7 @@ struct hc_http_call {
     struct hc_buf out_headers, out_body;
     int status;
     size_t received;
+    int64_t not_after_ms;
     int64_t first_byte_ms, min_bytes_per_s, speed_window_ms;
     int64_t sent_ms, last_byte_ms, window_ms, again_ms;
     int64_t seen, window_seen; /* bytes of bodies, wanted or not */

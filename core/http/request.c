@@ -58,6 +58,7 @@ struct hc_http_call *call_new(struct hc_http *h, const struct hc_http_request *r
     c->max_bytes = req->max_bytes ? req->max_bytes : HC_MAX_RESPONSE_BYTES;
     c->redirects_left = c->redirects_max = req->max_redirects < 0 ? HC_MAX_REDIRECTS : req->max_redirects;
     c->first_byte_ms = req->first_byte_ms;
+    c->not_after_ms = req->not_after_ms;
     c->min_bytes_per_s = req->min_bytes_per_s;
     c->speed_window_ms = req->speed_window_ms > 0 ? req->speed_window_ms : SPEED_WINDOW_MS;
     c->retries_left = c->retries = req->retries;
@@ -179,6 +180,19 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
         return 0;
     }
     return piece.n;
+}
+
+/* The connection is there, the next thing is the request itself. */
+static int on_sending(void *arg, char *ip, char *local_ip, int port, int local_port)
+{
+    (void)ip, (void)local_ip, (void)port, (void)local_port;
+    struct hc_http_call *c = arg;
+    if (hc_boot_ms() <= c->not_after_ms)
+        return CURL_PREREQFUNC_OK;
+    c->abort_rc = HC_E_CONFLICT;
+    hc_fail(&c->err, HC_E_CONFLICT, "%s %s: not sent: what it was decided from is too old by now", c->method,
+            c->origin);
+    return CURL_PREREQFUNC_ABORT;
 }
 
 static int on_socket(void *arg, curl_socket_t fd, curlsocktype type)
@@ -415,6 +429,10 @@ enum hc_rc call_prepare(struct hc_http_call *c)
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, c);
     curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_socket);
+    if (c->not_after_ms > 0) {
+        curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_sending);
+        curl_easy_setopt(e, CURLOPT_PREREQDATA, c);
+    }
     curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(e, CURLOPT_TCP_KEEPIDLE, (long)DEAD_CONNECTION_SEC / 2);
     curl_easy_setopt(e, CURLOPT_TCP_KEEPINTVL, (long)DEAD_CONNECTION_SEC / 6);
@@ -564,7 +582,7 @@ void call_finish(struct hc_http_call *c, CURLcode code)
     if (code == CURLE_OK)
         return;
     c->response.body = HC_S("");
-    if (code == CURLE_WRITE_ERROR && c->abort_rc) {
+    if ((code == CURLE_WRITE_ERROR || code == CURLE_ABORTED_BY_CALLBACK) && c->abort_rc) {
         c->rc = c->abort_rc; /* err was set where it happened */
     } else if (code == CURLE_OPERATION_TIMEDOUT) {
         c->rc = hc_fail(&c->err, HC_E_AGAIN, "%s %s: no answer in time (%s, after %" PRId64 " ms)", c->method,

@@ -164,6 +164,22 @@ struct hc_kube_op {
 /* Independent operations of a wave, all in flight on one connection; blocks until all are answered. */
 void hc_kube_batch(struct hc_kube *k, struct hc_arena *a, struct hc_kube_op *ops, size_t n, const char *manager);
 
+/* ---- writes that must not come late --------------------------------------------------------------- */
+
+/*
+ * While a fence stands, whatever this thread writes through any client (all but GET) begins to be sent before `until_ms` of
+ * hc_boot_ms(), the first time and each time it is sent again. Is it later than that, `again` is asked before: it puts `until_ms`
+ * on, or gives the error of all that was not sent. It may ask servers, its own requests know no fence.
+ */
+struct hc_kube_fence {
+    int64_t until_ms;
+    enum hc_rc (*again)(void *ctx, struct hc_err *err);
+    void *ctx;
+    bool asking; /* internal; starts as false */
+};
+/* NULL: none any more. Borrowed until then. */
+void hc_kube_fence_set(struct hc_kube_fence *f);
+
 /* ---- watch ---------------------------------------------------------------------------------------- */
 
 enum hc_watch_event {

@@ -54,8 +54,33 @@ static void wake_fiber(void *ctx, enum hc_rc rc, const struct hc_http_response *
     hc_fiber_wake(((struct flight *)ctx)->fiber);
 }
 
+static _Thread_local struct hc_kube_fence *fence;
+
+void hc_kube_fence_set(struct hc_kube_fence *f)
+{
+    fence = f;
+}
+
+/* Until when this call may be sent, 0: it does not matter; -1: not at all, call->err says why. */
+static int64_t not_after(struct kube_call *c)
+{
+    if (!fence || fence->asking || strcmp(c->method, "GET") == 0)
+        return 0;
+    if (hc_boot_ms() >= fence->until_ms) {
+        fence->asking = true;
+        c->rc = fence->again(fence->ctx, c->err ? c->err : &c->own_err);
+        fence->asking = false;
+        if (c->rc != HC_OK)
+            return -1;
+    }
+    return fence->until_ms;
+}
+
 static bool launch(struct hc_kube *k, struct flight *f, int64_t left_ms)
 {
+    int64_t until_ms = not_after(f->call);
+    if (until_ms < 0)
+        return false;
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct kube_call *c = f->call;
     hc_str url = hc_arena_printf(a, "%s%.*s", k->server->base, HC_P(c->path));
@@ -73,6 +98,7 @@ static bool launch(struct hc_kube *k, struct flight *f, int64_t left_ms)
         .tls = k->server->tls,
         .proxy = k->server->proxy,
         .timeout_ms = HC_MAX(left_ms, 1),
+        .not_after_ms = until_ms,
         .ctx = f,
     };
     f->http = hc_http_start(k->server->http, &req, f->fiber ? wake_fiber : on_done);
@@ -98,7 +124,10 @@ static void settle(struct hc_kube *k, struct hc_arena *a, struct flight *f, int6
     if (c->rc != HC_OK) {
         hc_err_copy(err, http_err);
         hc_wrap(err, "%s %.*s", c->verb, HC_P(c->object));
-        if (c->rc == HC_E_AGAIN && c->repeatable && ++f->broken < MAX_BROKEN)
+        if (c->rc == HC_E_CONFLICT) { /* it did not leave: the fence is asked, and then it does */
+            c->rc = HC_E_AGAIN;
+            pause = 1;
+        } else if (c->rc == HC_E_AGAIN && c->repeatable && ++f->broken < MAX_BROKEN)
             pause = 50 << shift;
     } else if (r->status >= 200 && r->status < 300) {
         c->answer = hc_arena_str(a, r->body);
@@ -144,8 +173,9 @@ static void run_parked(struct hc_kube *k, struct hc_arena *a, struct kube_call *
     struct flight f = { .call = call, .fiber = hc_fiber_self() };
     int64_t left = k->server->timeout_ms, deadline = hc_mono_ms() + left;
     for (;;) {
+        call->rc = f.attempts == 0 ? HC_OK : call->rc;
         if (!launch(k, &f, left)) {
-            if (f.attempts == 1) /* else the error of the attempt before stands */
+            if (f.attempts == 1 && call->rc == HC_OK) /* else the error of the attempt before stands */
                 call->rc = hc_fail(call->err, HC_E_AGAIN, "%s %.*s: stopped", call->verb, HC_P(call->object));
             return;
         }
@@ -187,9 +217,10 @@ void kube_run(struct hc_kube *k, struct hc_arena *a, struct kube_call *calls, si
             f->run = &run;
             f->call = &calls[f - flights];
             deadline = HC_MAX(deadline, now + k->server->timeout_ms);
+            f->call->rc = HC_OK;
             if (launch(k, f, k->server->timeout_ms))
                 flying++;
-            else
+            else if (f->call->rc == HC_OK) /* else the fence said why */
                 f->call->rc = hc_fail(f->call->err, HC_E_AGAIN, "%s %.*s: stopped", f->call->verb,
                                       HC_P(f->call->object));
         }

@@ -44,7 +44,7 @@ enum hc_rc hc_rec_read_head(struct hc_reconcile *r, struct hc_err *err)
 {
     struct hc_arena *a = hc_arena_new(0);
     struct hc_record rec = { 0 };
-    int64_t began_ms = hc_mono_ms();
+    int64_t began_ms = hc_boot_ms();
     if (!a)
         return hc_fail_nomem(err);
     int64_t newest = told_newest(r);
@@ -84,16 +84,21 @@ enum hc_rc hc_rec_read_head(struct hc_reconcile *r, struct hc_err *err)
 
 /*
  * Objects carry no precondition: who was paused between a look at the record and a write to an object (a process that was
- * stopped, a machine that slept, a lease that was lost) would write over what somebody else did meanwhile. So before each
- * wave the record must be as it was, unless that is known of this very moment. What is left is the time between this answer
- * and the arrival of the wave.
+ * stopped, a machine that slept, a lease that was lost, a server that asked for patience) would write over what somebody else did
+ * meanwhile. So before each wave the record must be as it was, unless that is known of this very moment; and from then on
+ * the fence sees to it that each write of the wave begins to be sent that soon after such a look, or after another one. What
+ * is left is the way of a request that had begun to be sent.
  */
-enum hc_rc hc_rec_fence(struct hc_reconcile *r, struct hc_err *err)
+static int64_t trusted_ms(const struct hc_reconcile *r)
+{
+    return r->spec.trusted_ms > 0 ? r->spec.trusted_ms : HC_TRUSTED_MS;
+}
+
+/* One look: HC_OK, and it is known from now on; HC_E_CONFLICT: somebody was there. */
+static enum hc_rc confirm(struct hc_reconcile *r, struct hc_err *err)
 {
     struct hc_brief b;
-    int64_t now = hc_mono_ms(), trusted = r->spec.trusted_ms > 0 ? r->spec.trusted_ms : HC_TRUSTED_MS;
-    if (!r->has || r->dry_done || now - r->confirmed_ms < trusted)
-        return HC_OK;
+    int64_t now = hc_boot_ms();
     enum hc_rc rc = hc_storage_peek(r->spec.storage, r->step, r->spec.name, r->head.revision, &b, err);
     bool same = rc == HC_OK && hc_str_eq(b.resource_version, r->head.resource_version);
     if (same && head_of(r) == HC_HEAD_DEPLOYED) { /* a next one is made before this one is touched */
@@ -110,6 +115,31 @@ enum hc_rc hc_rec_fence(struct hc_reconcile *r, struct hc_err *err)
     r->read = false;
     return hc_fail(err, HC_E_CONFLICT, "revision %" PRId64 " of release %.*s was gone on with by somebody else",
                    r->head.revision, HC_P(r->spec.name));
+}
+
+/* In the middle of a wave. AGAIN: it is no answer of the server about an object, and the next step reads the record. */
+static enum hc_rc confirm_again(void *ctx, struct hc_err *err)
+{
+    struct hc_reconcile *r = ctx;
+    enum hc_rc rc = confirm(r, err);
+    r->fence.until_ms = r->confirmed_ms + trusted_ms(r);
+    if (rc == HC_E_CONFLICT && err)
+        err->code = HC_E_AGAIN;
+    return rc == HC_E_CONFLICT ? HC_E_AGAIN : rc;
+}
+
+enum hc_rc hc_rec_fence(struct hc_reconcile *r, struct hc_err *err)
+{
+    if (!r->has || r->dry_done)
+        return HC_OK;
+    if (hc_boot_ms() - r->confirmed_ms >= trusted_ms(r)) {
+        enum hc_rc rc = confirm(r, err);
+        if (rc != HC_OK)
+            return rc;
+    }
+    r->fence = (struct hc_kube_fence){ r->confirmed_ms + trusted_ms(r), confirm_again, r, false };
+    hc_kube_fence_set(&r->fence);
+    return HC_OK;
 }
 
 /* True: nothing changed since the release was found in sync with this very wish. */

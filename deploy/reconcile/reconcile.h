@@ -175,7 +175,7 @@ struct hc_reconcile_spec { /* borrowed until hc_reconcile_free */
     int64_t max_history;     /* 0: no limit */
     int64_t resync_ms;       /* when in sync; 0: never */
     int64_t
-        trusted_ms; /* nobody else can be at work so soon after the record was read: before a wave is sent later than
+        trusted_ms; /* nobody else can be at work so soon after the record was read: before a write is sent later than
                            that, it is looked at again; 0: HC_TRUSTED_MS */
     struct hc_action_policy install, upgrade, rollback, uninstall, test;
     enum hc_drift_mode drift;

@@ -57,8 +57,9 @@ struct hc_reconcile {
     struct hc_record head_before; /* the head before the one that was stored last, revision 0: none */
     struct hc_arena *keep_before;
 
-    bool read;            /* the head below is what storage holds, as far as we know */
-    int64_t confirmed_ms; /* monotonic: since when we know */
+    bool read;                  /* the head below is what storage holds, as far as we know */
+    int64_t confirmed_ms;       /* of hc_boot_ms: since when we know */
+    struct hc_kube_fence fence; /* until the end of the action */
     bool has;
     struct hc_record head;
     struct mark mark;

@@ -29,7 +29,7 @@ static enum hc_rc put(struct hc_reconcile *r, struct hc_arena *a, struct hc_reco
 
 enum hc_rc hc_rec_store(struct hc_reconcile *r, struct hc_err *err)
 {
-    int64_t began_ms = hc_mono_ms();
+    int64_t began_ms = hc_boot_ms();
     r->head.mark = hc_mark_write(r->keep, &r->mark);
     enum hc_rc rc = put(r, r->keep, &r->head, err);
     if (rc != HC_OK) /* what is in memory is not what is stored, or nobody knows: nothing is decided from it */
@@ -140,7 +140,7 @@ static enum hc_rc store_new(struct hc_reconcile *r, struct hc_arena *a, struct h
                             const struct hc_brief *briefs, size_t briefs_n, struct hc_err *err)
 {
     enum hc_rc rc = HC_OK;
-    int64_t began_ms = hc_mono_ms();
+    int64_t began_ms = hc_boot_ms();
     m->there = true;
     m->stage = HC_STAGE_PRE;
     m->since_ms = hc_rec_now(r);

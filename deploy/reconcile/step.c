@@ -298,6 +298,7 @@ void hc_reconcile_step(struct hc_reconcile *r, struct hc_step *out)
         out->drifted = t.verdict == HC_DONE && seen.drift == HC_DRIFT_FOUND;
         if (t.verdict == HC_GO_ON)
             rc = run_short(r, act(r, &t, &err), &err);
+        hc_kube_fence_set(NULL);
         if (rc == HC_OK && t.verdict == HC_GO_ON)
             r->tries = 0;
         explain(r, &t, out);

@@ -22,8 +22,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "tests/crash/scene.h"
 
+enum { TRUSTED_MS = 50 /* of a record that was looked at */ };
 enum { SPREAD = 50 /* of how many allocations an act makes */ };
 enum { ACTS = 6, CALM = 3600 * 1000 /* no time-out but the one that is played: in ms */ };
 
@@ -248,11 +250,12 @@ static bool may_be_refused(const struct story *s, const struct course *want, int
 static int act_two(struct scene_place *p, struct scene_order *o, const struct course *want, size_t i, int n,
                    bool *out_hit)
 {
-    o->trusted_ms = 1;
+    o->trusted_ms = TRUSTED_MS;
     pid_t first = scene_hatch(p, 0, o);
     scene_arm(p, first, n, SIGSTOP);
     kill(first, SIGCONT);
     if (scene_stopped(p, 0, first)) {
+        int64_t until_ms = hc_mono_ms() + TRUSTED_MS + 1;
         *out_hit = true;
         /* A command behind its last write has done it: another one would do it once more. */
         if (!o->act.one_shot || !reached(p, o->ns, want->text[i])) {
@@ -262,6 +265,8 @@ static int act_two(struct scene_place *p, struct scene_order *o, const struct co
             if (loud)
                 printf("  the second ends with %d\n", code2);
         }
+        while (hc_mono_ms() < until_ms) /* shorter pauses are no pauses: nobody else gets a lease meanwhile */
+            usleep(1000);
         kill(first, SIGCONT);
     }
     int code = scene_end(p, 0), tries = 0;

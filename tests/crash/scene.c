@@ -179,7 +179,8 @@ static int64_t timeout_ms(void)
 static void tell(void *ctx, const struct hc_tell *t)
 {
     const struct scene_act *w = ctx;
-    if (t->what == HC_TOLD_FAILED)
+    /* What comes next has its time, also where the record was written and the memory to say so was refused. */
+    if (t->what == HC_TOLD_FAILED || (t->action != HC_ACTION_INSTALL && t->action != HC_ACTION_UPGRADE))
         ahead.hurries = false;
     if (w->variant == BROKEN && t->what == HC_TOLD_WAITING && hc_str_eq(t->ref.kind, HC_S("Deployment")) &&
         (t->action == HC_ACTION_INSTALL || t->action == HC_ACTION_UPGRADE)) {

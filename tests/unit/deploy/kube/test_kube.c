@@ -389,6 +389,64 @@ static void deletes_name_their_object_or_are_not_sent(void **state)
     hc_kube_free(k);
 }
 
+struct asked {
+    struct hc_kube_fence fence;
+    struct hc_kube *k;
+    int times, until_allowed;
+};
+
+/* As an engine does: asks the server, and either it is known anew for a while or somebody was there. */
+static enum hc_rc ask_again(void *ctx, struct hc_err *e)
+{
+    struct asked *x = ctx;
+    struct hc_val *v = NULL;
+    x->times++;
+    assert_int_equal(hc_kube_raw(x->k, arena, "GET", "/say/200", NULL, HC_S(""), &v, e), HC_OK);
+    if (x->times > x->until_allowed)
+        return hc_fail(e, HC_E_AGAIN, "somebody was there");
+    x->fence.until_ms = hc_boot_ms() + 60000;
+    return HC_OK;
+}
+
+/* What is decided from something old is not sent, neither when it is handed over late nor when it rested meanwhile. */
+static void a_fence_holds_writes_that_come_late(void **state)
+{
+    (void)state;
+    struct hc_kube *k = client((struct hc_kube_options){ 0 });
+    struct hc_ref r = { HC_S("v1"), HC_S("Secret"), HC_S("x"), HC_S("late") };
+    struct asked x = { .k = k, .until_allowed = 1 };
+    struct hc_val *v = NULL;
+    x.fence = (struct hc_kube_fence){ hc_boot_ms() - 1, ask_again, &x, false };
+    hc_kube_fence_set(&x.fence);
+    deleted[0] = '\0';
+    assert_int_equal(hc_kube_delete(k, &r, NULL, NULL, &err), HC_OK); /* known anew */
+    assert_string_equal(deleted, "/api/v1/namespaces/x/secrets/late");
+    assert_int_equal(hc_kube_delete(k, &r, NULL, NULL, &err), HC_OK); /* and still known */
+    assert_int_equal(x.times, 1);
+    x.fence.until_ms = hc_boot_ms() - 1;
+    deleted[0] = '\0';
+    assert_int_equal(hc_kube_delete(k, &r, NULL, NULL, &err), HC_E_AGAIN);
+    assert_string_equal(deleted, "");
+    assert_non_null(strstr(err.msg, "somebody was there"));
+    assert_int_equal(hc_kube_raw(k, arena, "GET", "/say/200", NULL, HC_S(""), &v, &err), HC_OK); /* who reads may */
+    assert_int_equal(x.times, 2);
+    /* A server that asks for patience: what is sent again then is late, too. */
+    x.until_allowed = x.times;
+    x.fence.until_ms = hc_boot_ms() + 20;
+    atomic_store(&hits, 0);
+    assert_int_equal(hc_kube_raw(k, arena, "POST", "/busy/429", NULL, HC_S("{}"), &v, &err), HC_E_AGAIN);
+    assert_int_equal(atomic_load(&hits), 1);
+    hc_kube_fence_set(NULL);
+    assert_int_equal(hc_kube_raw(k, arena, "POST", "/busy/429", NULL, HC_S("{}"), &v, &err), HC_OK);
+    /* The last gate, at the socket. */
+    const struct hc_http_request late = { .method = "DELETE", .url = server.base, .not_after_ms = 1 };
+    struct hc_http_response said;
+    deleted[0] = '\0';
+    assert_int_equal(hc_http_do(http, arena, &late, &said, &err), HC_E_CONFLICT);
+    assert_string_equal(deleted, "");
+    hc_kube_free(k);
+}
+
 static void lists_start_over_when_pages_expire(void **state)
 {
     (void)state;
@@ -632,6 +690,7 @@ int main(void)
         cmocka_unit_test(watch_tells_a_failure_once),
         cmocka_unit_test(watch_stops_while_it_waits_and_from_inside),
         cmocka_unit_test(watch_goes_on_when_memory_was_refused),
+        cmocka_unit_test(a_fence_holds_writes_that_come_late),
         cmocka_unit_test(deletes_name_their_object_or_are_not_sent),
         cmocka_unit_test(lists_start_over_when_pages_expire),
         cmocka_unit_test(busy_servers_are_asked_again),
