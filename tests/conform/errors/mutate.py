@@ -3,6 +3,7 @@
 mutant(chart, seed) always gives the same mistake for the same chart: nothing here depends on the order of sets, on
 hashes of a process or on Python's version.
 """
+import functools
 import json
 import os
 import re
@@ -43,20 +44,27 @@ WRONG = ["null", "\"text\"", "3", "1.5", "true", "[]", "[1,\"a\"]", "{}", "{\"a\
 
 
 class Source:
-    """A template file with its actions and the tokens in them."""
+    """A template file with its actions and the tokens in them, which most files are never asked for."""
 
     def __init__(self, text):
         self.text = text
-        self.actions = [(m.start(), m.end()) for m in ACTION.finditer(text)]
-        self.tokens = []
+
+    @functools.cached_property
+    def actions(self):
+        return [(m.start(), m.end()) for m in ACTION.finditer(self.text)]
+
+    @functools.cached_property
+    def tokens(self):
+        tokens = []
         for a, (start, end) in enumerate(self.actions):
-            if "/*" in text[start:start + 6]:
+            if "/*" in self.text[start:start + 6]:
                 continue
-            for m in TOKEN.finditer(text, start, end):
+            for m in TOKEN.finditer(self.text, start, end):
                 kind = m.lastgroup
                 if kind == "ident" and m[0] in KEYWORDS:
                     kind = "word"
-                self.tokens.append((kind, m.start(), m.end(), a))
+                tokens.append((kind, m.start(), m.end(), a))
+        return tokens
 
     def of(self, *kinds):
         return [t for t in self.tokens if t[0] in kinds]

@@ -73,7 +73,7 @@ class Bench:
             shutil.copy(p, self.work)
         # The same without the files that are rendered: a mutant brings its own.
         self.bare = os.path.join(self.work, "bare")
-        shutil.copytree(self.full, self.bare)
+        shutil.copytree(self.full, self.bare, copy_function=os.link) # put() changes no file in place
         for p in self.chart.templates:
             if not mutate.partial(p):
                 os.remove(os.path.join(self.bare, p))
@@ -102,6 +102,8 @@ class Bench:
 
         def write(at, data):
             os.makedirs(os.path.dirname(at), exist_ok=True)
+            if os.path.exists(at): # one of its two names
+                os.remove(at)
             with open(at, "wb") as f:
                 f.write(data)
 
