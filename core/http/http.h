@@ -69,8 +69,20 @@ struct hc_http_request {
     void *ctx; /* of on_data, on_head and of hc_http_start's on_done */
 };
 
+/* Why there was no answer, where a person has to mend it: what was given is not what the peer takes. */
+enum hc_http_trouble {
+    HC_HTTP_NO_TROUBLE,
+    HC_HTTP_UNTRUSTED,   /* the server's certificate */
+    HC_HTTP_BAD_CA,      /* ca_pem cannot be read */
+    HC_HTTP_BAD_CERT,    /* cert_pem and key_pem cannot be read, or do not belong together */
+    HC_HTTP_CERT_WANTED, /* the server refuses the client's certificate, or that there is none */
+    HC_HTTP_PROXY_LOGIN, /* the proxy answers 407 */
+    HC_HTTP_NO_TLS,      /* what answers does not speak it */
+};
+
 struct hc_http_response {
-    int status;     /* 0: no answer */
+    int status; /* 0: no answer */
+    enum hc_http_trouble trouble;
     hc_str body;    /* empty when it was streamed */
     hc_str headers; /* raw lines of the last answer with lower-case names: read with hc_http_header */
     const char *effective_url;
@@ -80,8 +92,9 @@ struct hc_http_response {
 hc_str hc_http_header(const struct hc_http_response *r, const char *lower_name);
 
 /* Blocks until the answer, the deadline or the loop's end. Results live in `a`. An HTTP error status is HC_OK here
- * (the caller knows what 404 means); err is for no answer: HC_E_AGAIN network, HC_E_LIMIT too large, HC_E_INPUT bad
- * URL or TLS refused. Messages name the host and the phase, never a credential. */
+ * (the caller knows what 404 means; 407 is a proxy's and an error); err is for no answer: HC_E_AGAIN network, HC_E_LIMIT
+ * too large, HC_E_INPUT bad URL, TLS or the proxy refused (out->trouble). Messages name the host and the phase, never a
+ * credential. */
 enum hc_rc hc_http_do(struct hc_http *h, struct hc_arena *a, const struct hc_http_request *req,
                       struct hc_http_response *out, struct hc_err *err);
 

@@ -33,7 +33,7 @@ struct hc_http {
 
 struct hc_http_tls {
     atomic_int refs;
-    char *ca, *cert, *key, *server_name;
+    char *ca, *cert, *key, *server_name; /* cert: with the key behind it (tls.c) */
     size_t ca_n, cert_n, key_n;
     bool insecure, with_system;
 };

@@ -328,6 +328,10 @@ static bool loopback(const char *host)
 
 static void set_proxy(struct hc_http_call *c, const char *scheme, const char *host)
 {
+    /* The library would take another's tunnel through the same proxy, whoever logged in there. */
+    bool own = c->proxy && strchr(c->proxy, '@') && strcmp(scheme, "https") == 0;
+    curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, own ? 1L : 0L);
+    curl_easy_setopt(c->easy, CURLOPT_FORBID_REUSE, own ? 1L : 0L);
     if (c->proxy) { /* named for this peer: NO_PROXY is not asked */
         curl_easy_setopt(c->easy, CURLOPT_PROXY, c->proxy);
         curl_easy_setopt(c->easy, CURLOPT_NOPROXY, "");
@@ -564,6 +568,37 @@ static const char *phase_of(CURL *e)
     return "looking up the host";
 }
 
+/* An alert of the peer about our certificate, in OpenSSL's words. Which one it is depends on the peer's library and on the
+ * version of TLS; with 1.3 it comes after the handshake. */
+static bool refuses_certificate(const char *text)
+{
+    static const char *const alerts[] = { "certificate required",   "bad certificate",     "unknown ca",
+                                          "certificate unknown",    "certificate expired", "certificate revoked",
+                                          "unsupported certificate" };
+    const char *at = strstr(text, " alert ");
+    for (size_t i = 0; at && i < HC_LEN(alerts); i++)
+        if (strstr(at, alerts[i]))
+            return true;
+    return false;
+}
+
+static enum hc_http_trouble trouble_of(struct hc_http_call *c, CURLcode code)
+{
+    long proxy_status = 0;
+    curl_easy_getinfo(c->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
+    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_ISSUER_ERROR)
+        return HC_HTTP_UNTRUSTED;
+    if (code == CURLE_SSL_CACERT_BADFILE)
+        return HC_HTTP_BAD_CA;
+    if (code == CURLE_SSL_CERTPROBLEM)
+        return refuses_certificate(c->curl_error) ? HC_HTTP_CERT_WANTED : HC_HTTP_BAD_CERT;
+    if (code != CURLE_OK && proxy_status == 407)
+        return HC_HTTP_PROXY_LOGIN;
+    if (code == CURLE_SSL_CONNECT_ERROR && strstr(c->curl_error, "wrong version number"))
+        return HC_HTTP_NO_TLS;
+    return code != CURLE_OK && refuses_certificate(c->curl_error) ? HC_HTTP_CERT_WANTED : HC_HTTP_NO_TROUBLE;
+}
+
 void call_finish(struct hc_http_call *c, CURLcode code)
 {
     long status = 0;
@@ -579,6 +614,13 @@ void call_finish(struct hc_http_call *c, CURLcode code)
         .retry_after_ms = HC_MIN((int64_t)after, INT64_MAX / 1000) * 1000,
     };
     c->rc = HC_OK;
+    c->response.trouble = status == 407 ? HC_HTTP_PROXY_LOGIN : trouble_of(c, code);
+    if (c->response.trouble == HC_HTTP_PROXY_LOGIN) {
+        c->response.body = HC_S("");
+        c->rc = hc_fail(&c->err, HC_E_INPUT, "%s %s: the proxy answers 407", c->method, c->origin);
+        c->err.http_status = 407;
+        return;
+    }
     if (code == CURLE_OK)
         return;
     c->response.body = HC_S("");
@@ -588,8 +630,8 @@ void call_finish(struct hc_http_call *c, CURLcode code)
         c->rc = hc_fail(&c->err, HC_E_AGAIN, "%s %s: no answer in time (%s, after %" PRId64 " ms)", c->method,
                         c->origin, phase_of(c->easy), hc_mono_ms() - c->started_ms);
     } else {
-        c->rc = hc_fail(&c->err, rc_of(code), "%s %s: %s: %s", c->method, c->origin, phase_of(c->easy),
-                        c->curl_error[0] ? c->curl_error : curl_easy_strerror(code));
+        c->rc = hc_fail(&c->err, c->response.trouble ? HC_E_INPUT : rc_of(code), "%s %s: %s: %s", c->method,
+                        c->origin, phase_of(c->easy), c->curl_error[0] ? c->curl_error : curl_easy_strerror(code));
     }
     c->err.http_status = (int)status;
 }
