@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "charts-fetch/source/bucket_impl.h"
+#include "charts-fetch/source/http_impl.h"
 #include "charts-fetch/source/sourceignore.h"
 #include "charts-fetch/unpack/unpack.h"
 #include "core/base/clock.h"
@@ -24,14 +25,14 @@ enum hc_rc bucket_refused(struct bucket *b, const char *what, const struct hc_ht
 {
     bool again = r->status >= 500 || r->status == 429 || r->status == 408 || hc_str_eqz(f->code, "SlowDown");
     bool s3 = b->kind == &bucket_s3, nobody = s3 ? !b->access_key.n : !b->bearer && !b->account_key.n;
-    const char *hint = "";
+    const char *hint = "", *from = b->auth && b->auth->from ? b->auth->from : "the Secret";
     enum hc_rc rc = again ? HC_E_AGAIN : HC_E_INPUT;
     if (hc_str_eqz(f->code, "NoSuchBucket") || (r->status == 404 && !f->code.n))
         return hc_fail(b->err, HC_E_INPUT, "bucket '%.*s' not found at %.*s", HC_P(b->spec->name), HC_P(b->host));
     if (hc_str_eqz(f->code, "NoSuchKey"))
         rc = HC_E_NOTFOUND;
     else if (hc_str_eqz(f->code, "SignatureDoesNotMatch") || hc_str_eqz(f->code, "InvalidAccessKeyId"))
-        hint = "; check accesskey and secretkey of the Secret";
+        hint = hc_arena_printf(b->a, "; check accesskey and secretkey of %s", from).p;
     else if (hc_str_eqz(f->code, "ExpiredToken") || hc_str_eqz(f->code, "InvalidToken"))
         hint = "; the temporary credentials are over or not this server's";
     else if (hc_str_eqz(f->code, "RequestTimeTooSkewed"))
@@ -43,7 +44,8 @@ enum hc_rc bucket_refused(struct bucket *b, const char *what, const struct hc_ht
         hint = "; the bucket is elsewhere: check spec.region and spec.endpoint";
     hc_fail(b->err, rc, "%s: %.*s answers %d%s%.*s%s%.*s%s", what, HC_P(b->host), r->status, f->code.n ? " " : "",
             HC_P(hc_str_sub(f->code, 0, 100)), f->message.n ? ": " : "", HC_P(hc_str_sub(f->message, 0, 300)),
-            hint);
+            hint ? hint : "");
+    source_advise(b->env, b->auth, r, b->err);
     b->err->http_status = r->status;
     b->err->retry_after_ms = r->retry_after_ms;
     return rc;
@@ -84,11 +86,14 @@ enum hc_rc bucket_get(struct bucket *b, struct hc_arena *a, const struct bucket_
         struct s3_fault f;
         struct hc_http_request req;
         const char *headers[BUCKET_HEADERS];
+        *out = (struct hc_http_response){ 0 };
         enum hc_rc rc = bucket_request(b, a, g, headers, &req);
         if (rc == HC_OK && hc_http_do(b->env->http, a, &req, out, b->err) != HC_OK)
             rc = hc_wrap(b->err, "%s", g->what);
-        if (rc != HC_OK)
+        if (rc != HC_OK) {
+            source_advise(b->env, b->auth, out, b->err);
             return rc;
+        }
         if (out->status >= 200 && out->status < 300)
             return HC_OK;
         b->kind->read_fault(a, out, &f);
@@ -119,6 +124,7 @@ static enum hc_rc set_up(struct bucket *b, const struct hc_source_auth *tls, str
     const struct hc_bucket_spec *s = b->spec;
     hc_str host = s->endpoint;
     b->insecure = s->insecure;
+    b->auth = tls;
     b->kind = s->provider == HC_BUCKET_GCP     ? &bucket_gcs
               : s->provider == HC_BUCKET_AZURE ? &bucket_azure
                                                : &bucket_s3;
@@ -147,6 +153,7 @@ static enum hc_rc set_up(struct bucket *b, const struct hc_source_auth *tls, str
             &(struct hc_http_tls_options){ .ca_pem = tls->ca_pem,
                                            .cert_pem = tls->cert_pem,
                                            .key_pem = tls->key_pem,
+                                           .ca_with_system = tls->ca_with_system,
                                            .insecure_skip_verify = tls->insecure_skip_verify });
         if (!b->tls)
             return hc_fail_nomem(b->err);

@@ -15,6 +15,7 @@ struct bucket {
     const struct hc_bucket_spec *spec;
     const struct bucket_kind *kind;
     struct hc_http_tls *tls;
+    const struct hc_source_auth *auth; /* what `tls` is made of, for messages */
     bool insecure;
     hc_str host, root;                    /* root: what a path begins with, "/bucket" or "" */
     hc_str region;                        /* s3 */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "charts-fetch/source/bucket_impl.h"
+#include "charts-fetch/source/http_impl.h"
 #include "charts-fetch/source/jwt_impl.h"
 #include "core/base/clock.h"
 #include "core/base/fs.h"
@@ -73,8 +74,10 @@ static enum hc_rc ask(struct bucket *b, const struct ask *q, hc_str *out)
                                    .timeout_ms = HC_MIN(left, q->most_ms),
                                    .retries = 1,
                                    .max_bytes = ANSWER_MAX };
-    if (hc_http_do(b->env->http, b->a, &req, &r, b->err) != HC_OK)
+    if (hc_http_do(b->env->http, b->a, &req, &r, b->err) != HC_OK) {
+        source_advise(b->env, b->spec->sts_tls, &r, b->err);
         return hc_wrap(b->err, "%s", q->who);
+    }
     *out = r.body;
     if (r.status >= 200 && r.status < 300)
         return HC_OK;
@@ -283,8 +286,10 @@ enum hc_rc cloud_ldap_keys(struct bucket *b)
                      .form = form(b->a, names, values, HC_LEN(values)),
                      .most_ms = STS_MS };
     if (s->sts_tls && (s->sts_tls->ca_pem.n || s->sts_tls->cert_pem.n)) {
-        q.tls = hc_http_tls_new(&(struct hc_http_tls_options){
-            .ca_pem = s->sts_tls->ca_pem, .cert_pem = s->sts_tls->cert_pem, .key_pem = s->sts_tls->key_pem });
+        q.tls = hc_http_tls_new(&(struct hc_http_tls_options){ .ca_pem = s->sts_tls->ca_pem,
+                                                               .cert_pem = s->sts_tls->cert_pem,
+                                                               .key_pem = s->sts_tls->key_pem,
+                                                               .ca_with_system = s->sts_tls->ca_with_system });
         if (!q.tls)
             return hc_fail_nomem(b->err);
     }

@@ -36,21 +36,29 @@ static void auth_header(struct git_peer *p, const char **headers, size_t *n)
     }
 }
 
-static enum hc_rc bad_status(struct git_peer *p, int status)
+static enum hc_rc bad_status(struct git_peer *p, const struct hc_http_response *r)
 {
+    int status = r->status;
+    const char *from = p->auth ? p->auth->from : NULL;
     bool had = p->auth && (p->auth->bearer.n || p->auth->username.n || p->auth->password.n);
     switch (status) {
     case 401:
     case 403:
-        return hc_fail(p->err, HC_E_INPUT, "%.*s answers %d to '%s': %s", HC_P(p->host), status, p->url,
-                       had ? "the credentials of spec.secretRef are not accepted"
-                           : "it wants credentials; name a Secret with username and password in spec.secretRef");
+        return hc_fail(p->err, HC_E_INPUT, "%.*s answers %d to '%s': %s%s%s", HC_P(p->host), status, p->url,
+                       had ? "the credentials of "
+                           : "it wants credentials; name a Secret with username and password in spec.secretRef",
+                       !had   ? ""
+                       : from ? from
+                              : "spec.secretRef",
+                       had ? " are not accepted" : "");
     case 404:
     case 410:
         return hc_fail(p->err, HC_E_INPUT, "no Git repository at '%s' (%.*s answers %d): check spec.url%s", p->url,
                        HC_P(p->host), status, had ? "" : ", or name credentials if it is private");
     default:
-        return hc_fail(p->err, HC_E_AGAIN, "%.*s answers %d to '%s'", HC_P(p->host), status, p->url);
+        hc_fail(p->err, HC_E_AGAIN, "%.*s answers %d to '%s'", HC_P(p->host), status, p->url);
+        source_advise(p->env, p->auth, r, p->err);
+        return HC_E_AGAIN;
     }
 }
 
@@ -88,10 +96,13 @@ static enum hc_rc open_(struct git_peer *p, hc_str *out)
     };
     if (hc_arena_spent(p->a))
         return hc_arena_check(p->a, p->err, "git fetch");
-    if (hc_http_do(p->env->http, p->a, &req, &r, p->err) != HC_OK)
-        return hc_wrap(p->err, "list refs of '%s'", p->url);
+    if (hc_http_do(p->env->http, p->a, &req, &r, p->err) != HC_OK) {
+        hc_wrap(p->err, "list refs of '%s'", p->url);
+        source_advise(p->env, p->auth, &r, p->err);
+        return p->err->code;
+    }
     if (r.status != 200)
-        return bad_status(p, r.status);
+        return bad_status(p, &r);
     if (!hc_str_starts(hc_http_header(&r, "content-type"), HC_S("application/x-git-upload-pack-advertisement")))
         return hc_fail(p->err, HC_E_INPUT, "'%s' is a web page, not a Git repository over HTTP: check spec.url",
                        p->url);
@@ -138,11 +149,13 @@ static enum hc_rc post(struct git_peer *p, hc_str body, bool spool, struct hc_ht
         .ctx = p,
     };
     enum hc_rc rc = hc_arena_check(p->a, p->err, "git fetch");
-    if (rc == HC_OK && hc_http_do(p->env->http, p->a, &req, r, p->err) != HC_OK)
+    if (rc == HC_OK && hc_http_do(p->env->http, p->a, &req, r, p->err) != HC_OK) {
         rc = s->disk_full ? hc_fail(p->err, HC_E_AGAIN, "the disk of the storage path is full")
                           : hc_wrap(p->err, "fetch '%s'", p->url);
-    else if (rc == HC_OK && r->status != 200)
-        rc = bad_status(p, r->status);
+        source_advise(p->env, p->auth, r, p->err);
+    } else if (rc == HC_OK && r->status != 200) {
+        rc = bad_status(p, r);
+    }
     return rc;
 }
 

@@ -105,8 +105,10 @@ static enum hc_rc call(struct api *api, const char *method, const char *path, in
     *out_status = 0;
     if (hc_arena_check(api->a, err, "GitHub App") != HC_OK)
         return err ? err->code : HC_E_LIMIT;
-    if (hc_http_do(api->env->http, api->a, &req, &r, err) != HC_OK)
+    if (hc_http_do(api->env->http, api->a, &req, &r, err) != HC_OK) {
+        source_advise(api->env, NULL, &r, err);
         return hc_wrap(err, "GitHub App");
+    }
     *out_status = r.status;
     if (r.status / 100 == 2 && hc_json_parse(api->a, r.body, HC_JSON_NO_POSITIONS, out, NULL) != HC_OK)
         *out = NULL;

@@ -19,6 +19,10 @@ struct source_get {
 /* HC_OK is 200 or 304; everything else is an error that tells a person what to do. */
 enum hc_rc source_get(const struct source_get *g, struct hc_arena *a, struct hc_http_response *out,
                       struct hc_err *err);
+/* After a request that failed (by `err`), or whose answer refuses a certificate: what a person has to do about it, behind
+ * the message, with the Secret that is at fault. Nothing where that is not known. `auth` may be NULL. */
+void source_advise(const struct hc_source_env *env, const struct hc_source_auth *auth,
+                   const struct hc_http_response *r, struct hc_err *err);
 /* A version with all three numbers, as Flux (pkg/version) wants tags to be; with `v_too` a "v" may stand in front. */
 struct hc_semver;
 bool source_whole_version(hc_str text, bool v_too, struct hc_semver *out);

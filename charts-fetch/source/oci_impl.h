@@ -2,7 +2,10 @@
 /*
  * charts-fetch/source/oci_impl.h - what the files about registries share: a conversation and its login
  */
+#include <pthread.h>
+
 #include "charts-fetch/source/oci.h"
+#include "core/base/digest.h"
 
 /* How a registry wants to be asked (RFC 9110 11.6.1, distribution spec: token authentication). */
 struct oci_challenge {
@@ -18,7 +21,8 @@ struct hc_oci {
     struct hc_arena *a;
     hc_str host, repo;  /* "ghcr.io", "stefanprodan/charts/podinfo" */
     const char *scheme; /* "https"; "http" for insecure ones */
-    bool may_fall_back; /* http is tried when https is not spoken */
+    bool may_fall_back; /* which of both is spoken is still to be found out: oci_choose_scheme */
+    bool chosen;        /* and was: what was found out is remembered, until it fails */
     bool pushes;        /* tokens for pull and push */
     bool oauth_first;   /* a token is asked for with POST first, as `registry login` does */
     struct hc_registry_login login;
@@ -81,6 +85,22 @@ enum hc_rc oci_add_tags(struct hc_arena *a, hc_str body, struct oci_tag_list *to
 enum hc_rc oci_newest(struct hc_oci *o, hc_str range, hc_str filter, unsigned how, hc_str *out_tag,
                       struct hc_err *err);
 
+/* ---- oci_scheme.c ---- */
+
+/* Which of the two some registries speak. */
+struct oci_schemes {
+    pthread_mutex_t lock;
+    struct oci_scheme_row {
+        char key[HC_SHA256_HEX + 1];
+        bool plain;
+    } rows[64];
+    size_t next;
+};
+/* spec.insecure: whether the registry speaks TLS, found out once for each registry. Before anything else is sent. */
+void oci_choose_scheme(struct hc_oci *o);
+/* A request got no answer: the next conversation finds out again. */
+void oci_scheme_failed(struct hc_oci *o);
+
 /* ---- oci_login.c ---- */
 
 /* Credentials for host and repository out of a .dockerconfigjson; none is HC_OK and leaves *out alone. */
@@ -104,3 +124,4 @@ enum hc_rc oci_ready(struct hc_oci *o, struct hc_err *err);
 /* After 401: o->authorization anew, by what the answer asks for. */
 enum hc_rc oci_answer(struct hc_oci *o, const struct hc_http_response *r, struct hc_err *err);
 void oci_leave(struct hc_oci *o);
+struct oci_schemes *oci_schemes(struct hc_oci_logins *l);

@@ -1,6 +1,7 @@
 /*
  * Requests to a registry: address, one answer to its challenge, and its errors in words.
  */
+#include "charts-fetch/source/http_impl.h"
 #include "charts-fetch/source/oci_impl.h"
 #include "core/base/clock.h"
 #include "core/base/digest.h"
@@ -160,6 +161,7 @@ static enum hc_rc send(struct hc_oci *o, const struct oci_request *q, struct hc_
 {
     const char *headers[6] = { 0 };
     size_t n = 0;
+    oci_choose_scheme(o);
     enum hc_rc rc = oci_ready(o, err);
     if (rc != HC_OK)
         return rc;
@@ -198,17 +200,21 @@ static enum hc_rc send(struct hc_oci *o, const struct oci_request *q, struct hc_
     if (hc_arena_spent(o->a))
         return hc_arena_check(o->a, err, "request");
     rc = hc_http_do(o->env.http, o->a, &req, out, err);
-    if (rc != HC_OK && out->status == 0 && o->may_fall_back && strcmp(o->scheme, "https") == 0) {
-        o->scheme = "http"; /* insecure: as go-containerregistry, which Flux asks with */
-        oci_leave(o);
-        return send(o, q, out, err);
+    if (rc != HC_OK) {
+        oci_scheme_failed(o);
+        source_advise(&o->env, &o->auth, out, err);
     }
-    if (rc == HC_OK)
-        o->may_fall_back = false;
-    else if (err && strcmp(o->scheme, "https") == 0 && strstr(err->msg, "wrong version number"))
+    if (rc != HC_OK && out->trouble == HC_HTTP_NO_TLS)
         hc_wrap(err, "it may speak HTTP without TLS, which must be asked for (%s)",
                 o->env.login ? "--plain-http" : "spec.insecure");
     return rc;
+}
+
+/* What nginx, and servers in Go, tell who speaks HTTP where TLS is spoken. */
+static bool speaks_tls(hc_str page)
+{
+    return hc_str_find_str(page, HC_S("HTTP request was sent to HTTPS port")) != SIZE_MAX ||
+           hc_str_find_str(page, HC_S("HTTP request to an HTTPS server")) != SIZE_MAX;
 }
 
 static enum hc_rc bad_status(struct hc_oci *o, const struct oci_request *q, const struct hc_http_response *r,
@@ -229,6 +235,9 @@ static enum hc_rc bad_status(struct hc_oci *o, const struct oci_request *q, cons
     hc_fail(err, rc, "oci://%.*s/%.*s: %s: the registry answers %d%s%.*s%s%.*s%s%s", HC_P(o->host), HC_P(o->repo),
             q->what, r->status, code.n ? " " : "", HC_P(hc_str_sub(code, 0, 100)), message.n ? ": " : "",
             HC_P(hc_str_sub(message, 0, 200)), *advice ? "; " : "", advice);
+    if (r->status == 400 && strcmp(o->scheme, "http") == 0 && speaks_tls(r->body))
+        hc_wrap(err, "it speaks TLS, and was asked without (%s)", o->env.login ? "--plain-http" : "spec.insecure");
+    source_advise(&o->env, &o->auth, r, err);
     if (err) {
         err->http_status = r->status;
         err->retry_after_ms = r->retry_after_ms;

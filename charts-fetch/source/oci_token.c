@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "charts-fetch/source/http_impl.h"
 #include "charts-fetch/source/oci_impl.h"
 #include "core/base/clock.h"
 #include "core/base/digest.h"
@@ -45,6 +46,7 @@ struct hc_oci_logins {
     struct oci_entry *lines;
     size_t n;
     uint64_t clock;
+    struct oci_schemes schemes;
 };
 
 /* ---- the table ----------------------------------------------------------------------------------- */
@@ -70,9 +72,16 @@ static void entry_free(struct oci_entry *e)
 struct hc_oci_logins *hc_oci_logins_new(void)
 {
     struct hc_oci_logins *l = hc_calloc(1, sizeof(*l));
-    if (l)
+    if (l) {
         pthread_mutex_init(&l->lock, NULL);
+        pthread_mutex_init(&l->schemes.lock, NULL);
+    }
     return l;
+}
+
+struct oci_schemes *oci_schemes(struct hc_oci_logins *l)
+{
+    return &l->schemes;
 }
 
 void hc_oci_logins_free(struct hc_oci_logins *l)
@@ -83,6 +92,7 @@ void hc_oci_logins_free(struct hc_oci_logins *l)
         next = e->next;
         entry_free(e);
     }
+    pthread_mutex_destroy(&l->schemes.lock);
     pthread_mutex_destroy(&l->lock);
     free(l);
 }
@@ -415,6 +425,8 @@ static enum hc_rc ask(struct hc_oci *o, const struct oci_challenge *c, bool post
     };
     enum hc_rc rc = hc_arena_spent(a) ? hc_fail_nomem(err) : hc_http_do(o->env.http, a, &req, out, err);
     hc_http_tls_unref(tls);
+    if (rc != HC_OK)
+        source_advise(&o->env, &o->auth, out, err);
     return rc;
 }
 

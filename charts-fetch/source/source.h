@@ -17,11 +17,12 @@ struct hc_oci_check;  /* verified.h */
 struct hc_source_env {
     struct hc_http *http;
     struct hc_store *store;
-    int64_t timeout_ms; /* of the whole fetch; 0: 60 s */
-    const char *proxy;  /* URL with credentials or NULL */
-    size_t max_bytes;   /* of what is transferred; 0: the limits' */
-    bool one_lookup;    /* an index is read for one chart and thrown away: no table is made of it */
-    const char *login;  /* what a person is told to name a login with; NULL: a Secret in spec.secretRef */
+    int64_t timeout_ms;     /* of the whole fetch; 0: 60 s */
+    const char *proxy;      /* URL with credentials or NULL */
+    const char *proxy_from; /* where it stands, for messages: "Secret apps/proxy"; NULL: it was not said */
+    size_t max_bytes;       /* of what is transferred; 0: the limits' */
+    bool one_lookup;        /* an index is read for one chart and thrown away: no table is made of it */
+    const char *login;      /* what a person is told to name a login with; NULL: a Secret in spec.secretRef */
     struct hc_oci_logins
         *logins;                /* registries: tokens are shared by all fetches with it; NULL: each logs in alone */
     struct hc_oci_check *check; /* registries: who must have signed; NULL: nobody */
@@ -43,7 +44,10 @@ struct hc_source_auth {
     hc_str ca_pem, cert_pem, key_pem; /* TLS */
     hc_str docker_config;             /* .dockerconfigjson; programs it names are not run */
     hc_str app_id, app_owner, app_installation, app_key, app_url; /* a GitHub App, for hc_github_token */
-    const char *from;          /* where the login stands, for messages: "Secret apps/login"; may be NULL */
+    bool ca_with_system;  /* ca_pem counts beside the system's authorities, as Flux has it; alone, as Helm has it */
+    const char *from;     /* where the login stands, for messages: "Secret apps/login"; may be NULL */
+    const char *tls_from; /* and the certificates; NULL: there are none, or it was not said */
+    const char *tls_field;     /* the field that names them, for messages: "spec.certSecretRef"; NULL: none */
     bool pass_credentials;     /* Helm repositories: to chart URLs of other hosts too */
     bool plain_http;           /* OCI: HTTP without TLS */
     bool insecure_registry;    /* OCI: TLS without a look at certificates, and where that is not spoken, HTTP */

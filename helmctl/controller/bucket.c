@@ -86,6 +86,7 @@ static enum hc_rc sts_of(struct pass *p, struct hc_bucket_spec *out, struct hc_s
     out->sts_endpoint = hc_get_str(hc_map_getz(sts, "endpoint"));
     if (src_auth_of(p, sts, p->key.ns, tls, out_reason) != HC_OK)
         return hc_wrap(&p->err, "failed to get STS TLS config");
+    tls->tls_field = "spec.sts.certSecretRef";
     out->sts_tls = tls;
     if (!name.n)
         return HC_OK;

@@ -305,6 +305,8 @@ enum hc_rc chart_from_repository(struct pass *p, const struct hc_val *repo, stru
     if (chart_fetch(p, spec, index, chart, range, known, src_verify_check(&v), &b->art, &why) != HC_OK)
         return because(p, b, why);
     src_verify_done(p, &v, "version", b->art.revision);
+    b->vouched = v.wanted && hc_cond_is(p->status, "SourceVerified", HC_TRUE);
+    b->by = v.by;
     b->name = chart;
     rc = set_version(p, b, b->art.revision, (hc_str){ NULL, 0 });
     if (rc != HC_OK)

@@ -17,6 +17,8 @@ extern const struct chart_why chart_reference, chart_pull, chart_patch, chart_va
     chart_login, chart_unsigned, chart_unverifiable;
 
 struct chart_build {
+    bool vouched; /* SourceVerified, by... */
+    struct src_trust by;
     hc_str name, version;        /* the version with our build metadata */
     struct hc_artifact art;      /* in the store, unless `cached` */
     bool cached;                 /* the artifact in the status is this chart: nothing was built */

@@ -106,5 +106,10 @@ struct ctl_result reconcile_chart(struct pass *p)
     }
     if (revision.n) /* also of one that could not be built */
         hc_map_put_str(p->a, p->status, "observedSourceArtifactRevision", revision);
-    return rc == HC_OK ? built(p, &b) : failed(p, &b);
+    if (rc != HC_OK)
+        return failed(p, &b);
+    r = built(p, &b);
+    if (b.vouched)
+        src_trust_keep(p, &b.by);
+    return r;
 }

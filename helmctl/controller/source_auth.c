@@ -33,16 +33,29 @@ enum hc_rc src_secret(struct pass *p, hc_str ns, hc_str name, struct hc_val **ou
     return hc_wrap(&p->err, "failed to get secret '%.*s/%.*s'", HC_P(ns), HC_P(name));
 }
 
-static void read_tls(struct hc_arena *a, const struct hc_val *secret, struct hc_source_auth *out)
+/* The certificates of a Secret; those of another that were read before count no more. As in Flux one half of a pair is an
+ * error; with `only` (spec.certSecretRef) there must be something, elsewhere the Secret has other things, too. */
+static enum hc_rc read_tls(struct pass *p, const struct hc_val *secret, hc_str name, bool only,
+                           struct hc_source_auth *out)
 {
+    struct hc_arena *a = p->a;
     hc_str ca = first_key(a, secret, "ca.crt", "caFile");
     hc_str cert = first_key(a, secret, "tls.crt", "certFile"), key = first_key(a, secret, "tls.key", "keyFile");
-    if (ca.n)
-        out->ca_pem = ca;
-    if (cert.n)
-        out->cert_pem = cert;
-    if (key.n)
-        out->key_pem = key;
+    hc_str ns = p->key.ns;
+    if (!cert.n != !key.n && only)
+        return hc_fail(&p->err, HC_E_INPUT, "secret '%.*s/%.*s' contains '%s' but missing '%s'", HC_P(ns),
+                       HC_P(name), cert.n ? "tls.crt" : "tls.key", cert.n ? "tls.key" : "tls.crt");
+    if (only && !ca.n && !cert.n)
+        return hc_fail(&p->err, HC_E_INPUT,
+                       "secret '%.*s/%.*s' must contain either 'ca.crt' or both 'tls.crt' and 'tls.key'", HC_P(ns),
+                       HC_P(name));
+    if (!only && !ca.n && (!cert.n || !key.n))
+        return HC_OK;
+    out->ca_pem = ca;
+    out->cert_pem = key.n ? cert : (hc_str){ NULL, 0 };
+    out->key_pem = cert.n ? key : (hc_str){ NULL, 0 };
+    out->tls_from = hc_arena_printf(a, "Secret %.*s/%.*s", HC_P(ns), HC_P(name)).p;
+    return HC_OK;
 }
 
 /* The registry logins of a pull secret into `all`, where the first one for a name stays. Also those of the older type,
@@ -83,6 +96,21 @@ static enum hc_rc add_pull_secrets(struct pass *p, hc_str ns, hc_str account, st
     return rc;
 }
 
+/* A user without a password, or the other way round: as Flux has it an error, not an anonymous request. Git servers take a
+ * token as a user without a password; for SSH the password is the key's. */
+static bool half_a_login(struct pass *p, const struct hc_val *secret, hc_str ns, hc_str name,
+                         const struct hc_source_auth *auth)
+{
+    const struct hc_val *data = hc_map_getz(secret, "data");
+    bool user = hc_map_getz(data, "username") != NULL, password = hc_map_getz(data, "password") != NULL;
+    bool git = p->key.kind == HC_CTL_GIT;
+    if (user == password || (git && user) || auth->ssh_key.n || auth->bearer.n)
+        return false;
+    hc_fail(&p->err, HC_E_INPUT, "secret '%.*s/%.*s': malformed basic auth - has '%s' but missing '%s'", HC_P(ns),
+            HC_P(name), user ? "username" : "password", user ? "password" : "username");
+    return true;
+}
+
 enum hc_rc src_auth_of(struct pass *p, const struct hc_val *spec, hc_str ns, struct hc_source_auth *out,
                        const char **out_reason)
 {
@@ -96,6 +124,8 @@ enum hc_rc src_auth_of(struct pass *p, const struct hc_val *spec, hc_str ns, str
         out->plain_http = hc_get_bool_at(spec, "insecure", false);
     else
         out->insecure_registry = hc_get_bool_at(spec, "insecure", false);
+    out->ca_with_system = true;
+    out->tls_field = p->key.kind == HC_CTL_GIT ? "spec.secretRef" : "spec.certSecretRef";
     hc_str name = hc_get_str_at(spec, "secretRef.name"), account = hc_get_str_at(spec, "serviceAccountName");
     if (name.n) {
         if ((rc = src_secret(p, ns, name, &secret, out_reason)) != HC_OK)
@@ -113,14 +143,21 @@ enum hc_rc src_auth_of(struct pass *p, const struct hc_val *spec, hc_str ns, str
         add_logins(p->a, secret, logins, &bad);
         if (out->ssh_key.n)
             out->ssh_key_password = out->password;
-        read_tls(p->a, secret, out);
+        (void)read_tls(p, secret, name, false, out);
         out->from = hc_arena_printf(p->a, "Secret %.*s/%.*s", HC_P(ns), HC_P(name)).p;
+        if (half_a_login(p, secret, ns, name, out)) {
+            *out_reason = "AuthenticationFailed";
+            return p->err.code;
+        }
     }
     hc_str cert = hc_get_str_at(spec, "certSecretRef.name");
     if (cert.n) {
         if ((rc = src_secret(p, ns, cert, &secret, out_reason)) != HC_OK)
             return rc;
-        read_tls(p->a, secret, out);
+        if ((rc = read_tls(p, secret, cert, true, out)) != HC_OK) {
+            *out_reason = "AuthenticationFailed";
+            return rc;
+        }
     }
     if (account.n && (rc = add_pull_secrets(p, ns, account, logins, &bad, out_reason)) != HC_OK)
         return rc;
@@ -161,6 +198,41 @@ static hc_str url_escaped(struct hc_arena *a, hc_str s)
     return hc_buf_to_arena(&b, a);
 }
 
+static enum hc_rc proxy_of(struct pass *p, const struct hc_val *secret, hc_str ns, hc_str name,
+                           struct hc_source_env *out)
+{
+    static const char *const schemes[] = { "http", "https", "socks5" };
+    hc_str address = src_secret_key(p->a, secret, "address"), user = src_secret_key(p->a, secret, "username");
+    hc_str password = src_secret_key(p->a, secret, "password");
+    size_t at = hc_str_find_str(address, HC_S("://"));
+    hc_str scheme = hc_str_sub(address, 0, at == SIZE_MAX ? 0 : at);
+    bool known = false;
+    for (size_t i = 0; i < HC_LEN(schemes); i++)
+        known = known || hc_str_eqz(scheme, schemes[i]);
+    if (!address.n)
+        return hc_fail(&p->err, HC_E_INPUT, "proxy secret '%.*s/%.*s' has no key 'address'", HC_P(ns), HC_P(name));
+    if (!known)
+        return hc_fail(&p->err, HC_E_INPUT,
+                       "secret '%.*s/%.*s': proxy URL must use one of the supported schemes (http, https, socks5): "
+                       "write the key 'address' as http://HOST:PORT",
+                       HC_P(ns), HC_P(name));
+    hc_str rest = hc_str_sub(address, at + 3, address.n), login = { NULL, 0 };
+    size_t host = hc_str_rfind(hc_str_sub(rest, 0, hc_str_find(rest, '/')), '@');
+    if (host != SIZE_MAX) {
+        login = hc_str_sub(rest, 0, host);
+        rest = hc_str_sub(rest, host + 1, rest.n);
+    }
+    if (user.n)
+        login = hc_arena_printf(p->a, "%.*s:%.*s", HC_P(url_escaped(p->a, user)),
+                                HC_P(url_escaped(p->a, password)));
+    /* The proxy looks the name up, as with Go. */
+    out->proxy = hc_arena_printf(p->a, "%.*s%s://%.*s%s%.*s", HC_P(scheme), hc_str_eqz(scheme, "socks5") ? "h" : "",
+                                 HC_P(login), login.n ? "@" : "", HC_P(rest))
+                     .p;
+    out->proxy_from = hc_arena_printf(p->a, "Secret %.*s/%.*s", HC_P(ns), HC_P(name)).p;
+    return hc_arena_check(p->a, &p->err, "proxy");
+}
+
 enum hc_rc src_env(struct pass *p, const struct hc_val *spec, hc_str ns, struct hc_source_env *out)
 {
     *out = (struct hc_source_env){ .http = p->c->http,
@@ -175,23 +247,10 @@ enum hc_rc src_env(struct pass *p, const struct hc_val *spec, hc_str ns, struct 
     enum hc_rc rc = src_secret(p, ns, name, &secret, &reason);
     if (rc != HC_OK)
         return rc;
-    hc_str address = src_secret_key(p->a, secret, "address"), user = src_secret_key(p->a, secret, "username");
-    hc_str password = src_secret_key(p->a, secret, "password");
-    if (!address.n)
-        return hc_fail(&p->err, HC_E_INPUT, "proxy secret '%.*s/%.*s' has no key 'address'", HC_P(ns), HC_P(name));
-    size_t at = hc_str_find_str(address, HC_S("://"));
-    if (!user.n || at == SIZE_MAX) {
-        out->proxy = hc_arena_strz(p->a, address);
-        return HC_OK;
-    }
-    out->proxy = hc_arena_printf(p->a, "%.*s://%.*s:%.*s@%.*s", HC_P(hc_str_sub(address, 0, at)),
-                                 HC_P(url_escaped(p->a, user)), HC_P(url_escaped(p->a, password)),
-                                 HC_P(hc_str_sub(address, at + 3, address.n)))
-                     .p;
-    return HC_OK;
+    return proxy_of(p, secret, ns, name, out);
 }
 
-enum hc_rc src_verify_keys(struct pass *p, hc_str name, struct hc_git_verify *out)
+enum hc_rc src_verify_keys(struct pass *p, hc_str name, struct hc_git_verify *out, struct src_trust *out_trust)
 {
     struct hc_val *secret = NULL;
     const char *reason;
@@ -214,5 +273,6 @@ enum hc_rc src_verify_keys(struct pass *p, hc_str name, struct hc_git_verify *ou
     }
     out->pgp_keys = pgp;
     out->ssh_keys = ssh;
+    src_trust_of(hc_map_getz(p->spec, "verify"), (const struct hc_val *const[]){ secret }, 1, out_trust);
     return HC_OK;
 }

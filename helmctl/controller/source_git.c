@@ -9,6 +9,8 @@ struct git_job {
     struct src_fetch fetch;
     struct hc_git_spec spec;
     struct hc_git_verify verify;
+    struct src_trust trust; /* of `verify` */
+    bool verified;          /* the artifact at hand is, by just that */
     struct hc_git_news news;
     struct hc_val *included; /* the artifacts of spec.include, in its order */
     enum hc_rc rc;
@@ -118,6 +120,7 @@ static struct ctl_result unverified(struct pass *p, const char *reason, bool sta
 static bool verify_fails_early(struct git_job *j, struct ctl_result *out)
 {
     struct pass *p = j->p;
+    bool was_good = hc_cond_is(p->status, "SourceVerified", HC_TRUE);
     if (hc_cond_is(p->status, "SourceVerified", HC_FALSE))
         hc_cond_del(&p->cond, "SourceVerified");
     if (!wants_verification(p)) {
@@ -128,12 +131,13 @@ static bool verify_fails_early(struct git_job *j, struct ctl_result *out)
     hc_str mode = mode_of(p);
     j->verify.tag = !hc_str_eqz(mode, "HEAD");
     j->verify.head = !hc_str_eqz(mode, "Tag");
-    if (src_verify_keys(p, hc_get_str_at(p->spec, "verify.secretRef.name"), &j->verify) != HC_OK) {
+    if (src_verify_keys(p, hc_get_str_at(p->spec, "verify.secretRef.name"), &j->verify, &j->trust) != HC_OK) {
         hc_wrap(&p->err, "public keys secret error");
         *out = unverified(p, "VerificationError", false);
         return true;
     }
     j->spec.verify = &j->verify;
+    j->verified = was_good && src_trust_holds(p, &j->trust);
     return false;
 }
 
@@ -276,8 +280,8 @@ struct ctl_result reconcile_git(struct pass *p)
     if (src_fetch_fails_early(p, "artifact.revision", &j.fetch, &r) || login_fails(&j, url, &r) ||
         include_fails(&j, &r) || verify_fails_early(&j, &r))
         return r;
-    if (!same_includes(&j) ||
-        (j.spec.verify && !hc_str_eq(hc_get_str_at(p->status, "sourceVerificationMode"), mode_of(p))))
+    /* Verified by other keys, or not at all: the commit is fetched again, with whoever signed it. */
+    if (!same_includes(&j) || (j.spec.verify && !j.verified))
         j.fetch.known = (hc_str){ NULL, 0 };
     if (hc_str_starts(url, HC_S("ssh://")) || j.spec.submodules) /* that library waits on its own sockets */
         hc_pool_run(p->c->pool, fetch_git, &j);
@@ -287,8 +291,10 @@ struct ctl_result reconcile_git(struct pass *p)
         return failed(&j);
     hc_str revision = src_fetched_revision(&j.fetch);
     note_observed(&j);
-    return src_keep_folder(p, &j.fetch,
-                           hc_arena_printf(p->a, "stored artifact for revision '%.*s'", HC_P(revision)),
-                           hc_arena_printf(p->a, "stored artifact for commit '%.*s'",
-                                           HC_P(j.news.subject.p ? j.news.subject : revision)));
+    r = src_keep_folder(p, &j.fetch, hc_arena_printf(p->a, "stored artifact for revision '%.*s'", HC_P(revision)),
+                        hc_arena_printf(p->a, "stored artifact for commit '%.*s'",
+                                        HC_P(j.news.subject.p ? j.news.subject : revision)));
+    if (j.spec.verify)
+        src_trust_keep(p, &j.trust);
+    return r;
 }

@@ -3,11 +3,14 @@
  * messages are source-controller's.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "core/base/clock.h"
+#include "core/base/fs.h"
 #include "core/base/scrub.h"
+#include "core/value/json.h"
 #include "helmctl/controller/sources_impl.h"
 #include "helmctl/controller/verified.h"
 
@@ -122,9 +125,28 @@ static struct ctl_result in_order(struct pass *p)
     return pass_done(p, pass_duration(p->spec, "interval", 60000));
 }
 
+/* Flux tells it after every interval. Here after somebody asked or changed the object: a look that finds nothing new writes
+ * nothing. Neither reaches the notification-controller. */
+static void tell_unchanged(struct pass *p)
+{
+    bool asked = !hc_str_eq(hc_get_str_at(p->stored, "lastHandledReconcileAt"),
+                            hc_get_str_at(p->status, "lastHandledReconcileAt"));
+    bool changed = hc_get_int_at(p->stored, "observedGeneration", -1) != p->cond.generation;
+    hc_str revision = hc_get_str_at(p->status, "artifact.revision");
+    if (!revision.n || (!asked && !changed))
+        return;
+    if (p->key.kind == HC_CTL_GIT)
+        pass_event(p, "Trace", "GitOperationSucceeded", NULL,
+                   "no changes since last reconciliation: observed revision '%.*s'", HC_P(revision));
+    else
+        pass_event(p, "Trace", "ArtifactUpToDate", NULL, "artifact up-to-date with remote revision: '%.*s'",
+                   HC_P(revision));
+}
+
 struct ctl_result src_unchanged(struct pass *p, const char *reason, hc_str message)
 {
     drop_failures(p);
+    tell_unchanged(p);
     hc_cond_set(&p->cond, "Ready", HC_TRUE, reason, message);
     hc_cond_set(&p->cond, "ArtifactInStorage", HC_TRUE, reason, message);
     /* The server may listen elsewhere since the last start. */
@@ -237,6 +259,63 @@ struct ctl_result src_keep_folder(struct pass *p, const struct src_fetch *f, hc_
     char file[128];
     snprintf(file, sizeof(file), "%.*s.tar.gz", HC_P(src_hex_of(revision)));
     return src_stored(p, &f->art, file, "Succeeded", message, "%.*s", event);
+}
+
+/* ---- what it was verified by ---- */
+
+/* A digest over lengths and texts: nothing of a Secret can be read out of it that is not known already. */
+static void add_text(struct hc_sha256 *h, hc_str s)
+{
+    uint64_t n = s.n;
+    hc_sha256_add(h, hc_str_n((const char *)&n, sizeof(n)));
+    hc_sha256_add(h, s);
+}
+
+static void add_tree(struct hc_sha256 *h, const struct hc_val *v)
+{
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    hc_json_write(&b, v, 0);
+    add_text(h, hc_buf_str(&b));
+}
+
+void src_trust_of(const struct hc_val *verify, const struct hc_val *const *secrets, size_t n, struct src_trust *out)
+{
+    struct hc_sha256 h;
+    hc_sha256_init(&h);
+    add_tree(&h, verify);
+    for (size_t i = 0; i < n; i++)
+        if (secrets[i])
+            add_tree(&h, hc_map_getz(secrets[i], "data"));
+    hc_sha256_hex(&h, out->digest);
+}
+
+static const char *trust_file(struct pass *p)
+{
+    char hex[HC_SHA256_HEX + 1], kind[HC_SHA256_HEX + 16];
+    const char *path;
+    hc_str key = hc_arena_printf(p->a, "%s/%.*s/%.*s", hc_ctl_kind_name(p->key.kind), HC_P(p->key.ns),
+                                 HC_P(p->key.name));
+    hc_sha256_of(key, hex);
+    snprintf(kind, sizeof(kind), "trust-%s", hex);
+    return hc_store_derived(ctl_store_blobs(p->c->store), p->a, hc_get_str_at(p->status, "artifact.digest"), kind,
+                            &path, NULL) == HC_OK
+               ? path
+               : NULL;
+}
+
+bool src_trust_holds(struct pass *p, const struct src_trust *t)
+{
+    hc_str text;
+    const char *path = trust_file(p);
+    return path && hc_read_file(p->a, AT_FDCWD, path, 4096, &text, NULL) == HC_OK && hc_str_eqz(text, t->digest);
+}
+
+void src_trust_keep(struct pass *p, const struct src_trust *t)
+{
+    const char *path = src_trust_holds(p, t) ? NULL : trust_file(p);
+    if (path) /* lost, it is verified once more */
+        (void)hc_write_file(path, hc_str_of(t->digest), 0600, NULL);
 }
 
 /* ---- OCIRepository ---- */
@@ -352,7 +431,9 @@ struct ctl_result reconcile_oci(struct pass *p)
         hc_map_put(p->a, p->status, HC_S("observedLayerSelector"), hc_val_copy(p->a, selector));
     else
         hc_map_del(p->status, HC_S("observedLayerSelector"));
-    return src_keep_folder(p, &f, message, oci_event(p, url, src_fetched_revision(&f), f.art.metadata));
+    r = src_keep_folder(p, &f, message, oci_event(p, url, src_fetched_revision(&f), f.art.metadata));
+    src_verify_keep(p, &v);
+    return r;
 }
 
 /* ---- HelmRepository ---- */

@@ -2,6 +2,7 @@
 /*
  * What the reconcilers of source kinds share.
  */
+#include "core/base/digest.h"
 #include "helmctl/controller/artifacts.h"
 #include "helmctl/controller/ctl_impl.h"
 
@@ -53,5 +54,18 @@ bool src_fetch_fails_early(struct pass *p, const char *known_at, struct src_fetc
 hc_str src_fetched_revision(const struct src_fetch *f);
 /* The end of a pass whose artifact is a folder packed up. */
 struct ctl_result src_keep_folder(struct pass *p, const struct src_fetch *f, hc_str message, hc_str event);
+
+/* What an artifact was verified by: a digest of all that decides it (the keys of the Secrets, the mode). It is kept in the
+ * store, for each object beside the blob of its artifact, so that other keys mean another look, after a restart too. */
+struct src_trust {
+    char digest[HC_SHA256_HEX + 1];
+};
+void src_trust_of(const struct hc_val *verify, const struct hc_val *const *secrets, size_t n,
+                  struct src_trust *out);
+/* True when the artifact at hand, whose verification went well, was verified by just this. */
+bool src_trust_holds(struct pass *p, const struct src_trust *t);
+/* After the status has the artifact that was verified. */
+void src_trust_keep(struct pass *p, const struct src_trust *t);
+
 /* Public keys of the Secret `name`, by the endings of their names. */
-enum hc_rc src_verify_keys(struct pass *p, hc_str name, struct hc_git_verify *out);
+enum hc_rc src_verify_keys(struct pass *p, hc_str name, struct hc_git_verify *out, struct src_trust *out_trust);

@@ -8,6 +8,13 @@
 #define MAX_KEYS       64u
 #define MAX_IDENTITIES 64u
 
+/* What was verified by other keys than these is verified again. */
+static void trusts(struct pass *p, struct src_verify *v, const struct hc_val *secret)
+{
+    src_trust_of(hc_map_getz(p->spec, "verify"), &secret, 1, &v->by);
+    v->check.again = v->check.again || !src_trust_holds(p, &v->by);
+}
+
 static enum hc_rc secret_of(struct pass *p, hc_str name, struct hc_val **out)
 {
     struct hc_ref r = { HC_S("v1"), HC_S("Secret"), p->key.ns, name };
@@ -16,12 +23,14 @@ static enum hc_rc secret_of(struct pass *p, hc_str name, struct hc_val **out)
 }
 
 /* Every *.pub is a key, any of them may have signed. */
-static enum hc_rc read_keys(struct pass *p, hc_str name, struct hc_cosign_trust *t)
+static enum hc_rc read_keys(struct pass *p, hc_str name, struct src_verify *v)
 {
+    struct hc_cosign_trust *t = &v->cosign;
     struct hc_val *secret = NULL;
     enum hc_rc rc = secret_of(p, name, &secret);
     if (rc != HC_OK)
         return rc;
+    trusts(p, v, secret);
     const struct hc_val *data = hc_map_getz(secret, "data");
     hc_str *keys = HC_NEW_N(p->a, hc_str, MAX_KEYS);
     if (!keys)
@@ -55,6 +64,7 @@ static enum hc_rc read_root(struct pass *p, const struct hc_val *verify, struct 
     enum hc_rc rc = secret_of(p, name, &secret);
     if (rc != HC_OK)
         return rc;
+    trusts(p, v, secret);
     hc_str text = hc_get_str(hc_map_getz(hc_map_getz(secret, "data"), file));
     if (!text.n)
         return hc_fail(&p->err, HC_E_INPUT, "'%s' not found in secret '%.*s/%.*s'", file, HC_P(p->key.ns),
@@ -92,6 +102,7 @@ static enum hc_rc read_policy(struct pass *p, hc_str name, struct src_verify *v)
     enum hc_rc rc = secret_of(p, name, &secret);
     if (rc != HC_OK)
         return rc;
+    trusts(p, v, secret);
     const struct hc_val *data = hc_map_getz(secret, "data");
     hc_str text = hc_get_str(hc_map_getz(data, file));
     if (!text.n)
@@ -141,7 +152,13 @@ enum hc_rc src_verify_open(struct pass *p, struct src_verify *v)
                        HC_P(provider));
     }
     v->trust.cosign = &v->cosign;
-    return name.n ? read_keys(p, name, &v->cosign) : read_root(p, verify, v);
+    return name.n ? read_keys(p, name, v) : read_root(p, verify, v);
+}
+
+void src_verify_keep(struct pass *p, const struct src_verify *v)
+{
+    if (v->wanted && hc_cond_is(p->status, "SourceVerified", HC_TRUE))
+        src_trust_keep(p, &v->by);
 }
 
 void src_verify_close(struct src_verify *v)

@@ -4,7 +4,8 @@
  *
  * Source of the rules: source-controller ocirepository_controller.go, helmchart_controller.go. What the Secrets hold goes
  * into a check that is given along with the fetch (charts-fetch/source/verified.h); the outcome is the condition
- * SourceVerified. An artifact is judged again when it changed, when the spec did, and while the last judgement was no.
+ * SourceVerified. An artifact is judged again when it changed, when the spec did, when what the Secrets hold did (which
+ * Flux does not see), and while the last judgement was no.
  */
 #include "charts-fetch/source/verified.h"
 #include "helmctl/controller/sources_impl.h"
@@ -16,6 +17,7 @@ struct src_verify {
     struct hc_sigstore_root *root;
     struct hc_notation_trust notation;
     struct hc_trust_policy policy;
+    struct src_trust by;
     bool wanted;          /* there is a spec.verify */
     bool unsupported;     /* of a provider that nobody knows: trying again does not help */
     const char *provider; /* "cosign", "cosign keyless", "notation": for messages */
@@ -23,6 +25,8 @@ struct src_verify {
 
 /* Reads spec.verify and its Secrets; without one, SourceVerified goes. On failure src_verify_failed says it. */
 enum hc_rc src_verify_open(struct pass *p, struct src_verify *v);
+/* At the end of a pass that went well, when the status has the artifact. */
+void src_verify_keep(struct pass *p, const struct src_verify *v);
 void src_verify_close(struct src_verify *v);
 #define src_verify_auto src_verify_close
 /* What goes into hc_source_env.check. */
