@@ -163,5 +163,21 @@ included() { [ "$(get with '.status.includedArtifacts[0].revision')" = "main@sha
 within 20 included && ok "what is included is taken anew" || bad "include: $(get with .status)"
 equal "and is in the artifact" "lib/web/a.yaml lib/web/b.yaml s " "$(files with)"
 equal "still one token" 1 "$(tokens)"
+# ---- the keys of spec.verify: others mean another look, those that come back do too, the same do not
+keys() { curl -fsS -X PATCH -H 'Content-Type: application/merge-patch+json' -d "{\"data\":{\"dev.sshpub\":\"$(b64 "$1")\"}}" "$server/api/v1/namespaces/default/secrets/signers" >/dev/null; }
+ask() { curl -fsS -X PATCH -H 'Content-Type: application/merge-patch+json' -d "{\"metadata\":{\"annotations\":{\"reconcile.fluxcd.io/requestedAt\":\"$1\"}}}" "$server/apis/source.toolkit.fluxcd.io/v1/namespaces/default/gitrepositories/signed" >/dev/null; }
+told() { curl -fsS "$server/api/v1/namespaces/default/events" | jq -r '.items[] | select(.involvedObject.name == "signed") | "\(.type) \(.reason): \(.message)"'; }
+unchanged() { told | grep -q "^Normal GitOperationSucceeded: no changes since last reconciliation: observed revision 'v1.0.0@sha1:$first'$"; }
+ask one
+within 20 unchanged && ok "the same keys: nothing is fetched" || bad "events of signed: $(told)"
+keys "$SERVERS/ssh/stranger.pub"
+ask two
+expect signed "^False Invalid[A-Za-z]*Signature: signature verification of"
+has "not verified by the new keys" '^False Invalid[A-Za-z]*Signature' "$(cond signed SourceVerified)"
+equal "the artifact stays" "v1.0.0@sha1:$first" "$(get signed .status.artifact.revision)"
+keys "$work/signer.pub"
+ask three
+expect signed "^True Succeeded: stored artifact for revision 'v1.0.0@sha1:$first'$"
+has "verified again" "^True Succeeded: verified signature of.*" "$(cond signed SourceVerified)"
 hasnt "no secret anywhere" 'planted-wrong-word|ghs_planted|s3cret|pass phrase|p@ss|p%40ss' "$(curl -fsS "$server/apis/source.toolkit.fluxcd.io/v1/gitrepositories" "$server/api/v1/events"; cat "$work/controller.log")"
 done_

@@ -43,7 +43,7 @@ get ocichart "oci://$host/charts/web" range=1.0.0 user=oci password=wrong plain=
 check "wrong login" '^error INPUT .*may not read it'
 
 get ocichart "oci://$host/charts/web" range=1.0.0 user=oci password=s3cret
-check "HTTP only when asked" '^error AGAIN .*speak HTTP without TLS'
+check "HTTP only when asked" '^error INPUT .*speak HTTP without TLS'
 get oci "oci://$host/charts/web" tag=1.0.0 user=oci password=s3cret insecure=1
 check "by tag, TLS tried first" '^revision 1\.0\.0@sha256:[0-9a-f]{64}$' "^digest $(digest_of 1.0.0)\$"
 revision=$(sed -n 's/^revision //p' "$SERVERS/out")

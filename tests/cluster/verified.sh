@@ -224,9 +224,19 @@ rm -r "$SERVERS/registry/data/docker/registry/v2/repositories/charts/storefront/
 change '{"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": "again"}}}'
 handled() { [ "$(oci by-tag .status.lastHandledReconcileAt)" = again ]; }
 within 20 handled || bad "by-tag: not looked at again"
+up_to_date() { get_events | grep -q "^Normal ArtifactUpToDate: artifact up-to-date with remote revision: '1.0.0@$one'$"; }
+get_events() { curl -fsS "$server/api/v1/namespaces/default/events" | jq -r '.items[] | select(.involvedObject.name == "by-tag") | "\(.type) \(.reason): \(.message)"'; }
+within 20 up_to_date && ok "which is told to who asked" || bad "events of by-tag: $(get_events)"
 equal "not verified again when nothing changed" "True Succeeded: verified signature of revision 1.0.0@$one" "$(oci by-tag "$(cond SourceVerified)")"
 change '{"spec": {"timeout": "50s"}}'
 withdrawn() { oci by-tag "$(cond SourceVerified)" | grep -q '^False VerificationError: .*no signatures found for sha256:'; }
 within 20 withdrawn && ok "verified again when the object changed" || bad "by-tag: $(oci by-tag "$(cond SourceVerified)")"
+# Other keys in the Secret mean another look, at the next interval.
+keys() { curl -fsS -X PATCH -H 'Content-Type: application/merge-patch+json' -d "{\"data\": {\"other.pub\": $1}}" "$server/api/v1/namespaces/default/secrets/keys" >/dev/null; }
+by_digest() { oci by-digest "$(cond SourceVerified)" | grep -q "$1"; }
+keys null
+within 20 by_digest '^False VerificationError: .*made by none of the 1 key' && ok "the key is gone: no longer verified" || bad "by-digest: $(oci by-digest "$(cond SourceVerified)")"
+keys "\"$(base64 -w0 <"$work/other.pub")\""
+within 20 by_digest "^True Succeeded: verified signature of revision $two" && ok "and when it is back, it is" || bad "by-digest: $(oci by-digest "$(cond SourceVerified)")"
 hasnt "no key is told" "$(sed -n 2p "$work/team.pub" | cut -c1-40)" "$(cat "$work/controller.log")"
 done_
