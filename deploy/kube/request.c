@@ -125,7 +125,7 @@ static void settle(struct hc_kube *k, struct hc_arena *a, struct flight *f, int6
         hc_err_copy(err, http_err);
         hc_wrap(err, "%s %.*s", c->verb, HC_P(c->object));
         if (c->rc == HC_E_CONFLICT) { /* it did not leave: the fence is asked, and then it does */
-            c->rc = HC_E_AGAIN;
+            c->rc = err->code = HC_E_AGAIN;
             pause = 1;
         } else if (c->rc == HC_E_AGAIN && c->repeatable && ++f->broken < MAX_BROKEN)
             pause = 50 << shift;

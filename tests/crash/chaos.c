@@ -25,7 +25,7 @@
 #include "core/base/clock.h"
 #include "tests/crash/scene.h"
 
-enum { TRUSTED_MS = 50 /* of a record that was looked at */ };
+enum { TRUSTED_MS = 200 /* of a record that was looked at */ };
 enum { SPREAD = 50 /* of how many allocations an act makes */ };
 enum { ACTS = 6, CALM = 3600 * 1000 /* no time-out but the one that is played: in ms */ };
 
