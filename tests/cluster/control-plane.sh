@@ -5,8 +5,8 @@
 #   tests/cluster/control-plane.sh start DIR   starts it, waits until a pod could run, writes DIR/kubeconfig
 #   tests/cluster/control-plane.sh stop DIR    kills it; DIR stays for a look at the logs
 #
-# DIR/kubeconfig has the contexts `admin` (client certificate, system:masters; the current one), `token` (the
-# same rights by bearer token) and `nobody` (a token without any right). DIR/env holds HC_APISERVER (the address).
+# DIR/kubeconfig has the contexts `token` (a bearer token, system:masters; the current one), `admin` (the same rights by
+# client certificate, which the server verifies anew with each request) and `nobody` (a token without any right). DIR/env holds HC_APISERVER (the address).
 # What a pod does is chosen by its annotation sandbox.helmctl.dev/behavior (stages/pods.yaml).
 # HC_CLUSTER_AUDIT=1 has every request written to DIR/audit.log. HC_CLUSTER_ONLY=apiserver starts etcd and kube-apiserver alone. Exit 77: Go is not on the machine.
 set -eu
@@ -121,7 +121,7 @@ pem() { openssl base64 -A -in "$dir/pki/$1"; }
 cat >"$dir/kubeconfig.new" <<EOF
 apiVersion: v1
 kind: Config
-current-context: admin
+current-context: token
 clusters:
 - name: test
   cluster:

@@ -9,7 +9,7 @@ cmake --build --preset "$preset" --target $targets -- -j "${CMAKE_BUILD_PARALLEL
 [ "$labels" ] || exit 0
 # A process under a sanitizer costs 30 ms before its first line, and loops three to ten times what they do elsewhere: of what
 # is run over and over, a part (a prime, so that nested loops are cut across).
-export HC_EVERY=47 RUNS=5
+export HC_EVERY=47 RUNS=2
 # Address space layout with many random bits breaks the thread sanitizer's shadow on some kernels.
 run=
 [ "$preset" = tsan ] && command -v setarch >/dev/null && run="setarch $(uname -m) -R"

@@ -25,3 +25,20 @@ static inline bool unit_takes(unsigned long *counter)
     }
     return (*counter)++ % (unsigned long)every == 0;
 }
+
+/*
+ * For programs whose tests are each a long story through the same code: all of them, and where the program is slow every
+ * third, which is said.
+ */
+static inline int unit_stories(const char *name, const struct CMUnitTest *tests, size_t n, CMFixtureFunction up,
+                               CMFixtureFunction down)
+{
+    struct CMUnitTest some[64];
+    size_t taken = 0;
+    const size_t step = getenv("HC_EVERY") ? 3 : 1;
+    for (size_t i = 0; i < n && taken < sizeof(some) / sizeof(*some); i += step)
+        some[taken++] = tests[i];
+    if (taken < n)
+        print_message("%s: %zu of %zu stories (HC_EVERY)\n", name, taken, n);
+    return _cmocka_run_group_tests(name, some, taken, up, down);
+}

@@ -708,5 +708,5 @@ int main(void)
         cmocka_unit_test(test_kind_is_told_late),
         cmocka_unit_test(test_uninstall),
     };
-    return cmocka_run_group_tests(tests, up, down);
+    return unit_stories("engine", tests, sizeof(tests) / sizeof(*tests), up, down);
 }

@@ -356,5 +356,5 @@ int main(void)
         cmocka_unit_test(test_job_gone),     cmocka_unit_test(test_waves_refused),
         cmocka_unit_test(test_health_rules), cmocka_unit_test(test_record_too_large),
     };
-    return cmocka_run_group_tests(tests, up, down);
+    return unit_stories("waves", tests, sizeof(tests) / sizeof(*tests), up, down);
 }
