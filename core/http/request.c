@@ -328,7 +328,7 @@ static bool loopback(const char *host)
 
 static void set_proxy(struct hc_http_call *c, const char *scheme, const char *host)
 {
-    /* The library would take another's tunnel through the same proxy, whoever logged in there. */
+    /* The library compares a proxy's name, not who logged in there, unless the distribution mended it: a tunnel each. */
     bool own = c->proxy && strchr(c->proxy, '@') && strcmp(scheme, "https") == 0;
     curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, own ? 1L : 0L);
     curl_easy_setopt(c->easy, CURLOPT_FORBID_REUSE, own ? 1L : 0L);
