@@ -159,7 +159,8 @@ enum hc_rc git_check_host_key(hc_str known_hosts, hc_str host, int port, const c
             revoked |= same;
         else if (line.marker.n)
             continue;
-        else if (same)
+        else if (same &&
+                 hc_str_eqz(line.kind, key_type)) /* under another kind ssh passes the line by (sshkey_read) */
             known = true;
         else if (hc_str_eqz(line.kind, key_type))
             other = line.key;

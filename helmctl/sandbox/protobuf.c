@@ -83,7 +83,7 @@ static struct hc_val *time_val(struct hc_arena *a, hc_str data, bool micro)
         else if (number == 2)
             nanos = (int64_t)value;
     }
-    if (seconds == INT64_MIN || seconds < -62135596800 + 1)
+    if (seconds < -62135596800 + 1 || seconds > 253402300799) /* years 1 to 9999, as RFC 3339 writes them */
         return NULL;
     hc_str text = hc_time_rfc3339(a, seconds * 1000);
     if (micro && text.n)

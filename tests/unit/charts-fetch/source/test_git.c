@@ -85,6 +85,7 @@ static void host_keys(void **state)
         { "h.x", 22, "@revoked h.x ssh-ed25519 " OTHER "\nh.x ssh-ed25519 " KEY, NULL },
         { "h.x", 22, "@cert-authority *.x ssh-ed25519 " KEY, "only a @cert-authority, which is not followed" },
         { "h.x", 22, "@unknown h.x ssh-ed25519 " KEY, "is not in" },
+        { "h.x", 22, "h.x ssh-rsa " KEY, "only one of another kind" },
         { "h.x", 22, "h.x", "is not in" },
         { "h.x", 22, "\n# c\n\r\n h.x\tssh-ed25519\t" KEY "\r\n", NULL },
         { "h.x", 22, "|1|AAAA ssh-ed25519 " KEY, "is not in" },
