@@ -480,6 +480,15 @@ enum hc_rc hc_rec_wave(struct hc_reconcile *r, struct hc_err *err)
     return rc;
 }
 
+/* Marks an older record. Its own version says nothing of ours: who was paused may find that others finished this revision and made
+ * newer ones, and would leave none deployed. */
+static enum hc_rc put_older(struct hc_reconcile *r, struct hc_record *old, struct hc_err *err)
+{
+    old->status = HC_STATUS_SUPERSEDED;
+    enum hc_rc rc = hc_rec_fence(r, err);
+    return rc == HC_OK ? put(r, r->step, old, err) : rc;
+}
+
 /* *out_old: as it is stored now; its revision is 0 when there was none. */
 static enum hc_rc supersede(struct hc_reconcile *r, int64_t revision, struct hc_record *out_old, struct hc_err *err)
 {
@@ -494,10 +503,8 @@ static enum hc_rc supersede(struct hc_reconcile *r, int64_t revision, struct hc_
         rc = hc_storage_get(r->spec.storage, r->step, r->spec.name, revision, &old, err);
     r->head_before.revision = 0;
     /* The one that was gone on from, when none was deployed: failed. */
-    if (rc == HC_OK && (old.status == HC_STATUS_DEPLOYED || old.status == HC_STATUS_FAILED)) {
-        old.status = HC_STATUS_SUPERSEDED;
-        rc = put(r, r->step, &old, err);
-    }
+    if (rc == HC_OK && (old.status == HC_STATUS_DEPLOYED || old.status == HC_STATUS_FAILED))
+        rc = put_older(r, &old, err);
     if (rc == HC_OK)
         *out_old = old;
     return rc == HC_E_NOTFOUND ? HC_OK : rc;
@@ -510,7 +517,7 @@ static enum hc_rc supersede_all(struct hc_reconcile *r, struct hc_err *err)
     size_t n = 0;
     enum hc_rc rc = hc_storage_briefs(r->spec.storage, r->step, r->spec.name, &b, &n, err);
     for (size_t i = 0; rc == HC_OK && i < n; i++)
-        if (b[i].status == HC_STATUS_DEPLOYED)
+        if (b[i].status == HC_STATUS_DEPLOYED && b[i].revision < r->head.revision)
             rc = supersede(r, b[i].revision, &old, err);
     return rc;
 }
@@ -527,9 +534,8 @@ static enum hc_rc supersede_before(struct hc_reconcile *r, bool failed_too, hc_s
     enum hc_rc rc = hc_storage_get(r->spec.storage, r->step, r->spec.name, r->head.revision - 1, &old, err);
     if (rc != HC_OK || old.status == HC_STATUS_SUPERSEDED || (old.status == HC_STATUS_FAILED && !failed_too))
         return rc == HC_E_NOTFOUND ? HC_OK : rc;
-    old.status = HC_STATUS_SUPERSEDED;
     old.description = words.n > 0 ? words : old.description;
-    return put(r, r->step, &old, err);
+    return put_older(r, &old, err);
 }
 
 /* An install over what was uninstalled with its history kept supersedes that, unless it had failed, and whether or not
