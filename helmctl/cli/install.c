@@ -47,6 +47,14 @@ static enum hc_rc preflight(struct hc_cli_release *r, const struct options *o, c
     return rc;
 }
 
+static bool brings_crds(const struct hc_chart *chart)
+{
+    bool any = chart->crds_n > 0;
+    for (size_t i = 0; i < chart->subs_n && !any; i++)
+        any = brings_crds(chart->subs[i]);
+    return any;
+}
+
 static int run_install(struct hc_cli_release *r, const struct options *o, bool or_upgrade)
 {
     struct hc_err err = HC_ERR_INIT;
@@ -160,7 +168,9 @@ int hc_cmd_install(int argc, char **argv)
         r.name = hc_arena_printf(a, "%.*s-%" PRId64, HC_P(r.chart->name), hc_now_ms() / 1000);
     else if (hc_cli_name_of(a, o.name_template, NULL, &r.name, &err) != HC_OK)
         return hc_cli_release_fail(&r, "INSTALLATION", &err);
-    if (o.action.force_conflicts && strcmp(o.action.server_side, "false") == 0)
+    /* Only for definitions does Helm's install look at both (installCRDs). */
+    if (o.action.force_conflicts && strcmp(o.action.server_side, "false") == 0 && !o.action.skip_crds &&
+        brings_crds(r.chart))
         return hc_cli_error("INSTALLATION FAILED: invalid client create option(s): forceConflicts enabled when "
                             "serverSideApply disabled");
     return run_install(&r, &o, false);
