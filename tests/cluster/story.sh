@@ -123,7 +123,7 @@ equal "values the real helm reads" '{"image":{"tag":"2.0.0"},"ingress":{"classNa
     "$("$helm" get values storefront -n production -o json)"
 objects() { "$kubectl" create --dry-run=client -o json -f - | jq -cS 'del(.metadata.labels["helm.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/namespace"], .metadata.namespace)' | sort | sha256sum; }
 equal "the manifest is what the real helm renders itself, with labels that say where it came from" \
-    "$("$helm" template storefront "$root/deploy/examples/charts/storefront" -n production --no-hooks --kube-version v1.36.3 -f "$fleet/environments/production/values.yaml" | objects)" \
+    "$("$helm" template storefront "$root/deploy/examples/charts/storefront" -n production --no-hooks --kube-version v1.37.2 -f "$fleet/environments/production/values.yaml" | objects)" \
     "$("$helm" get manifest storefront -n production | objects)"
 equal "origin labels" "storefront production" "$("$kubectl" get deploy storefront -n production -o json | jq -r '.metadata.labels | .["helm.toolkit.fluxcd.io/name"] + " " + .["helm.toolkit.fluxcd.io/namespace"]')"
 equal "hook ran once" "1" "$("$helm" get hooks storefront -n production | grep -c 'kind: Job')"
