@@ -21,6 +21,7 @@ struct pp {
     struct hc_fmt f;
     bool erroring;
     int depth;
+    bool deep; /* MAX_DEPTH was reached: the text is cut, and memory was not what it lacked */
 };
 
 static void print_arg(struct pp *p, const struct hc_val *v, uint32_t verb);
@@ -357,10 +358,10 @@ static void print_kind(struct pp *p, const struct hc_val *v, uint32_t verb, int 
 static void print_value(struct pp *p, const struct hc_val *v, uint32_t verb, int depth)
 {
     static const struct hc_val nothing = { .kind = HC_NULL };
-    if (p->depth >= MAX_DEPTH || p->b->spent) {
-        p->b->spent = true;
+    if (p->depth >= MAX_DEPTH)
+        p->deep = p->b->spent = true;
+    if (p->b->spent)
         return;
-    }
     if (!v)
         v = &nothing;
     if (depth > 0 && handle_methods(p, v, verb))
@@ -651,6 +652,8 @@ hc_str hc_go_strval(struct hc_arena *a, const struct hc_val *v)
         return fn_s(v);
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, HC_MAX_OUTPUT_BYTES);
-    hc_go_print(&b, v);
+    struct pp p = { .b = &b };
+    print_arg(&p, v, 'v');
+    b.spent &= !p.deep; /* what holds itself is cut: fmt of Go would not come to an end */
     return hc_buf_to_arena(&b, a);
 }
