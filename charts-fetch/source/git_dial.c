@@ -192,15 +192,15 @@ enum hc_rc git_dial(struct git_peer *p, hc_str host, int port, int *out_fd)
     }
     if (status / 100 != 2) {
         close(fd);
+        const char *what = "", *from = "";
+        if (status == 407) {
+            what = login.n ? ": it does not accept username and password of "
+                           : ": it wants a login; put username and password into ";
+            from = p->env->proxy_from ? p->env->proxy_from : "the proxy's Secret";
+        }
         return hc_fail(p->err, status == 407 || status == 403 ? HC_E_INPUT : HC_E_AGAIN,
                        "proxy %.*s port %d answers %d to CONNECT %.*s:%d%s%s", HC_P(name), proxy_port, status,
-                       HC_P(host), port,
-                       status != 407 ? ""
-                       : login.n     ? ": it does not accept username and password of "
-                                     : ": it wants a login; put username and password into ",
-                       status != 407        ? ""
-                       : p->env->proxy_from ? p->env->proxy_from
-                                            : "the proxy's Secret");
+                       HC_P(host), port, what, from);
     }
     *out_fd = fd;
     return HC_OK;

@@ -39,18 +39,18 @@ static void auth_header(struct git_peer *p, const char **headers, size_t *n)
 static enum hc_rc bad_status(struct git_peer *p, const struct hc_http_response *r)
 {
     int status = r->status;
-    const char *from = p->auth ? p->auth->from : NULL;
+    const char *from = p->auth && p->auth->from ? p->auth->from : "spec.secretRef";
     bool had = p->auth && (p->auth->bearer.n || p->auth->username.n || p->auth->password.n);
     switch (status) {
     case 401:
     case 403:
-        return hc_fail(p->err, HC_E_INPUT, "%.*s answers %d to '%s': %s%s%s", HC_P(p->host), status, p->url,
-                       had ? "the credentials of "
-                           : "it wants credentials; name a Secret with username and password in spec.secretRef",
-                       !had   ? ""
-                       : from ? from
-                              : "spec.secretRef",
-                       had ? " are not accepted" : "");
+        if (had)
+            return hc_fail(p->err, HC_E_INPUT, "%.*s answers %d to '%s': the credentials of %s are not accepted",
+                           HC_P(p->host), status, p->url, from);
+        return hc_fail(p->err, HC_E_INPUT,
+                       "%.*s answers %d to '%s': it wants credentials; name a Secret with username and password in "
+                       "spec.secretRef",
+                       HC_P(p->host), status, p->url);
     case 404:
     case 410:
         return hc_fail(p->err, HC_E_INPUT, "no Git repository at '%s' (%.*s answers %d): check spec.url%s", p->url,

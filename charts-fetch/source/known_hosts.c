@@ -159,13 +159,12 @@ enum hc_rc git_check_host_key(hc_str known_hosts, hc_str host, int port, const c
             revoked |= same;
         else if (line.marker.n)
             continue;
-        else if (same &&
-                 hc_str_eqz(line.kind, key_type)) /* under another kind ssh passes the line by (sshkey_read) */
-            known = true;
-        else if (hc_str_eqz(line.kind, key_type))
-            other = line.key;
-        else
+        else if (!hc_str_eqz(line.kind, key_type)) /* whatever its key: ssh passes such a line by (sshkey_read) */
             other_kind = true;
+        else if (same)
+            known = true;
+        else
+            other = line.key;
     }
     if (hc_arena_spent(a))
         return hc_arena_check(a, err, "known_hosts");

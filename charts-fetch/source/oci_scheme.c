@@ -14,11 +14,8 @@ static void key_of(const struct hc_oci *o, char out[HC_SHA256_HEX + 1])
     const hc_str parts[] = { o->host, hc_str_of(o->env.proxy), o->auth.ca_pem, o->auth.cert_pem };
     struct hc_sha256 h;
     hc_sha256_init(&h);
-    for (size_t i = 0; i < HC_LEN(parts); i++) {
-        uint64_t n = parts[i].n;
-        hc_sha256_add(&h, hc_str_n((const char *)&n, sizeof(n)));
-        hc_sha256_add(&h, parts[i]);
-    }
+    for (size_t i = 0; i < HC_LEN(parts); i++)
+        hc_sha256_add_text(&h, parts[i]);
     hc_sha256_hex(&h, out);
 }
 

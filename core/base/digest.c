@@ -27,6 +27,13 @@ void hc_sha256_add(struct hc_sha256 *h, hc_str s)
     SHA256_Update(ctx(h), s.p, s.n);
 }
 
+void hc_sha256_add_text(struct hc_sha256 *h, hc_str s)
+{
+    uint64_t n = s.n;
+    hc_sha256_add(h, hc_str_n((const char *)&n, sizeof(n)));
+    hc_sha256_add(h, s);
+}
+
 static const char hex_digits[] = "0123456789abcdef";
 
 static void put_hex(const unsigned char *p, size_t n, char *out)

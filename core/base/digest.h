@@ -16,6 +16,8 @@ struct hc_sha256 {
 };
 void hc_sha256_init(struct hc_sha256 *h);
 void hc_sha256_add(struct hc_sha256 *h, hc_str s);
+/* The same with its length before it: one of several texts, whose borders count. */
+void hc_sha256_add_text(struct hc_sha256 *h, hc_str s);
 /* Writes 64 hex digits and a NUL. */
 void hc_sha256_hex(struct hc_sha256 *h, char out[HC_SHA256_HEX + 1]);
 void hc_sha256_of(hc_str s, char out[HC_SHA256_HEX + 1]);

@@ -20,6 +20,22 @@ wait_port() { # PORT
     return 1
 }
 
+# Of a location of nginx: what hands $path over to git-http-backend.
+git_backend() {
+    cat <<CONF
+            fastcgi_pass unix:$SERVERS/nginx/fcgi.sock;
+            fastcgi_param SCRIPT_FILENAME /usr/lib/git-core/git-http-backend;
+            fastcgi_param GIT_PROJECT_ROOT $SERVERS/git;
+            fastcgi_param GIT_HTTP_EXPORT_ALL 1;
+            fastcgi_param PATH_INFO \$path;
+            fastcgi_param QUERY_STRING \$query_string;
+            fastcgi_param REQUEST_METHOD \$request_method;
+            fastcgi_param CONTENT_TYPE \$content_type;
+            fastcgi_param CONTENT_LENGTH \$content_length;
+            fastcgi_param HTTP_CONTENT_ENCODING \$http_content_encoding;
+CONF
+}
+
 # One server of nginx, its "listen" and what belongs to that given.
 nginx_server() {
     cat <<CONF
@@ -34,17 +50,8 @@ nginx_server() {
             fastcgi_param HTTP_GIT_PROTOCOL \$git_protocol;
             auth_basic \$realm;
             auth_basic_user_file $SERVERS/nginx/htpasswd;
-            fastcgi_pass unix:$SERVERS/nginx/fcgi.sock;
-            fastcgi_param SCRIPT_FILENAME /usr/lib/git-core/git-http-backend;
-            fastcgi_param GIT_PROJECT_ROOT $SERVERS/git;
-            fastcgi_param GIT_HTTP_EXPORT_ALL 1;
-            fastcgi_param PATH_INFO \$path;
-            fastcgi_param QUERY_STRING \$query_string;
-            fastcgi_param REQUEST_METHOD \$request_method;
-            fastcgi_param CONTENT_TYPE \$content_type;
-            fastcgi_param CONTENT_LENGTH \$content_length;
+$(git_backend)
             fastcgi_param REMOTE_USER \$remote_user;
-            fastcgi_param HTTP_CONTENT_ENCODING \$http_content_encoding;
             fastcgi_param REMOTE_ADDR \$remote_addr;
             client_max_body_size 64m;
         }

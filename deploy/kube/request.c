@@ -172,8 +172,8 @@ static void run_parked(struct hc_kube *k, struct hc_arena *a, struct kube_call *
 {
     struct flight f = { .call = call, .fiber = hc_fiber_self() };
     int64_t left = k->server->timeout_ms, deadline = hc_mono_ms() + left;
+    call->rc = HC_OK;
     for (;;) {
-        call->rc = f.attempts == 0 ? HC_OK : call->rc;
         if (!launch(k, &f, left)) {
             if (f.attempts == 1 && call->rc == HC_OK) /* else the error of the attempt before stands */
                 call->rc = hc_fail(call->err, HC_E_AGAIN, "%s %.*s: stopped", call->verb, HC_P(call->object));

@@ -263,20 +263,13 @@ struct ctl_result src_keep_folder(struct pass *p, const struct src_fetch *f, hc_
 
 /* ---- what it was verified by ---- */
 
-/* A digest over lengths and texts: nothing of a Secret can be read out of it that is not known already. */
-static void add_text(struct hc_sha256 *h, hc_str s)
-{
-    uint64_t n = s.n;
-    hc_sha256_add(h, hc_str_n((const char *)&n, sizeof(n)));
-    hc_sha256_add(h, s);
-}
-
+/* Into a digest: nothing of a Secret can be read out of it that is not known already. */
 static void add_tree(struct hc_sha256 *h, const struct hc_val *v)
 {
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 0);
     hc_json_write(&b, v, 0);
-    add_text(h, hc_buf_str(&b));
+    hc_sha256_add_text(h, hc_buf_str(&b));
 }
 
 void src_trust_of(const struct hc_val *verify, const struct hc_val *const *secrets, size_t n, struct src_trust *out)

@@ -67,16 +67,7 @@ git_location() { # PREFIX [MORE]
         location ~ ^/$1(?<path>/.*)\$ {
             ${2:-}
             fastcgi_param HTTP_GIT_PROTOCOL \$http_git_protocol;
-            fastcgi_pass unix:$SERVERS/nginx/fcgi.sock;
-            fastcgi_param SCRIPT_FILENAME /usr/lib/git-core/git-http-backend;
-            fastcgi_param GIT_PROJECT_ROOT $SERVERS/git;
-            fastcgi_param GIT_HTTP_EXPORT_ALL 1;
-            fastcgi_param PATH_INFO \$path;
-            fastcgi_param QUERY_STRING \$query_string;
-            fastcgi_param REQUEST_METHOD \$request_method;
-            fastcgi_param CONTENT_TYPE \$content_type;
-            fastcgi_param CONTENT_LENGTH \$content_length;
-            fastcgi_param HTTP_CONTENT_ENCODING \$http_content_encoding;
+$(git_backend)
         }
 CONF
 }
