@@ -56,7 +56,9 @@ bool hc_sb_timer(struct hc_sandbox *s, int64_t delay_ms, void (*fn)(struct hc_sa
         return false;
     }
     size_t i = l->n++;
-    l->heap[i] = (struct timer){ hc_mono_ms() + HC_MAX(delay_ms, 0), l->seq++, fn, arg };
+    /* The clock has whole milliseconds, the begun one is cut off: one more, so that no wait is shorter than asked. */
+    int64_t wait = delay_ms > 0 ? delay_ms + 1 : 0;
+    l->heap[i] = (struct timer){ hc_mono_ms() + wait, l->seq++, fn, arg };
     for (; i > 0 && before(&l->heap[i], &l->heap[(i - 1) / 2]); i = (i - 1) / 2) {
         struct timer t = l->heap[i];
         l->heap[i] = l->heap[(i - 1) / 2];
