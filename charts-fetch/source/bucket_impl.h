@@ -64,6 +64,11 @@ enum hc_rc bucket_fetch_objects(struct bucket *b, struct hc_packer *packer, cons
 
 /* cloud_login.c */
 
+/* What those answer who are asked: AssumeRole's XML; {"AccessKeyId", "SecretAccessKey", "Token"} of containers and
+ * machines; {"access_token"} of Google and Azure. `who`: for messages. What is taken fits into a header. */
+enum hc_rc cloud_read_sts(struct bucket *b, hc_str doc, const char *who);
+enum hc_rc cloud_read_keys(struct bucket *b, hc_str doc, const char *who);
+enum hc_rc cloud_read_token(struct bucket *b, hc_str doc, const char *who);
 /* Keys of AWS for who has no Secret: environment, web identity, container, machine. */
 enum hc_rc cloud_aws_keys(struct bucket *b);
 /* Keys by a name and password of a directory service, as MinIO's STS gives them. */

@@ -109,10 +109,7 @@ static hc_str form(struct hc_arena *a, const char *const *names, const hc_str *v
 /* What goes into a header of ours must not end it. */
 static bool fits_header(hc_str s)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] < ' ' || (unsigned char)s.p[i] == 127)
-            return false;
-    return s.n > 0 && s.n < 16384;
+    return s.n > 0 && s.n < 16384 && hc_http_fits_header(s);
 }
 
 /* ---- keys of S3 ------------------------------------------------------------------------------------------------------ */
@@ -139,35 +136,36 @@ static enum hc_rc check_keys(struct bucket *b, const char *who)
     return HC_OK;
 }
 
+enum hc_rc cloud_read_sts(struct bucket *b, hc_str doc, const char *who)
+{
+    if (s3_xml_read(b->a, doc, credential_part, b, b->err) != HC_OK)
+        return hc_wrap(b->err, "%s", who);
+    return check_keys(b, who);
+}
+
 static enum hc_rc sts_keys(struct bucket *b, const struct ask *q)
 {
     hc_str doc;
     enum hc_rc rc = ask(b, q, &doc);
-    if (rc == HC_OK && s3_xml_read(b->a, doc, credential_part, b, b->err) != HC_OK)
-        rc = hc_wrap(b->err, "%s", q->who);
-    return rc == HC_OK ? check_keys(b, q->who) : rc;
+    return rc == HC_OK ? cloud_read_sts(b, doc, q->who) : rc;
 }
 
-static enum hc_rc ask_json(struct bucket *b, const struct ask *q, struct hc_val **out)
+enum hc_rc cloud_read_keys(struct bucket *b, hc_str doc, const char *who)
 {
-    hc_str doc;
-    enum hc_rc rc = ask(b, q, &doc);
-    if (rc == HC_OK && hc_json_parse(b->a, doc, HC_JSON_NO_POSITIONS, out, b->err) != HC_OK)
-        rc = hc_wrap(b->err, "%s", q->who);
-    return rc;
-}
-
-/* {"AccessKeyId": ..., "SecretAccessKey": ..., "Token": ...} of containers and machines. */
-static enum hc_rc json_keys(struct bucket *b, const struct ask *q)
-{
-    struct hc_val *v;
-    enum hc_rc rc = ask_json(b, q, &v);
-    if (rc != HC_OK)
-        return rc;
+    struct hc_val *v = NULL;
+    if (hc_json_parse(b->a, doc, HC_JSON_NO_POSITIONS, &v, b->err) != HC_OK)
+        return hc_wrap(b->err, "%s", who);
     b->access_key = hc_get_str(hc_map_getz(v, "AccessKeyId"));
     b->secret_key = hc_get_str(hc_map_getz(v, "SecretAccessKey"));
     b->token = hc_get_str(hc_map_getz(v, "Token"));
-    return check_keys(b, q->who);
+    return check_keys(b, who);
+}
+
+static enum hc_rc json_keys(struct bucket *b, const struct ask *q)
+{
+    hc_str doc;
+    enum hc_rc rc = ask(b, q, &doc);
+    return rc == HC_OK ? cloud_read_keys(b, doc, q->who) : rc;
 }
 
 static enum hc_rc web_identity(struct bucket *b, hc_str file, hc_str role)
@@ -300,17 +298,23 @@ enum hc_rc cloud_ldap_keys(struct bucket *b)
 
 /* ---- tokens ----------------------------------------------------------------------------------------------------------- */
 
-static enum hc_rc token_of(struct bucket *b, const struct ask *q)
+enum hc_rc cloud_read_token(struct bucket *b, hc_str doc, const char *who)
 {
-    struct hc_val *v;
-    enum hc_rc rc = ask_json(b, q, &v);
-    if (rc != HC_OK)
-        return rc;
+    struct hc_val *v = NULL;
+    if (hc_json_parse(b->a, doc, HC_JSON_NO_POSITIONS, &v, b->err) != HC_OK)
+        return hc_wrap(b->err, "%s", who);
     hc_str token = hc_get_str(hc_map_getz(v, "access_token"));
     if (!fits_header(token))
-        return hc_fail(b->err, HC_E_AGAIN, "%s answers without a token", q->who);
+        return hc_fail(b->err, HC_E_AGAIN, "%s answers without a token", who);
     b->bearer = hc_arena_printf(b->a, "Authorization: Bearer %.*s", HC_P(token)).p;
-    return hc_arena_check(b->a, b->err, q->who);
+    return hc_arena_check(b->a, b->err, who);
+}
+
+static enum hc_rc token_of(struct bucket *b, const struct ask *q)
+{
+    hc_str doc;
+    enum hc_rc rc = ask(b, q, &doc);
+    return rc == HC_OK ? cloud_read_token(b, doc, q->who) : rc;
 }
 
 static enum hc_rc service_account(struct bucket *b)

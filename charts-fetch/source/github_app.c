@@ -169,6 +169,20 @@ static enum hc_rc check_fields(const struct hc_source_auth *auth, struct hc_err 
     return HC_OK;
 }
 
+bool source_github_token(const struct hc_val *answer, hc_str *out, int64_t *out_ends_ms)
+{
+    hc_str token = hc_get_str_at(answer, "token");
+    int64_t ends = hc_time_parse_ms(hc_get_str_at(answer, "expires_at"));
+    if (!token.n || token.n >= TOKEN_MAX)
+        return false;
+    for (size_t i = 0; i < token.n; i++) /* it is a password in a header line, and a text of C while it is kept */
+        if ((unsigned char)token.p[i] <= ' ' || token.p[i] == 127)
+            return false;
+    *out = token;
+    *out_ends_ms = ends > 0 ? ends : hc_now_ms();
+    return true;
+}
+
 static enum hc_rc fetch_token(struct api *api, const struct hc_source_auth *auth, const char *key, hc_str *out,
                               struct hc_err *err)
 {
@@ -180,8 +194,7 @@ static enum hc_rc fetch_token(struct api *api, const struct hc_source_auth *auth
     const char *path = hc_arena_printf(api->a, "/app/installations/%" PRId64 "/access_tokens", id).p;
     if (!path || call(api, "POST", path, &status, &v, err) != HC_OK)
         return path ? err->code : hc_arena_check(api->a, err, "GitHub App");
-    *out = hc_get_str_at(v, "token");
-    int64_t ends = hc_time_parse_ms(hc_get_str_at(v, "expires_at"));
+    int64_t ends = 0;
     if (status == 401 || status == 403 || status == 404)
         return hc_fail(err, HC_E_INPUT, "GitHub App: %.*s answers %d for installation %" PRId64 ": %s",
                        HC_P(api->base), status, id,
@@ -190,9 +203,9 @@ static enum hc_rc fetch_token(struct api *api, const struct hc_source_auth *auth
                            ? "the app is suspended there or may not"
                            : "githubAppID and githubAppPrivateKey do not belong together, or the clock is "
                              "wrong");
-    if (status / 100 != 2 || !out->n || out->n >= TOKEN_MAX || hc_str_find(*out, '\n') != SIZE_MAX)
+    if (status / 100 != 2 || !source_github_token(v, out, &ends))
         return hc_fail(err, HC_E_AGAIN, "GitHub App: %.*s answers %d without a token", HC_P(api->base), status);
-    remember(key, *out, ends > 0 ? ends : hc_now_ms());
+    remember(key, *out, ends);
     return HC_OK;
 }
 

@@ -155,9 +155,9 @@ enum hc_rc source_get(const struct source_get *g, struct hc_arena *a, struct hc_
             headers[n++] = hc_arena_printf(a, "Authorization: Basic %s", hc_base64(a, pair).p).p;
         }
     }
-    if (g->etag.n)
+    if (g->etag.n && hc_http_fits_header(g->etag))
         headers[n++] = hc_arena_printf(a, "If-None-Match: %.*s", HC_P(g->etag)).p;
-    else if (g->modified.n)
+    else if (g->modified.n && hc_http_fits_header(g->modified))
         headers[n++] = hc_arena_printf(a, "If-Modified-Since: %.*s", HC_P(g->modified)).p;
     if (hc_arena_spent(a))
         return hc_arena_check(a, err, g->what);

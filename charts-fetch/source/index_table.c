@@ -16,21 +16,7 @@
 #include "core/base/fs.h"
 #include "core/base/mem.h"
 
-static const char magic[8] = "hcindx1";
-
-struct head {
-    char magic[8];
-    uint64_t size; /* of the file */
-    uint64_t dir, charts;
-    uint64_t names, names_n;
-};
-
-struct dir_row {
-    uint64_t at, hash; /* of the block */
-    uint64_t check;    /* of this row and its name */
-    uint32_t bytes, versions;
-    uint32_t name, name_n; /* in the names */
-};
+static const char magic[8] = INDEX_MAGIC;
 
 enum { FLUSH = 256 * 1024 };
 
@@ -47,7 +33,7 @@ struct builder {
     int fd;
     struct hc_buf out, names, block;
     uint64_t at; /* where `out` begins in the file */
-    struct dir_row *rows;
+    struct index_dir_row *rows;
     size_t n, cap;
     uint32_t versions;
     bool open, failed;
@@ -59,7 +45,7 @@ static void begin(void *ctx)
     hc_buf_reset(&b->out);
     hc_buf_reset(&b->names);
     hc_buf_reset(&b->block);
-    b->at = sizeof(struct head);
+    b->at = sizeof(struct index_head);
     b->n = 0;
     b->open = false;
 }
@@ -79,7 +65,7 @@ static enum hc_rc close_block(struct builder *b, struct hc_err *err)
     if (!b->open)
         return HC_OK;
     b->open = false;
-    struct dir_row *row = &b->rows[b->n - 1];
+    struct index_dir_row *row = &b->rows[b->n - 1];
     hc_str block = hc_buf_str(&b->block);
     if (block.n > UINT32_MAX)
         return hc_fail(err, HC_E_LIMIT, "the versions of one chart take more than 4 GiB");
@@ -92,7 +78,7 @@ static enum hc_rc close_block(struct builder *b, struct hc_err *err)
     return b->out.n >= FLUSH ? flush(b, err) : HC_OK;
 }
 
-static hc_str name_of(const struct builder *b, const struct dir_row *row)
+static hc_str name_of(const struct builder *b, const struct index_dir_row *row)
 {
     return hc_str_n(b->names.p + row->name, row->name_n);
 }
@@ -103,13 +89,13 @@ static enum hc_rc open_block(struct builder *b, hc_str chart, struct hc_err *err
         return err ? err->code : HC_E_AGAIN;
     if (b->n == b->cap) {
         size_t cap = b->cap ? b->cap * 2 : 256;
-        struct dir_row *more = hc_realloc(b->rows, cap * sizeof(*more));
+        struct index_dir_row *more = hc_realloc(b->rows, cap * sizeof(*more));
         if (!more)
             return hc_fail_nomem(err);
         b->rows = more;
         b->cap = cap;
     }
-    b->rows[b->n++] = (struct dir_row){ .name = (uint32_t)b->names.n, .name_n = (uint32_t)chart.n };
+    b->rows[b->n++] = (struct index_dir_row){ .name = (uint32_t)b->names.n, .name_n = (uint32_t)chart.n };
     hc_buf_put(&b->names, chart);
     b->versions = 0;
     b->open = true;
@@ -142,7 +128,7 @@ static enum hc_rc add_row(void *ctx, hc_str chart, const struct hc_index_row *ro
     return hc_buf_check(&b->block, err, "versions of one chart");
 }
 
-static uint64_t check_of(struct dir_row row, hc_str name)
+uint64_t index_row_check(struct index_dir_row row, hc_str name)
 {
     row.check = 0;
     return hc_str_hash(hc_str_n((const char *)&row, sizeof(row))) ^ (hc_str_hash(name) << 1);
@@ -155,7 +141,7 @@ static int by_name(const void *x, const void *y, void *ctx)
 
 static enum hc_rc finish(struct builder *b, struct hc_err *err)
 {
-    struct head h = { .charts = b->n, .names_n = b->names.n };
+    struct index_head h = { .charts = b->n, .names_n = b->names.n };
     enum hc_rc rc = close_block(b, err);
     if (rc == HC_OK)
         rc = flush(b, err);
@@ -168,7 +154,7 @@ static enum hc_rc finish(struct builder *b, struct hc_err *err)
                            HC_P(name_of(b, &b->rows[i])));
     hc_str dir = hc_str_n((const char *)b->rows, b->n * sizeof(*b->rows)), names = hc_buf_str(&b->names);
     for (size_t i = 0; i < b->n; i++)
-        b->rows[i].check = check_of(b->rows[i], name_of(b, &b->rows[i]));
+        b->rows[i].check = index_row_check(b->rows[i], name_of(b, &b->rows[i]));
     memcpy(h.magic, magic, sizeof(magic));
     h.names = b->at;
     h.dir = b->at + names.n;
@@ -214,7 +200,7 @@ static bool read_at(int fd, uint64_t at, void *to, size_t n)
 }
 
 /* A table that is not whole, or of another kind, is none. */
-static int open_table(const char *path, struct head *h)
+static int open_table(const char *path, struct index_head *h)
 {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -222,7 +208,7 @@ static int open_table(const char *path, struct head *h)
         return -1;
     if (fstat(fd, &st) == 0 && read_at(fd, 0, h, sizeof(*h)) && memcmp(h->magic, magic, sizeof(magic)) == 0 &&
         h->size == (uint64_t)st.st_size && h->names >= sizeof(*h) && h->dir == h->names + h->names_n &&
-        h->size == h->dir + h->charts * sizeof(struct dir_row))
+        h->size == h->dir + h->charts * sizeof(struct index_dir_row))
         return fd;
     close(fd);
     return -1;
@@ -260,7 +246,7 @@ static bool take_row(hc_str *rest, struct hc_index_row *out)
 }
 
 /* The rows of a block; false: the table is damaged, or memory is out (then the arena says so). */
-static bool take_block(int fd, struct hc_arena *a, const struct dir_row *row, struct hc_index_rows *out)
+static bool take_block(int fd, struct hc_arena *a, const struct index_dir_row *row, struct hc_index_rows *out)
 {
     char *text = hc_arena_alloc(a, row->bytes + 1u, 1);
     out->rows = HC_NEW_N(a, struct hc_index_row, row->versions);
@@ -277,7 +263,7 @@ static bool take_block(int fd, struct hc_arena *a, const struct dir_row *row, st
 }
 
 /* Where the chart stands in the directory; *found false: nowhere. False: damaged. */
-static bool find_chart(int fd, const struct head *h, hc_str chart, struct dir_row *row, bool *found)
+static bool find_chart(int fd, const struct index_head *h, hc_str chart, struct index_dir_row *row, bool *found)
 {
     char name[256];
     uint64_t lo = 0, hi = h->charts;
@@ -287,7 +273,7 @@ static bool find_chart(int fd, const struct head *h, hc_str chart, struct dir_ro
         if (!read_at(fd, h->dir + mid * sizeof(*row), row, sizeof(*row)) || row->name_n > sizeof(name) ||
             row->name + (uint64_t)row->name_n > h->names_n || !read_at(fd, h->names + row->name, name, row->name_n))
             return false;
-        if (row->check != check_of(*row, hc_str_n(name, row->name_n)))
+        if (row->check != index_row_check(*row, hc_str_n(name, row->name_n)))
             return false;
         int c = hc_str_cmp(hc_str_n(name, row->name_n), chart);
         *found = c == 0;
@@ -298,8 +284,8 @@ static bool find_chart(int fd, const struct head *h, hc_str chart, struct dir_ro
 }
 
 /* The table's file, built when it is not there. `anew`: it was found damaged. */
-static enum hc_rc table_of(struct hc_store *store, struct hc_arena *a, hc_str digest, bool anew, struct head *h,
-                           int *out_fd, struct hc_err *err)
+static enum hc_rc table_of(struct hc_store *store, struct hc_arena *a, hc_str digest, bool anew,
+                           struct index_head *h, int *out_fd, struct hc_err *err)
 {
     const char *path, *index, *dir;
     if (hc_store_derived(store, a, digest, "index1", &path, err) != HC_OK)
@@ -323,18 +309,33 @@ static enum hc_rc table_of(struct hc_store *store, struct hc_arena *a, hc_str di
     return *out_fd >= 0 ? HC_OK : hc_fail(err, HC_E_AGAIN, "the table '%s' of the index cannot be read back", path);
 }
 
+/* False: damaged, or memory is out. */
+static bool versions_of(int fd, const struct index_head *h, struct hc_arena *a, hc_str chart,
+                        struct hc_index_rows *out)
+{
+    struct index_dir_row row;
+    bool found;
+    return find_chart(fd, h, chart, &row, &found) && (!found || take_block(fd, a, &row, out));
+}
+
+bool index_table_versions(const char *path, struct hc_arena *a, hc_str chart, struct hc_index_rows *out)
+{
+    struct index_head h;
+    HC_AUTO(hc_fd) int fd = open_table(path, &h);
+    *out = (struct hc_index_rows){ 0 };
+    return fd >= 0 && versions_of(fd, &h, a, chart, out);
+}
+
 enum hc_rc hc_index_versions(struct hc_store *store, struct hc_arena *a, hc_str digest, hc_str chart,
                              struct hc_index_rows *out, struct hc_err *err)
 {
     for (int turn = 0; turn < 2; turn++) {
-        struct head h;
-        struct dir_row row;
-        bool found;
+        struct index_head h;
         HC_AUTO(hc_fd) int fd = -1;
         *out = (struct hc_index_rows){ 0 };
         if (table_of(store, a, digest, turn > 0, &h, &fd, err) != HC_OK)
             return err ? err->code : HC_E_AGAIN;
-        if (find_chart(fd, &h, chart, &row, &found) && (!found || take_block(fd, a, &row, out)))
+        if (versions_of(fd, &h, a, chart, out))
             return HC_OK;
         if (hc_arena_spent(a))
             return hc_arena_check(a, err, "versions of a chart");
@@ -344,21 +345,22 @@ enum hc_rc hc_index_versions(struct hc_store *store, struct hc_arena *a, hc_str 
 
 /* ---- all of it -------------------------------------------------------------------------------------------------- */
 
-static enum hc_rc each_of(int fd, const struct head *h, const struct hc_index_sink *sink, bool *out_damaged,
+static enum hc_rc each_of(int fd, const struct index_head *h, const struct hc_index_sink *sink, bool *out_damaged,
                           struct hc_err *err)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     enum hc_rc rc = a ? HC_OK : hc_fail_nomem(err);
     sink->begin(sink->ctx);
     for (uint64_t i = 0; rc == HC_OK && i < h->charts; i++) {
-        struct dir_row row;
+        struct index_dir_row row;
         struct hc_index_rows rows;
         hc_arena_reset(a);
         char *name = NULL;
         if (read_at(fd, h->dir + i * sizeof(row), &row, sizeof(row)) && row.name_n <= h->names_n)
             name = hc_arena_alloc(a, row.name_n + 1u, 1);
         *out_damaged = !name || !read_at(fd, h->names + row.name, name, row.name_n) ||
-                       row.check != check_of(row, hc_str_n(name, row.name_n)) || !take_block(fd, a, &row, &rows);
+                       row.check != index_row_check(row, hc_str_n(name, row.name_n)) ||
+                       !take_block(fd, a, &row, &rows);
         if (*out_damaged)
             return hc_fail(err, HC_E_AGAIN, "the table of the index is damaged");
         for (size_t k = 0; rc == HC_OK && k < rows.n; k++)
@@ -367,13 +369,23 @@ static enum hc_rc each_of(int fd, const struct head *h, const struct hc_index_si
     return rc;
 }
 
+enum hc_rc index_table_each(const char *path, const struct hc_index_sink *sink, bool *out_damaged,
+                            struct hc_err *err)
+{
+    struct index_head h;
+    HC_AUTO(hc_fd) int fd = open_table(path, &h);
+    *out_damaged = fd < 0;
+    return fd < 0 ? hc_fail(err, HC_E_AGAIN, "the table of the index is damaged")
+                  : each_of(fd, &h, sink, out_damaged, err);
+}
+
 enum hc_rc hc_index_each(struct hc_store *store, hc_str digest, const struct hc_index_sink *sink,
                          struct hc_err *err)
 {
     enum hc_rc rc = HC_E_AGAIN;
     bool damaged = true;
     for (int turn = 0; turn < 2 && damaged; turn++) {
-        struct head h;
+        struct index_head h;
         HC_AUTO(hc_fd) int fd = -1;
         HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
         if (!a)

@@ -51,6 +51,14 @@ static void make_room(struct sink *s, const struct hc_http_response *head)
     s->room = s->mem ? (size_t)n : 0;
 }
 
+bool oci_range_begins(hc_str content_range, uint64_t *out_from)
+{
+    hc_str range = hc_str_sub(content_range, 6, content_range.n);
+    size_t dash = hc_str_find(range, '-');
+    return hc_str_starts(content_range, HC_S("bytes ")) && dash != SIZE_MAX &&
+           hc_str_to_u64(hc_str_trim(hc_str_sub(range, 0, dash)), out_from);
+}
+
 /* 206 must begin where we are, "bytes 5-9/10"; anything else is all of it. */
 static bool on_head(void *ctx, const struct hc_http_response *head)
 {
@@ -60,12 +68,8 @@ static bool on_head(void *ctx, const struct hc_http_response *head)
         make_room(s, head);
         return ready;
     }
-    hc_str range = hc_http_header(head, "content-range");
     uint64_t from = 0;
-    bool good = hc_str_starts(range, HC_S("bytes "));
-    range = hc_str_sub(range, 6, range.n);
-    good = good && hc_str_to_u64(hc_str_trim(hc_str_sub(range, 0, hc_str_find(range, '-'))), &from);
-    s->other_range = !good || from != s->got;
+    s->other_range = !oci_range_begins(hc_http_header(head, "content-range"), &from) || from != s->got;
     return !s->other_range;
 }
 

@@ -72,6 +72,8 @@ enum hc_rc oci_add_referrers(struct hc_oci *o, const struct hc_val *index, hc_st
 /* oci.c: the layer of that type, else (without `charts_only`) the first; NULL: there is none. */
 const struct hc_val *oci_pick_layer(const struct hc_val *manifest, hc_str media_type, bool charts_only);
 
+/* oci_blob.c: where a part of a blob begins, "bytes 5-9/10". */
+bool oci_range_begins(hc_str content_range, uint64_t *out_from);
 /* oci_tags.c: the path of the next page that a Link header of the answer to `path` names; absent: the last page. */
 hc_str oci_next_page(struct hc_arena *a, const struct hc_http_response *r, hc_str path);
 bool oci_good_tag(hc_str tag);

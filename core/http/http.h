@@ -47,11 +47,12 @@ struct hc_http_call;
 struct hc_http_request {
     const char *method; /* "GET" */
     const char *url;
-    const char *const *headers; /* "Name: value", closed by NULL; may be NULL */
-    hc_str body;                /* copied */
-    struct hc_http_tls *tls;    /* NULL: system trust */
-    const char *proxy;          /* NULL: environment */
-    int64_t timeout_ms;         /* whole request; 0: 30 s; -1: none (watches) */
+    const char *const
+        *headers;            /* "Name: value", closed by NULL; may be NULL; HC_E_INPUT with a control character */
+    hc_str body;             /* copied */
+    struct hc_http_tls *tls; /* NULL: system trust */
+    const char *proxy;       /* NULL: environment */
+    int64_t timeout_ms;      /* whole request; 0: 30 s; -1: none (watches) */
     int64_t connect_timeout_ms; /* 0: 10 s */
     int64_t
         not_after_ms; /* of hc_boot_ms: what has not begun to be sent by then never is (HC_E_CONFLICT); 0: off */
@@ -90,6 +91,11 @@ struct hc_http_response {
 };
 /* Value of a header, absent when it is not there. */
 hc_str hc_http_header(const struct hc_http_response *r, const char *lower_name);
+/* The pause that a server asks for, in milliseconds: none when it is not in the future, and at most a day, whatever is
+ * said. May be added to any time of a clock. */
+int64_t hc_http_retry_after(int64_t seconds);
+/* No line break and no other control character is in it. */
+bool hc_http_fits_header(hc_str value);
 
 /* Blocks until the answer, the deadline or the loop's end. Results live in `a`. An HTTP error status is HC_OK here
  * (the caller knows what 404 means; 407 is a proxy's and an error); err is for no answer: HC_E_AGAIN network, HC_E_LIMIT

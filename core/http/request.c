@@ -414,6 +414,25 @@ out:
     return rc;
 }
 
+/* A value that ends its line would begin another one, of whoever wrote it: a token out of a Secret, an ETag out of an
+ * answer. The name alone is told, values may be secret. */
+static enum hc_rc check_headers(struct hc_http_call *c)
+{
+    for (const char *const *line = c->header_lines; *line; line++) {
+        hc_str text = hc_str_of(*line);
+        char why[320];
+        if (hc_http_fits_header(text))
+            continue;
+        snprintf(
+            why, sizeof(why),
+            "not sent: the value for the header %.*s has a line break or another control character in it; take "
+            "that out of where the value comes from (of a Secret, for example)",
+            HC_P(hc_str_sub(text, 0, HC_MIN(hc_str_find(text, ':'), (size_t)64))));
+        return call_end(c, HC_E_INPUT, why);
+    }
+    return HC_OK;
+}
+
 enum hc_rc call_prepare(struct hc_http_call *c)
 {
     CURL *e = c->easy = curl_easy_init();
@@ -442,7 +461,8 @@ enum hc_rc call_prepare(struct hc_http_call *c)
     curl_easy_setopt(e, CURLOPT_TCP_KEEPINTVL, (long)DEAD_CONNECTION_SEC / 6);
     if (c->accept_gzip)
         curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
-    return aim(c);
+    enum hc_rc rc = aim(c);
+    return rc == HC_OK ? check_headers(c) : rc;
 }
 
 /* ---- redirects ----------------------------------------------------------------------------------- */
@@ -611,7 +631,7 @@ void call_finish(struct hc_http_call *c, CURLcode code)
         .body = hc_buf_str(&c->out_body),
         .headers = hc_buf_str(&c->out_headers),
         .effective_url = c->url,
-        .retry_after_ms = HC_MIN((int64_t)after, INT64_MAX / 1000) * 1000,
+        .retry_after_ms = hc_http_retry_after(after),
     };
     c->rc = HC_OK;
     c->response.trouble = status == 407 ? HC_HTTP_PROXY_LOGIN : trouble_of(c, code);
@@ -671,6 +691,21 @@ bool call_again(struct hc_http_call *c)
     c->received = 0;
     hc_buf_reset(&c->out_headers);
     hc_buf_reset(&c->out_body);
+    return true;
+}
+
+int64_t hc_http_retry_after(int64_t seconds)
+{
+    return HC_MAX(HC_MIN(seconds, (int64_t)24 * 3600), (int64_t)0) * 1000;
+}
+
+bool hc_http_fits_header(hc_str value)
+{
+    for (size_t i = 0; i < value.n; i++) {
+        unsigned char b = (unsigned char)value.p[i];
+        if ((b < ' ' && b != '\t') || b == 127)
+            return false;
+    }
     return true;
 }
 

@@ -125,6 +125,8 @@ static enum hc_rc run(struct hc_arena *a, const struct kube_exec *x, struct hc_b
     int status = 0;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
+    if (hc_buf_check(out, err, "what it printed") != HC_OK)
+        return hc_wrap(err, "the kubeconfig's credential plugin '%.*s'", HC_P(command));
     if (!whole)
         return hc_fail(err, HC_E_AGAIN, "the kubeconfig's credential plugin '%.*s' gave no answer within %d s",
                        HC_P(command), WAIT_MS / 1000);
@@ -139,13 +141,17 @@ enum hc_rc kube_exec_run(struct hc_arena *a, const struct kube_exec *x, struct k
 {
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, MAX_ANSWER);
-    struct hc_val *v = NULL;
     enum hc_rc rc = run(a, x, &b, err);
-    if (rc != HC_OK)
-        return rc;
+    return rc == HC_OK ? kube_exec_read(a, x, hc_buf_str(&b), out, err) : rc;
+}
+
+enum hc_rc kube_exec_read(struct hc_arena *a, const struct kube_exec *x, hc_str text, struct kube_credential *out,
+                          struct hc_err *err)
+{
+    struct hc_val *v = NULL;
     hc_str command = hc_get_str(hc_map_getz(x->config, "command"));
     hc_str want = hc_get_str(hc_map_getz(x->config, "apiVersion"));
-    if (hc_json_parse(a, hc_buf_str(&b), HC_JSON_NO_POSITIONS, &v, NULL) != HC_OK ||
+    if (hc_json_parse(a, text, HC_JSON_NO_POSITIONS, &v, NULL) != HC_OK ||
         !hc_str_eqz(hc_get_str(hc_map_getz(v, "kind")), "ExecCredential"))
         return hc_fail(err, HC_E_INPUT, "the kubeconfig's credential plugin '%.*s' printed no ExecCredential",
                        HC_P(command));
@@ -160,6 +166,12 @@ enum hc_rc kube_exec_run(struct hc_arena *a, const struct kube_exec *x, struct k
         return hc_fail(err, HC_E_INPUT,
                        "the kubeconfig's credential plugin '%.*s' gave neither a token nor a certificate",
                        HC_P(command));
+    if (!hc_http_fits_header(out->token) || hc_str_find(out->token, '\0') != SIZE_MAX)
+        return hc_fail(
+            err, HC_E_INPUT,
+            "the kubeconfig's credential plugin '%.*s' gave a token with a line break or another control "
+            "character in it",
+            HC_P(command));
     int64_t until = hc_time_parse_ms(hc_get_str_at(v, "status.expirationTimestamp"));
     out->fresh_ms = until > 0 ? HC_MAX(until - hc_now_ms() - EARLY_MS, 1000) : INT64_MAX / 2;
     return hc_arena_check(a, err, "credentials");

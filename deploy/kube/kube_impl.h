@@ -20,6 +20,10 @@ struct kube_credential {
 enum hc_rc kube_exec_run(struct hc_arena *a, const struct kube_exec *x, struct kube_credential *out,
                          struct hc_err *err);
 
+/* The ExecCredential that a plugin printed; a token fits into a header. */
+enum hc_rc kube_exec_read(struct hc_arena *a, const struct kube_exec *x, hc_str text, struct kube_credential *out,
+                          struct hc_err *err);
+
 /* What a configuration says, in the arena it was read into. */
 struct kube_config {
     hc_str server, ns;

@@ -398,7 +398,7 @@ enum hc_rc kube_error(const struct kube_call *c, int status, hc_str body, struct
     hc_buf_done(&b);
     if (err) {
         err->http_status = status;
-        err->retry_after_ms = hc_get_int_at(s, "details.retryAfterSeconds", 0) * 1000;
+        err->retry_after_ms = hc_http_retry_after(hc_get_int_at(s, "details.retryAfterSeconds", 0));
     }
     return rc;
 }

@@ -201,10 +201,14 @@ static enum hc_rc ask_helper(struct hc_arena *a, hc_str name, hc_str key, struct
 {
     hc_str text;
     bool none = false;
-    struct hc_val *v = NULL;
     enum hc_rc rc = run_helper(a, name, "get", key, &text, &none, err);
-    if (rc != HC_OK || none)
-        return rc;
+    return rc != HC_OK || none ? rc : hc_logins_read_helper(a, name, text, out, err);
+}
+
+enum hc_rc hc_logins_read_helper(struct hc_arena *a, hc_str name, hc_str text, struct hc_registry_login *out,
+                                 struct hc_err *err)
+{
+    struct hc_val *v = NULL;
     if (hc_json_parse(a, text, HC_JSON_NO_POSITIONS, &v, NULL) != HC_OK || !hc_is_map(v))
         return hc_fail(err, HC_E_INPUT, "credential helper docker-credential-%.*s get: it prints no JSON",
                        HC_P(name));

@@ -17,5 +17,8 @@ enum hc_rc hc_logins_use(struct hc_arena *a, const struct hc_globals *g, struct 
 /* Keeps a login for the registry `host` in Helm's file, or gives it to the helper that keeps them. */
 enum hc_rc hc_logins_store(struct hc_arena *a, const struct hc_globals *g, hc_str host, hc_str username,
                            hc_str password, struct hc_err *err);
+/* What the helper docker-credential-NAME printed for "get". */
+enum hc_rc hc_logins_read_helper(struct hc_arena *a, hc_str name, hc_str text, struct hc_registry_login *out,
+                                 struct hc_err *err);
 /* Takes it out; none there is fine. */
 enum hc_rc hc_logins_erase(struct hc_arena *a, const struct hc_globals *g, hc_str host, struct hc_err *err);

@@ -55,7 +55,8 @@ longest() {
     archive | notation) echo 3072 ;;
     pgp) echo 1400 ;;
     record | sshsig) echo 700 ;;
-    chart | documents | index | kubeconfig | kustomize | lua) echo 384 ;;
+    identity) echo 640 ;;
+    chart | documents | index | index_table | kubeconfig | kustomize | lua) echo 384 ;;
     object | patch | recording | render | schema | values) echo 384 ;;
     date | fieldpath | format | glob | jsonpath | regex | selector | semver | set | substitute) echo 96 ;;
     *) echo 192 ;;

@@ -29,6 +29,10 @@ static bool handle(struct loopback *s, const struct loopback_request *r, int fd)
     char text[4096];
     if (starts(r->path, "/status/"))
         return loopback_answer(fd, (int)strtol(r->path + 8, NULL, 10), "X-Answer: Yes \r\n", "body", 4);
+    if (starts(r->path, "/retry-never"))
+        return loopback_answer(fd, 429, "Retry-After: 9223372036854775807\r\n", "", 0);
+    if (starts(r->path, "/retry-past"))
+        return loopback_answer(fd, 429, "Retry-After: Thu, 01 Jan 1970 00:00:01 GMT\r\n", "", 0);
     if (starts(r->path, "/retry"))
         return loopback_answer(fd, 429, "Retry-After: 7\r\n", "", 0);
     if (starts(r->path, "/echo")) {
@@ -158,6 +162,14 @@ static void statuses_are_answers(void **state)
     struct got g = request(server.base, "/retry", (struct hc_http_request){ 0 });
     assert_int_equal(g.r.retry_after_ms, 7000);
     drop(&g);
+    g = request(server.base, "/retry-never",
+                (struct hc_http_request){ .retries = 1 }); /* more than a clock can take */
+    assert_int_equal(g.r.status, 429);
+    assert_int_equal(g.r.retry_after_ms, 24 * 3600 * 1000);
+    drop(&g);
+    g = request(server.base, "/retry-past", (struct hc_http_request){ 0 });
+    assert_int_equal(g.r.retry_after_ms, 0);
+    drop(&g);
 }
 
 static void bodies_and_methods_travel(void **state)
@@ -228,6 +240,21 @@ static void redirects_keep_credentials_at_home(void **state)
     assert_int_equal(g.rc, HC_E_INPUT);
     assert_null(strstr(g.err.msg, "s3cret"));
     drop(&g);
+}
+
+static void a_header_value_ends_no_line(void **state)
+{
+    (void)state;
+    static const char *const values[] = { "Authorization: Bearer s3cret\r\nX-Other: 1",
+                                          "Authorization: Bearer s3cret\n", "Authorization: s3cret\x01" };
+    for (size_t i = 0; i < HC_LEN(values); i++) {
+        struct got g = request(server.base, "/echo",
+                               (struct hc_http_request){ .headers = (const char *const[]){ values[i], NULL } });
+        assert_int_equal(g.rc, HC_E_INPUT);
+        assert_non_null(strstr(g.err.msg, "the value for the header Authorization has a line break"));
+        assert_null(strstr(g.err.msg, "s3cret"));
+        drop(&g);
+    }
 }
 
 static void redirects_end(void **state)
@@ -653,6 +680,7 @@ int main(void)
         cmocka_unit_test(statuses_are_answers),
         cmocka_unit_test(bodies_and_methods_travel),
         cmocka_unit_test(redirects_keep_credentials_at_home),
+        cmocka_unit_test(a_header_value_ends_no_line),
         cmocka_unit_test(redirects_end),
         cmocka_unit_test(failures_have_codes_and_words),
         cmocka_unit_test(what_may_be_repeated_is_repeated),
