@@ -20,17 +20,20 @@
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
 
-enum hc_rc bucket_refused(struct bucket *b, const char *what, const struct hc_http_response *r,
+enum hc_rc bucket_refused(struct bucket *b, const struct bucket_get *g, const struct hc_http_response *r,
                           const struct s3_fault *f)
 {
+    bool bare = r->status == 404 && !f->code.n; /* a proxy's page, or a server that is short of words */
     bool again = r->status >= 500 || r->status == 429 || r->status == 408 || hc_str_eqz(f->code, "SlowDown");
     bool s3 = b->kind == &bucket_s3, nobody = s3 ? !b->access_key.n : !b->bearer && !b->account_key.n;
     const char *hint = "", *from = b->auth && b->auth->from ? b->auth->from : "the Secret";
     enum hc_rc rc = again ? HC_E_AGAIN : HC_E_INPUT;
-    if (hc_str_eqz(f->code, "NoSuchBucket") || (r->status == 404 && !f->code.n))
+    if (hc_str_eqz(f->code, "NoSuchBucket") || (bare && !g->object))
         return hc_fail(b->err, HC_E_INPUT, "bucket '%.*s' not found at %.*s", HC_P(b->spec->name), HC_P(b->host));
     if (hc_str_eqz(f->code, "NoSuchKey"))
         rc = HC_E_NOTFOUND;
+    else if (bare) /* of an object that the list has: not to be taken for gone */
+        rc = HC_E_AGAIN;
     else if (hc_str_eqz(f->code, "SignatureDoesNotMatch") || hc_str_eqz(f->code, "InvalidAccessKeyId"))
         hint = hc_arena_printf(b->a, "; check accesskey and secretkey of %s", from).p;
     else if (hc_str_eqz(f->code, "ExpiredToken") || hc_str_eqz(f->code, "InvalidToken"))
@@ -42,9 +45,9 @@ enum hc_rc bucket_refused(struct bucket *b, const char *what, const struct hc_ht
                   : "; it wants credentials: name a Secret in spec.secretRef";
     else if (s3 && (r->status == 301 || r->status == 302 || r->status == 307))
         hint = "; the bucket is elsewhere: check spec.region and spec.endpoint";
-    hc_fail(b->err, rc, "%s: %.*s answers %d%s%.*s%s%.*s%s", what, HC_P(b->host), r->status, f->code.n ? " " : "",
-            HC_P(hc_str_sub(f->code, 0, 100)), f->message.n ? ": " : "", HC_P(hc_str_sub(f->message, 0, 300)),
-            hint ? hint : "");
+    hc_fail(b->err, rc, "%s: %.*s answers %d%s%.*s%s%.*s%s", g->what, HC_P(b->host), r->status,
+            f->code.n ? " " : "", HC_P(hc_str_sub(f->code, 0, 100)), f->message.n ? ": " : "",
+            HC_P(hc_str_sub(f->message, 0, 300)), hint ? hint : "");
     source_advise(b->env, b->auth, r, b->err);
     b->err->http_status = r->status;
     b->err->retry_after_ms = r->retry_after_ms;
@@ -102,7 +105,7 @@ enum hc_rc bucket_get(struct bucket *b, struct hc_arena *a, const struct bucket_
             region = f.region;
         if (attempt || b->kind != &bucket_s3 || b->spec->region.n || !region.n || region.n > 64 ||
             hc_str_eq(region, b->region) || (out->status != 400 && out->status != 403 && out->status != 301))
-            return bucket_refused(b, g->what, out, &f);
+            return bucket_refused(b, g, out, &f);
         b->region = hc_arena_str(b->a, region);
     }
 }
@@ -198,7 +201,7 @@ static enum hc_rc one_page(struct bucket *b, hc_str next, struct s3_page *out)
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     if (!a)
         return hc_fail_nomem(b->err);
-    struct bucket_get g = { "list of objects", { NULL, 0 }, { NULL, 0 }, MAX_PAGE };
+    struct bucket_get g = { .what = "list of objects", .most = MAX_PAGE };
     b->kind->list(b, a, next, &g);
     enum hc_rc rc = hc_arena_check(a, b->err, "list of objects");
     if (rc == HC_OK)
@@ -273,12 +276,12 @@ static hc_str digest_of(struct hc_arena *a, const struct s3_page *p)
 static enum hc_rc read_ignore(struct bucket *b, struct hc_sourceignore *ignore)
 {
     struct hc_http_response r;
-    struct bucket_get g = { "object '" IGNORE_FILE "'", { NULL, 0 }, { NULL, 0 }, HC_MIB };
+    struct bucket_get g = { .what = "object '" IGNORE_FILE "'", .most = HC_MIB, .object = true };
     b->kind->object(b, b->a, HC_S(IGNORE_FILE), &g);
     enum hc_rc rc = bucket_get(b, b->a, &g, &r);
     if (rc == HC_OK)
         hc_sourceignore_add(ignore, HC_S(""), r.body);
-    else if (rc != HC_E_NOTFOUND)
+    else if (rc != HC_E_NOTFOUND && b->err->http_status != 404) /* without a code it is not there, too */
         return rc;
     hc_err_clear(b->err);
     if (b->spec->ignore.n)

@@ -45,9 +45,9 @@ static bool on_data(void *ctx, const char *p, size_t n)
 static enum hc_rc ask(struct bucket *b, struct slot *s)
 {
     struct hc_http_request req;
-    struct bucket_get g = {
-        hc_arena_printf(s->a, "object '%.*s'", HC_P(s->o->key)).p, { NULL, 0 }, { NULL, 0 }, HC_MAX_ARTIFACT_BYTES
-    };
+    struct bucket_get g = { .what = hc_arena_printf(s->a, "object '%.*s'", HC_P(s->o->key)).p,
+                            .most = HC_MAX_ARTIFACT_BYTES,
+                            .object = true };
     b->kind->object(b, s->a, s->o->key, &g);
     s->got = 0;
     s->failed = 0;
@@ -98,7 +98,9 @@ static bool came(struct window *w, struct slot *s, struct hc_http_response *r, e
             return false;
         }
         b->kind->read_fault(s->a, r, &f);
-        *out_rc = bucket_refused(b, hc_arena_printf(s->a, "object '%.*s'", HC_P(s->o->key)).p, r, &f);
+        const struct bucket_get g = { .what = hc_arena_printf(s->a, "object '%.*s'", HC_P(s->o->key)).p,
+                                      .object = true };
+        *out_rc = bucket_refused(b, &g, r, &f);
         if (*out_rc == HC_E_NOTFOUND) {
             hc_err_clear(b->err);
             s->o->key = (hc_str){ NULL, 0 };

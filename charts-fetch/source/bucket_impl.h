@@ -30,6 +30,7 @@ struct bucket_get {
     const char *what;   /* for messages: "list of objects" */
     hc_str path, query; /* encoded; the query sorted by name */
     size_t most;
+    bool object; /* it is asked for an object, not for a list */
 };
 
 #define BUCKET_HEADERS 8
@@ -53,8 +54,8 @@ enum hc_rc bucket_get(struct bucket *b, struct hc_arena *a, const struct bucket_
 /* The request of `g`, signed now. `headers` must outlive it. */
 enum hc_rc bucket_request(struct bucket *b, struct hc_arena *a, const struct bucket_get *g,
                           const char *headers[BUCKET_HEADERS], struct hc_http_request *out);
-/* What a person reads of an answer that is no 2xx. HC_E_NOTFOUND: no such object. */
-enum hc_rc bucket_refused(struct bucket *b, const char *what, const struct hc_http_response *r,
+/* What a person reads of an answer to `g` that is no 2xx. HC_E_NOTFOUND: no such object. */
+enum hc_rc bucket_refused(struct bucket *b, const struct bucket_get *g, const struct hc_http_response *r,
                           const struct s3_fault *f);
 
 /* bucket_fetch.c: all objects of the page into the archive, in their order; those that went away lose their key. `dir`:

@@ -3,6 +3,7 @@
  * that one commit without history, check who signed it and pack its tree. The pack goes through libgit2 into a
  * repository that lives below the store for the length of the call; one file is in memory at a time.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <git2.h>
 #include <git2/sys/alloc.h>
@@ -122,6 +123,16 @@ static void start_library(void)
     git_libgit2_opts(GIT_OPT_SET_PACK_MAX_OBJECTS, (size_t)MAX_OBJECTS);
 }
 
+/* The library keeps no errno, only its words behind its own. 0: it is not about room on a disk. */
+static int full_of(const char *message)
+{
+    static const int about_room[] = { ENOSPC, EDQUOT };
+    for (size_t i = 0; i < HC_LEN(about_room); i++)
+        if (hc_str_ends(hc_str_of(message), hc_str_of(strerror(about_room[i]))))
+            return about_room[i];
+    return 0;
+}
+
 enum hc_rc git_lib_fail(struct hc_err *err, const char *what)
 {
     const git_error *e = git_error_last();
@@ -130,7 +141,10 @@ enum hc_rc git_lib_fail(struct hc_err *err, const char *what)
         return hc_fail(err, HC_E_LIMIT, "%s: an object of the repository is larger than %zu MiB", what,
                        MAX_OBJECT / HC_MIB);
     }
-    return hc_fail(err, HC_E_AGAIN, "%s: %s", what, e && e->message ? e->message : "unknown error");
+    hc_fail(err, HC_E_AGAIN, "%s: %s", what, e && e->message ? e->message : "unknown error");
+    if (err && e && e->message && e->klass == GIT_ERROR_OS)
+        err->os_errno = full_of(e->message);
+    return HC_E_AGAIN;
 }
 
 /* ---- packs ------------------------------------------------------------------------------------------------ */

@@ -19,7 +19,7 @@ struct http_state {
     bool elsewhere;   /* that is another host: it gets no credentials */
     struct hc_http_tls *tls;
     int spool;
-    bool disk_full;
+    int failed; /* errno of the spool */
 };
 
 static void auth_header(struct git_peer *p, const char **headers, size_t *n)
@@ -119,10 +119,8 @@ static bool to_spool(void *ctx, const char *bytes, size_t n)
     struct git_peer *p = ctx;
     struct http_state *s = p->state;
     p->received += n;
-    if (hc_write_fd(s->spool, hc_str_n(bytes, n), NULL) == HC_OK)
-        return true;
-    s->disk_full = true;
-    return false;
+    s->failed = hc_write_all(s->spool, hc_str_n(bytes, n));
+    return !s->failed;
 }
 
 /* A POST of the protocol; the answer is spooled when `spool` says so. */
@@ -150,8 +148,9 @@ static enum hc_rc post(struct git_peer *p, hc_str body, bool spool, struct hc_ht
     };
     enum hc_rc rc = hc_arena_check(p->a, p->err, "git fetch");
     if (rc == HC_OK && hc_http_do(p->env->http, p->a, &req, r, p->err) != HC_OK) {
-        rc = s->disk_full ? hc_fail(p->err, HC_E_AGAIN, "the disk of the storage path is full")
-                          : hc_wrap(p->err, "fetch '%s'", p->url);
+        errno = s->failed;
+        rc = s->failed ? hc_fail_errno(p->err, "write to the store, pack of", p->url)
+                       : hc_wrap(p->err, "fetch '%s'", p->url);
         source_advise(p->env, p->auth, r, p->err);
     } else if (rc == HC_OK && r->status != 200) {
         rc = bad_status(p, r);

@@ -48,7 +48,7 @@ static enum hc_rc repack(struct hc_oci *o, const char *file, size_t size, const 
     if (size)
         munmap(p, size);
     if (rc == HC_OK)
-        rc = hc_tree_pack(o->env.store, o->a, dir, ignore, &out->digest, &out->size, err);
+        rc = hc_tree_pack(o->env.store, o->a, dir, ignore, o->deadline_ms, &out->digest, &out->size, err);
     return rc == HC_OK ? HC_OK : hc_wrap(err, "oci://%.*s/%.*s: layer", HC_P(o->host), HC_P(o->repo));
 }
 

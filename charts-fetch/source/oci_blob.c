@@ -141,12 +141,14 @@ static enum hc_rc get(struct hc_oci *o, struct sink *s, hc_str digest, struct hc
         return hc_fail_nomem(err);
     hc_sha256_init(&s->sum);
     enum hc_rc rc = fill(o, s, digest, what, &own);
-    if (s->failed)
+    if (s->failed) {
         rc = hc_fail(&own, s->failed == ENOMEM ? HC_E_NOMEM : HC_E_AGAIN, "%s: write to the store: %s", what,
                      strerror(s->failed));
-    else if (s->too_large)
+        own.os_errno = s->failed;
+    } else if (s->too_large) {
         rc = hc_fail(&own, HC_E_LIMIT, "oci://%.*s/%.*s: %s has more than the %" PRIu64 " bytes it may have",
                      HC_P(o->host), HC_P(o->repo), what, s->most);
+    }
     if (rc == HC_OK) {
         hc_sha256_hex(&s->sum, hex);
         if (!hc_str_eqz(hc_str_sub(digest, 7, digest.n), hex))

@@ -174,6 +174,7 @@ enum hc_rc hc_oci_chart(const struct hc_source_env *env, struct hc_arena *a, con
 /* ---- folders -------------------------------------------------------------------------------------------- */
 
 /* A tree on disk to a reproducible .tar.gz in the store: sorted, no owner, one time; leaves out what the gitignore
- * lines `ignore` name (absent: built-in list and .sourceignore). Links that leave the tree are refused. */
+ * lines `ignore` name (absent: built-in list and .sourceignore). Links that leave the tree are refused. deadline_ms: of
+ * hc_mono_ms(), HC_E_AGAIN when it is over. */
 enum hc_rc hc_tree_pack(struct hc_store *store, struct hc_arena *a, const char *dir, hc_str ignore,
-                        hc_str *out_digest, uint64_t *out_size, struct hc_err *err);
+                        int64_t deadline_ms, hc_str *out_digest, uint64_t *out_size, struct hc_err *err);

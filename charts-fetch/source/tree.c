@@ -12,6 +12,7 @@
 #include "charts-fetch/source/source.h"
 #include "charts-fetch/source/sourceignore.h"
 #include "charts-fetch/unpack/unpack.h"
+#include "core/base/clock.h"
 #include "core/base/fs.h"
 #include "core/base/limits.h"
 
@@ -22,6 +23,7 @@ struct walk {
     struct hc_sourceignore *ignore;
     size_t files;
     uint64_t bytes;
+    int64_t deadline_ms;
 };
 
 static int by_name(const void *x, const void *y)
@@ -99,6 +101,8 @@ static enum hc_rc walk_dir(struct walk *w, int fd, hc_str dir, int depth)
         hc_str path = dir.n ? hc_arena_printf(w->a, "%.*s/%.*s", HC_P(dir), HC_P(names[i])) : names[i];
         if (fstatat(fd, names[i].p, &st, AT_SYMLINK_NOFOLLOW) != 0 || hc_str_eqz(names[i], ".git"))
             continue;
+        if (hc_mono_ms() >= w->deadline_ms)
+            return hc_fail(w->err, HC_E_AGAIN, "not packed in the time that it all may take (spec.timeout)");
         enum hc_rc rc = HC_OK;
         if (S_ISDIR(st.st_mode)) {
             if (w->packer && hc_sourceignore_prunes(w->ignore, path))
@@ -115,10 +119,12 @@ static enum hc_rc walk_dir(struct walk *w, int fd, hc_str dir, int depth)
 }
 
 enum hc_rc hc_tree_pack(struct hc_store *store, struct hc_arena *a, const char *dir, hc_str ignore,
-                        hc_str *out_digest, uint64_t *out_size, struct hc_err *err)
+                        int64_t deadline_ms, hc_str *out_digest, uint64_t *out_size, struct hc_err *err)
 {
     struct hc_err mine;
-    struct walk w = { .a = a, .err = err ? err : &mine, .ignore = hc_sourceignore_new(a) };
+    struct walk w = {
+        .a = a, .err = err ? err : &mine, .ignore = hc_sourceignore_new(a), .deadline_ms = deadline_ms
+    };
     const char *temp;
     HC_AUTO(hc_fd) int root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)

@@ -76,6 +76,7 @@ enum hc_rc hc_fail_errno(struct hc_err *err, const char *what, const char *name)
     case EINTR:
     case EIO:
     case ENOSPC:
+    case EDQUOT:
     case EMFILE:
     case ENFILE:
     case ECONNREFUSED:

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "charts-fetch/unpack/unpack.h"
@@ -18,8 +17,7 @@
 #include "core/base/mem.h"
 #include "helmctl/controller/foreign.h"
 
-#define FILES_KEPT    128                  /* small files of artifacts, mostly values */
-#define FULL_BELOW    ((uint64_t)64 << 10) /* bytes free on the disk of the store */
+#define FILES_KEPT    128 /* small files of artifacts, mostly values */
 #define FILE_KEPT_MAX (256 * 1024)
 
 struct replaced { /* a folder in which there may be more than the object's artifact */
@@ -276,12 +274,6 @@ void ctl_store_sweep(struct ctl_store *s)
         r = next;
     }
     (void)hc_store_collect(s->blobs, false);
-}
-
-bool ctl_store_full(struct ctl_store *s)
-{
-    struct statvfs v;
-    return fstatvfs(s->dir, &v) == 0 && (uint64_t)v.f_bavail * v.f_frsize < FULL_BELOW;
 }
 
 uint64_t ctl_store_make_room(struct ctl_store *s)

@@ -16,8 +16,6 @@ struct hc_store *ctl_store_blobs(struct ctl_store *s);
  * earlier process left included, and artifacts of objects that are no more. */
 void ctl_store_sweep(struct ctl_store *s);
 
-/* Libraries that write to it do not always say why they failed. */
-bool ctl_store_full(struct ctl_store *s);
 /* The disk is full: removes every blob no artifact points to. */
 uint64_t ctl_store_make_room(struct ctl_store *s);
 

@@ -76,8 +76,7 @@ static void drop_failures(struct pass *p)
 struct ctl_result src_failed(struct pass *p, struct src_failure f)
 {
     hc_scrub_urls(p->err.msg, true);
-    bool full = p->err.os_errno == ENOSPC || p->err.os_errno == EDQUOT || p->err.os_errno == EFBIG ||
-                ctl_store_full(p->c->store);
+    bool full = p->err.os_errno == ENOSPC || p->err.os_errno == EDQUOT;
     if (full) {
         (void)ctl_store_make_room(p->c->store);
         hc_wrap(&p->err, "the storage (--storage-path) is full: give it more room; it is tried again by itself");

@@ -81,6 +81,8 @@ static void *loopback_serve(void *arg)
                 goto out;
             n += (size_t)k;
             buf[n] = '\0';
+            if (buf[0] == 0x16) /* a handshake: no TLS is spoken here */
+                goto out;
         }
         struct loopback_request r = { 0 };
         *end = '\0';

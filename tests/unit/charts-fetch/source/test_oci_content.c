@@ -2,10 +2,12 @@
  * charts-fetch/source/oci.h: manifests, referrers, blobs and pages out of a registry on loopback that answers by a
  * table.
  */
+#include <errno.h>
 #include <fcntl.h>
 
 #include "charts-fetch/source/oci.h"
 #include "charts-fetch/source/oci_impl.h"
+#include "core/base/clock.h"
 #include "core/base/digest.h"
 #include "core/base/fs.h"
 #include "tests/unit/loopback.h"
@@ -261,8 +263,22 @@ static void a_cut_blob_is_gone_on_with(void **state)
     assert_int_equal(hc_oci_blob_file(o, hc_arena_printf(arena, "sha256:%s", blob_hex), BLOB, path, &size, &err),
                      HC_E_AGAIN);
     assert_non_null(strstr(err.msg, "write to the store: No space left"));
+    assert_int_equal(err.os_errno, ENOSPC);
     loopback_stop(&cutter);
     free(blob_bytes);
+}
+
+static void packing_a_layer_has_an_end(void **state)
+{
+    (void)state;
+    const char *dir = hc_arena_printf(arena, "%s/tree", store_dir).p, *file = hc_arena_printf(arena, "%s/f", dir).p;
+    hc_str digest;
+    uint64_t size;
+    assert_int_equal(hc_mkdirs(dir, 0700, &err), HC_OK);
+    assert_int_equal(hc_write_file(file, HC_S("x"), 0600, &err), HC_OK);
+    assert_int_equal(hc_tree_pack(store, arena, dir, none, hc_mono_ms() + 60000, &digest, &size, &err), HC_OK);
+    assert_int_equal(hc_tree_pack(store, arena, dir, none, hc_mono_ms() - 1, &digest, &size, &err), HC_E_AGAIN);
+    assert_non_null(strstr(err.msg, "spec.timeout"));
 }
 
 static void links_lead_to_the_next_page_of_this_registry(void **state)
@@ -319,6 +335,7 @@ int main(void)
         cmocka_unit_test(referrers_come_by_the_api_or_by_the_tag),
         cmocka_unit_test(content_is_what_its_digest_says),
         cmocka_unit_test(a_cut_blob_is_gone_on_with),
+        cmocka_unit_test(packing_a_layer_has_an_end),
         cmocka_unit_test(links_lead_to_the_next_page_of_this_registry),
         cmocka_unit_test(versions_are_whole),
     };

@@ -132,6 +132,7 @@ struct bucket_server {
     const char *region;  /* requests signed for another one are refused */
     const char *fault;   /* Code of every answer to a list, with 403; NULL: none */
     const char *gone;    /* this key is listed and not there */
+    bool bare;           /* what is not there is a 404 without S3's words */
     atomic_int lists, objects, signed_requests;
     char last_list[1024];
 };
@@ -163,11 +164,15 @@ static bool serve_bucket(struct loopback *s, const struct loopback_request *r, i
         return loopback_answer(fd, 200, "", page, strlen(page));
     }
     if (strcmp(r->path, "/charts/.sourceignore") == 0) {
+        if (!b->ignore && b->bare)
+            return loopback_answer(fd, 404, "", "<html>", 6);
         if (!b->ignore)
             return answer_fault(fd, 404, "NoSuchKey", NULL);
         return loopback_answer(fd, 200, "", b->ignore, strlen(b->ignore));
     }
     atomic_fetch_add(&b->objects, 1);
+    if (b->gone && b->bare && strstr(r->path, b->gone))
+        return loopback_answer(fd, 404, "", "<html>", 6);
     if (b->gone && strstr(r->path, b->gone))
         return answer_fault(fd, 404, "NoSuchKey", NULL);
     return loopback_answer(fd, 200, "ETag: \"e\"\r\n", r->path, strlen(r->path));
@@ -270,6 +275,25 @@ static void test_bucket(void **state)
         fetch(&r, (struct hc_bucket_spec){ .ignore = HC_S("tmp/") }, (hc_str){ NULL, 0 }, &again, &err), HC_OK);
     assert_true(hc_str_eq(again.digest, art.digest) && hc_str_eq(again.revision, art.revision));
     assert_int_equal(atomic_load(&r.bucket.signed_requests), before);
+    rig_down(&r);
+}
+
+/* A server, or what stands before it, that says 404 and no more: there is no .sourceignore, and an object that was listed is
+ * not taken for gone. */
+static void test_bare_404(void **state)
+{
+    (void)state;
+    struct rig r = { .bucket = { .list = { LIST(OBJECT("a") OBJECT("b")), "" }, .bare = true } };
+    struct hc_artifact art;
+    struct hc_err err;
+    rig_up(&r);
+    if (fetch(&r, (struct hc_bucket_spec){ 0 }, (hc_str){ NULL, 0 }, &art, &err) != HC_OK)
+        fail_msg("%s", err.msg);
+    assert_true(hc_str_eqz(unpacked(&r, art.digest), "a=/charts/a\nb=/charts/b\n"));
+    r.bucket.gone = "b";
+    assert_int_equal(fetch(&r, (struct hc_bucket_spec){ 0 }, (hc_str){ NULL, 0 }, &art, &err), HC_E_AGAIN);
+    if (!strstr(err.msg, "object 'b': ") || !strstr(err.msg, "answers 404") || strstr(err.msg, "bucket"))
+        fail_msg("%s", err.msg);
     rig_down(&r);
 }
 
@@ -502,9 +526,9 @@ static void test_many_objects(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_signatures),   cmocka_unit_test(test_pages),    cmocka_unit_test(test_bucket),
-        cmocka_unit_test(test_region),       cmocka_unit_test(test_refusals), cmocka_unit_test(test_machine_keys),
-        cmocka_unit_test(test_many_objects),
+        cmocka_unit_test(test_signatures),   cmocka_unit_test(test_pages),        cmocka_unit_test(test_bucket),
+        cmocka_unit_test(test_bare_404),     cmocka_unit_test(test_region),       cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_machine_keys), cmocka_unit_test(test_many_objects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
