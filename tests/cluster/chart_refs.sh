@@ -5,23 +5,26 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib/check.sh"
 . "$here/lib/servers.sh"
-"$here/../peers/build.sh" helm4 || exit $?
-h=${HC_BUILD:?}/bin/helmctl h4=$("$here/../peers/build.sh" --dir)/helm4
-SERVERS=$(mktemp -d)
-trap 'servers_stop; rm -rf "$SERVERS"' EXIT
+"$here/../peers/build.sh" helm4 helm4-many || exit $?
+peers=$("$here/../peers/build.sh" --dir)
+h=${HC_BUILD:?}/bin/helmctl h4=helm4
+SERVERS=$(mktemp -d) dir=$SERVERS
+. "$here/lib/helm4.sh"
+trap 'helm4_stop; servers_stop; rm -rf "$SERVERS"' EXIT
 unset HELM_NAMESPACE HELM_KUBECONTEXT HELM_DRIVER HELM_REPOSITORY_CONFIG HELM_REGISTRY_CONFIG HELM_CONTENT_CACHE
 export HOME=$SERVERS/home HELM_CONFIG_HOME=$SERVERS/helm HELM_DATA_HOME=$SERVERS/helm DOCKER_CONFIG=$SERVERS/none
 export TMPDIR=$SERVERS/tmp KUBECONFIG=$SERVERS/kubeconfig
 mkdir -p "$HOME" "$TMPDIR"
+helm4_start
 { nginx_start && registry_start private; } || { echo "SKIP: nginx, git-http-backend or docker-registry is not on this machine"; exit 77; }
 host=127.0.0.1:$REGISTRY_PORT plain=http://127.0.0.1:$HTTP_PORT/charts
 
 # TLS: /charts/ is open, /private/ wants a login, /v2/ is the registry; on the second port a client certificate is wanted.
 pki=$SERVERS/pki
 mkdir -p "$pki" "$SERVERS/tls"
-openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout "$pki/ca.key" -out "$pki/ca.pem" 2>/dev/null
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=authority -keyout "$pki/ca.key" -out "$pki/ca.pem" 2>/dev/null
 for who in server client; do
-    openssl req -newkey rsa:2048 -nodes -subj "/CN=$who" -keyout "$pki/$who.key" -out "$pki/$who.csr" 2>/dev/null
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$who" -keyout "$pki/$who.key" -out "$pki/$who.csr" 2>/dev/null
     openssl x509 -req -in "$pki/$who.csr" -CA "$pki/ca.pem" -CAkey "$pki/ca.key" -CAcreateserial -days 2 -out "$pki/$who.pem" \
         -extfile <(echo 'subjectAltName=DNS:localhost,IP:127.0.0.1') 2>/dev/null
 done

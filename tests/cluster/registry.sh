@@ -10,15 +10,17 @@ root=$(cd "$here/../.." && pwd)
 for p in jq curl python3 openssl docker-registry; do
     command -v $p >/dev/null || { echo "SKIP: $p is not on this machine"; exit 77; }
 done
-"$root/tests/peers/build.sh" helm4 || { echo "SKIP: the real helm cannot be built here"; exit 77; }
-h4=$("$root/tests/peers/build.sh" --dir)/helm4
+"$root/tests/peers/build.sh" helm4 helm4-many || { echo "SKIP: the real helm cannot be built here"; exit 77; }
+peers=$("$root/tests/peers/build.sh" --dir) h4=helm4
 ours=${HC_BUILD:?}/bin/helmctl
-work=$(mktemp -d)
+work=$(mktemp -d) dir=$work
+. "$here/lib/helm4.sh"
 SERVERS=$work/servers
 mkdir -p "$SERVERS/front" "$work/home" "$work/bin"
-trap 'servers_stop; rm -rf "$work"' EXIT
+trap 'helm4_stop; servers_stop; rm -rf "$work"' EXIT
 front=$SERVERS/front
 cd "$work" || exit 1
+helm4_start
 
 # ---- servers ----
 
@@ -177,18 +179,18 @@ refuses 'wants a login' pull "$web" $ca
 
 # ---- credential helpers ----
 
-cat >bin/docker-credential-box <<'HELPER'
+cat >bin/docker-credential-box <<HELPER
 #!/bin/sh
-case $1 in
-get) [ -f "$BOX" ] && cat "$BOX" || { echo "credentials not found in native keychain"; exit 1; } ;;
-store) cat >"$BOX" ;;
-erase) rm -f "$BOX" ;;
+case \$1 in
+get) [ -f "$work/box" ] && cat "$work/box" || { echo "credentials not found in native keychain"; exit 1; } ;;
+store) cat >"$work/box" ;;
+erase) rm -f "$work/box" ;;
 esac
 HELPER
 printf '#!/bin/sh\nyes\n' >bin/docker-credential-flood
 printf '#!/bin/sh\necho broken box; exit 3\n' >bin/docker-credential-broken
 chmod +x bin/*
-export PATH=$work/bin:$PATH BOX=$work/box
+export PATH=$work/bin:$PATH
 mkdir -p "$DOCKER_CONFIG" "$(dirname "$config")"
 echo "{\"credHelpers\":{\"$basic\":\"box\"}}" >"$config"
 "$ours" registry login "$basic" -u oci -p s3cret $ca >/dev/null 2>&1

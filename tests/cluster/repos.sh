@@ -2,18 +2,21 @@
 # repo and pull beside the real Helm: the same commands, each tool on a home of its own, give the same output, exit code and
 # files; then both go on with the home of the other.
 set -u
-root=$(cd "$(dirname "$0")/../.." && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
 h=${HC_BUILD:?}/bin/helmctl
 chart=${HC_SHARED:-$root/../shared}/charts/podinfo-6.14.1.tgz
-"$root/tests/peers/build.sh" helm4 || { echo "SKIP: the real Helm cannot be built here"; exit 77; }
-helm=$("$root/tests/peers/build.sh" --dir)/helm4
-work=$(mktemp -d)
+"$root/tests/peers/build.sh" helm4 helm4-many || { echo "SKIP: the real Helm cannot be built here"; exit 77; }
+peers=$("$root/tests/peers/build.sh" --dir) helm=helm4
+work=$(mktemp -d) dir=$work
+. "$here/lib/helm4.sh"
 SERVERS=$work/servers
 mkdir -p "$SERVERS" "$work/theirs" "$work/ours"
 . "$root/deploy/examples/servers.sh"
-trap 'servers_stop; rm -rf "$work"' EXIT
+trap 'helm4_stop; servers_stop; rm -rf "$work"' EXIT
 unset HELM_NAMESPACE HELM_REPOSITORY_CACHE HELM_REPOSITORY_CONFIG HELM_CONTENT_CACHE HELM_CACHE_HOME HELM_CONFIG_HOME
 export PATH=$PATH:/usr/sbin
+helm4_start
 nginx_start || { echo "SKIP: nginx"; exit 77; }
 url=http://127.0.0.1:$HTTP_PORT/charts
 failed=0 done=0

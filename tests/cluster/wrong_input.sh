@@ -42,21 +42,32 @@ head -c 150 "$SERVERS/www/good/c-1.0.0.tgz" >"$SERVERS/www/cut/c-1.0.0.tgz"; ind
 echo "this is no archive" >"$SERVERS/www/notgzip/c-1.0.0.tgz"; index notgzip c
 index digest c 1111111111111111111111111111111111111111111111111111111111111111
 python3 - "$SERVERS/www" "$work/src/link" <<'PY'
-import io, os, sys, tarfile
+import io, os, struct, sys, tarfile, zlib
 www = sys.argv[1]
 def chart(t):
     for name, text in (("c/Chart.yaml", b"apiVersion: v2\nname: c\nversion: 1.0.0\n"), ("c/values.yaml", b"size: 1\n")):
         i = tarfile.TarInfo(name); i.size = len(text); t.addfile(i, io.BytesIO(text))
-for repo in ("climbs", "link", "bomb"):
+for repo in ("climbs", "link"):
     os.makedirs(www + "/" + repo, exist_ok=True)
     with tarfile.open(www + "/" + repo + "/c-1.0.0.tgz", "w:gz") as t:
         chart(t)
         if repo == "climbs":
             i = tarfile.TarInfo("c/../../../evil.txt"); i.size = 4; t.addfile(i, io.BytesIO(b"evil"))
-        elif repo == "link":
-            i = tarfile.TarInfo("c/templates/evil.yaml"); i.type = tarfile.SYMTYPE; i.linkname = "../../../../etc/passwd"; t.addfile(i)
         else:
-            i = tarfile.TarInfo("c/templates/big.yaml"); i.size = 1 << 30; t.addfile(i, open("/dev/zero", "rb"))
+            i = tarfile.TarInfo("c/templates/evil.yaml"); i.type = tarfile.SYMTYPE; i.linkname = "../../../../etc/passwd"; t.addfile(i)
+# The bomb is made of one compressed mebibyte, again and again: to compress all of it takes seconds. (Its checksum is not
+# right; nobody gets as far.)
+head = io.BytesIO()
+with tarfile.open(fileobj=head, mode="w") as t:
+    chart(t)
+    end = t.offset
+i = tarfile.TarInfo("c/templates/big.yaml"); i.size = 1 << 30
+z = zlib.compressobj(9, zlib.DEFLATED, -15)
+first = z.compress(head.getvalue()[:end] + i.tobuf()) + z.flush(zlib.Z_FULL_FLUSH)
+again = z.compress(bytes(1 << 20)) + z.flush(zlib.Z_FULL_FLUSH)
+os.makedirs(www + "/bomb", exist_ok=True)
+with open(www + "/bomb/c-1.0.0.tgz", "wb") as f:
+    f.write(b"\x1f\x8b\x08" + bytes(6) + b"\xff" + first + again * 1024 + z.compress(bytes(1024)) + z.flush() + struct.pack("<II", 0, 0))
 PY
 for r in climbs link bomb; do index $r c; done
 mkdir -p "$SERVERS/www/html"; echo '<html>an error page</html>' >"$SERVERS/www/html/index.yaml"
