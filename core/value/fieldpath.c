@@ -377,3 +377,98 @@ enum hc_rc hc_field_find(struct hc_arena *a, const struct hc_val *doc, hc_str pa
     *out = f;
     return hc_arena_check(a, err, "path of a field");
 }
+
+/* ---- as a server names them -------------------------------------------------------------------------- */
+
+/* Where the step that ends at `n` begins: at its point or its bracket. */
+static size_t last_step(hc_str path)
+{
+    bool quoted = false;
+    size_t at = 0, depth = 0;
+    for (size_t i = 0; i < path.n; i++) {
+        char c = path.p[i];
+        if (c == '\\')
+            i++;
+        else if (depth > 0 && (c == '"' || c == '\''))
+            quoted = !quoted;
+        else if (!quoted && c == '[')
+            at = depth++ == 0 ? i : at;
+        else if (!quoted && c == ']')
+            depth -= depth > 0;
+        else if (c == '.' && depth == 0)
+            at = i;
+    }
+    return at;
+}
+
+/* What stands in brackets as fieldpath reads it: of several keys the first, a plain word in quotes. */
+static void put_bracket(struct hc_buf *b, hc_str in)
+{
+    int64_t number;
+    size_t eq = hc_str_find(in, '='), comma = hc_str_find(in, ',');
+    bool quoted = in.n > 0 && (in.p[0] == '"' || in.p[0] == '\'');
+    if (!quoted && eq != SIZE_MAX && eq > 0)
+        in = hc_str_sub(in, 0, comma);
+    bool plain = !quoted && (eq == SIZE_MAX || eq == 0) && !hc_str_to_i64(in, &number);
+    hc_buf_printf(b, plain ? "['%.*s']" : "[%.*s]", HC_P(in));
+}
+
+static hc_str as_we_write(struct hc_arena *a, hc_str path)
+{
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    for (size_t i = path.n > 0 && path.p[0] == '.'; i < path.n; i++) {
+        size_t end = path.p[i] == '[' ? hc_str_find(hc_str_sub(path, i, path.n), ']') : SIZE_MAX;
+        if (end == SIZE_MAX) {
+            hc_buf_putc(&b, path.p[i]);
+        } else {
+            put_bracket(&b, hc_str_sub(path, i + 1, i + end));
+            i += end;
+        }
+    }
+    return hc_buf_to_arena(&b, a);
+}
+
+/* By keys alone, through whatever items there are. */
+static bool through_items(struct hc_arena *a, const struct hc_val *v, hc_str rest, const char *kind, hc_str path,
+                          unsigned depth, hc_str *out)
+{
+    hc_str key;
+    if (hc_is_list(v) && rest.p) {
+        for (size_t i = 0; i < hc_list_len(v); i++)
+            if (through_items(a, hc_list_at(v, i), rest, kind, hc_field_path_item(a, path, i), depth, out))
+                return true;
+        return false;
+    }
+    if (!rest.p) {
+        *out = path;
+        return !kind || strcmp(hc_kind_name(v), kind) == 0;
+    }
+    if (!hc_is_map(v) || depth > HC_MAX_FIELD_STEPS || !hc_str_split(&rest, '.', &key))
+        return false;
+    const struct hc_entry *e = hc_map_find(v, key);
+    return e && through_items(a, e->val, rest, kind, hc_field_path_entry(a, path, v, e), depth + 1, out);
+}
+
+bool hc_field_nearest(struct hc_arena *a, const struct hc_val *doc, hc_str path, const char *kind,
+                      struct hc_field *out, bool *out_exact)
+{
+    hc_str p = hc_str_starts(path, HC_S("/")) ? path : as_we_write(a, path), found;
+    while (p.n > 1 && p.p[0] == '/' && p.p[p.n - 1] == '/')
+        p = hc_str_sub(p, 0, p.n - 1);
+    bool exact = true, pointer = p.n > 0 && p.p[0] == '/';
+    if (p.n > 0 && !pointer && hc_str_find(p, '[') == SIZE_MAX &&
+        (through_items(a, doc, p, kind, HC_S(""), 0, &found) ||
+         through_items(a, doc, p, NULL, HC_S(""), 0, &found)))
+        p = found;
+    for (; p.n > 0; exact = false) {
+        if (hc_field_find(a, doc, p, out, NULL, NULL) == HC_OK) {
+            if (out_exact)
+                *out_exact = exact;
+            return true;
+        }
+        size_t slash = pointer ? hc_str_rfind(p, '/') : 0;
+        p = hc_str_sub(p, 0, pointer ? slash : last_step(p));
+    }
+    return false;
+}

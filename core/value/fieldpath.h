@@ -34,6 +34,16 @@ struct hc_field_way {
 enum hc_rc hc_field_find(struct hc_arena *a, const struct hc_val *doc, hc_str path, struct hc_field *out,
                          struct hc_field_way *way, struct hc_err *err);
 
+/*
+ * The field that the words of an API server name, or the nearest thing above it that the document has; false: not even its
+ * first part is there. Read besides: a point in front, keys in brackets without quotes (metadata.labels[a.b/c]), several
+ * keys of an item (ports[port=80,protocol="TCP"]), and the names of Go's fields, which have no items
+ * (spec.containers.env.value): then it is the first item's that is there, and of a kind (hc_kind_name; NULL: any) that
+ * the words say. *out_exact (may be NULL): it is the field itself.
+ */
+bool hc_field_nearest(struct hc_arena *a, const struct hc_val *doc, hc_str path, const char *kind,
+                      struct hc_field *out, bool *out_exact);
+
 /* One more step on a path of the first notation: "a.b", with points in the key behind a backslash. `base` may be empty. */
 hc_str hc_field_path_key(struct hc_arena *a, hc_str base, hc_str key);
 /* The same for an entry of a map, so that what is put behind it is not taken for a part of a longer key there. */

@@ -203,6 +203,20 @@ static struct hc_val *without_ignored(struct hc_reconcile *r, const struct hc_va
     return copy;
 }
 
+static void correction_refused(struct hc_reconcile *r, struct hc_kube_op *op)
+{
+    if (op->rc == HC_E_AGAIN || op->rc == HC_E_NOMEM || !r->read)
+        return;
+    for (size_t i = 0; i < r->objects_n; i++) {
+        const struct hc_plan_object *p = &r->objects[i].plan;
+        if (!hc_str_eq(p->kind, op->ref.kind) || !hc_str_eq(p->name, op->ref.name) || !hc_str_eq(p->ns, op->ref.ns))
+            continue;
+        struct hc_rec_source src = hc_rec_source_of(&r->head, p);
+        hc_rec_refused(r, &op->ref, &src, HC_S("The object stays as somebody else left it."), &op->err);
+        return;
+    }
+}
+
 enum hc_rc hc_rec_correct(struct hc_reconcile *r, struct hc_err *err)
 {
     size_t n = hc_list_len(r->drifted);
@@ -225,8 +239,10 @@ enum hc_rc hc_rec_correct(struct hc_reconcile *r, struct hc_err *err)
     for (size_t i = 0; i < n; i++)
         if (ops[i].rc == HC_OK)
             hc_rec_fight_round(r, r->drift_fields[i]);
-        else if (rc == HC_OK)
+        else if (rc == HC_OK) {
+            correction_refused(r, &ops[i]);
             rc = hc_err_copy(err, &ops[i].err);
+        }
     hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_CORRECTED,
                                      .record = &r->head,
                                      .ok = rc == HC_OK,

@@ -311,6 +311,27 @@ static enum hc_rc finish(struct hc_reconcile *r, struct hc_record_hook *h, bool 
     return rc;
 }
 
+/* Hooks before the objects and behind them: what was done is another thing. */
+static hc_str done_before(struct hc_reconcile *r)
+{
+    const char *sent = r->mark.stage == HC_STAGE_PRE           ? r->mark.action == HC_ACTION_UNINSTALL
+                                                                     ? "no object of the release was deleted"
+                                                                     : "no object of the release was sent"
+                       : r->mark.stage == HC_STAGE_TEST        ? "the release itself stays as it is"
+                       : r->mark.action == HC_ACTION_UNINSTALL ? "the objects of the release are deleted"
+                                                               : "the objects of the release were sent";
+    return hc_arena_printf(r->step, "Done: %d %s hooks; %s.", (int)r->mark.hooks_done, event_of(r, r->mark.stage),
+                           sent);
+}
+
+static void hook_refused(struct hc_reconcile *r, struct hc_err *err)
+{
+    const struct hc_rec_source src = {
+        .rec = &r->head, .path = r->hook->path, .text = r->hook->manifest, .line = 1, .what = "hook's manifest"
+    };
+    hc_rec_refused(r, &r->hook_ref, &src, done_before(r), err);
+}
+
 enum hc_rc hc_rec_hook_create(struct hc_reconcile *r, struct hc_err *err)
 {
     struct hc_val *object = NULL, *made = NULL;
@@ -330,8 +351,10 @@ enum hc_rc hc_rec_hook_create(struct hc_reconcile *r, struct hc_err *err)
         rc = refused.code = HC_E_AGAIN;
     if (rc == HC_E_AGAIN || rc == HC_E_NOMEM)
         return hc_err_copy(err, &refused);
-    if (rc != HC_OK)
+    if (rc != HC_OK) {
+        hook_refused(r, &refused);
         return finish(r, r->hook, false, hc_str_of(refused.msg), err);
+    }
     struct hc_readiness ready = hc_ready_of(r->step, made, HC_READY_HOOK, hc_rec_now(r));
     if (ready.status == HC_READY_CURRENT)
         return finish(r, r->hook, true, ready.message, err);

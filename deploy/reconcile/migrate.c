@@ -63,6 +63,15 @@ static struct hc_val *operation(struct hc_arena *a, const char *path, struct hc_
     return op;
 }
 
+static enum hc_rc failed(struct hc_reconcile *r, const struct object *o, enum hc_rc rc, struct hc_err *err)
+{
+    if (rc == HC_E_AGAIN || rc == HC_E_NOMEM)
+        r->busy = o;
+    else if (r->read)
+        hc_rec_object_refused(r, o, err);
+    return rc;
+}
+
 enum hc_rc hc_rec_migrate(struct hc_reconcile *r, const struct object *objects, size_t n, struct hc_val **live,
                           struct hc_err *err)
 {
@@ -80,7 +89,7 @@ enum hc_rc hc_rec_migrate(struct hc_reconcile *r, const struct object *objects, 
         if (ops[i].rc == HC_E_NOTFOUND)
             continue;
         if (ops[i].rc != HC_OK)
-            return hc_err_copy(err, &ops[i].err);
+            return failed(r, &objects[i], hc_err_copy(err, &ops[i].err), err);
         struct hc_val *list = merged(r, hc_map_getz(meta, "managedFields")), *patch = hc_list_new(r->step);
         if (!list) {
             live[i] = ops[i].out;
@@ -98,7 +107,7 @@ enum hc_rc hc_rec_migrate(struct hc_reconcile *r, const struct object *objects, 
                 err->code = rc;
         }
         if (rc != HC_OK && rc != HC_E_NOTFOUND)
-            return hc_wrap(err, "take over the fields of a client-side apply");
+            return failed(r, &objects[i], hc_wrap(err, "take over the fields of a client-side apply"), err);
     }
     return HC_OK;
 }

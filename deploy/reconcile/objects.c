@@ -52,6 +52,19 @@ static bool moved(struct hc_reconcile *r, struct hc_arena *a, struct hc_plan_obj
     return true;
 }
 
+static enum hc_rc unknown_kind(struct hc_reconcile *r, const struct hc_record *rec, const struct hc_plan_object *p,
+                               struct hc_err *err)
+{
+    const struct hc_ref ref = { p->api_version, p->kind, p->ns, p->name };
+    const struct hc_rec_source src = hc_rec_source_of(rec, p);
+    hc_fail(err, HC_E_INPUT,
+            "resource mapping not found for name: \"%.*s\" namespace: \"%.*s\": no matches for kind \"%.*s\" in "
+            "version \"%.*s\"; ensure CRDs are installed first",
+            HC_P(p->name), HC_P(p->ns), HC_P(p->kind), HC_P(p->api_version));
+    hc_rec_refused(r, &ref, &src, (hc_str){ NULL, 0 }, err);
+    return HC_E_INPUT;
+}
+
 enum hc_rc hc_rec_plan(struct hc_reconcile *r, struct hc_arena *a, const struct hc_record *rec, struct object **out,
                        size_t *out_n, struct hc_err *err)
 {
@@ -74,10 +87,7 @@ enum hc_rc hc_rec_plan(struct hc_reconcile *r, struct hc_arena *a, const struct 
             if (!known && r->mark.action == HC_ACTION_UNINSTALL)
                 p->name = p->generate_name = (hc_str){ NULL, 0 }; /* of such a kind nothing can be there */
             else if (!known)
-                return hc_fail(err, HC_E_INPUT,
-                               "resource mapping not found for name: \"%.*s\" namespace: \"%.*s\": no matches for "
-                               "kind \"%.*s\" in version \"%.*s\"; ensure CRDs are installed first",
-                               HC_P(p->name), HC_P(p->ns), HC_P(p->kind), HC_P(p->api_version));
+                return unknown_kind(r, rec, p, err);
             if (crd)
                 kind.namespaced = hc_str_eqz(hc_get_str_at(crd, "spec.scope"), "Namespaced");
         } else if (rc != HC_OK) {
@@ -193,6 +203,7 @@ enum hc_rc hc_rec_find_left(struct hc_reconcile *r, struct hc_err *err)
     r->left_gone = HC_NEW_N(r->keep, bool, r->left_n + 1);
     r->before = was;
     r->before_n = was_n;
+    r->before_manifest = was_n > 0 ? before.manifest : (hc_str){ NULL, 0 };
     hc_plan_order_delete(r->left, r->left_n);
     r->left_known = true;
     return hc_arena_check(r->keep, err, "manifest");
@@ -230,45 +241,35 @@ enum hc_rc hc_rec_get_each(struct hc_reconcile *r, struct hc_kube_op *ops, size_
     return HC_OK;
 }
 
-/* The first failure that only a person can mend, else the first that is worth another try. */
-static enum hc_rc worst(const struct hc_kube_op *ops, size_t n, struct hc_err *err)
-{
-    const struct hc_kube_op *again = NULL, *fatal = NULL;
-    size_t more = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (ops[i].rc == HC_OK)
-            continue;
-        if (ops[i].rc == HC_E_AGAIN || ops[i].rc == HC_E_NOMEM) {
-            again = again ? again : &ops[i];
-        } else {
-            more += fatal != NULL;
-            fatal = fatal ? fatal : &ops[i];
-        }
-    }
-    if (!fatal)
-        return again ? hc_err_copy(err, &again->err) : HC_OK;
-    hc_err_copy(err, &fatal->err);
-    if (err && more > 0) {
-        size_t n_msg = strlen(err->msg);
-        snprintf(err->msg + n_msg, sizeof(err->msg) - n_msg, " (and %zu more)", more);
-    }
-    return fatal->rc;
-}
-
 static bool repeatable(enum hc_rc rc)
 {
     return rc == HC_E_AGAIN || rc == HC_E_NOMEM;
 }
 
-enum hc_rc hc_rec_check_owners(struct hc_reconcile *r, const struct object *objects, size_t n,
-                               const struct hc_plan_object *had, size_t had_n, const char *verb, struct hc_err *err)
+/* The first failure that only a person can mend, else the first that is worth another try; n: none. */
+static size_t worst(const struct hc_kube_op *ops, size_t n)
+{
+    size_t again = n;
+    for (size_t i = 0; i < n; i++) {
+        if (ops[i].rc != HC_OK && !repeatable(ops[i].rc))
+            return i;
+        if (ops[i].rc != HC_OK && again == n)
+            again = i;
+    }
+    return again;
+}
+
+enum hc_rc hc_rec_check_owners(struct hc_reconcile *r, const struct hc_record *rec, const struct object *objects,
+                               size_t n, const struct hc_plan_object *had, size_t had_n, const char *verb,
+                               struct hc_err *err)
 {
     struct hc_kube_op *ops = hc_rec_ops(r, n);
-    size_t m = 0;
-    for (size_t i = 0; ops && i < n; i++) {
+    size_t m = 0, *of = HC_NEW_N(r->step, size_t, n + 1);
+    for (size_t i = 0; ops && of && i < n; i++) {
         if (objects[i].plan.name.n == 0 || hc_plan_find(had, had_n, &objects[i].plan))
             continue;
         ops[m].verb = HC_KUBE_VERB_GET;
+        of[m] = i;
         ops[m++].ref = objects[i].ref;
     }
     enum hc_rc rc = hc_arena_check(r->step, err, "manifest");
@@ -279,28 +280,25 @@ enum hc_rc hc_rec_check_owners(struct hc_reconcile *r, const struct object *obje
         hc_str why;
         if (ops[i].rc == HC_E_NOTFOUND)
             ops[i].rc = HC_OK;
-        else if (ops[i].rc == HC_OK && !hc_plan_owned(r->step, ops[i].out, r->spec.name, r->spec.ns, &why))
-            return hc_fail(err, HC_E_INPUT,
-                           "unable to continue with %s: %.*s \"%.*s\" in namespace \"%.*s\" exists and cannot be "
-                           "imported into the current release: %.*s",
-                           verb, HC_P(ops[i].ref.kind), HC_P(ops[i].ref.name), HC_P(ops[i].ref.ns), HC_P(why));
+        else if (ops[i].rc == HC_OK && !hc_plan_owned(r->step, ops[i].out, r->spec.name, r->spec.ns, &why)) {
+            hc_fail(&ops[i].err, HC_E_INPUT,
+                    "unable to continue with %s: %.*s \"%.*s\" in namespace \"%.*s\" exists and cannot be "
+                    "imported into the current release: %.*s",
+                    verb, HC_P(ops[i].ref.kind), HC_P(ops[i].ref.name), HC_P(ops[i].ref.ns), HC_P(why));
+            ops[i].rc = HC_E_INPUT;
+        }
     }
-    return worst(ops, m, err);
+    size_t bad = worst(ops, m);
+    if (bad == m)
+        return HC_OK;
+    if (!repeatable(ops[bad].rc)) {
+        struct hc_rec_source src = hc_rec_source_of(rec, &objects[of[bad]].plan);
+        hc_rec_refused(r, &ops[bad].ref, &src, HC_S("No revision was recorded, no object touched."), &ops[bad].err);
+    }
+    return hc_err_copy(err, &ops[bad].err);
 }
 
 /* ---- sending ----------------------------------------------------------------------------------------------- */
-
-/* Of a refusal a person wants to know where the object comes from, and whether anything was done. */
-static enum hc_rc placed(struct hc_reconcile *r, const struct object *o, struct hc_err *err)
-{
-    hc_str source = hc_plan_source(r->head.manifest, o->plan.line);
-    size_t n = err ? strlen(err->msg) : 0;
-    if (!err)
-        return HC_E_INPUT;
-    if (source.n > 0)
-        snprintf(err->msg + n, sizeof(err->msg) - n, " (%.*s)", HC_P(source));
-    return err->code;
-}
 
 /* Objects whose text is that of the revision before are probably as they should be: they are looked at, which costs the
  * server less than an apply that changes nothing, and writes nothing. */
@@ -373,11 +371,11 @@ static enum hc_rc send_wave(struct hc_reconcile *r, size_t from, size_t to, unsi
         apply_changed(r, &r->objects[from], r->live ? r->live + from : NULL, ops, to - from);
     for (size_t i = from; i < to; i++) {
         struct object *o = &r->objects[i];
-        if (ops[i - from].rc != HC_OK) {
-            if (!repeatable(ops[i - from].rc))
-                ops[i - from].rc = placed(r, o, &ops[i - from].err);
+        o->sent = ops[i - from].rc == HC_OK      ? HC_SENT_OK
+                  : repeatable(ops[i - from].rc) ? HC_SENT_NOT
+                                                 : HC_SENT_REFUSED;
+        if (ops[i - from].rc != HC_OK)
             continue;
-        }
         bool first = hc_rec_client_side(r)
                          ? ops[i - from].verb == HC_KUBE_VERB_CREATE
                          : r->mark.from == 0 && hc_get_int_at(ops[i - from].out, "metadata.generation", 1) == 1;
@@ -391,7 +389,14 @@ static enum hc_rc send_wave(struct hc_reconcile *r, size_t from, size_t to, unsi
                                                            : HC_CHANGE_CONFIGURED });
         hc_rec_seen(r, o, ops[i - from].out);
     }
-    return worst(ops, to - from, err);
+    size_t bad = worst(ops, to - from);
+    if (bad == to - from)
+        return HC_OK;
+    if (repeatable(ops[bad].rc))
+        r->busy = &r->objects[from + bad];
+    else if (r->read) /* else somebody took over, and what we know is nothing */
+        hc_rec_object_refused(r, &r->objects[from + bad], &ops[bad].err);
+    return hc_err_copy(err, &ops[bad].err);
 }
 
 /* What stays behind, for the person who uninstalls: lines in Helm's words, over all waves. */
@@ -448,12 +453,13 @@ hc_str hc_rec_kept_text(struct hc_reconcile *r)
 /* Deletes what is there, ours and not to be kept; objects in deletion order. What stays is told. *out_going (may be
  * NULL): so many are going, or are gone since. */
 static enum hc_rc delete_objects(struct hc_reconcile *r, struct hc_plan_object *plan, size_t n, const char *how,
-                                 size_t *out_going, struct hc_err *err)
+                                 hc_str manifest, size_t *out_going, struct hc_err *err)
 {
     struct hc_kube_op *ops = hc_rec_ops(r, n);
-    size_t going = 0;
+    size_t going = 0, *of = HC_NEW_N(r->step, size_t, n + 1);
+    bool *gone = HC_NEW_N(r->step, bool, n + 1);
     enum hc_rc rc = HC_OK;
-    if (!ops)
+    if (!ops || !of || !gone)
         return hc_arena_check(r->step, err, "objects to delete");
     for (size_t i = 0; i < n; i++) {
         ops[i].verb = HC_KUBE_VERB_GET;
@@ -468,7 +474,8 @@ static enum hc_rc delete_objects(struct hc_reconcile *r, struct hc_plan_object *
             hc_str keep = hc_get_str(
                 hc_map_getz(hc_get(got->out, "metadata.annotations"), "helm.sh/resource-policy"));
             bool stays = plan[to].keep || hc_str_eq_nocase(keep, HC_S("keep"));
-            if (got->rc == HC_E_NOTFOUND || plan[to].name.n == 0)
+            gone[to] = got->rc == HC_E_NOTFOUND || plan[to].name.n == 0;
+            if (gone[to])
                 continue;
             if (repeatable(got->rc))
                 return hc_err_copy(err, &got->err);
@@ -478,8 +485,10 @@ static enum hc_rc delete_objects(struct hc_reconcile *r, struct hc_plan_object *
                 continue;
             }
             going++;
-            if (hc_get_str_at(got->out, "metadata.deletionTimestamp").n > 0)
+            gone[to] = hc_get_str_at(got->out, "metadata.deletionTimestamp").n > 0;
+            if (gone[to])
                 continue;
+            of[m] = to;
             wave[m].verb = HC_KUBE_VERB_DELETE;
             wave[m++].ref = got->ref;
         }
@@ -500,6 +509,7 @@ static enum hc_rc delete_objects(struct hc_reconcile *r, struct hc_plan_object *
         for (size_t i = 0; i < m; i++) {
             if (wave[i].rc == HC_E_NOTFOUND)
                 wave[i].rc = HC_OK;
+            gone[of[i]] = wave[i].rc == HC_OK;
             if (wave[i].rc == HC_OK)
                 hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_OBJECT,
                                                  .action = r->mark.action,
@@ -507,7 +517,18 @@ static enum hc_rc delete_objects(struct hc_reconcile *r, struct hc_plan_object *
                                                  .ok = true,
                                                  .change = HC_CHANGE_DELETED });
         }
-        rc = worst(wave, m, err);
+        size_t bad = worst(wave, m);
+        if (bad == m)
+            continue;
+        rc = wave[bad].rc;
+        if (!repeatable(rc) && r->read) {
+            struct hc_rec_source src = { .path = hc_plan_source(manifest, plan[of[bad]].line),
+                                         .text = manifest,
+                                         .line = plan[of[bad]].line,
+                                         .what = "manifest" };
+            hc_rec_refused(r, &wave[bad].ref, &src, hc_rec_deleted_text(r, plan, gone, n, of[bad]), &wave[bad].err);
+        }
+        (void)hc_err_copy(err, &wave[bad].err);
     }
     if (out_going)
         *out_going = going;
@@ -619,7 +640,8 @@ static enum hc_rc apply_group(struct hc_reconcile *r, bool *out_over, struct hc_
         return rc;
     size_t from, to, going = 0;
     hc_rec_pruned_span(r, &from, &to);
-    rc = delete_objects(r, r->left + from, to - from, how_gone(NULL, to == r->left_n), &going, err);
+    rc = delete_objects(r, r->left + from, to - from, how_gone(NULL, to == r->left_n), r->before_manifest, &going,
+                        err);
     *out_over = going == 0;
     return rc;
 }
@@ -666,7 +688,7 @@ enum hc_rc hc_rec_delete(struct hc_reconcile *r, struct hc_err *err)
         for (size_t i = from; i < to; i++)
             plan[i - from] = r->objects[i].plan;
         hc_plan_order_delete(plan, to - from);
-        rc = delete_objects(r, plan, to - from, how_gone(r->spec.propagation, last), &going, err);
+        rc = delete_objects(r, plan, to - from, how_gone(r->spec.propagation, last), r->head.manifest, &going, err);
         if (rc == HC_OK && last)
             r->applied = true;
         else if (rc == HC_OK)
@@ -695,5 +717,5 @@ enum hc_rc hc_rec_cleanup(struct hc_reconcile *r, struct hc_err *err)
         now[i] = r->objects[i].plan;
     n = hc_plan_left(r->step, now, r->objects_n, was, was_n, &brought);
     hc_plan_order_delete(brought, n);
-    return delete_objects(r, brought, n, NULL, NULL, err);
+    return delete_objects(r, brought, n, NULL, r->head.manifest, NULL, err);
 }

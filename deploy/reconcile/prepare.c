@@ -40,11 +40,25 @@ static void await(struct hc_reconcile *r, const struct hc_plan_object *o)
                                             .name = hc_arena_str(r->keep, o->name) };
 }
 
+static enum hc_rc definition_refused(struct hc_reconcile *r, const struct hc_crd_file *file,
+                                     const struct hc_plan_object *o, size_t made, struct hc_err *err)
+{
+    const struct hc_ref ref = { .api_version = o->api_version, .kind = o->kind, .name = o->name };
+    const struct hc_rec_source src = { .path = file->name, .text = file->text, .line = o->line };
+    enum hc_rc rc = hc_wrap(err, "failed to install CRD %.*s", HC_P(o->name));
+    if (rc != HC_E_AGAIN && rc != HC_E_NOMEM)
+        hc_rec_refused(
+            r, &ref, &src,
+            hc_arena_printf(r->step, "Made or changed: %zu definitions; no revision was recorded.", made), err);
+    return rc;
+}
+
 static enum hc_rc send_definitions(struct hc_reconcile *r, enum hc_crd_policy policy, struct hc_err *err)
 {
     struct hc_crd_file *files = NULL;
     size_t files_n = 0, n = 0;
     struct hc_plan_object all[64];
+    const struct hc_crd_file *in[64]; /* of each the file */
     enum hc_rc rc = r->spec.port.crds ? r->spec.port.crds(r->spec.port.ctx, r->step, &files, &files_n, err) : HC_OK;
     for (size_t i = 0; rc == HC_OK && i < files_n; i++) {
         struct hc_plan_object *some = NULL;
@@ -56,6 +70,7 @@ static enum hc_rc send_definitions(struct hc_reconcile *r, enum hc_crd_policy po
             if (n == HC_LEN(all))
                 return hc_fail(err, HC_E_LIMIT, "the chart brings more than %zu custom resource definitions",
                                HC_LEN(all));
+            in[n] = &files[i];
             all[n++] = some[j];
         }
     }
@@ -72,12 +87,14 @@ static enum hc_rc send_definitions(struct hc_reconcile *r, enum hc_crd_policy po
             struct hc_ref ref = { .api_version = all[i].api_version, .kind = all[i].kind, .name = all[i].name };
             struct hc_val *live = NULL;
             rc = hc_kube_get_metadata(r->spec.kube, r->step, &ref, &live, err);
-            if (rc == HC_E_NOTFOUND)
+            if (rc == HC_E_NOTFOUND) {
+                in[missing] = in[i];
                 all[missing++] = all[i];
-            else if (rc != HC_OK)
-                return hc_wrap(err, "failed to install CRD %.*s", HC_P(all[i].name));
-            else if (hc_time_parse_ms(hc_get_str_at(live, "metadata.creationTimestamp")) >
-                     hc_rec_now(r) - PREPARE_MS)
+            } else if (rc != HC_OK) {
+                return definition_refused(r, in[i], &all[i], 0, err);
+            }
+            if (rc == HC_OK &&
+                hc_time_parse_ms(hc_get_str_at(live, "metadata.creationTimestamp")) > hc_rec_now(r) - PREPARE_MS)
                 await(r, &all[i]); /* as new, by a process that was killed behind it or by another release */
         }
         n = missing;
@@ -98,13 +115,10 @@ static enum hc_rc send_definitions(struct hc_reconcile *r, enum hc_crd_policy po
             ops[i].flags = HC_KUBE_FORCE | HC_KUBE_DRY_RUN | HC_KUBE_BRIEF;
         hc_kube_batch(r->spec.kube, r->step, ops, n, r->spec.manager);
         for (size_t i = 0; i < n; i++) {
-            struct hc_refusal why = { .what = HC_TROUBLE_OTHER };
-            if (ops[i].rc != HC_OK && ops[i].rc != HC_E_AGAIN)
-                why = hc_refusal_of(r->step, &ops[i].ref, &ops[i].err);
             if (ops[i].rc != HC_OK) {
                 hc_err_copy(err, &ops[i].err);
-                return hc_wrap(err, "refused before anything was changed: CRD %.*s%s%.*s%s", HC_P(all[i].name),
-                               why.remedy.n ? " (" : "", HC_P(why.remedy), why.remedy.n ? ")" : "");
+                (void)definition_refused(r, in[i], &all[i], 0, err);
+                return hc_wrap(err, "refused before anything was changed");
             }
             ops[i].flags = HC_KUBE_FORCE;
             ops[i].out = NULL;
@@ -115,8 +129,11 @@ static enum hc_rc send_definitions(struct hc_reconcile *r, enum hc_crd_policy po
     for (size_t i = 0; i < n; i++) {
         /* There by now: never touched, but as new. */
         if (ops[i].rc != HC_OK && !(ops[i].rc == HC_E_CONFLICT && policy == HC_CRDS_CREATE)) {
+            size_t made = 0;
+            for (size_t j = 0; j < n; j++)
+                made += ops[j].rc == HC_OK;
             hc_err_copy(err, &ops[i].err);
-            return hc_wrap(err, "failed to install CRD %.*s", HC_P(all[i].name));
+            return definition_refused(r, in[i], &all[i], made, err);
         }
         await(r, &all[i]);
     }

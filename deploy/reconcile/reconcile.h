@@ -83,6 +83,15 @@ struct hc_tell { /* borrowed for the call */
     hc_str message, container, log;
 };
 
+/* A field of an object that was rendered for a record. */
+struct hc_whence {
+    const struct hc_record *record; /* that is to be stored, or is */
+    hc_str source;                  /* its template: "web/templates/deployment.yaml" */
+    const struct hc_ref *ref;
+    hc_str field;   /* as a server names it (hc_field_nearest); absent: the object as a whole */
+    const char *is; /* its kind, where that is what is wrong (hc_kind_name); NULL: any */
+};
+
 struct hc_reconcile_port {
     void *ctx;
     /* The desired state as revision N; called only when a revision is to be recorded. An error of code HC_E_INPUT or
@@ -101,6 +110,9 @@ struct hc_reconcile_port {
     /* From a metadata watch on records: true with the newest revision and its object's resourceVersion (0: no record at
      * all); false: not known. NULL: always ask. */
     bool (*head)(void *ctx, int64_t *out_revision, char out_resource_version[32]);
+    /* The line of the template that wrote a field; asked only of what was refused. False: not known, then the line of what
+     * is recorded is told. May be NULL. */
+    bool (*whence)(void *ctx, struct hc_arena *a, const struct hc_whence *what, struct hc_written *out);
     void (*tell)(void *ctx, const struct hc_tell *t); /* may be NULL */
     int64_t (*now_ms)(void *ctx);                     /* NULL: hc_now_ms */
 };

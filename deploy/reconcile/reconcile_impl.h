@@ -32,12 +32,15 @@ struct mark {
 void hc_mark_read(struct hc_arena *a, hc_str text, struct mark *out);
 hc_str hc_mark_write(struct hc_arena *a, const struct mark *m);
 
+enum hc_sent { HC_SENT_NOT, HC_SENT_OK, HC_SENT_REFUSED };
+
 struct object {
     struct hc_plan_object plan;
     struct hc_ref ref;
     enum hc_ready ready;
     bool settled; /* applied or seen ready, and of a kind that stays so */
     bool looked;  /* since it was sent */
+    enum hc_sent sent;
     bool gone;
     bool before; /* what was applied last is this very text */
     uint64_t rv; /* resourceVersion when last seen, 0: not known */
@@ -77,6 +80,7 @@ struct hc_reconcile {
     struct hc_val *definitions;    /* a preview: CRDs that will be there; list or NULL */
     struct hc_plan_object *before; /* of the revision before; without a name: its kind is not served any more */
     size_t before_n;
+    hc_str before_manifest;
     bool left_known;
     struct hc_val **live; /* of each object, as it is; NULL: not looked at, this step */
     bool migrate;         /* the revision before was not applied by the server: its fields change hands first */
@@ -94,6 +98,8 @@ struct hc_reconcile {
     bool unsaved;    /* the last hook succeeded; the write that begins the next one says so */
     bool fresh;      /* what the answers to the apply said of the objects is still news */
     bool fault, refused;
+    bool explained;            /* the error of this step has all that hc_rec_refused adds */
+    const struct object *busy; /* whose request failed in this step and may be sent again */
     struct hc_err fault_err, refused_err, last_failure;
     bool dry_done;
     int64_t failures;
@@ -174,8 +180,8 @@ enum hc_rc hc_rec_find_left(struct hc_reconcile *r, struct hc_err *err);
 enum hc_rc hc_rec_look(struct hc_reconcile *r, const struct hc_ref *ref, const struct hc_val **out,
                        struct hc_err *err);
 /* Refuses objects that are not ours, before anything is written. */
-enum hc_rc hc_rec_check_owners(struct hc_reconcile *r, const struct object *objects, size_t n,
-                               const struct hc_plan_object *had, size_t had_n, const char *verb,
+enum hc_rc hc_rec_check_owners(struct hc_reconcile *r, const struct hc_record *rec, const struct object *objects,
+                               size_t n, const struct hc_plan_object *had, size_t had_n, const char *verb,
                                struct hc_err *err);
 enum hc_rc hc_rec_apply(struct hc_reconcile *r, struct hc_err *err);
 enum hc_rc hc_rec_delete(struct hc_reconcile *r, struct hc_err *err);
@@ -192,6 +198,32 @@ enum hc_rc hc_rec_get_each(struct hc_reconcile *r, struct hc_kube_op *ops, size_
 void hc_rec_kept_reset(struct hc_reconcile *r);
 /* What an uninstall left, in Helm's words; in the step's arena. */
 hc_str hc_rec_kept_text(struct hc_reconcile *r);
+
+/* refusal.c */
+/* Where an object was written. */
+struct hc_rec_source {
+    const struct hc_record *rec; /* NULL: of no render */
+    hc_str path;                 /* of its template or file */
+    hc_str text;                 /* what `line` (where the object begins) is of */
+    uint32_t line;
+    const char *what; /* the text is "the manifest"; NULL: the file itself */
+};
+struct hc_rec_source hc_rec_source_of(const struct hc_record *rec, const struct hc_plan_object *o);
+/* The error of a request gets all a person needs (hc_refusal_tell). done: what was and was not done. */
+void hc_rec_refused(struct hc_reconcile *r, const struct hc_ref *ref, const struct hc_rec_source *src, hc_str done,
+                    struct hc_err *err);
+/* Of one of the head's objects. */
+void hc_rec_object_refused(struct hc_reconcile *r, const struct object *o, struct hc_err *err);
+/* The same, when it is sent again anyway: only its file is told. */
+void hc_rec_object_busy(struct hc_reconcile *r, const struct object *o, struct hc_err *err);
+/* Of a request that is about none of them: a record, the namespace. */
+void hc_rec_own_refused(struct hc_reconcile *r, bool operating, struct hc_err *err);
+/* "Applied: 2 of 5 objects; refused, too: ...; not sent: ...". */
+hc_str hc_rec_done_text(struct hc_reconcile *r, const struct object *refused);
+hc_str hc_rec_deleted_text(struct hc_reconcile *r, const struct hc_plan_object *all, const bool *gone, size_t n,
+                           size_t refused);
+/* Of a problem: where its field was written. */
+struct hc_written hc_rec_written(struct hc_reconcile *r, const struct hc_record *rec, const struct hc_problem *p);
 
 /* rules.c */
 /* The health rules that a chart carries (Helm's chart JSON). HC_E_INPUT: one is none, with file and line; with `lenient`

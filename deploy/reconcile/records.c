@@ -264,7 +264,7 @@ static enum hc_rc compose(struct hc_reconcile *r, struct hc_arena *a, const stru
     if (m->from > 0 && (look || !p->take_ownership))
         rc = hc_rec_plan_before(r, r->step, &current, &had, &had_n, err);
     if (rc == HC_OK && !p->take_ownership)
-        rc = hc_rec_check_owners(r, objects, n, had, had_n, install ? "install" : "update", err);
+        rc = hc_rec_check_owners(r, rec, objects, n, had, had_n, install ? "install" : "update", err);
     return rc == HC_OK && look ? hc_rec_preflight(r, rec, m, objects, n, had, had_n, err) : rc;
 }
 
@@ -764,6 +764,8 @@ enum hc_rc hc_rec_uninstall(struct hc_reconcile *r, struct hc_err *err)
 enum hc_rc hc_rec_break(struct hc_reconcile *r, const char *why, struct hc_err *err)
 {
     r->mark.why = hc_rec_text(r, "%.*s", HC_P(cause_of(r, why)));
+    /* Helm leaves "Deletion in progress (or silently failed)", which tells nobody which of both. */
+    r->head.description = hc_rec_text(r, "Deletion failed: %.*s", HC_P(flat(r, r->mark.why)));
     r->mark.stage = HC_STAGE_BROKEN;
     r->mark.since_ms = hc_rec_now(r);
     r->mark.maker = (hc_str){ NULL, 0 };

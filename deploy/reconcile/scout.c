@@ -47,6 +47,7 @@ void hc_scout_problem(struct scout *s, struct hc_problem problem)
         p->problems = more;
         s->problems_cap = cap;
     }
+    problem.written = hc_rec_written(s->r, &s->r->head, &problem);
     p->problems[p->problems_n++] = problem;
 }
 

@@ -193,16 +193,15 @@ static void say(struct hc_step *out, const char *text)
     snprintf(out->why, sizeof(out->why), "%s", text);
 }
 
-static void trouble(struct hc_reconcile *r, enum hc_act a, enum hc_rc rc, const struct hc_err *err,
-                    struct hc_step *out)
+static void trouble(struct hc_reconcile *r, enum hc_act a, enum hc_rc rc, struct hc_err *err, struct hc_step *out)
 {
     int64_t now = hc_rec_now(r), pause = 500;
     bool operating = r->has && r->mark.there && r->mark.stage < HC_STAGE_BROKEN;
     const struct hc_action_policy *p = hc_rec_policy(r, r->mark.action);
     out->rc = rc;
-    say(out, err->msg);
     r->tries++;
     if (rc == HC_E_CONFLICT) {
+        say(out, err->msg);
         r->read = false;
         out->verdict = r->tries > MAX_CONFLICTS ? HC_WAIT : HC_GO_ON;
         out->until_ms = now + 1000;
@@ -211,21 +210,32 @@ static void trouble(struct hc_reconcile *r, enum hc_act a, enum hc_rc rc, const 
     if (rc == HC_E_AGAIN || rc == HC_E_NOMEM) {
         int64_t timeout = p->timeout_ms > 0 ? p->timeout_ms : 300000;
         if (r->spec.one_shot && !r->begun && r->tries > 3) {
+            hc_rec_own_refused(r, operating, err);
+            say(out, err->msg);
             out->verdict = HC_ENDED;
             return;
         }
         if (on_objects(a) && operating && now >= r->mark.since_ms + timeout) {
+            if (r->busy)
+                hc_rec_object_refused(r, r->busy, err);
+            hc_rec_own_refused(r, operating, err);
+            say(out, err->msg);
             r->fault = true;
             hc_err_copy(&r->fault_err, err);
             out->verdict = HC_GO_ON;
             return;
         }
+        if (r->busy)
+            hc_rec_object_busy(r, r->busy, err);
+        say(out, err->msg);
         for (unsigned i = 1; i < r->tries && pause < 30000; i++)
             pause *= 2;
         out->verdict = HC_WAIT;
         out->until_ms = now + HC_MAX(pause, err->retry_after_ms);
         return;
     }
+    hc_rec_own_refused(r, operating, err);
+    say(out, err->msg);
     if (on_objects(a) && operating) {
         r->fault = true;
         hc_err_copy(&r->fault_err, err);
@@ -285,6 +295,8 @@ void hc_reconcile_step(struct hc_reconcile *r, struct hc_step *out)
     r->awaited_n = 0;
     r->hook = NULL;
     r->live = NULL;
+    r->busy = NULL;
+    r->explained = false;
     r->briefs = NULL;
     r->shortages = hc_mem_shortages();
     enum hc_rc rc = r->step ? hc_rec_observe(r, &seen, &err) : hc_fail_nomem(&err);

@@ -79,8 +79,10 @@ static void print_problem(FILE *to, struct hc_arena *a, const struct hc_problem 
     fprintf(to, "%c %s", p->unsure ? '?' : 'x', hc_trouble_name(p->what));
     if (p->ref.kind.n > 0)
         fprintf(to, ": %.*s", HC_P(hc_ref_str(a, &p->ref)));
-    if (p->source.n > 0)
-        fprintf(to, "  (%.*s)", HC_P(p->source));
+    if (p->written.at.n > 0 || p->source.n > 0)
+        fprintf(to, "  (%.*s)", HC_P(p->written.at.n > 0 ? p->written.at : p->source));
+    if (p->written.from.n > 0)
+        fprintf(to, "\n    from:   %.*s", HC_P(p->written.from));
     if (p->field.n > 0)
         fprintf(to, "\n    field:  %.*s", HC_P(p->field));
     fprintf(to, "\n    why:    %.*s\n    remedy: %.*s\n", HC_P(p->message), HC_P(p->remedy));
@@ -186,6 +188,10 @@ static struct hc_val *problem_json(struct hc_arena *a, const struct hc_problem *
     hc_map_put_bool(a, v, "sure", !p->unsure);
     put_ref(a, v, &p->ref);
     hc_map_put_str(a, v, "source", p->source);
+    if (p->written.at.n > 0)
+        hc_map_put_str(a, v, "written", p->written.at);
+    if (p->written.from.n > 0)
+        hc_map_put_str(a, v, "from", p->written.from);
     hc_map_put_str(a, v, "field", p->field);
     hc_map_put_str(a, v, "message", p->message);
     hc_map_put_str(a, v, "remedy", p->remedy);

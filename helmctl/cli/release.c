@@ -63,6 +63,7 @@ enum hc_rc hc_cli_release_open(struct hc_cli_release *r, struct hc_arena *a, con
 
 void hc_cli_release_close(struct hc_cli_release *r)
 {
+    hc_whence_free(r->whence);
     hc_storage_free(r->storage);
     hc_chart_unref(r->chart);
     if (r->cluster.kube)
@@ -452,6 +453,42 @@ static enum hc_rc crds(void *ctx, struct hc_arena *a, struct hc_crd_file **out, 
     return crds_of(r->chart, a, *out, max, out_n);
 }
 
+/* Something was refused: which line of which template wrote it. */
+static bool whence(void *ctx, struct hc_arena *a, const struct hc_whence *what, struct hc_written *out)
+{
+    struct hc_cli_release *r = ctx;
+    struct hc_whence_at at = { .at = { NULL, 0 } };
+    if (!hc_whence_is_of(r->whence, what->record)) {
+        struct hc_capabilities *caps = HC_NEW(r->a, struct hc_capabilities);
+        struct hc_door *door = HC_NEW(r->a, struct hc_door);
+        struct hc_chart *chart = HC_NEW(r->a, struct hc_chart);
+        hc_str *versions = NULL;
+        bool with_chart = r->chart && what->record->rollback_revision == 0;
+        if (!caps || !door || !chart ||
+            hc_kube_version(r->cluster.kube, r->a, &caps->kube_version, NULL) != HC_OK ||
+            hc_kube_api_versions(r->cluster.kube, r->a, &versions, &caps->api_versions_n, NULL) != HC_OK)
+            return false;
+        caps->api_versions = versions;
+        *door = (struct hc_door){ .ctx = r, .lookup = lookup, .resolve = r->enable_dns ? hc_cli_resolve : NULL };
+        if (with_chart) {
+            *chart = *r->chart;
+            if (r->reuse_values) /* its defaults were those of the revision before */
+                chart->values = hc_val_clone(r->a, hc_map_getz(what->record->chart, "values"));
+        }
+        const struct hc_render_input in = { .chart = with_chart ? chart : NULL,
+                                            .values = r->values,
+                                            .origins = r->origins,
+                                            .capabilities = caps,
+                                            .door = door };
+        hc_whence_free(r->whence);
+        r->whence = hc_whence_open(&in, what->record);
+    }
+    if (!r->whence || !hc_whence_ask(r->whence, a, what->source, what->ref, what->field, what->is, &at))
+        return false;
+    *out = (struct hc_written){ at.at, at.from };
+    return true;
+}
+
 /* A pending revision we find is the same wish when chart and values are: then it is gone on with. */
 static bool same(void *ctx, const struct hc_record *head)
 {
@@ -551,7 +588,9 @@ enum hc_rc hc_cli_release_preview(struct hc_cli_release *r, const struct hc_reco
                                   struct hc_reconcile **out_engine, struct hc_preview *out, struct hc_err *err)
 {
     struct hc_reconcile_spec s = *spec;
-    s.port = (struct hc_reconcile_port){ .ctx = r, .render = desired, .crds = crds, .same = same };
+    s.port = (struct hc_reconcile_port){
+        .ctx = r, .render = desired, .crds = crds, .same = same, .whence = whence
+    };
     enum hc_rc rc = hc_reconcile_new(&s, NULL, out_engine, err);
     return rc == HC_OK ? hc_reconcile_preview(*out_engine, flags, out, err) : rc;
 }
@@ -564,7 +603,7 @@ enum hc_rc hc_cli_release_run(struct hc_cli_release *r, const struct hc_reconcil
     struct hc_step step;
     struct sigaction sa = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
     s.port = (struct hc_reconcile_port){
-        .ctx = r, .render = desired, .crds = crds, .same = same, .tell = tell_all, .head = newest
+        .ctx = r, .render = desired, .crds = crds, .same = same, .whence = whence, .tell = tell_all, .head = newest
     };
     digest(r, &s);
     enum hc_rc rc = hc_reconcile_new(&s, NULL, &engine, err);

@@ -2,6 +2,7 @@
 /*
  * helmctl/cli/release.h - what the verbs on releases share: storage, the engine's wish from flags, printing
  */
+#include "deploy/compose/whence.h"
 #include "deploy/reconcile/preview.h"
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/connect.h"
@@ -41,6 +42,8 @@ struct hc_cli_release {
     const struct hc_record *stored; /* instead of a chart: what a plan holds */
     struct hc_crd_file *stored_crds;
     size_t stored_crds_n;
+
+    struct hc_whence_render *whence; /* made when something was refused */
 
     bool newest_known; /* the newest record was looked for just now, and is this: told to the engine, once */
     struct hc_brief newest;

@@ -229,6 +229,7 @@ static void set_port(struct rel *r)
                                                .same = r->chart ? rel_same : NULL,
                                                .look = engine_look,
                                                .head = engine_head,
+                                               .whence = rel_whence,
                                                .tell = rel_tell };
 }
 
@@ -246,6 +247,14 @@ static bool drive(struct rel *r, struct hc_step *st)
             return false;
     }
     return false;
+}
+
+static void engine_free(struct rel *r)
+{
+    hc_whence_free(r->whence);
+    r->whence = NULL;
+    hc_reconcile_free(r->engine);
+    r->engine = NULL;
 }
 
 static int64_t mono_of(int64_t wall_ms)
@@ -325,8 +334,7 @@ static struct ctl_result run_engine(struct rel *r)
         rel_inventory(r);
     if (park(r, &st))
         out = (struct ctl_result){ CTL_AGAIN, 0 };
-    hc_reconcile_free(r->engine);
-    r->engine = NULL;
+    engine_free(r);
     return out;
 }
 
@@ -418,8 +426,7 @@ static enum hc_rc uninstall(struct rel *r, struct ctl_result *out)
     }
     if (ctl_release_end(p->c->managed, p->key, &park) && rc == HC_E_AGAIN)
         *out = (struct ctl_result){ CTL_AGAIN, 0 };
-    hc_reconcile_free(r->engine);
-    r->engine = NULL;
+    engine_free(r);
     return rc;
 }
 

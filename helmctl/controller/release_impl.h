@@ -2,6 +2,7 @@
 /*
  * What the files about HelmReleases share: one release during one pass.
  */
+#include "deploy/compose/whence.h"
 #include "helmctl/controller/artifacts.h"
 #include "helmctl/controller/charts.h"
 #include "helmctl/controller/ctl_impl.h"
@@ -25,8 +26,9 @@ struct rel {
     hc_str config_digest, digest; /* of the values; of all that is desired */
     struct hc_reconcile_spec want;
     struct hc_reconcile *engine;
-    bool told_ready;          /* something final was told in this pass */
-    char waiting[HC_ERR_MSG]; /* what the engine waits for, in words */
+    struct hc_whence_render *whence; /* made when something was refused */
+    bool told_ready;                 /* something final was told in this pass */
+    char waiting[HC_ERR_MSG];        /* what the engine waits for, in words */
     int64_t began_ms;
 };
 
@@ -54,6 +56,7 @@ enum hc_rc rel_render(void *ctx, struct hc_arena *a, int64_t revision, bool is_u
                       const struct hc_record *previous, struct hc_desired *out, struct hc_err *err);
 enum hc_rc rel_crds(void *ctx, struct hc_arena *a, struct hc_crd_file **out, size_t *out_n, struct hc_err *err);
 bool rel_same(void *ctx, const struct hc_record *head);
+bool rel_whence(void *ctx, struct hc_arena *a, const struct hc_whence *what, struct hc_written *out);
 
 /* ---- release_status.c: what the engine tells, as conditions, history and events ---- */
 

@@ -320,6 +320,36 @@ enum hc_rc rel_render(void *ctx, struct hc_arena *a, int64_t revision, bool is_u
     return hc_arena_check(a, err, "release");
 }
 
+/* Something was refused: which line of which template wrote it. Of a rollback the record has the chart. */
+bool rel_whence(void *ctx, struct hc_arena *a, const struct hc_whence *what, struct hc_written *out)
+{
+    struct rel *r = ctx;
+    struct hc_whence_at at = { .at = { NULL, 0 } };
+    if (!hc_whence_is_of(r->whence, what->record)) {
+        struct hc_capabilities *caps = HC_NEW(r->p->a, struct hc_capabilities);
+        struct hc_door *door = HC_NEW(r->p->a, struct hc_door);
+        hc_str *versions = NULL;
+        if (!caps || !door || hc_kube_version(r->kube, r->p->a, &caps->kube_version, NULL) != HC_OK ||
+            hc_kube_api_versions(r->kube, r->p->a, &versions, &caps->api_versions_n, NULL) != HC_OK)
+            return false;
+        caps->api_versions = versions;
+        *door = (struct hc_door){ .ctx = r, .lookup = lookup };
+        const struct hc_render_input in = { .chart = what->record->rollback_revision > 0 ? NULL : r->chart,
+                                            .values = r->values,
+                                            .origins = r->origins,
+                                            .capabilities = caps,
+                                            .door = door };
+        hc_whence_free(r->whence);
+        render_begin();
+        r->whence = hc_whence_open(&in, what->record);
+        render_end();
+    }
+    if (!r->whence || !hc_whence_ask(r->whence, a, what->source, what->ref, what->field, what->is, &at))
+        return false;
+    *out = (struct hc_written){ at.at, at.from };
+    return true;
+}
+
 static size_t count_crds(const struct hc_overlay_chart *c)
 {
     size_t n = c->chart->crds_n;

@@ -342,7 +342,7 @@ def printed(text, ns):
                      (r"kit-\d{10}", "kit-NUMBER"), (r',?"(schema)?modtime": ?"[^"]*"', ""), (r" *(schema)?modtime: .*\n", ""),
                      # We say which object of which file; Helm which verb.
                      (r"(failed to create resource: )?(server-side apply failed for object|conflict occurred while applying object|failed to create resource:?|apply|create) (\w+ )?NS/\w+(:| /\w+, Kind=\w+:)( \d+( \w+)?:)?", "REFUSED:"),
-                     (r" \(kit/templates/[^)]*\)", ""), (r": the last revision was (not )?applied by the server; --server-side=\w+ \w+ that", ""),
+                     (r" \((kit/templates|crds)/[^)]*\)(; [^\"\n]*)?", ""), (r": the last revision was (not )?applied by the server; --server-side=\w+ \w+ that", ""),
                      (r"kube-api-access-[a-z0-9]{5}", "kube-api-access-NAME"),
                      # What the server says of a log that cannot be had; we go on with the others.
                      (r"read log of Pod NS/\w+: 500: (Get \"[^\"?]*)\?limitBytes=\d+", r"\1"), (r"\nunable to get logs for pod two.*", ""),

@@ -92,7 +92,7 @@ if [ -n "$k" ] && command -v jq >/dev/null; then
     now="--set replicas=2,v=2"
     foretold "nothing is left of it" 0 'nothing would change' $now
     # what cannot work, each with object, field and remedy
-    foretold "an immutable field" 1 '^x immutable field: Deployment plan/web  \(planned/templates/all.yaml\)' $now --set app=other
+    foretold "an immutable field" 1 '^x immutable field: Deployment plan/web  \(planned/templates/all.yaml:6\)' $now --set app=other
     foretold "its name and what to do" 1 'field:  spec.selector' $now --set app=other
     foretold "an invalid field" 1 '^x invalid object: Deployment plan/web' $now --set typo=1
     foretold "a removed API" 1 'it serves it as networking.k8s.io/v1' $now --set old=1
@@ -104,7 +104,7 @@ if [ -n "$k" ] && command -v jq >/dev/null; then
     foretold "or taken over" 2 'exists and is taken over' $now --set more=theirs --take-ownership
     "$k" -n plan patch configmap shared --field-manager mesh -p '{"data":{"v":"9"}}' >/dev/null 2>&1
     seen=
-    foretold "another manager's field" 1 '^x conflict: ConfigMap plan/shared' $now --set v=3
+    foretold "another manager's field" 1 '^x conflict: ConfigMap plan/shared  \(planned/templates/all.yaml:19\)' $now --set v=3
     foretold "or taken over" 2 '/data/v: "9" -> "3"' $now --set v=3 --force-conflicts
     "$k" -n plan create quota few --hard=count/configmaps=3 >/dev/null 2>&1
     seen=
@@ -119,6 +119,13 @@ if [ -n "$k" ] && command -v jq >/dev/null; then
     "$k" -n plan create rolebinding deploy --role=deploy --user=jane >/dev/null 2>&1
     seen=
     foretold "a missing right" 1 '^x missing right: ConfigMap plan/shared' $now --set v=3 --force-conflicts --kube-as-user jane
+    # a refusal that nobody foresaw: the error and the record say where it was written, what to do, what was done
+    out=$("$h" -n plan install bad "$planned" --set replicas=many 2>&1) && bad "a text as a number is installed" || ok "a text as a number is refused"
+    told='Deployment plan/web.*\.spec\.replicas: expected numeric.*\(planned/templates/all.yaml:5, from replicas, set by --set\); correct the chart.*Applied: [0-9] of 4 objects'
+    has "with template, line and value" "$told" "$out"
+    has "the record says it, too" "$told" "$("$h4" -n plan history bad -o json | jq -r '.[0].description')"
+    "$h4" -n plan uninstall bad >/dev/null 2>&1
+    seen=
     before=$(everything)
     out=$("$h" -n plan upgrade web "$planned" $now --set app=other --force-conflicts --preflight 2>&1) && bad "--preflight lets it pass" || ok "--preflight refuses"
     seen=
