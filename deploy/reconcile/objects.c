@@ -450,10 +450,23 @@ hc_str hc_rec_kept_text(struct hc_reconcile *r)
     return hc_buf_to_arena(&b, r->step);
 }
 
+/*
+ * The answer to a delete tells whether the object is gone (a Status, or none: it was gone before) or on its way out (the
+ * object, with its deletionTimestamp), so that what is gone costs no look. Some kinds of the core group come without one:
+ * as they were when they were taken out (k8s.io/apiserver, registry.Store.ReturnDeletedObject).
+ */
+static bool is_over(const struct hc_kube_op *op)
+{
+    bool core = hc_str_eqz(op->ref.api_version, "v1");
+    return !op->out || hc_str_eqz(hc_get_str(hc_map_getz(op->out, "kind")), "Status") ||
+           (core && hc_get_str_at(op->out, "metadata.name").n > 0 &&
+            hc_get_str_at(op->out, "metadata.deletionTimestamp").n == 0);
+}
+
 /* Deletes what is there, ours and not to be kept; objects in deletion order. What stays is told. *out_going (may be
- * NULL): so many are going, or are gone since. */
+ * NULL): so many are going, or are gone since. over: becomes true of those that need not be waited for. */
 static enum hc_rc delete_objects(struct hc_reconcile *r, struct hc_plan_object *plan, size_t n, const char *how,
-                                 hc_str manifest, size_t *out_going, struct hc_err *err)
+                                 hc_str manifest, bool *over, size_t *out_going, struct hc_err *err)
 {
     struct hc_kube_op *ops = hc_rec_ops(r, n);
     size_t going = 0, *of = HC_NEW_N(r->step, size_t, n + 1);
@@ -474,7 +487,7 @@ static enum hc_rc delete_objects(struct hc_reconcile *r, struct hc_plan_object *
             hc_str keep = hc_get_str(
                 hc_map_getz(hc_get(got->out, "metadata.annotations"), "helm.sh/resource-policy"));
             bool stays = plan[to].keep || hc_str_eq_nocase(keep, HC_S("keep"));
-            gone[to] = got->rc == HC_E_NOTFOUND || plan[to].name.n == 0;
+            gone[to] = over[to] = got->rc == HC_E_NOTFOUND || plan[to].name.n == 0;
             if (gone[to])
                 continue;
             if (repeatable(got->rc))
@@ -482,6 +495,7 @@ static enum hc_rc delete_objects(struct hc_reconcile *r, struct hc_plan_object *
             bool ours = got->rc == HC_OK && hc_plan_owned(r->step, got->out, r->spec.name, r->spec.ns, NULL);
             if (stays || !ours) {
                 keep_told(r, got, stays, ours);
+                over[to] = true;
                 continue;
             }
             going++;
@@ -501,10 +515,12 @@ static enum hc_rc delete_objects(struct hc_reconcile *r, struct hc_plan_object *
         if (how && strcmp(how, "Background") != 0) {
             for (size_t i = 0; i < m; i++) {
                 const struct hc_kube_delete d = { .propagation = how };
-                wave[i].rc = hc_kube_delete(r->spec.kube, &wave[i].ref, &d, NULL, &wave[i].err);
+                wave[i].rc = hc_kube_delete(r->spec.kube, &wave[i].ref, &d, &over[of[i]], &wave[i].err);
             }
         } else {
             hc_kube_batch(r->spec.kube, r->step, wave, m, r->spec.manager);
+            for (size_t i = 0; i < m; i++)
+                over[of[i]] = wave[i].rc == HC_OK && is_over(&wave[i]);
         }
         for (size_t i = 0; i < m; i++) {
             if (wave[i].rc == HC_E_NOTFOUND)
@@ -640,8 +656,8 @@ static enum hc_rc apply_group(struct hc_reconcile *r, bool *out_over, struct hc_
         return rc;
     size_t from, to, going = 0;
     hc_rec_pruned_span(r, &from, &to);
-    rc = delete_objects(r, r->left + from, to - from, how_gone(NULL, to == r->left_n), r->before_manifest, &going,
-                        err);
+    rc = delete_objects(r, r->left + from, to - from, how_gone(NULL, to == r->left_n), r->before_manifest,
+                        r->left_gone + from, &going, err);
     *out_over = going == 0;
     return rc;
 }
@@ -676,7 +692,8 @@ enum hc_rc hc_rec_delete(struct hc_reconcile *r, struct hc_err *err)
     if (rc != HC_OK)
         return fault(r, rc, err);
     struct hc_plan_object *plan = HC_NEW_N(r->step, struct hc_plan_object, r->objects_n + 1);
-    if (!plan)
+    bool *over = HC_NEW_N(r->step, bool, r->objects_n + 1);
+    if (!plan || !over)
         return hc_arena_check(r->step, err, "objects to delete");
     if (r->mark.wave == 0)
         hc_rec_kept_reset(r);
@@ -688,7 +705,12 @@ enum hc_rc hc_rec_delete(struct hc_reconcile *r, struct hc_err *err)
         for (size_t i = from; i < to; i++)
             plan[i - from] = r->objects[i].plan;
         hc_plan_order_delete(plan, to - from);
-        rc = delete_objects(r, plan, to - from, how_gone(r->spec.propagation, last), r->head.manifest, &going, err);
+        rc = delete_objects(r, plan, to - from, how_gone(r->spec.propagation, last), r->head.manifest, over, &going,
+                            err);
+        for (size_t i = 0; i < to - from; i++) /* deleted in another order than they stand in */
+            for (size_t j = from; j < to; j++)
+                if (r->objects[j].plan.object == plan[i].object)
+                    r->objects[j].gone = over[i];
         if (rc == HC_OK && last)
             r->applied = true;
         else if (rc == HC_OK)
@@ -717,5 +739,7 @@ enum hc_rc hc_rec_cleanup(struct hc_reconcile *r, struct hc_err *err)
         now[i] = r->objects[i].plan;
     n = hc_plan_left(r->step, now, r->objects_n, was, was_n, &brought);
     hc_plan_order_delete(brought, n);
-    return delete_objects(r, brought, n, NULL, r->head.manifest, NULL, err);
+    bool *over = HC_NEW_N(r->step, bool, n + 1);
+    return over ? delete_objects(r, brought, n, NULL, r->head.manifest, over, NULL, err)
+                : hc_arena_check(r->step, err, "objects to delete");
 }

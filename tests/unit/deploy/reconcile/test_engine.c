@@ -677,7 +677,20 @@ static void test_uninstall(void **state)
     release_init(&r, "uninstall");
     struct hc_step s = run(&r, NULL);
     done(&s, 1);
+    /* A finalizer holds one back. */
+    configmap(&r, a, "{\"metadata\":{\"finalizers\":[\"x.io/held\"]}}");
+    raw(a, "DELETE", "/sandbox/stats", NULL, NULL);
     r.spec.goal = HC_GOAL_ABSENT;
+    r.spec.uninstall.timeout_ms = 1;
+    s = run(&r, NULL);
+    assert_non_null(strstr(s.why, "ConfigMap uninstall/cm"));
+    /* The answer to its delete says that the other is gone: it is not looked at again. */
+    assert_int_equal(stat_by("get deployments.apps"), 1);
+    assert_int_equal(stat_by("delete deployments.apps"), 1);
+    assert_true(stat_by("get configmaps") >= 2);
+    configmap(&r, a, "{\"metadata\":{\"finalizers\":null}}");
+    r.spec.uninstall.timeout_ms = 10000;
+    r.spec.forced = true;
     s = run(&r, NULL);
     assert_int_equal(s.verdict, HC_DONE);
     assert_int_equal(r.wish.told_n[HC_TOLD_UNINSTALLED], 1);
