@@ -94,14 +94,34 @@ static int64_t trusted_ms(const struct hc_reconcile *r)
     return r->spec.trusted_ms > 0 ? r->spec.trusted_ms : HC_TRUSTED_MS;
 }
 
+/* Before there is a record: what is made for one that is to come (its namespace, definitions) is fenced as well. */
+static enum hc_rc confirm_none(struct hc_reconcile *r, int64_t now, struct hc_err *err)
+{
+    struct hc_brief *all = NULL;
+    size_t n = 0;
+    enum hc_rc rc = hc_storage_briefs(r->spec.storage, r->step, r->spec.name, &all, &n, err);
+    if (rc != HC_OK)
+        return rc;
+    if (n == 0) {
+        r->confirmed_ms = now;
+        return HC_OK;
+    }
+    r->read = false;
+    return hc_fail(err, HC_E_CONFLICT, "release %.*s was made by somebody else", HC_P(r->spec.name));
+}
+
 /* One look: HC_OK, and it is known from now on; HC_E_CONFLICT: somebody was there. */
 static enum hc_rc confirm(struct hc_reconcile *r, struct hc_err *err)
 {
     struct hc_brief b;
     int64_t now = hc_boot_ms();
+    if (!r->has)
+        return confirm_none(r, now, err);
     enum hc_rc rc = hc_storage_peek(r->spec.storage, r->step, r->spec.name, r->head.revision, &b, err);
     bool same = rc == HC_OK && hc_str_eq(b.resource_version, r->head.resource_version);
-    if (same && head_of(r) == HC_HEAD_DEPLOYED) { /* a next one is made before this one is touched */
+    enum hc_head head = head_of(r);
+    if (same && head != HC_HEAD_PENDING &&
+        head != HC_HEAD_UNINSTALLING) { /* a next one is made before this one is touched */
         rc = hc_storage_peek(r->spec.storage, r->step, r->spec.name, r->head.revision + 1, &b, err);
         same = rc == HC_E_NOTFOUND;
         rc = same ? HC_OK : rc;
@@ -130,7 +150,7 @@ static enum hc_rc confirm_again(void *ctx, struct hc_err *err)
 
 enum hc_rc hc_rec_fence(struct hc_reconcile *r, struct hc_err *err)
 {
-    if (!r->has || r->dry_done)
+    if ((!r->has && !r->read) || r->dry_done)
         return HC_OK;
     if (hc_boot_ms() - r->confirmed_ms >= trusted_ms(r)) {
         enum hc_rc rc = confirm(r, err);

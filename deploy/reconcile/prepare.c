@@ -21,6 +21,8 @@ static enum hc_rc make_namespace(struct hc_reconcile *r, struct hc_err *err)
     hc_map_put_str(r->step, hc_map_sub(r->step, meta, "labels"), "name", r->spec.ns);
     hc_map_put(r->step, ns, HC_S("metadata"), meta);
     enum hc_rc rc = hc_arena_check(r->step, err, "namespace");
+    if (rc == HC_OK)
+        rc = hc_rec_fence(r, err);
     if (rc != HC_OK)
         return rc;
     rc = hc_kube_create(r->spec.kube, r->step, ns, r->spec.manager, 0, NULL, &said);
@@ -109,6 +111,10 @@ static enum hc_rc send_definitions(struct hc_reconcile *r, enum hc_crd_policy po
                                       .err = HC_ERR_INIT };
         ops[i].ref = (struct hc_ref){ .api_version = all[i].api_version, .kind = all[i].kind, .name = all[i].name };
     }
+    if (n > 0)
+        rc = hc_rec_fence(r, err);
+    if (rc != HC_OK)
+        return rc;
     /* Of several one may be refused (a version in which objects are stored is gone, say): then none is changed. */
     if (n > 1 && policy == HC_CRDS_REPLACE && r->spec.preflight != HC_PREFLIGHT_OFF) {
         for (size_t i = 0; i < n; i++)

@@ -668,6 +668,59 @@ static void test_kind_is_told_late(void **state)
     }
 }
 
+/* Its chart brings a definition; while it is read, somebody else makes the release, and we are no longer believed. */
+static enum hc_rc late_crds(void *ctx, struct hc_arena *a, struct hc_crd_file **out, size_t *out_n,
+                            struct hc_err *err)
+{
+    struct wish *w = ctx;
+    struct hc_record rec = {
+        .name = HC_S("web"), .ns = HC_S("overtaken"), .revision = 1, .status = HC_STATUS_DEPLOYED
+    };
+    rec.chart = hc_map_new(a);
+    hc_map_put_strz(a, hc_map_sub(a, rec.chart, "metadata"), "name", "theirs");
+    if (w->meanwhile && hc_storage_create(w->meanwhile, a, &rec, err) != HC_OK)
+        return HC_E_BUG;
+    w->meanwhile = NULL;
+    for (int64_t now = hc_boot_ms(); hc_boot_ms() <= now + 1;)
+        ;
+    *out = HC_NEW(a, struct hc_crd_file);
+    if (!*out)
+        return HC_E_NOMEM;
+    **out = (struct hc_crd_file){
+        HC_S("crds/late.yaml"),
+        HC_S("apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: "
+             "{name: lates.x.io}\nspec:\n  group: x.io\n  scope: Namespaced\n  names: {kind: "
+             "Late, plural: lates}\n  versions:\n  - {name: v1, served: true, storage: true, "
+             "schema: {openAPIV3Schema: {type: object}}}\n")
+    };
+    *out_n = 1;
+    return HC_OK;
+}
+
+static void test_fenced_before_the_record(void **state)
+{
+    (void)state;
+    struct release r;
+    static const char created[] = "create customresourcedefinitions.apiextensions.k8s.io";
+    release_init(&r, "overtaken");
+    r.spec.port.crds = late_crds;
+    r.spec.install.crds = HC_CRDS_CREATE;
+    r.spec.one_shot = r.spec.must_not_exist = true;
+    r.spec.trusted_ms = 1;
+    r.wish.meanwhile = r.spec.storage;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    raw(a, "DELETE", "/sandbox/stats", NULL, NULL);
+    struct hc_step s = run(&r, NULL);
+    assert_int_equal(s.verdict, HC_ENDED);
+    assert_non_null(strstr(s.why, "cannot reuse a name that is still in use"));
+    assert_int_equal(stat_by(created), 0);
+    /* Nobody was there: a look, and it goes on. */
+    r.spec.name = HC_S("other");
+    s = run(&r, NULL);
+    assert_int_equal(stat_by(created), 1);
+    hc_storage_free(r.spec.storage);
+}
+
 static void test_uninstall(void **state)
 {
     (void)state;
@@ -720,6 +773,7 @@ int main(void)
         cmocka_unit_test(test_install_fails),
         cmocka_unit_test(test_kind_is_told_late),
         cmocka_unit_test(test_uninstall),
+        cmocka_unit_test(test_fenced_before_the_record),
     };
     return unit_stories("engine", tests, sizeof(tests) / sizeof(*tests), up, down);
 }
