@@ -9,6 +9,7 @@
 
 #include "charts-fetch/source/http_impl.h"
 #include "charts-fetch/source/index.h"
+#include "core/base/clock.h"
 #include "core/base/digest.h"
 #include "core/base/fs.h"
 #include "core/base/limits.h"
@@ -47,24 +48,64 @@ static const char *chart_url(struct hc_arena *a, hc_str repo, hc_str url)
 struct spool {
     int fd;
     int error; /* errno of the write that failed */
+    uint64_t size;
+    struct hc_sha256 sum;
 };
 
 static bool spool_piece(void *ctx, const char *p, size_t n)
 {
     struct spool *s = ctx;
     s->error = hc_write_all(s->fd, hc_str_n(p, n));
+    hc_sha256_add(&s->sum, hc_str_n(p, n));
+    s->size += n;
     return !s->error;
+}
+
+#define TRIES 3 /* a body that was cut comes from its beginning again */
+
+/* Into `file`, an empty file of its own, hashed on the way. */
+static enum hc_rc fetch_file(struct source_get *get, struct hc_arena *work, const char *file, struct spool *s,
+                             struct hc_http_response *r, struct hc_err *err)
+{
+    struct hc_err own;
+    struct hc_source_env env = *get->env;
+    HC_AUTO(hc_fd) int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    int64_t deadline_ms = hc_mono_ms() + (env.timeout_ms ? env.timeout_ms : 60000);
+    err = err ? err : &own;
+    if (fd < 0)
+        return hc_fail_errno(err, "write", file);
+    get->env = &env;
+    get->on_data = spool_piece;
+    get->ctx = s;
+    for (int tries = 1;; tries++) {
+        *s = (struct spool){ .fd = fd };
+        hc_sha256_init(&s->sum);
+        enum hc_rc rc = source_get(get, work, r, err);
+        if (rc != HC_OK && s->error) {
+            errno = s->error;
+            return hc_fail_errno(err, "write", file);
+        }
+        env.timeout_ms = deadline_ms - hc_mono_ms();
+        if (rc != HC_E_AGAIN || !s->size || tries == TRIES || env.timeout_ms <= 0)
+            return rc;
+        if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+            return hc_fail_errno(err, "write", file);
+    }
 }
 
 /* It is an index when the reader of its table says so, or, for one look-up, when it has the shape of one. */
 static enum hc_rc adopt_index(const struct hc_source_env *env, struct hc_arena *a, const char *path,
-                              const char *url, struct hc_artifact *out, struct hc_err *err)
+                              struct spool *s, const char *url, struct hc_artifact *out, struct hc_err *err)
 {
     struct hc_index_rows none;
     HC_AUTO(hc_arena) struct hc_arena *work = hc_arena_new(0);
     if (!work)
         return hc_fail_nomem(err);
-    if (hc_store_adopt(env->store, a, path, &out->digest, &out->size, err) != HC_OK)
+    char hex[HC_SHA256_HEX + 1];
+    hc_sha256_hex(&s->sum, hex);
+    out->size = s->size;
+    out->digest = hc_arena_printf(a, "sha256:%s", hex);
+    if (hc_arena_check(a, err, "index") != HC_OK || hc_store_keep(env->store, a, path, out->digest, err) != HC_OK)
         return err ? err->code : HC_E_AGAIN;
     if (hc_store_path(env->store, work, out->digest, &path, err) != HC_OK)
         return err ? err->code : HC_E_AGAIN;
@@ -76,24 +117,6 @@ static enum hc_rc adopt_index(const struct hc_source_env *env, struct hc_arena *
         unlink(path); /* nobody asked for such a blob */
     out->unreadable = true;
     return hc_wrap(err, "'%s' is not a Helm repository index", url);
-}
-
-/* Fetches into `file`, an empty file of its own. *out_status: 200 or 304. */
-static enum hc_rc fetch_index(struct source_get *get, struct hc_arena *work, const char *file,
-                              struct hc_http_response *r, struct hc_err *err)
-{
-    HC_AUTO(hc_fd) int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    struct spool spool = { .fd = fd };
-    if (fd < 0)
-        return hc_fail_errno(err, "write", file);
-    get->on_data = spool_piece;
-    get->ctx = &spool;
-    enum hc_rc rc = source_get(get, work, r, err);
-    if (rc != HC_OK && spool.error) {
-        errno = spool.error;
-        return hc_fail_errno(err, "write", file);
-    }
-    return rc;
 }
 
 /*
@@ -136,6 +159,7 @@ enum hc_rc hc_helmrepo_index(const struct hc_source_env *env, struct hc_arena *a
                              struct hc_err *err)
 {
     struct hc_http_response r;
+    struct spool spool;
     hc_str path, query;
     const char *dir;
     HC_AUTO(hc_arena) struct hc_arena *work = hc_arena_new(0);
@@ -159,11 +183,11 @@ enum hc_rc hc_helmrepo_index(const struct hc_source_env *env, struct hc_arena *a
     if (rc == HC_OK)
         take_validators(env->store, work, known, &get);
     if (rc == HC_OK)
-        rc = fetch_index(&get, work, file, &r, err);
+        rc = fetch_file(&get, work, file, &spool, &r, err);
     if (rc == HC_OK && r.status == 304) {
         out->unchanged = true;
         out->revision = hc_arena_str(a, known);
-    } else if (rc == HC_OK && (rc = adopt_index(env, a, file, get.url, out, err)) == HC_OK) {
+    } else if (rc == HC_OK && (rc = adopt_index(env, a, file, &spool, get.url, out, err)) == HC_OK) {
         keep_validators(env->store, work, out->digest, get.url, &r);
         out->revision = out->digest;
         out->unchanged = known.n && hc_str_eq(known, out->digest);
@@ -227,6 +251,28 @@ enum hc_rc hc_helmrepo_find(struct hc_store *store, struct hc_arena *a, hc_str i
     return rc == HC_OK ? hc_helmrepo_choose(a, &versions, chart, range, out, err) : rc;
 }
 
+static enum hc_rc keep_chart(const struct hc_source_env *env, struct hc_arena *a, const struct source_get *get,
+                             const struct hc_chart_entry *entry, const char *file, struct spool *s,
+                             struct hc_artifact *out, struct hc_err *err)
+{
+    char have[HC_SHA256_HEX + 1];
+    hc_str want = entry->digest;
+    if (hc_str_starts(want, HC_S("sha256:")))
+        want = hc_str_sub(want, 7, want.n);
+    hc_sha256_hex(&s->sum, have);
+    if (want.n == HC_SHA256_HEX && !hc_str_eq_nocase(want, hc_str_of(have)))
+        return hc_fail(
+            err, HC_E_INPUT,
+            "chart '%.*s' version %.*s from '%s': its digest is sha256:%s, the index says sha256:%.*s; it was "
+            "changed after it was published, or on the way",
+            HC_P(entry->name), HC_P(entry->version), get->url, have, HC_P(want));
+    out->digest = hc_arena_printf(a, "sha256:%s", have);
+    out->revision = hc_arena_str(a, entry->version);
+    out->size = s->size;
+    enum hc_rc rc = hc_arena_check(a, err, "chart");
+    return rc == HC_OK ? hc_store_keep(env->store, a, file, out->digest, err) : rc;
+}
+
 enum hc_rc hc_helmrepo_chart(const struct hc_source_env *env, struct hc_arena *a, const char *repo_url,
                              const struct hc_source_auth *auth, const struct hc_chart_entry *entry,
                              struct hc_artifact *out, struct hc_err *err)
@@ -250,22 +296,15 @@ enum hc_rc hc_helmrepo_chart(const struct hc_source_env *env, struct hc_arena *a
         return hc_fail(err, HC_E_INPUT,
                        "chart '%.*s' has the URL '%s' in the index: only http and https are fetched",
                        HC_P(entry->name), get.url);
-    if (source_get(&get, work, &r, err) != HC_OK)
-        return err ? err->code : HC_E_AGAIN;
-    hc_str want = entry->digest;
-    if (hc_str_starts(want, HC_S("sha256:")))
-        want = hc_str_sub(want, 7, want.n);
-    char have[HC_SHA256_HEX + 1];
-    hc_sha256_of(r.body, have);
-    if (want.n == HC_SHA256_HEX && !hc_str_eq_nocase(want, hc_str_of(have)))
-        return hc_fail(
-            err, HC_E_INPUT,
-            "chart '%.*s' version %.*s from '%s': its digest is sha256:%s, the index says sha256:%.*s; it was "
-            "changed after it was published, or on the way",
-            HC_P(entry->name), HC_P(entry->version), get.url, have, HC_P(want));
-    if (hc_store_put(env->store, a, r.body, &out->digest, err) != HC_OK)
-        return err ? err->code : HC_E_AGAIN;
-    out->revision = hc_arena_str(a, entry->version);
-    out->size = r.body.n;
-    return hc_arena_check(a, err, "chart");
+    const char *dir, *file;
+    struct spool s;
+    enum hc_rc rc = hc_store_temp(env->store, work, &dir, err);
+    if (rc != HC_OK)
+        return rc;
+    file = hc_arena_printf(work, "%s/chart", dir).p;
+    rc = file ? fetch_file(&get, work, file, &s, &r, err) : hc_fail_nomem(err);
+    if (rc == HC_OK)
+        rc = keep_chart(env, a, &get, entry, file, &s, out, err);
+    hc_remove_tree(dir, NULL);
+    return rc;
 }

@@ -19,6 +19,7 @@
 static const char magic[8] = INDEX_MAGIC;
 
 enum { FLUSH = 256 * 1024 };
+enum { ROW_LEAST = INDEX_TEXTS * sizeof(uint32_t) + 1 }; /* bytes of a version without any text */
 
 static atomic_uint_fast64_t built;
 
@@ -246,8 +247,12 @@ static bool take_row(hc_str *rest, struct hc_index_row *out)
 }
 
 /* The rows of a block; false: the table is damaged, or memory is out (then the arena says so). */
-static bool take_block(int fd, struct hc_arena *a, const struct index_dir_row *row, struct hc_index_rows *out)
+static bool take_block(int fd, const struct index_head *h, struct hc_arena *a, const struct index_dir_row *row,
+                       struct hc_index_rows *out)
 {
+    /* Hashes are no proof: what a row says of its size is not memory yet. */
+    if (row->at > h->names || row->bytes > h->names - row->at || row->versions > row->bytes / ROW_LEAST)
+        return false;
     char *text = hc_arena_alloc(a, row->bytes + 1u, 1);
     out->rows = HC_NEW_N(a, struct hc_index_row, row->versions);
     out->n = 0;
@@ -315,7 +320,7 @@ static bool versions_of(int fd, const struct index_head *h, struct hc_arena *a, 
 {
     struct index_dir_row row;
     bool found;
-    return find_chart(fd, h, chart, &row, &found) && (!found || take_block(fd, a, &row, out));
+    return find_chart(fd, h, chart, &row, &found) && (!found || take_block(fd, h, a, &row, out));
 }
 
 bool index_table_versions(const char *path, struct hc_arena *a, hc_str chart, struct hc_index_rows *out)
@@ -360,7 +365,7 @@ static enum hc_rc each_of(int fd, const struct index_head *h, const struct hc_in
             name = hc_arena_alloc(a, row.name_n + 1u, 1);
         *out_damaged = !name || !read_at(fd, h->names + row.name, name, row.name_n) ||
                        row.check != index_row_check(row, hc_str_n(name, row.name_n)) ||
-                       !take_block(fd, a, &row, &rows);
+                       !take_block(fd, h, a, &row, &rows);
         if (*out_damaged)
             return hc_fail(err, HC_E_AGAIN, "the table of the index is damaged");
         for (size_t k = 0; rc == HC_OK && k < rows.n; k++)

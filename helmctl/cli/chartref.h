@@ -15,7 +15,7 @@ struct hc_chart_source {
     bool tell_stdout; /* what a registry gave is told on stdout: pull, install, upgrade */
     bool no_digest;   /* the caller renders once */
     bool helm3;       /* --helm-version 3 */
-    const char *into; /* pull: a registry's archive is streamed into this folder, not held; NULL: it is held */
+    const char *into; /* pull: the archive is streamed into this folder, not held; NULL: it is held */
     bool no_detect;   /* lint and dependency list: Helm loads the chart without a look at its apiVersion first */
     const struct hc_globals *globals;
 };

@@ -6,6 +6,7 @@
  * What is fetched passes through a store in a temporary folder that goes with the call. With --content-cache the
  * archive is kept there as Helm 4 keeps it (XX/SHA256.chart), and taken from there when the index names its digest.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,6 +202,20 @@ static void to_cache(struct fetch *f)
         fprintf(stderr, "level=WARN msg=\"the chart is not cached\" error=\"%s\"\n", err.msg);
 }
 
+/* Out of the store, which goes with the call, into the folder it is pulled to: it is not held. */
+static enum hc_rc put_there(struct fetch *f, const struct hc_artifact *got)
+{
+    const char *from, *to = hc_arena_printf(f->a, "%s/.helmctl-pull-%d.tgz", f->s->into, (int)getpid()).p;
+    if (!to)
+        return hc_fail_nomem(f->err);
+    enum hc_rc rc = hc_store_path(f->env.store, f->a, got->digest, &from, f->err);
+    if (rc == HC_OK && rename(from, to) < 0)
+        rc = errno == EXDEV ? copy_file(f, from, to, f->err) : hc_fail_errno(f->err, "write", to);
+    f->digest = got->digest;
+    f->written = rc == HC_OK ? to : NULL;
+    return rc;
+}
+
 /* An archive at `entry->url` of the repository; for a plain address the repository is the address itself. */
 static enum hc_rc from_http(struct fetch *f, const char *repo, const struct hc_chart_entry *entry)
 {
@@ -210,8 +225,12 @@ static enum hc_rc from_http(struct fetch *f, const char *repo, const struct hc_c
         return prov_of_http(f, repo, entry);
     enum hc_rc rc = hc_helmrepo_chart(&f->env, f->a, repo, &f->auth, entry, &got, f->err);
     if (rc == HC_OK)
-        rc = take(f, &got);
-    return rc == HC_OK ? prov_of_http(f, repo, entry) : rc;
+        rc = f->s->into ? put_there(f, &got) : take(f, &got);
+    if (rc == HC_OK)
+        rc = prov_of_http(f, repo, entry);
+    if (rc != HC_OK && f->written)
+        (void)unlink(f->written);
+    return rc;
 }
 
 /* Chart `name` of the repository. `named`: its name in repositories.yaml, absent: it came by --repo. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "charts-fetch/source/index.h"
+#include "core/base/digest.h"
 #include "core/base/fs.h"
 #include "core/value/yaml.h"
 #include "tests/unit/loopback.h"
@@ -323,10 +324,80 @@ static void an_unchanged_index_is_not_sent_again(void **state)
     hc_remove_tree(dir, NULL);
 }
 
+/* ---- a chart goes to its file as it comes ---- */
+
+#define CHART_BYTES 200000
+static char chart_bytes[CHART_BYTES];
+static atomic_int cuts; /* so many answers end in their middle */
+
+static bool serve_chart(struct loopback *s, const struct loopback_request *r, int fd)
+{
+    char head[128];
+    (void)s, (void)r;
+    int n = snprintf(head, sizeof(head), "HTTP/1.1 200 X\r\nContent-Length: %d\r\n\r\n", CHART_BYTES);
+    bool cut = atomic_fetch_sub(&cuts, 1) > 0;
+    return loopback_send(fd, head, (size_t)n) && loopback_send(fd, chart_bytes, cut ? 1000 : CHART_BYTES) && !cut;
+}
+
+static void a_chart_is_streamed(void **state)
+{
+    (void)state;
+    char hex[HC_SHA256_HEX + 1];
+    memset(chart_bytes, 'c', sizeof(chart_bytes));
+    hc_sha256_of(hc_str_n(chart_bytes, CHART_BYTES), hex);
+    const struct {
+        const char *name, *digest;
+        int cuts;
+        size_t most;
+        enum hc_rc rc;
+        const char *words;
+    } rows[] = {
+        { "whole", hex, 0, 0, HC_OK, "" },
+        { "cut twice", hex, 2, 0, HC_OK, "" },
+        { "cut each time", hex, 100, 0, HC_E_AGAIN, "reading the answer" },
+        { "another digest", "00000000000000000000000000000000000000000000000000000000000000ff", 0, 0, HC_E_INPUT,
+          "the index says" },
+        { "larger than allowed", hex, 0, 1000, HC_E_LIMIT, "1000 bytes" },
+    };
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct loopback server;
+    struct hc_err err = HC_ERR_INIT;
+    const char *dir = temp_dir(a);
+    loopback_start(&server, serve_chart);
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        struct hc_source_env env = { .http = hc_http_new(&err), .max_bytes = rows[i].most };
+        const struct hc_source_auth auth = { 0 };
+        const struct hc_chart_entry entry = { .name = HC_S("web"),
+                                              .version = HC_S("1.0.0"),
+                                              .url = HC_S("web.tgz"),
+                                              .digest = hc_str_of(rows[i].digest) };
+        struct hc_artifact got;
+        hc_str body;
+        atomic_store(&cuts, rows[i].cuts);
+        assert_int_equal(hc_store_open(dir, 0, &env.store, &err), HC_OK);
+        enum hc_rc rc = hc_helmrepo_chart(&env, a, server.base, &auth, &entry, &got, &err);
+        if (rc != rows[i].rc || (rc != HC_OK && !strstr(err.msg, rows[i].words)))
+            fail_msg("%s: %d '%s'", rows[i].name, rc, err.msg);
+        if (rc == HC_OK) {
+            assert_int_equal(got.size, CHART_BYTES);
+            assert_int_equal(hc_store_get(env.store, a, got.digest, CHART_BYTES, &body, &err), HC_OK);
+            assert_true(hc_str_eq(body, hc_str_n(chart_bytes, CHART_BYTES)));
+        }
+        assert_int_equal(rmdir(hc_arena_printf(a, "%s/tmp", dir).p), 0); /* nothing partial stays */
+        hc_http_free(env.http);
+        hc_store_close(env.store);
+    }
+    loopback_stop(&server);
+    hc_remove_tree(dir, NULL);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(look_ups), cmocka_unit_test(errors_tell_what_is_wrong),
-                                        cmocka_unit_test(readers_agree), cmocka_unit_test(a_table_is_made_once),
-                                        cmocka_unit_test(an_unchanged_index_is_not_sent_again) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(look_ups),
+                                        cmocka_unit_test(errors_tell_what_is_wrong),
+                                        cmocka_unit_test(readers_agree),
+                                        cmocka_unit_test(a_table_is_made_once),
+                                        cmocka_unit_test(an_unchanged_index_is_not_sent_again),
+                                        cmocka_unit_test(a_chart_is_streamed) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
