@@ -1,6 +1,6 @@
 /*
- * A TCP connection under a deadline, for SSH: directly, or through an HTTP proxy by CONNECT (RFC 9110, 9.3.6). HTTP has
- * both from core/http.
+ * A TCP connection under a deadline, for SSH: directly, through an HTTP proxy by CONNECT (RFC 9110, 9.3.6), or through a
+ * SOCKS proxy of version 5 (RFC 1928, 1929), which looks the host's name up. HTTP has all of them from core/http.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -156,52 +156,179 @@ static hc_str unescaped(struct hc_arena *a, hc_str s)
     return hc_str_n(out, n);
 }
 
-enum hc_rc git_dial(struct git_peer *p, hc_str host, int port, int *out_fd)
+struct proxy {
+    bool socks, login_given;
+    hc_str user, password; /* as they are, no longer escaped */
+    hc_str name;
+    int port;
+};
+
+static enum hc_rc parse_proxy(struct git_peer *p, hc_str url, struct proxy *out)
 {
-    hc_str proxy = hc_str_of(p->env->proxy ? p->env->proxy : ""), login = { NULL, 0 }, name;
-    char head[PROXY_HEAD_MAX];
-    int proxy_port, fd;
-    if (!proxy.n)
-        return dial(p, host, port, out_fd);
-    if (!hc_str_starts(proxy, HC_S("http://")))
+    static const struct {
+        const char *scheme;
+        bool socks;
+    } kinds[] = { { "http://", false }, { "socks5://", true }, { "socks5h://", true } };
+    *out = (struct proxy){ .port = 0 };
+    size_t kind = 0;
+    while (kind < HC_LEN(kinds) && !hc_str_starts(url, hc_str_of(kinds[kind].scheme)))
+        kind++;
+    if (kind == HC_LEN(kinds))
         return hc_fail(
             p->err, HC_E_INPUT,
-            "a proxy for SSH must be an HTTP proxy that allows CONNECT: its address begins with http://");
-    proxy = hc_str_sub(proxy, 7, proxy.n);
-    proxy = hc_str_sub(proxy, 0, hc_str_find(proxy, '/'));
-    size_t at = hc_str_rfind(proxy, '@');
+            "a proxy for SSH must be an HTTP proxy that allows CONNECT, or a SOCKS proxy: its address begins "
+            "with http:// or socks5://");
+    out->socks = kinds[kind].socks;
+    hc_str rest = hc_str_sub(url, strlen(kinds[kind].scheme), url.n);
+    rest = hc_str_sub(rest, 0, hc_str_find(rest, '/'));
+    size_t at = hc_str_rfind(rest, '@');
     if (at != SIZE_MAX) {
-        login = unescaped(p->a, hc_str_sub(proxy, 0, at));
-        proxy = hc_str_sub(proxy, at + 1, proxy.n);
+        hc_str login = hc_str_sub(rest, 0, at);
+        size_t colon = hc_str_find(login, ':');
+        out->login_given = true;
+        out->user = unescaped(p->a, hc_str_sub(login, 0, colon));
+        out->password = colon == SIZE_MAX ? HC_S("") : unescaped(p->a, hc_str_sub(login, colon + 1, login.n));
+        rest = hc_str_sub(rest, at + 1, rest.n);
     }
-    if (!split_host(proxy, 80, &name, &proxy_port))
-        return hc_fail(p->err, HC_E_INPUT, "the address of the proxy is not of the form http://host:port");
-    if (dial(p, name, proxy_port, &fd) != HC_OK)
-        return hc_wrap(p->err, "proxy");
+    if (!split_host(rest, out->socks ? 1080 : 80, &out->name, &out->port))
+        return hc_fail(p->err, HC_E_INPUT, "the address of the proxy is not of the form %shost:port",
+                       out->socks ? "socks5://" : "http://");
+    return hc_arena_check(p->a, p->err, "proxy");
+}
+
+static const char *login_advice(struct git_peer *p, const struct proxy *x)
+{
+    const char *from = p->env->proxy_from ? p->env->proxy_from : "the proxy's Secret";
+    const char *text = hc_arena_printf(p->a, "%s%s",
+                                       x->login_given ? ": it does not accept username and password of "
+                                                      : ": it wants a login; put username and password into ",
+                                       from)
+                           .p;
+    return text ? text : "";
+}
+
+static bool read_bytes(struct git_peer *p, int fd, unsigned char *out, size_t n)
+{
+    for (size_t got = 0; got < n;) {
+        ssize_t k = recv(fd, out + got, n - got, 0);
+        if (k > 0)
+            got += (size_t)k;
+        else if (k == 0 || (errno != EAGAIN && errno != EINTR) || !ready(p, fd, POLLIN))
+            return false;
+    }
+    return true;
+}
+
+static enum hc_rc no_socks(struct git_peer *p, const struct proxy *x)
+{
+    return hc_fail(p->err, HC_E_AGAIN, "proxy %.*s port %d does not answer as a SOCKS proxy of version 5",
+                   HC_P(x->name), x->port);
+}
+
+/* Which way of signing in the proxy takes, and the login by it. */
+static enum hc_rc socks_login(struct git_peer *p, int fd, const struct proxy *x)
+{
+    unsigned char answer[2];
+    hc_str ask = x->login_given ? hc_str_n("\5\2\0\2", 4) : hc_str_n("\5\1\0", 3);
+    if (x->user.n > 255 || x->password.n > 255)
+        return hc_fail(p->err, HC_E_INPUT, "username and password for a SOCKS proxy have at most 255 bytes each");
+    if (!write_all(p, fd, ask) || !read_bytes(p, fd, answer, 2) || answer[0] != 5)
+        return no_socks(p, x);
+    if (answer[1] == 0)
+        return HC_OK;
+    if (answer[1] != 2 || !x->login_given)
+        return hc_fail(p->err, HC_E_INPUT, "proxy %.*s port %d lets nobody in this way%s", HC_P(x->name), x->port,
+                       login_advice(p, x));
+    HC_AUTO(hc_buf) struct hc_buf login;
+    hc_buf_init(&login, 0);
+    hc_buf_putc(&login, 1);
+    hc_buf_putc(&login, (char)x->user.n);
+    hc_buf_put(&login, x->user);
+    hc_buf_putc(&login, (char)x->password.n);
+    hc_buf_put(&login, x->password);
+    if (hc_buf_check(&login, p->err, "proxy") != HC_OK)
+        return p->err->code;
+    if (!write_all(p, fd, hc_buf_str(&login)) || !read_bytes(p, fd, answer, 2))
+        return no_socks(p, x);
+    if (answer[1] != 0)
+        return hc_fail(p->err, HC_E_INPUT, "proxy %.*s port %d refuses the login%s", HC_P(x->name), x->port,
+                       login_advice(p, x));
+    return HC_OK;
+}
+
+static enum hc_rc socks_connect(struct git_peer *p, int fd, const struct proxy *x, hc_str host, int port)
+{
+    static const char *const words[] = { "",
+                                         "it failed",
+                                         "its rules do not allow it",
+                                         "the network cannot be reached",
+                                         "the host cannot be reached",
+                                         "the connection was refused",
+                                         "the time was over",
+                                         "it knows no such command",
+                                         "it knows no such address" };
+    unsigned char head[5], rest[256 + 2];
+    enum hc_rc rc = socks_login(p, fd, x);
+    if (rc != HC_OK)
+        return rc;
+    HC_AUTO(hc_buf) struct hc_buf ask;
+    hc_buf_init(&ask, 0);
+    hc_buf_put(&ask, hc_str_n("\5\1\0\3", 4)); /* by name: it is the proxy's to look up */
+    hc_buf_putc(&ask, (char)host.n);
+    hc_buf_put(&ask, host);
+    hc_buf_putc(&ask, (char)(port >> 8));
+    hc_buf_putc(&ask, (char)(port & 255));
+    if (hc_buf_check(&ask, p->err, "proxy") != HC_OK)
+        return p->err->code;
+    if (!write_all(p, fd, hc_buf_str(&ask)) || !read_bytes(p, fd, head, sizeof(head)) || head[0] != 5)
+        return no_socks(p, x);
+    if (head[1] != 0)
+        return hc_fail(p->err, head[1] == 2 ? HC_E_INPUT : HC_E_AGAIN, "proxy %.*s port %d to %.*s:%d: %s",
+                       HC_P(x->name), x->port, HC_P(host), port,
+                       head[1] < HC_LEN(words) ? words[head[1]] : "it refuses");
+    /* the address it is bound to, which nobody needs: 4, 16, or a name's bytes, and the port */
+    size_t left = head[3] == 1 ? 3 : head[3] == 4 ? 15 : head[3] == 3 ? head[4] : SIZE_MAX;
+    return left != SIZE_MAX && read_bytes(p, fd, rest, left + 2) ? HC_OK : no_socks(p, x);
+}
+
+static enum hc_rc http_connect(struct git_peer *p, int fd, const struct proxy *x, hc_str host, int port)
+{
+    char head[PROXY_HEAD_MAX];
     hc_str ask = hc_arena_printf(p->a, "CONNECT %.*s:%d HTTP/1.1\r\nHost: %.*s:%d\r\n", HC_P(host), port,
                                  HC_P(host), port);
-    if (login.n)
+    if (x->login_given) {
+        hc_str login = hc_arena_printf(p->a, "%.*s:%.*s", HC_P(x->user), HC_P(x->password));
         ask = hc_arena_printf(p->a, "%.*sProxy-Authorization: Basic %s\r\n", HC_P(ask), hc_base64(p->a, login).p);
+    }
     ask = hc_arena_printf(p->a, "%.*s\r\n", HC_P(ask));
     int status = 0;
+    if (hc_arena_spent(p->a))
+        return hc_arena_check(p->a, p->err, "proxy");
     if (!write_all(p, fd, ask) || !read_head(p, fd, head, sizeof(head)) ||
-        sscanf(head, "HTTP/%*d.%*d %d", &status) != 1) {
-        close(fd);
-        return hc_fail(p->err, HC_E_AGAIN, "proxy %.*s port %d does not answer as an HTTP proxy", HC_P(name),
-                       proxy_port);
-    }
-    if (status / 100 != 2) {
-        close(fd);
-        const char *what = "", *from = "";
-        if (status == 407) {
-            what = login.n ? ": it does not accept username and password of "
-                           : ": it wants a login; put username and password into ";
-            from = p->env->proxy_from ? p->env->proxy_from : "the proxy's Secret";
-        }
+        sscanf(head, "HTTP/%*d.%*d %d", &status) != 1)
+        return hc_fail(p->err, HC_E_AGAIN, "proxy %.*s port %d does not answer as an HTTP proxy", HC_P(x->name),
+                       x->port);
+    if (status / 100 != 2)
         return hc_fail(p->err, status == 407 || status == 403 ? HC_E_INPUT : HC_E_AGAIN,
-                       "proxy %.*s port %d answers %d to CONNECT %.*s:%d%s%s", HC_P(name), proxy_port, status,
-                       HC_P(host), port, what, from);
-    }
-    *out_fd = fd;
+                       "proxy %.*s port %d answers %d to CONNECT %.*s:%d%s", HC_P(x->name), x->port, status,
+                       HC_P(host), port, status == 407 ? login_advice(p, x) : "");
     return HC_OK;
+}
+
+enum hc_rc git_dial(struct git_peer *p, hc_str host, int port, int *out_fd)
+{
+    struct proxy x;
+    int fd;
+    if (!p->env->proxy || !*p->env->proxy)
+        return dial(p, host, port, out_fd);
+    if (parse_proxy(p, hc_str_of(p->env->proxy), &x) != HC_OK)
+        return p->err->code;
+    if (dial(p, x.name, x.port, &fd) != HC_OK)
+        return hc_wrap(p->err, "proxy");
+    enum hc_rc rc = (x.socks ? socks_connect : http_connect)(p, fd, &x, host, port);
+    if (rc == HC_OK)
+        *out_fd = fd;
+    else
+        close(fd);
+    return rc;
 }
