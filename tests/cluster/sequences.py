@@ -108,9 +108,9 @@ class Turns:
 
     def run(self, tool, ns, *args):
         args = ["-n", ns, *args]
+        if tool != "helmctl" and args[2] in ("install", "upgrade"):
+            args.append("--disable-openapi-validation")  # costs more than all the rest, and all that is sent is valid to it
         if tool == "helm4":
-            if args[2] in ("install", "upgrade"):  # costs more than all the rest, and all that is sent is valid to it
-                args.append("--disable-openapi-validation")
             self.four.stdin.write(json.dumps({"args": args, "dir": plane}) + "\n")
             self.four.stdin.flush()
             r = json.loads(self.four.stdout.readline())
