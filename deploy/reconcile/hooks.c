@@ -340,6 +340,7 @@ enum hc_rc hc_rec_hook_create(struct hc_reconcile *r, struct hc_err *err)
     if (rc != HC_OK)
         return rc;
     rc = object_of(r, r->hook, &object, &r->hook_ref, &refused);
+    r->hook_absent = false; /* once it is sent it may be there, whatever the answer is, or when there is none */
     if (rc == HC_OK)
         rc = by_client(r)
                  ? hc_kube_create(r->spec.kube, r->step, object, r->spec.manager, HC_KUBE_LAX_VALIDATION, &made,
