@@ -252,12 +252,13 @@ seeds = iter(range(first, first + count))
 
 
 def worker():
-    four = subprocess.Popen([many], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     while True:
         with lock:
             seed = next(seeds, None)
         if seed is None:
             break
+        # One for each sequence: a command runs the initializers of all the commands before it in its process again.
+        four = subprocess.Popen([many], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         t = None
         try:
             t = Turns(seed, four)
@@ -271,8 +272,8 @@ def worker():
                 print(f"seed {seed}\n  " + "\n  ".join(t.log), flush=True)
         for ns in (t.mixed, t.alone) if t else ():
             call("DELETE", "/api/v1/namespaces/" + ns)
-    four.stdin.close()
-    four.wait()
+        four.stdin.close()
+        four.wait()
 
 
 threads = [threading.Thread(target=worker) for _ in range(int(os.environ.get("JOBS", "2")))]
