@@ -11,7 +11,8 @@
 #include "deploy/reconcile/reconcile_impl.h"
 
 #define MAX_WATCHES 32u
-/* Nobody who waits trusts watches alone: what was not told for so long is looked at. */
+/* Nobody who waits trusts watches alone: what was not told is looked at after a second, and after twice the time whenever
+ * that found nothing, for a watch whose first list or whose stream was not answered tells nothing either. */
 enum { BLIND_MS = 1000, TRUST_MS = 60000 };
 
 struct waker {
@@ -23,6 +24,7 @@ struct waker {
     size_t n;
     struct hc_arena *arena;
     bool blind; /* some object that is awaited has no watch: look at it every second */
+    int64_t trust_ms;
 };
 
 static void ring(void *ctx, enum hc_watch_event e, const struct hc_val *object)
@@ -59,11 +61,12 @@ static void watch_for(struct waker *w, struct hc_kube *kube, const struct hc_ref
         w->blind = true;
 }
 
-static void pause_until(struct waker *w, struct hc_reconcile *r, int64_t until_ms, const volatile int *cancel)
+static void pause_after(struct waker *w, struct hc_reconcile *r, const struct hc_step *step,
+                        const volatile int *cancel)
 {
-    int64_t now = hc_rec_now(r);
-    int64_t look_ms = now + (w->blind ? BLIND_MS : TRUST_MS);
-    if (until_ms == 0 || until_ms > look_ms)
+    int64_t now = hc_rec_now(r), until_ms = step->until_ms;
+    int64_t look_ms = now + (w->blind ? BLIND_MS : w->trust_ms);
+    if (until_ms == 0 || (until_ms > look_ms && step->rc == HC_OK)) /* not sooner than the server asked for */
         until_ms = look_ms;
     pthread_mutex_lock(&w->lock);
     while (!w->rang && !(cancel && *cancel) && (now = hc_rec_now(r)) < until_ms) {
@@ -75,13 +78,14 @@ static void pause_until(struct waker *w, struct hc_reconcile *r, int64_t until_m
         ts.tv_nsec %= 1000000000;
         pthread_cond_timedwait(&w->cond, &w->lock, &ts);
     }
+    w->trust_ms = w->rang ? BLIND_MS : HC_MIN(w->trust_ms * 2, TRUST_MS);
     w->rang = false;
     pthread_mutex_unlock(&w->lock);
 }
 
 void hc_reconcile_drive(struct hc_reconcile *r, const volatile int *cancel, struct hc_step *out)
 {
-    struct waker w = { .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER };
+    struct waker w = { .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER, .trust_ms = BLIND_MS };
     for (;;) {
         hc_reconcile_step(r, out);
         if (cancel && *cancel)
@@ -95,7 +99,7 @@ void hc_reconcile_drive(struct hc_reconcile *r, const volatile int *cancel, stru
         w.blind = !w.arena;
         for (size_t i = 0; w.arena && i < out->awaited_n; i++)
             watch_for(&w, r->spec.kube, &out->awaited[i]);
-        pause_until(&w, r, out->until_ms, cancel);
+        pause_after(&w, r, out, cancel);
         if (cancel && *cancel)
             break;
     }

@@ -2,6 +2,8 @@
  * The engine against the sandbox (a process of its own): what a reconcile with nothing to do costs, taking over, being
  * superseded, drift, refusals, remediation, and an API server that has bad moments.
  */
+#include <pthread.h>
+
 #include "tests/unit/deploy/reconcile/engine.h"
 
 /* ---- tests ------------------------------------------------------------------------------------------------- */
@@ -556,6 +558,41 @@ static void test_bad_moments(void **state)
     }
 }
 
+/* Lets the Job go on as soon as the watch's list was dropped. */
+static void *resume(void *ctx)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    (void)ctx;
+    while (hc_get_int_at(raw(a, "GET", "/sandbox/faults", NULL, NULL), "faults[0].left", 1) > 0)
+        usleep(5000);
+    raw(a, "PATCH", "/apis/batch/v1/namespaces/silent/jobs/hook", "application/merge-patch+json",
+        "{\"spec\":{\"suspend\":false}}");
+    return NULL;
+}
+
+/* A watch whose list gets no answer tells of nothing for a minute. */
+static void test_silent_watch(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct release r;
+    pthread_t other;
+    int64_t began_ms = hc_mono_ms();
+    release_init(&r, "silent");
+    r.wish.hook = "pre-install";
+    r.wish.hook_behavior = "complete";
+    r.wish.hook_spec = "suspend: true";
+    r.spec.install.timeout_ms = 300000;
+    raw(a, "POST", "/sandbox/faults", "application/json",
+        "{\"verb\":\"list\",\"path\":\"*/namespaces/silent/jobs*\",\"action\":\"drop\",\"count\":1}");
+    assert_int_equal(pthread_create(&other, NULL, resume, NULL), 0);
+    struct hc_step s = run(&r, NULL);
+    pthread_join(other, NULL);
+    done(&s, 1);
+    assert_true(hc_mono_ms() - began_ms < 45000);
+    hc_storage_free(r.spec.storage);
+}
+
 /* The policy of the action that failed counts, also when the record of it is gone. */
 static void test_install_fails(void **state)
 {
@@ -774,6 +811,7 @@ int main(void)
         cmocka_unit_test(test_hook_fails),
         cmocka_unit_test(test_tests_fail),
         cmocka_unit_test(test_bad_moments),
+        cmocka_unit_test(test_silent_watch),
         cmocka_unit_test(test_install_fails),
         cmocka_unit_test(test_kind_is_told_late),
         cmocka_unit_test(test_uninstall),
