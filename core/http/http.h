@@ -77,7 +77,7 @@ enum hc_http_trouble {
     HC_HTTP_BAD_CA,      /* ca_pem cannot be read */
     HC_HTTP_BAD_CERT,    /* cert_pem and key_pem cannot be read, or do not belong together */
     HC_HTTP_CERT_WANTED, /* the server refuses the client's certificate, or that there is none */
-    HC_HTTP_PROXY_LOGIN, /* the proxy answers 407 */
+    HC_HTTP_PROXY_LOGIN, /* the proxy answers 407, or a SOCKS proxy refuses the login */
     HC_HTTP_NO_TLS,      /* what answers does not speak it */
 };
 

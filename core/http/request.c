@@ -297,13 +297,19 @@ static void set_tls(struct hc_http_call *c)
         return;
     curl_easy_setopt(c->easy, CURLOPT_SSL_VERIFYPEER, t->insecure ? 0L : 1L);
     curl_easy_setopt(c->easy, CURLOPT_SSL_VERIFYHOST, t->insecure ? 0L : 2L);
+    /* A proxy that is spoken to by TLS is trusted as the server is, as with Go; the client certificate is not for it. */
+    curl_easy_setopt(c->easy, CURLOPT_PROXY_SSL_VERIFYPEER, t->insecure ? 0L : 1L);
+    curl_easy_setopt(c->easy, CURLOPT_PROXY_SSL_VERIFYHOST, t->insecure ? 0L : 2L);
     struct curl_blob blob = { .flags = CURL_BLOB_NOCOPY };
     if (t->ca) {
         blob.data = t->ca;
         blob.len = t->ca_n;
         curl_easy_setopt(c->easy, CURLOPT_CAINFO_BLOB, &blob);
-        if (!t->with_system)
+        curl_easy_setopt(c->easy, CURLOPT_PROXY_CAINFO_BLOB, &blob);
+        if (!t->with_system) {
             curl_easy_setopt(c->easy, CURLOPT_CAPATH, NULL);
+            curl_easy_setopt(c->easy, CURLOPT_PROXY_CAPATH, NULL);
+        }
     }
     if (t->cert && t->key && !c->crossed) {
         blob.data = t->cert;
@@ -329,7 +335,10 @@ static bool loopback(const char *host)
 static void set_proxy(struct hc_http_call *c, const char *scheme, const char *host)
 {
     /* The library compares a proxy's name, not who logged in there, unless the distribution mended it: a tunnel each. */
-    bool own = c->proxy && strchr(c->proxy, '@') && strcmp(scheme, "https") == 0;
+    bool tunnel = strcmp(scheme, "https") == 0 || (c->proxy && strncmp(c->proxy, "socks", 5) == 0);
+    bool own = tunnel && c->proxy && strchr(c->proxy, '@');
+    curl_easy_setopt(c->easy, CURLOPT_SOCKS5_AUTH,
+                     (long)CURLAUTH_BASIC); /* Kerberos would look for servers of its own */
     curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, own ? 1L : 0L);
     curl_easy_setopt(c->easy, CURLOPT_FORBID_REUSE, own ? 1L : 0L);
     if (c->proxy) { /* named for this peer: NO_PROXY is not asked */
@@ -614,6 +623,11 @@ static enum hc_http_trouble trouble_of(struct hc_http_call *c, CURLcode code)
         return refuses_certificate(c->curl_error) ? HC_HTTP_CERT_WANTED : HC_HTTP_BAD_CERT;
     if (code != CURLE_OK && proxy_status == 407)
         return HC_HTTP_PROXY_LOGIN;
+    long socks = 0;
+    if (code == CURLE_PROXY)
+        curl_easy_getinfo(c->easy, CURLINFO_PROXY_ERROR, &socks);
+    if (socks == CURLPX_USER_REJECTED || socks == CURLPX_NO_AUTH)
+        return HC_HTTP_PROXY_LOGIN;
     if (code == CURLE_SSL_CONNECT_ERROR && strstr(c->curl_error, "wrong version number"))
         return HC_HTTP_NO_TLS;
     return code != CURLE_OK && refuses_certificate(c->curl_error) ? HC_HTTP_CERT_WANTED : HC_HTTP_NO_TROUBLE;
@@ -637,8 +651,10 @@ void call_finish(struct hc_http_call *c, CURLcode code)
     c->response.trouble = status == 407 ? HC_HTTP_PROXY_LOGIN : trouble_of(c, code);
     if (c->response.trouble == HC_HTTP_PROXY_LOGIN) {
         c->response.body = HC_S("");
-        c->rc = hc_fail(&c->err, HC_E_INPUT, "%s %s: the proxy answers 407", c->method, c->origin);
-        c->err.http_status = 407;
+        bool socks = code == CURLE_PROXY;
+        c->rc = hc_fail(&c->err, HC_E_INPUT, "%s %s: the proxy %s", c->method, c->origin,
+                        socks ? "refuses the login" : "answers 407");
+        c->err.http_status = socks ? 0 : 407;
         return;
     }
     if (code == CURLE_OK)
@@ -650,8 +666,11 @@ void call_finish(struct hc_http_call *c, CURLcode code)
         c->rc = hc_fail(&c->err, HC_E_AGAIN, "%s %s: no answer in time (%s, after %" PRId64 " ms)", c->method,
                         c->origin, phase_of(c->easy), hc_mono_ms() - c->started_ms);
     } else {
-        c->rc = hc_fail(&c->err, c->response.trouble ? HC_E_INPUT : rc_of(code), "%s %s: %s: %s", c->method,
-                        c->origin, phase_of(c->easy), c->curl_error[0] ? c->curl_error : curl_easy_strerror(code));
+        long proxy_verified = 0;
+        curl_easy_getinfo(c->easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &proxy_verified);
+        c->rc = hc_fail(&c->err, c->response.trouble ? HC_E_INPUT : rc_of(code), "%s %s: %s: %s%s", c->method,
+                        c->origin, phase_of(c->easy), proxy_verified ? "the proxy: " : "",
+                        c->curl_error[0] ? c->curl_error : curl_easy_strerror(code));
     }
     c->err.http_status = (int)status;
 }

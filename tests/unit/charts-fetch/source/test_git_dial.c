@@ -2,25 +2,10 @@
  * charts-fetch/source/git_dial.c: the way through a proxy to an SSH server, on a proxy that is a table of what it must be
  * told and what it answers.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <pthread.h>
-#include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "charts-fetch/source/git_impl.h"
 #include "core/base/clock.h"
+#include "tests/unit/turns.h"
 #include "tests/unit/unit.h"
-
-struct turn {
-    const char *told, *answer;
-    size_t told_n, answer_n;
-};
-#define TURN(t, a)                                                                                                 \
-    {                                                                                                              \
-        t, a, sizeof(t) - 1, sizeof(a) - 1                                                                         \
-    }
 
 #define CONNECT_BY_NAME "\5\1\0\3\13git.invalid\0\26"
 #define CONNECTED       "\5\0\0\1\177\0\0\1\0\26"
@@ -31,33 +16,6 @@ struct row {
     enum hc_rc rc;
     const char *words;
 };
-
-struct server {
-    int listener;
-    const struct row *row;
-    char wrong[300]; /* what was not told */
-};
-
-static void *serve(void *arg)
-{
-    struct server *s = arg;
-    char got[512];
-    int fd = accept(s->listener, NULL, NULL);
-    for (size_t i = 0; fd >= 0 && i < HC_LEN(s->row->turns) && s->row->turns[i].told; i++) {
-        const struct turn *t = &s->row->turns[i];
-        ssize_t n = recv(fd, got, t->told_n, MSG_WAITALL);
-        if (n != (ssize_t)t->told_n || memcmp(got, t->told, t->told_n) != 0) {
-            snprintf(s->wrong, sizeof(s->wrong), "turn %zu: %zd bytes, %.*s", i, n, n > 0 ? (int)n : 0, got);
-            break;
-        }
-        /* in two pieces, as a network may */
-        if (send(fd, t->answer, 1, MSG_NOSIGNAL) != 1 ||
-            send(fd, t->answer + 1, t->answer_n - 1, MSG_NOSIGNAL) != (ssize_t)t->answer_n - 1)
-            break;
-    }
-    close(fd);
-    return NULL;
-}
 
 static const struct row rows[] = {
     { "SOCKS",
@@ -179,16 +137,10 @@ static void ways_through_a_proxy(void **state)
     (void)state;
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     for (size_t i = 0; i < HC_LEN(rows); i++) {
-        struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-        socklen_t n = sizeof(at);
-        struct server s = { .listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .row = &rows[i] };
-        assert_int_equal(bind(s.listener, (struct sockaddr *)&at, sizeof(at)), 0);
-        assert_int_equal(listen(s.listener, 1), 0);
-        assert_int_equal(getsockname(s.listener, (struct sockaddr *)&at, &n), 0);
-        pthread_t thread;
-        assert_int_equal(pthread_create(&thread, NULL, serve, &s), 0);
+        struct turns_server s;
+        turns_start(&s, rows[i].turns, HC_LEN(rows[i].turns));
         struct hc_err err = HC_ERR_INIT;
-        const struct hc_source_env env = { .proxy = with_port(a, rows[i].proxy, ntohs(at.sin_port)),
+        const struct hc_source_env env = { .proxy = with_port(a, rows[i].proxy, s.port),
                                            .proxy_from = "Secret apps/proxy" };
         struct git_peer p = { .env = &env, .a = a, .err = &err, .deadline_ms = hc_mono_ms() + 20000 };
         char behind[8] = "";
@@ -205,9 +157,7 @@ static void ways_through_a_proxy(void **state)
             }
             close(fd);
         }
-        shutdown(s.listener, SHUT_RDWR);
-        pthread_join(thread, NULL);
-        close(s.listener);
+        turns_stop(&s);
         if (rc != rows[i].rc || (rc != HC_OK && !strstr(err.msg, rows[i].words)) || s.wrong[0] ||
             strstr(err.msg, "planted") || (rc == HC_OK && strcmp(behind, "SSH-2.0") != 0))
             fail_msg("%s: %d '%s', told %s, behind '%s'", rows[i].name, rc, err.msg, s.wrong, behind);
