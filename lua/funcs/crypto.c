@@ -115,7 +115,7 @@ static enum hc_rc bcrypt_text(struct hc_fcall *c, hc_str password, hc_str *out)
         *out = HC_S("failed to encrypt string with bcrypt: bcrypt: password length exceeds 72 bytes");
         return HC_OK;
     }
-    enum hc_rc rc = fn_dear(c, 80);
+    enum hc_rc rc = fn_dear(c, 110);
     if (rc != HC_OK)
         return rc;
     if (!fn_random(c, salt, sizeof(salt)))
@@ -220,7 +220,7 @@ FN(fn_derive_password)
             templates = kinds[i].templates;
     if (!templates)
         return fn_done(c, hc_printf_val(c->a, "cannot find password template %.*s", HC_P(type)), out);
-    enum hc_rc rc = fn_dear(c, 330);
+    enum hc_rc rc = fn_dear(c, 320);
     if (rc != HC_OK)
         return rc;
     hc_buf_puts(&b, SEED);

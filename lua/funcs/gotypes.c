@@ -303,8 +303,8 @@ enum hc_rc fn_dear(struct hc_fcall *c, uint32_t ms)
     if (ms > HC_MAX_RENDER_DEAR - c->dear)
         return hc_fail(
             c->err, HC_E_LIMIT,
-            "the budget for keys and password hashes of one render is spent (20 RSA keys of 2048 bits, 2 of "
-            "4096, 12 of bcrypt or htpasswd, 3 of derivePassword); make them beforehand and hand them over as "
+            "the budget for keys and password hashes of one render is spent (16 RSA keys of 2048 bits, 2 of "
+            "4096, 6 of bcrypt or htpasswd, 2 of derivePassword); make them beforehand and hand them over as "
             "values");
     c->dear += ms;
     return HC_OK;
