@@ -161,17 +161,22 @@ static enum hc_rc json_map(struct json *j, const struct hc_val *v, int depth)
     return HC_OK;
 }
 
+/* What RFC 3339 cannot say of a time, or NULL. */
+static const char *time_no_json(const struct hc_val *v)
+{
+    struct hc_civil t;
+    hc_time_civil(v->obj, &t);
+    if (t.year < 0 || t.year > 9999)
+        return "year outside of range [0,9999]";
+    return t.offset <= -86400 || t.offset >= 86400 ? "timezone hour outside of range [0,23]" : NULL;
+}
+
 static enum hc_rc json_obj(struct json *j, const struct hc_val *v)
 {
     if (v->type == HC_GO_TIME) {
-        struct hc_civil t;
-        hc_time_civil(v->obj, &t);
-        if (t.year < 0 || t.year > 9999)
-            return fn_fail(j->c, "json: error calling MarshalJSON for type time.Time: Time.MarshalJSON: year "
-                                 "outside of range [0,9999]");
-        if (t.offset <= -86400 || t.offset >= 86400)
-            return fn_fail(j->c, "json: error calling MarshalJSON for type time.Time: Time.MarshalJSON: timezone "
-                                 "hour outside of range [0,23]");
+        const char *wrong = time_no_json(v);
+        if (wrong)
+            return fn_fail(j->c, "json: error calling MarshalJSON for type time.Time: Time.MarshalJSON: %s", wrong);
         hc_buf_putc(j->b, '"');
         hc_time_json(j->b, v->obj);
         hc_buf_putc(j->b, '"');
@@ -502,7 +507,7 @@ static void look_at(struct look *l, const struct hc_val *v, int depth)
     } else if (kind == HC_OBJ) {
         l->special = true;
         l->complex |= v->type == HC_GO_COMPLEX;
-        l->no_json |= v->type == HC_GO_COMPLEX;
+        l->no_json |= v->type == HC_GO_COMPLEX || (v->type == HC_GO_TIME && time_no_json(v));
     } else if (kind == HC_LIST || kind == HC_MAP) {
         const void *at = kind == HC_LIST ? (const void *)v->list : v->map;
         uint32_t n = kind == HC_LIST ? v->list->n : v->map->n;

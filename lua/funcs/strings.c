@@ -518,14 +518,14 @@ enum hc_rc fn_split(struct hc_fcall *c, hc_str s, hc_str sep, int64_t n, struct 
         if (count >= HC_MAX_CALL_ENTRIES)
             return fn_too_many(c, "split");
         size_t at, skip = sep.n;
+        if (sep.n + s.n == 0)
+            return HC_OK; /* Go explodes "" into nothing */
         if (n > 0 && count + 1 == (uint64_t)n) {
             at = SIZE_MAX;
         } else if (sep.n > 0) {
             at = hc_str_find_str(s, sep);
         } else {
             uint32_t r;
-            if (s.n == 0)
-                return HC_OK; /* Go explodes "" into nothing */
             at = hc_utf8_decode(s, &r);
             if (at == s.n)
                 at = SIZE_MAX;
