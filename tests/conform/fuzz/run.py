@@ -73,17 +73,19 @@ def varies(helm, case, first):
     return False
 
 
-def feed(differ, cases, pack):
-    batch = []
+def feed(differ, cases, pack, record):
+    """To compare, five packs go at once; what is recorded is replayed as it was made."""
+    exprs = differ.exprs_by_command if record else differ.exprs
+    pack, batch = pack if record else 5 * pack, []
     for c in cases:
         if isinstance(c, peer.Chart):
             differ.chart(c)
             continue
         batch.append(c)
         if len(batch) >= pack:
-            differ.exprs(batch)
+            exprs(batch)
             batch = []
-    differ.exprs(batch)
+    exprs(batch)
 
 
 def main():
@@ -145,7 +147,7 @@ def main():
             make, pack = found[name]
             rng = random.Random("%s %d" % (name, o.s))
             cases = (make(rng) for _ in range(o.n))
-        feed(differ, cases, pack)
+        feed(differ, cases, pack, o.record)
         differ.close()
         if recorder:
             recorder.close()
