@@ -72,6 +72,10 @@ enum hc_rc oci_add_referrers(struct hc_oci *o, const struct hc_val *index, hc_st
 /* oci.c: the layer of that type, else (without `charts_only`) the first; NULL: there is none. */
 const struct hc_val *oci_pick_layer(const struct hc_val *manifest, hc_str media_type, bool charts_only);
 
+/* verified.c: an authority's OCSP responder or list, as hc_notation_trust has it; `ctx` is a struct hc_oci. Neither the
+ * registry's login nor its trust goes there, and no redirect is followed. */
+enum hc_rc oci_ask_authority(void *ctx, const char *url, hc_str body, size_t max_bytes, hc_str *out,
+                             struct hc_err *err);
 /* oci_blob.c: where a part of a blob begins, "bytes 5-9/10". */
 bool oci_range_begins(hc_str content_range, uint64_t *out_from);
 /* oci_tags.c: the path of the next page that a Link header of the answer to `path` names; absent: the last page. */

@@ -122,10 +122,8 @@ static enum hc_rc search_cosign(struct search *s, struct hc_err *err)
 
 /* ---- Notation ------------------------------------------------------------------------------------ */
 
-/* An authority's OCSP responder or list: neither the registry's login nor its trust goes there, and no redirect is
- * followed. */
-static enum hc_rc ask_authority(void *ctx, const char *url, hc_str body, size_t max_bytes, hc_str *out,
-                                struct hc_err *err)
+enum hc_rc oci_ask_authority(void *ctx, const char *url, hc_str body, size_t max_bytes, hc_str *out,
+                             struct hc_err *err)
 {
     static const char *const headers[] = { "Content-Type: application/ocsp-request", NULL };
     struct hc_oci *o = ctx;
@@ -160,7 +158,7 @@ static enum hc_rc look_at_envelope(struct search *s, const struct hc_trust_state
         rc = hc_fail(err, HC_E_INPUT, "integrity: the signature's manifest has not one layer");
     if (rc == HC_OK)
         rc = hc_oci_blob(s->o, hc_get_str_at(l, "digest"), HC_NOTATION_MAX_BYTES, &blob, err);
-    trust.ask = ask_authority;
+    trust.ask = oci_ask_authority;
     trust.ask_ctx = s->o;
     trust.now_ms = hc_now_ms();
     if (rc == HC_OK)

@@ -238,5 +238,22 @@ keys null
 within 20 by_digest '^False VerificationError: .*made by none of the 1 key' && ok "the key is gone: no longer verified" || bad "by-digest: $(oci by-digest "$(cond SourceVerified)")"
 keys "\"$(base64 -w0 <"$work/other.pub")\""
 within 20 by_digest "^True Succeeded: verified signature of revision $two" && ok "and when it is back, it is" || bad "by-digest: $(oci by-digest "$(cond SourceVerified)")"
+# The same for a HelmChart, by key and by trust policy, when it is asked.
+patch() { curl -fsS -X PATCH -H 'Content-Type: application/merge-patch+json' -d "$2" "$server/$1" >/dev/null; }
+ask() { patch "apis/source.toolkit.fluxcd.io/v1/namespaces/default/helmcharts/$1" "{\"metadata\": {\"annotations\": {\"reconcile.fluxcd.io/requestedAt\": \"$2\"}}}"; }
+again() { # CHART SECRET KEY OTHER OLD VERSION: OTHER and OLD in base64
+    revision=$(chart "$1" .status.artifact.revision) said="True Succeeded: verified signature of version $6"
+    patch "api/v1/namespaces/default/secrets/$2" "{\"data\": {\"$3\": \"$4\"}}"
+    ask "$1" "other $3"
+    refused_now() { chart "$1" "$(cond SourceVerified)" | grep -q '^False VerificationError'; }
+    within 20 refused_now "$1" && ok "HelmChart $1: another $3, and it is no longer verified" || bad "HelmChart $1: $(chart "$1" "$(cond SourceVerified)")"
+    equal "its archive stays" "$revision" "$(chart "$1" .status.artifact.revision)"
+    patch "api/v1/namespaces/default/secrets/$2" "{\"data\": {\"$3\": \"$5\"}}"
+    ask "$1" "the old $3"
+    taken_now() { [ "$(chart "$1" "$(cond SourceVerified)")" = "$said" ]; }
+    within 20 taken_now "$1" && ok "and when it is back, it is" || bad "HelmChart $1: $(chart "$1" "$(cond SourceVerified)")"
+}
+again default-signed keys other.pub "$(base64 -w0 <"$work/foreign.pub")" "$(base64 -w0 <"$work/other.pub")" 1.1.0
+[ -z "$five" ] || again notation strict trustpolicy.json "$(policy strict '*' 'x509.subject: C=DE, ST=Berlin, O=Ops')" "$(policy strict '*' '*')" 5.1.0
 hasnt "no key is told" "$(sed -n 2p "$work/team.pub" | cut -c1-40)" "$(cat "$work/controller.log")"
 done_
