@@ -66,7 +66,7 @@ enum hc_rc hc_rec_read_head(struct hc_reconcile *r, struct hc_err *err)
     hc_mark_read(a, rec.mark, &r->mark);
     if (!r->has)
         r->memo.revision = 0;
-    r->planned = r->left_known = r->swept = r->fault = false;
+    r->planned = r->left_known = r->fault = false;
     r->unsaved = r->hook_absent = false;
     r->prepared = r->preparing = false;
     r->objects_n = r->left_n = 0;
@@ -79,6 +79,8 @@ enum hc_rc hc_rec_read_head(struct hc_reconcile *r, struct hc_err *err)
                    r->mark.stage == HC_STAGE_PRE;
     if (r->wave_sent)
         r->mark.wave = r->memo.wave;
+    /* Nothing is sent before the hooks ahead of it were swept, and what has their names by now may be somebody else's. */
+    r->swept = r->mark.stage == HC_STAGE_PRE && (r->applied || r->wave_sent || r->mark.wave > 0);
     return HC_OK;
 }
 

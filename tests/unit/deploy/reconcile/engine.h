@@ -59,6 +59,7 @@ static inline int down(void **state)
 struct wish {
     const char *image, *value, *hook, *hook_behavior; /* hook: event of a Job, NULL: none */
     const char *hook_spec;                            /* one field more of the Job */
+    const char *hook_policy;                          /* when it is deleted; NULL: as Helm has it */
     const char *env;                                  /* of the container, flow YAML */
     const char *more;                                 /* another document */
     const char *notes;
@@ -112,6 +113,10 @@ static inline enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision,
                 w->hook_spec ? w->hook_spec : "", w->hook_behavior)
         };
         hc_list_add(a, out->hooks->log_policies, hc_strz_val(a, "hook-failed"));
+        if (w->hook_policy) {
+            out->hooks->delete_policies = hc_list_new(a);
+            hc_list_add(a, out->hooks->delete_policies, hc_strz_val(a, w->hook_policy));
+        }
         out->hooks_n = 1;
     }
     return hc_arena_check(a, err, "wish");

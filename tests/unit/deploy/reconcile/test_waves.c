@@ -199,6 +199,31 @@ static void test_job_gone(void **state)
     }
 }
 
+/* Who goes on with a wait does not delete once more what the hooks in front of it left: it is somebody else's by now. */
+static void test_swept_once(void **state)
+{
+    (void)state;
+    static const char *const waits[] = { "wave 1 of 2: Deployment ", "Deployment " };
+    for (size_t i = 0; i < HC_LEN(waits); i++) {
+        struct release r;
+        release_init(&r, i == 0 ? "swept-wave" : "swept-end");
+        r.wish.image = "example/broken:1";
+        r.wish.hook = "pre-install";
+        r.wish.hook_behavior = "complete";
+        r.wish.hook_policy = "hook-succeeded";
+        r.spec.install.timeout_ms = 300000;
+        if (i == 0)
+            r.wish.more = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: behind, annotations: "
+                          "{release.helmctl.dev/depends-on: Deployment/web}}\n";
+        int64_t deleted = stat_by("delete jobs.batch");
+        struct hc_reconcile_memo memo = park(&r, NULL, waits[i]);
+        assert_int_equal(stat_by("delete jobs.batch") - deleted, 1);
+        (void)park(&r, &memo, waits[i]);
+        assert_int_equal(stat_by("delete jobs.batch") - deleted, 1);
+        hc_storage_free(r.spec.storage);
+    }
+}
+
 /* What cannot be is refused before anything is written; a wave that fails ends it, and the later ones are never sent. */
 static void test_waves_refused(void **state)
 {
@@ -352,9 +377,13 @@ static void test_record_too_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_waves),        cmocka_unit_test(test_waves_resumed),
-        cmocka_unit_test(test_job_gone),     cmocka_unit_test(test_waves_refused),
-        cmocka_unit_test(test_health_rules), cmocka_unit_test(test_record_too_large),
+        cmocka_unit_test(test_waves),
+        cmocka_unit_test(test_waves_resumed),
+        cmocka_unit_test(test_job_gone),
+        cmocka_unit_test(test_swept_once),
+        cmocka_unit_test(test_waves_refused),
+        cmocka_unit_test(test_health_rules),
+        cmocka_unit_test(test_record_too_large),
     };
     return unit_stories("waves", tests, sizeof(tests) / sizeof(*tests), up, down);
 }
