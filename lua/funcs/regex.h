@@ -42,5 +42,7 @@ size_t hc_regex_group(const struct hc_regex *r, hc_str name);
 /* regex_syntax.c: RE2 to PCRE2. `names` gets "number name\n" lines; *out_groups the number of groups. */
 enum hc_rc hc_regex_translate(hc_str expression, struct hc_buf *pattern, struct hc_buf *names, size_t *out_groups,
                               struct hc_err *err);
+/* Go's text of what is wrong with an expression, whole: an error message has room for a part of it. Nothing: too large. */
+void hc_regex_fault(hc_str expression, struct hc_buf *out);
 /* regex_property.c: what \p{name} stands for, as a part of a PCRE2 class. False: Go does not know the name. */
 bool hc_regex_put_property(struct hc_buf *b, hc_str name, bool negate, bool fold);

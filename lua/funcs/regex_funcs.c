@@ -28,9 +28,18 @@ static enum hc_rc compile(struct hc_fcall *c, hc_str expression, bool must, stru
     if (rc != HC_E_INPUT || must)
         return rc;
     HC_AUTO(hc_buf) struct hc_buf b;
-    hc_buf_init(&b, HC_ERR_MSG * 4);
+    hc_buf_init(&b, HC_MAX_OUTPUT_BYTES);
     hc_fmt_quoted(&b, &sharp, expression);
     c->panicked = true;
+    if (strlen(c->err->msg) + b.n + 32 > HC_ERR_MSG) {
+        HC_AUTO(hc_buf) struct hc_buf whole;
+        hc_buf_init(&whole, HC_MAX_OUTPUT_BYTES);
+        hc_buf_printf(&whole, "regexp: Compile(%.*s): ", HC_P(hc_buf_str(&b)));
+        size_t before = whole.n;
+        hc_regex_fault(expression, &whole);
+        if (whole.n > before && !whole.spent)
+            c->long_error = hc_buf_to_arena(&whole, c->a);
+    }
     return hc_wrap(c->err, "regexp: Compile(%.*s)", HC_P(hc_buf_str(&b)));
 }
 

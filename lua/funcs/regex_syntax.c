@@ -23,6 +23,7 @@ struct parser {
     hc_str whole, rest;
     struct hc_buf *out, *names;
     struct hc_err *err;
+    struct hc_buf *fault; /* NULL, or gets the text of the error, which may be longer than what err takes */
     unsigned flags;
     size_t groups;
     struct group stack[MAX_NESTING];
@@ -36,6 +37,11 @@ struct parser {
 
 static enum hc_rc bad(struct parser *p, const char *code, hc_str expression)
 {
+    if (p->fault) {
+        hc_buf_printf(p->fault, "error parsing regexp: %s: `", code);
+        hc_buf_put(p->fault, expression);
+        hc_buf_putc(p->fault, '`');
+    }
     return hc_fail(p->err, HC_E_INPUT, "error parsing regexp: %s: `%.*s`", code, HC_P(expression));
 }
 
@@ -52,7 +58,11 @@ static void skip(hc_str *s, size_t n)
 
 static enum hc_rc check_utf8(struct parser *p, hc_str s)
 {
-    return hc_utf8_valid(s) ? HC_OK : bad(p, "invalid UTF-8", s);
+    uint32_t rune;
+    for (size_t n; s.n > 0; skip(&s, n))
+        if ((n = hc_utf8_decode(s, &rune)) == 1 && rune == 0xfffd)
+            return bad(p, "invalid UTF-8", s);
+    return HC_OK;
 }
 
 /* Reads a rune; U+FFFD that is not written so is an error. */
@@ -649,19 +659,35 @@ static enum hc_rc element(struct parser *p, hc_str *last)
     return rc;
 }
 
+static enum hc_rc parse(struct parser *p)
+{
+    hc_str last = { NULL, 0 };
+    p->repeats = 1;
+    while (p->rest.n > 0) {
+        enum hc_rc rc = element(p, &last);
+        if (rc != HC_OK)
+            return rc;
+    }
+    return p->depth > 0 ? bad(p, "missing closing )", p->whole) : HC_OK;
+}
+
+void hc_regex_fault(hc_str expression, struct hc_buf *out)
+{
+    HC_AUTO(hc_buf) struct hc_buf pattern;
+    HC_AUTO(hc_buf) struct hc_buf names;
+    hc_buf_init(&pattern, 4 * expression.n + 4096);
+    hc_buf_init(&names, expression.n + 4096);
+    struct parser p = { .whole = expression, .rest = expression, .out = &pattern, .names = &names, .fault = out };
+    (void)parse(&p);
+}
+
 enum hc_rc hc_regex_translate(hc_str expression, struct hc_buf *pattern, struct hc_buf *names, size_t *out_groups,
                               struct hc_err *err)
 {
     struct parser p = { .whole = expression, .rest = expression, .out = pattern, .names = names, .err = err };
-    hc_str last = { NULL, 0 };
-    p.repeats = 1;
-    while (p.rest.n > 0) {
-        enum hc_rc rc = element(&p, &last);
-        if (rc != HC_OK)
-            return rc;
-    }
-    if (p.depth > 0)
-        return bad(&p, "missing closing )", expression);
+    enum hc_rc rc = parse(&p);
+    if (rc != HC_OK)
+        return rc;
     *out_groups = p.groups;
     if (pattern->spent || names->spent)
         return hc_buf_check(pattern->spent ? pattern : names, err, "a regular expression");
