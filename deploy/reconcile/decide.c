@@ -264,6 +264,8 @@ static struct hc_todo present_rows(const struct hc_seen *s)
     case HC_HEAD_FOREIGN:
         if (s->asked && s->busy)
             return stop(s, "another operation (install/upgrade/rollback) is in progress");
+        if (s->goal == HC_GOAL_ROLLBACK && !s->rollback_target) /* then nothing is touched either */
+            return begin(s, "asked for");
         if (s->now_ms < s->foreign_until_ms)
             return wait_until(s->foreign_until_ms, "another program may still be at work on it");
         return act(HC_ACT_TAKE_OVER, "left pending by another program");

@@ -331,6 +331,13 @@ enum hc_rc hc_rec_observe(struct hc_reconcile *r, struct hc_seen *s, struct hc_e
     case HC_HEAD_PENDING:
     case HC_HEAD_FOREIGN:
         s->busy = r->spec.one_shot && r->asked && busy(r, s->now_ms);
+        if (s->head == HC_HEAD_FOREIGN && r->spec.goal == HC_GOAL_ROLLBACK && r->asked) {
+            /* Helm rolls back whatever the newest revision is in, and people get out of a stuck one that way. */
+            s->busy = false;
+            rc = hc_rec_find_rollback(r, err);
+            s->rollback_target = r->rollback_to > 0;
+            return rc;
+        }
         if (s->head == HC_HEAD_FOREIGN && !r->spec.one_shot)
             s->foreign_until_ms = HC_MAX(r->head.modified_at, r->head.created_at) * 1000 + FOREIGN_GRACE_MS;
         s->want_changed = s->head == HC_HEAD_PENDING && pending_for_other(r);

@@ -190,6 +190,41 @@ static void test_taken_over(void **state)
     hc_storage_free(r.spec.storage);
 }
 
+/* What Helm left pending a moment ago: an upgrade leaves it alone, a rollback by hand goes back from it, as Helm's does. */
+static void test_rolled_back_from_pending(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct release r;
+    release_init(&r, "stuck");
+    struct hc_step s = run(&r, NULL);
+    done(&s, 1);
+    struct hc_record rec = last(&r, a);
+    rec.revision = 2;
+    rec.status = HC_STATUS_PENDING_UPGRADE;
+    rec.mark = rec.storage_name = rec.resource_version = (hc_str){ NULL, 0 };
+    assert_int_equal(hc_storage_create(r.spec.storage, a, &rec, NULL), HC_OK);
+    r.spec.one_shot = true;
+    s = run(&r, NULL);
+    assert_int_equal(s.verdict, HC_ENDED);
+    assert_string_equal(s.why, "another operation (install/upgrade/rollback) is in progress");
+    r.spec.goal = HC_GOAL_ROLLBACK;
+    r.spec.rollback_to = 7;
+    s = run(&r, NULL);
+    assert_int_equal(s.verdict, HC_ENDED);
+    assert_string_equal(s.why, "the revision to go back to does not exist");
+    assert_int_equal(last(&r, a).status, HC_STATUS_PENDING_UPGRADE);
+    r.spec.rollback_to = 0;
+    s = run(&r, NULL);
+    done(&s, 3);
+    assert_int_equal(r.wish.told_n[HC_TOLD_TAKEN_OVER], 1);
+    assert_true(hc_str_eqz(last(&r, a).description, "Rollback to 1"));
+    assert_int_equal(last(&r, a).status, HC_STATUS_DEPLOYED);
+    assert_int_equal(hc_storage_get(r.spec.storage, a, HC_S("web"), 2, &rec, NULL), HC_OK);
+    assert_true(hc_str_eqz(rec.description, "Release unlocked from stale 'pending-upgrade' state"));
+    hc_storage_free(r.spec.storage);
+}
+
 /* What was taken over was not dead: the real Helm ends its rollback a moment later. One revision stays deployed. */
 static void test_taken_over_alive(void **state)
 {
@@ -801,6 +836,7 @@ int main(void)
         cmocka_unit_test(test_told_of_no_record),
         cmocka_unit_test(test_seen_by_a_watch),
         cmocka_unit_test(test_taken_over),
+        cmocka_unit_test(test_rolled_back_from_pending),
         cmocka_unit_test(test_taken_over_alive),
         cmocka_unit_test(test_superseded),
         cmocka_unit_test(test_legacy_wait),
