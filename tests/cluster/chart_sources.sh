@@ -9,7 +9,10 @@ root=$(cd "$here/../.." && pwd)
 . "$here/lib/check.sh"
 command -v jq >/dev/null || { echo "SKIP: jq is not on this machine"; exit 77; }
 "$root/tests/peers/build.sh" helm4 || { echo "SKIP: the real helm cannot be built here"; exit 77; }
-helm=$("$root/tests/peers/build.sh" --dir)/helm4
+peers=$("$root/tests/peers/build.sh" --dir) # before HOME is another one, in which there is nothing yet
+helm=$peers/helm4
+s3rver=
+[ "${HC_VERSITYGW:-}" ] || { "$root/tests/peers/build.sh" s3rver && s3rver=$peers/s3rver; }
 bin=${HC_BUILD:?}/bin/helmctl
 . "$here/lib/stage.sh"
 export PATH=$PATH:/usr/sbin HOME=$work
@@ -65,11 +68,11 @@ if [ "${HC_VERSITYGW:-}" ]; then
     ROOT_ACCESS_KEY=S3RVER ROOT_SECRET_KEY=S3RVER "$HC_VERSITYGW" --port "127.0.0.1:$s3_port" posix "$work/s3" >"$work/s3.log" 2>&1 &
     pids="$pids $!"
     wait_port "$s3_port" || bad "versitygw"
-elif "$root/tests/peers/build.sh" s3rver; then
+elif [ "$s3rver" ]; then
     bucket=1
     s3_port=$(free_port)
     s3=http://127.0.0.1:$s3_port/charts
-    "$("$root/tests/peers/build.sh" --dir)/s3rver" -d "$work/s3" -a 127.0.0.1 -p "$s3_port" --configure-bucket charts >"$work/s3.log" 2>&1 &
+    "$s3rver" -d "$work/s3" -a 127.0.0.1 -p "$s3_port" --configure-bucket charts >"$work/s3.log" 2>&1 &
     pids="$pids $!"
     wait_port "$s3_port" || bad "s3rver"
 else
