@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
 # get, reconcile, suspend, resume, events against the real API server. No controller runs: this script writes the
 # status a controller would.
+#
+#   gitops_verbs.sh [DIR]    DIR: of a control plane that runs already (kube_client.sh's)
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..
-dir=$(mktemp -d)
-trap '"$here/control-plane.sh" stop "$dir"; rm -rf "$dir"' EXIT
-HC_CLUSTER_ONLY=apiserver "$here/control-plane.sh" start "$dir"
+dir=${1:-}
+if [ -z "$dir" ]; then
+    dir=$(mktemp -d)
+    trap '"$here/control-plane.sh" stop "$dir"; rm -rf "$dir"' EXIT
+    HC_CLUSTER_ONLY=apiserver "$here/control-plane.sh" start "$dir"
+fi
 . "$dir/env"
 export KUBECONFIG=$dir/kubeconfig
 unset HELM_NAMESPACE HELM_KUBECONTEXT
