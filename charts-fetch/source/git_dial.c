@@ -2,6 +2,7 @@
  * A TCP connection under a deadline, for SSH: directly, through an HTTP proxy by CONNECT (RFC 9110, 9.3.6), or through a
  * SOCKS proxy of version 5 (RFC 1928, 1929), which looks the host's name up. HTTP has all of them from core/http.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -9,6 +10,8 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -198,7 +201,7 @@ static enum hc_rc parse_proxy(struct git_peer *p, hc_str url, struct proxy *out)
 
 static const char *login_advice(struct git_peer *p, const struct proxy *x)
 {
-    const char *from = p->env->proxy_from ? p->env->proxy_from : "the proxy's Secret";
+    const char *from = p->env->proxy_from ? p->env->proxy_from : p->env->proxy ? "the proxy's Secret" : "ALL_PROXY";
     const char *text = hc_arena_printf(p->a, "%s%s",
                                        x->login_given ? ": it does not accept username and password of "
                                                       : ": it wants a login; put username and password into ",
@@ -315,13 +318,73 @@ static enum hc_rc http_connect(struct git_peer *p, int fd, const struct proxy *x
     return HC_OK;
 }
 
+/* An address in a network such as 10.0.0.0/8 or fd00::/8. */
+static bool in_network(hc_str network, hc_str host)
+{
+    static const int families[] = { AF_INET, AF_INET6 };
+    char text[INET6_ADDRSTRLEN], of[INET6_ADDRSTRLEN];
+    size_t slash = hc_str_find(network, '/');
+    uint64_t bits;
+    if (slash >= sizeof(text) || host.n >= sizeof(of) ||
+        !hc_str_to_u64(hc_str_sub(network, slash + 1, network.n), &bits))
+        return false;
+    snprintf(text, sizeof(text), "%.*s", (int)slash, network.p);
+    snprintf(of, sizeof(of), "%.*s", HC_P(host));
+    for (size_t i = 0; i < HC_LEN(families); i++) {
+        unsigned char net[16], at[16];
+        unsigned most = families[i] == AF_INET ? 32 : 128;
+        if (bits > most || inet_pton(families[i], text, net) != 1 || inet_pton(families[i], of, at) != 1)
+            continue;
+        unsigned whole = (unsigned)bits / 8, rest = (unsigned)bits % 8;
+        return memcmp(net, at, whole) == 0 && (!rest || (net[whole] ^ at[whole]) >> (8 - rest) == 0);
+    }
+    return false;
+}
+
+/* NO_PROXY as Go's golang.org/x/net/proxy reads it: addresses, networks, names, and "*.zone" or ".zone" for all below. */
+static bool goes_direct(hc_str list, hc_str host)
+{
+    hc_str one;
+    while (list.n && hc_str_split(&list, ',', &one)) {
+        one = hc_str_trim(one);
+        hc_str zone = hc_str_starts(one, HC_S("*.")) ? hc_str_sub(one, 1, one.n) : one;
+        if (!one.n)
+            continue;
+        if (hc_str_find(one, '/') != SIZE_MAX ? in_network(one, host) : hc_str_eq_nocase(one, host))
+            return true;
+        if (zone.p[0] == '.' && host.n >= zone.n - 1 &&
+            (hc_str_eq_nocase(hc_str_sub(zone, 1, zone.n), host) ||
+             (host.n > zone.n && hc_str_eq_nocase(zone, hc_str_sub(host, host.n - zone.n, host.n)))))
+            return true;
+    }
+    return false;
+}
+
+static hc_str env_of(const char *large, const char *small)
+{
+    const char *v = getenv(large);
+    v = v && *v ? v : getenv(small);
+    return hc_str_of(v ? v : "");
+}
+
+/* Without a proxySecretRef a SOCKS proxy of ALL_PROXY, as with Flux; other proxies of the environment are for HTTP. */
+static hc_str proxy_for(const struct git_peer *p, hc_str host)
+{
+    if (p->env->proxy && *p->env->proxy)
+        return hc_str_of(p->env->proxy);
+    hc_str all = env_of("ALL_PROXY", "all_proxy");
+    bool socks = hc_str_starts(all, HC_S("socks5://")) || hc_str_starts(all, HC_S("socks5h://"));
+    return socks && !goes_direct(env_of("NO_PROXY", "no_proxy"), host) ? all : HC_S("");
+}
+
 enum hc_rc git_dial(struct git_peer *p, hc_str host, int port, int *out_fd)
 {
     struct proxy x;
     int fd;
-    if (!p->env->proxy || !*p->env->proxy)
+    hc_str url = proxy_for(p, host);
+    if (!url.n)
         return dial(p, host, port, out_fd);
-    if (parse_proxy(p, hc_str_of(p->env->proxy), &x) != HC_OK)
+    if (parse_proxy(p, url, &x) != HC_OK)
         return p->err->code;
     if (dial(p, x.name, x.port, &fd) != HC_OK)
         return hc_wrap(p->err, "proxy");

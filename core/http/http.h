@@ -18,7 +18,7 @@
  *
  * A fiber (core/http/fiber.h) that calls hc_http_do parks: it holds no thread while it waits.
  *
- * Proxies come from the environment by Go's rules: HTTP_PROXY, HTTPS_PROXY, NO_PROXY in either case, and
+ * Proxies come from the environment by Go's rules: HTTP_PROXY, HTTPS_PROXY, NO_PROXY in either case (not ALL_PROXY), and
  * localhost and loopback addresses always go direct.
  */
 #include "core/base/arena.h"

@@ -347,7 +347,10 @@ static void set_proxy(struct hc_http_call *c, const char *scheme, const char *ho
     } else if (loopback(host)) {
         curl_easy_setopt(c->easy, CURLOPT_PROXY, "");
     } else if (strcmp(scheme, "http") == 0 && !getenv("http_proxy") && !getenv("REQUEST_METHOD")) {
-        curl_easy_setopt(c->easy, CURLOPT_PROXY, getenv("HTTP_PROXY")); /* the library reads the small one only */
+        const char *own_name = getenv("HTTP_PROXY"); /* the library reads the small one only */
+        curl_easy_setopt(c->easy, CURLOPT_PROXY, own_name ? own_name : "");
+    } else if (strcmp(scheme, "https") == 0 && !getenv("https_proxy") && !getenv("HTTPS_PROXY")) {
+        curl_easy_setopt(c->easy, CURLOPT_PROXY, ""); /* the library would take ALL_PROXY, which Go does not */
     } else {
         curl_easy_setopt(c->easy, CURLOPT_PROXY, NULL);
     }

@@ -73,7 +73,18 @@ of="show chart podinfo --version 6.14.1 --repo http://127.0.0.1:$HTTP_PORT/chart
     awk 'NR == 1 { w = $1; c = $2; r = $3 } { printf "%-44s %8.3f s wall  %7.3f s CPU  %6.1f MiB   %.1f %.1f %.1f times less\n",
         NR == 1 ? "one chart: helm show chart --repo" : "one chart: helmctl show chart --repo", $1 / 1e6, $2 / 1e6, $3 / 1024, w / $1, c / $2, r / $3 }'
 
-# ---- a registry: a usual chart, and one of 20 MB ----
+# ---- a registry, and an address: a usual chart, and one of 20 MB ----
+
+pulls() { # WHAT ARGUMENTS, of $archive
+    mkdir -p "$work/pulled"
+    # shellcheck disable=SC2086
+    "$build/tests/measure" 5 2 "$helm" $2 -- 2 "$build/bin/helmctl" $2 |
+        awk -v what="$1" -v kb="$(($(stat -c %s "$archive") / 1000))" 'NR == 1 { w = $1; c = $2; r = $3 }
+            { printf "%-44s %8.3f s wall  %7.3f s CPU  %6.1f MiB   %.1f %.1f %.1f times less\n",
+              (NR == 1 ? "helm" : "helmctl") " pull " what ", " kb " kB", $1 / 1e6, $2 / 1e6, $3 / 1024, w / $1, c / $2, r / $3 }'
+    cmp "$archive" "$work/pulled/$(basename "$archive")"
+    rm -r "$work/pulled"
+}
 
 registry_start private || { echo "SKIP: docker-registry is not on this machine"; exit 0; }
 export HELM_REGISTRY_CONFIG=$work/login.json
@@ -85,11 +96,7 @@ for archive in "$chart" "$work/podinfo-6.99.0.tgz"; do
     "$build/bin/helmctl" push "$archive" "oci://127.0.0.1:$REGISTRY_PORT/charts" --plain-http >/dev/null
     version=$(basename "$archive" .tgz)
     of="pull oci://127.0.0.1:$REGISTRY_PORT/charts/podinfo --version ${version#podinfo-} --plain-http -d $work/pulled"
-    mkdir -p "$work/pulled"
-    # shellcheck disable=SC2086
-    "$build/tests/measure" 5 2 "$helm" $of -- 2 "$build/bin/helmctl" $of |
-        awk -v kb="$(($(stat -c %s "$archive") / 1000))" 'NR == 1 { w = $1; c = $2; r = $3 }
-            { printf "%-44s %8.3f s wall  %7.3f s CPU  %6.1f MiB   %.1f %.1f %.1f times less\n",
-              (NR == 1 ? "helm" : "helmctl") " pull oci://, " kb " kB", $1 / 1e6, $2 / 1e6, $3 / 1024, w / $1, c / $2, r / $3 }'
-    cmp "$archive" "$work/pulled/$(basename "$archive")"
+    pulls "oci://" "$of"
+    [ -e "$SERVERS/www/charts/$(basename "$archive")" ] || cp "$archive" "$SERVERS/www/charts/"
+    pulls "http://" "pull http://127.0.0.1:$HTTP_PORT/charts/$(basename "$archive") -d $work/pulled"
 done

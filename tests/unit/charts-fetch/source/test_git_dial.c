@@ -164,8 +164,56 @@ static void ways_through_a_proxy(void **state)
     }
 }
 
+/* Who the first byte comes from: the proxy of ALL_PROXY, or the server itself. */
+static void the_environment_has_a_say(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *all, *none; /* ALL_PROXY, NO_PROXY; PORT in the first is the proxy's */
+        bool proxied;
+    } cases[] = {
+        { "socks5://127.0.0.1:PORT", NULL, true },
+        { "socks5h://127.0.0.1:PORT", "example.org, .svc,10.0.0.0/8", true },
+        { "socks5://127.0.0.1:PORT", "127.0.0.1", false },
+        { "socks5://127.0.0.1:PORT", "x, 127.0.0.0/8", false },
+        { "socks5://127.0.0.1:PORT", "127.0.0.0/33,127.0.0/8,/8,127.0.0.1/", true },
+        { "socks5://127.0.0.1:PORT", "126.0.0.0/7", false },
+        { "socks5://127.0.0.1:PORT", "126.0.0.0/8,fd00::/8", true },
+        { "socks5://127.0.0.1:PORT", "*.0.0.1", false },
+        { "socks5://127.0.0.1:PORT", ".0.0.1", false },
+        { "socks5://127.0.0.1:PORT", ".,*.,*,,", true },
+        { "http://127.0.0.1:PORT", NULL, false },
+        { "", NULL, false },
+    };
+    static const struct turn through[] = { TURN("\5\1\0", "\5\0"), { 0 } }, direct[] = { TURN("hello", "SSH-2.0") };
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    for (size_t i = 0; i < HC_LEN(cases); i++) {
+        struct turns_server proxy, server;
+        struct hc_err err = HC_ERR_INIT;
+        const struct hc_source_env env = { 0 };
+        struct git_peer p = { .env = &env, .a = a, .err = &err, .deadline_ms = hc_mono_ms() + 20000 };
+        int fd = -1;
+        turns_start(&proxy, through, HC_LEN(through));
+        turns_start(&server, direct, HC_LEN(direct));
+        setenv("ALL_PROXY", with_port(a, cases[i].all, proxy.port), 1);
+        if (cases[i].none)
+            setenv("NO_PROXY", cases[i].none, 1);
+        enum hc_rc rc = git_dial(&p, HC_S("127.0.0.1"), server.port, &fd);
+        if (rc == HC_OK)
+            close(fd);
+        unsetenv("ALL_PROXY");
+        unsetenv("NO_PROXY");
+        turns_stop(&proxy);
+        turns_stop(&server);
+        /* this proxy says no more than hello */
+        if ((rc == HC_OK) == cases[i].proxied || (rc != HC_OK && !strstr(err.msg, "as a SOCKS proxy")))
+            fail_msg("case %zu: %d '%s'", i, rc, err.msg);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(ways_through_a_proxy) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(ways_through_a_proxy),
+                                        cmocka_unit_test(the_environment_has_a_say) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -72,8 +72,27 @@ static void socks(void **state)
     hc_http_free(http);
 }
 
+/* As in Go: it is for what is no HTTP. */
+static void all_proxy_is_not_asked(void **state)
+{
+    (void)state;
+    static const char *const urls[] = { "http://192.0.2.1/", "https://192.0.2.1/" };
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_err err = HC_ERR_INIT;
+    struct hc_http *http = hc_http_new(&err);
+    setenv("ALL_PROXY", "socks5://127.0.0.1:1", 1);
+    for (size_t i = 0; i < HC_LEN(urls); i++) {
+        struct hc_http_response r;
+        const struct hc_http_request req = { .url = urls[i], .connect_timeout_ms = 50 };
+        assert_int_equal(hc_http_do(http, a, &req, &r, &err), HC_E_AGAIN);
+        assert_null(strstr(err.msg, "127.0.0.1"));
+    }
+    unsetenv("ALL_PROXY");
+    hc_http_free(http);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(socks) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(socks), cmocka_unit_test(all_proxy_is_not_asked) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
