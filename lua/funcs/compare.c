@@ -59,10 +59,10 @@ static bool same_value(struct hc_fcall *c, const struct hc_val *x, const struct 
     return fn_deep_equal(c, x, y);
 }
 
-static void put(struct hc_buf *b, const char *format, const struct hc_val *v)
+static void put(const struct hc_fcall *c, struct hc_buf *b, const char *format, const struct hc_val *v)
 {
     struct hc_val *args[] = { (struct hc_val *)(uintptr_t)v };
-    hc_go_sprintf(b, hc_str_of(format), args, 1);
+    hc_go_sprintf(b, hc_str_of(format), args, 1, c->helm3);
 }
 
 /* What is neither a basic kind nor of different kinds. */
@@ -72,9 +72,9 @@ static enum hc_rc eq_other(struct hc_fcall *c, const struct hc_val *x, const str
     hc_buf_init(&b, HC_MAX_OUTPUT_BYTES);
     if (!same_kind(x, y) && !fn_nil(x) && !fn_nil(y)) {
         hc_buf_puts(&b, "non-comparable types ");
-        put(&b, "%s", x);
+        put(c, &b, "%s", x);
         hc_buf_printf(&b, ": %s, %s: ", hc_go_type_name(x, c->helm3), hc_go_type_name(y, c->helm3));
-        put(&b, "%v", y);
+        put(c, &b, "%v", y);
         return fn_fail(c, "%.*s", HC_P(hc_buf_str(&b)));
     }
     if (nil_inside(x) || nil_inside(y)) {
@@ -83,7 +83,7 @@ static enum hc_rc eq_other(struct hc_fcall *c, const struct hc_val *x, const str
     }
     if (!comparable(y)) {
         hc_buf_puts(&b, "non-comparable type ");
-        put(&b, "%s", y);
+        put(c, &b, "%s", y);
         return fn_fail(c, "%.*s: %s", HC_P(hc_buf_str(&b)), hc_go_type_name(y, c->helm3));
     }
     *out = same_value(c, x, y);

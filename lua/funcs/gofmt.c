@@ -19,6 +19,7 @@
 struct pp {
     struct hc_buf *b;
     struct hc_fmt f;
+    bool helm3; /* names of types */
     bool erroring;
     int depth;
     bool deep; /* MAX_DEPTH was reached: the text is cut, and memory was not what it lacked */
@@ -43,7 +44,7 @@ static void bad_verb(struct pp *p, const struct hc_val *v, uint32_t verb)
     if (fn_nil(v)) {
         hc_buf_puts(p->b, "<nil>");
     } else {
-        hc_buf_puts(p->b, hc_go_type_name(v, false));
+        hc_buf_puts(p->b, hc_go_type_name(v, p->helm3));
         hc_buf_putc(p->b, '=');
         print_value(p, v, 'v', 0);
     }
@@ -163,7 +164,7 @@ static bool handle_methods(struct pp *p, const struct hc_val *v, uint32_t verb)
 static void put_open(struct pp *p, const struct hc_val *v, const char *plain)
 {
     if (p->f.sharp_v) {
-        hc_buf_puts(p->b, hc_go_type_name(v, false));
+        hc_buf_puts(p->b, hc_go_type_name(v, p->helm3));
         hc_buf_putc(p->b, '{');
     } else {
         hc_buf_puts(p->b, plain);
@@ -182,7 +183,7 @@ static void print_map(struct pp *p, const struct hc_val *v, uint32_t verb, int d
     bool is_struct = fn_is_struct(v);
     bool embedded = v->type == HC_GO_CHART3; /* the metadata are a struct in it */
     if (is_struct && p->f.sharp_v && fn_is_pointer(v)) {
-        hc_buf_puts(p->b, hc_go_type_name(v, false) + 1); /* the & stands there already */
+        hc_buf_puts(p->b, hc_go_type_name(v, p->helm3) + 1); /* the & stands there already */
         hc_buf_putc(p->b, '{');
     } else {
         put_open(p, v, is_struct ? "{" : "map[");
@@ -220,7 +221,7 @@ static void print_map(struct pp *p, const struct hc_val *v, uint32_t verb, int d
 static void print_list(struct pp *p, const struct hc_val *v, uint32_t verb, int depth)
 {
     if (p->f.sharp_v && (v->list->flags & HC_LIST_NIL)) {
-        hc_buf_puts(p->b, hc_go_type_name(v, false));
+        hc_buf_puts(p->b, hc_go_type_name(v, p->helm3));
         hc_buf_puts(p->b, "(nil)");
         return;
     }
@@ -381,7 +382,7 @@ static void print_arg(struct pp *p, const struct hc_val *v, uint32_t verb)
         return;
     }
     if (verb == 'T') {
-        hc_fmt_text(p->b, &p->f, hc_str_of(hc_go_type_name(v, false)));
+        hc_fmt_text(p->b, &p->f, hc_str_of(hc_go_type_name(v, p->helm3)));
         return;
     }
     if (verb == 'p') {
@@ -612,9 +613,9 @@ static bool directive(struct pp *p, struct reader *r)
     return true;
 }
 
-void hc_go_sprintf(struct hc_buf *b, hc_str format, struct hc_val *const *argv, size_t argc)
+void hc_go_sprintf(struct hc_buf *b, hc_str format, struct hc_val *const *argv, size_t argc, bool helm3)
 {
-    struct pp p = { .b = b };
+    struct pp p = { .b = b, .helm3 = helm3 };
     struct reader r = { .fmt = format, .argv = argv, .argc = argc };
     while (r.i < format.n) {
         size_t from = r.i;
@@ -639,7 +640,7 @@ void hc_go_sprintf(struct hc_buf *b, hc_str format, struct hc_val *const *argv, 
             hc_buf_puts(b, "<nil>");
             continue;
         }
-        hc_buf_puts(b, hc_go_type_name(argv[i], false));
+        hc_buf_puts(b, hc_go_type_name(argv[i], helm3));
         hc_buf_putc(b, '=');
         print_arg(&p, argv[i], 'v');
     }

@@ -10,7 +10,8 @@ void hc_go_print(struct hc_buf *b, const struct hc_val *v);
 /* fmt.Sprint: a space between operands when neither is a string. */
 void hc_go_sprint(struct hc_buf *b, struct hc_val *const *argv, size_t argc);
 void hc_go_sprintln(struct hc_buf *b, struct hc_val *const *argv, size_t argc);
-void hc_go_sprintf(struct hc_buf *b, hc_str format, struct hc_val *const *argv, size_t argc);
+/* `helm3`: as in hc_go_type_name. */
+void hc_go_sprintf(struct hc_buf *b, hc_str format, struct hc_val *const *argv, size_t argc, bool helm3);
 /* strconv.Quote. */
 void hc_go_quote(struct hc_buf *b, hc_str s);
 /* %T; nil gives "<nil>". `helm3` names .Values chartutil.Values. */

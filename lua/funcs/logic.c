@@ -198,7 +198,7 @@ FN(fn_printf)
 {
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, HC_MAX_OUTPUT_BYTES);
-    hc_go_sprintf(&b, fn_s(argv[0]), argv + 1, argc - 1);
+    hc_go_sprintf(&b, fn_s(argv[0]), argv + 1, argc - 1, c->helm3);
     return fn_buf(c, &b, out);
 }
 

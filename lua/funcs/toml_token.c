@@ -62,7 +62,7 @@ enum hc_rc toml_bad_rune_at(struct toml_reader *r, const char *text, const char 
     if (r->i < r->s.n)
         hc_utf8_decode(hc_str_sub(r->s, r->i, r->s.n), &rune);
     struct hc_val v = { .kind = HC_INT, .type = HC_GO_INT32, .i = (int32_t)rune }, *args[] = { &v };
-    hc_go_sprintf(&b, HC_S("%q"), args, 1);
+    hc_go_sprintf(&b, HC_S("%q"), args, 1, false);
     hc_buf_putc(&b, '\0');
     return toml_fail_line(r, toml_line_at(r, r->i + behind), text, b.spent ? "" : b.p, rest);
 }

@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* A different one comes first each time. */
     size_t from = size % HC_LEN(argv);
     hc_buf_reset(&b);
-    hc_go_sprintf(&b, format, argv + from, HC_LEN(argv) - from);
+    hc_go_sprintf(&b, format, argv + from, HC_LEN(argv) - from, false);
     hc_buf_reset(&b);
     hc_go_quote(&b, format);
     return 0;

@@ -1,7 +1,7 @@
 """Runs the same small charts through the real Helm and through helmctl, thousands a minute.
 
 An *expression case* is a template expression with its data; many are packed into one chart, one a line. Helm's engine is
-asked for each line by itself (`cases` of helm4-many: a tenth of the cost of a command), helmctl for the lines that Helm
+asked for some lines at once and for those that it refuses one by one (`cases` of helm4-many: a tenth of the cost of a command), helmctl for the lines that Helm
 renders at once and for the others one by one; where they differ both are asked once more by the whole command, which
 decides. To record, both run the whole command: when either stops at an error the case of that line is taken out (equal
 if both said the same, else both are asked about it alone) and the rest runs again. A *chart case* is a small chart of its own with the arguments it is rendered with.
@@ -74,10 +74,13 @@ def line(i, case, first):
     return "# @%d {{ $x := %s }}{{ printf \"%%T\\t%%q\" $x (print $x) }}\n" % (i, expr.replace("\n", " "))
 
 
-def by_itself(case):
-    """A template of the case alone, which needs no file: a long one would be split again for each case."""
-    texts = " ".join('"%s"' % "".join("\\x%02x" % b for b in d) for d in case.data)
-    return "{{- $d := list \"\" %s }}\n%s" % (texts, line(0, case, 1))
+def template_of(cases):
+    """A template of these cases alone, with their data, numbered from 0 on."""
+    texts, lines = ['""'], []
+    for i, c in enumerate(cases):
+        lines.append(line(i, c, len(texts)))
+        texts += ['"%s"' % "".join("\\x%02x" % b for b in d) for d in c.data]
+    return "{{- $d := list %s }}\n%s" % (" ".join(texts), "".join(lines))
 
 
 def write_data(folder, cases):
@@ -176,7 +179,7 @@ class Differ:
         if not cases:
             return
         lines = write_data(self.folder, cases)
-        helm = [self.engine(h) for h in self.helm.templates([(by_itself(c), "") for c in cases], self.bare, "")]
+        helm = self.helm_of(cases)
         good = [i for i, h in enumerate(helm) if h[0] == "ok"]
         with open(self.folder + "/templates/t.yaml", "wb") as f:
             f.write((HEAD + "".join(lines[i] for i in good)).encode("utf-8", "surrogateescape"))
@@ -187,13 +190,27 @@ class Differ:
                 got = ("ok", ours[i])
             else:
                 with open(self.folder + "/templates/t.yaml", "wb") as f:
-                    f.write(by_itself(c).encode("utf-8", "surrogateescape"))
+                    f.write(template_of([c]).encode("utf-8", "surrogateescape"))
                 got = self.outcome(self.ours.run(["template", "r", "."], self.folder), 0)
             if self.same(helm[i], got):
                 self.said(c, helm[i], got)
             else:
                 self.alone(c)
                 write_data(self.folder, cases)
+
+    def helm_of(self, cases, together=20):
+        """What Helm's engine says of each: some at once, and one by one where it refuses one of them."""
+        groups = [cases[i:i + together] for i in range(0, len(cases), together)]
+        said = []
+        for group, a in zip(groups, self.helm.templates([(template_of(g), "") for g in groups], self.bare, "")):
+            found = results(a[1]) if a[0] == "ok" else {}
+            if len(group) == 1:
+                said.append(self.engine(a))
+            elif len(found) == len(group):
+                said += [("ok", found[i]) for i in range(len(group))]
+            else:
+                said += self.helm_of(group, 1)
+        return said
 
     @staticmethod
     def engine(answer):

@@ -122,3 +122,18 @@ deps("tgz", "- {name: z, version: 1.0.0}\n", "z: {k: p}\n", more={"chart/charts/
 deps("tgz-bad", "- {name: z, version: 1.0.0}\n", "", more={"chart/charts/z-1.0.0.tgz": "abc"}, helm3=False, differs="says what it is")
 deps("plain-file", D % "", "", more={"chart/charts/README.md": "x"}, helm3=False)
 deps("hidden", D % "", "", more={"chart/charts/_x/Chart.yaml": "a: [\n", "chart/charts/.y/Chart.yaml": "a: [\n"})
+
+# What the two Helms tell apart in templates: types and their texts, .Chart, versions, mustToJson, errors that are Go's own.
+KUBE = "--kube-version v1.33.4-gke.12"
+for key, text in {
+        "types": "{{ printf \"%T %T %T %T %T %T\" .Values .Chart .Files .Capabilities .Release .Capabilities.KubeVersion }}",
+        "chart-yaml": "{{ .Chart | toYaml | quote }} {{ .Chart.Name }} {{ .Chart.AppVersion | quote }}", "chart-unknown": "{{ .Chart.Foo }}",
+        "chart-dict": "{{ get .Chart \"Name\" }}", "chart-keys": "{{ keys .Chart | sortAlpha }}", "chart-has": "{{ hasKey .Chart \"Type\" }}",
+        "chart-deps": "{{ range .Chart.Dependencies }}{{ .Name }}{{ .Enabled }}{{ end }}|{{ range .Chart.Maintainers }}{{ .Email }}{{ end }}",
+        "chart-print": "{{ len .Chart.Maintainers }} {{ .Chart.Annotations }} {{ .Chart.Keywords }} {{ .Chart.Deprecated }}",
+        "kube": "{{ .Capabilities.KubeVersion }} {{ .Capabilities.KubeVersion.Version }} {{ print .Capabilities.KubeVersion }} {{ .Capabilities.KubeVersion.GitVersion }}",
+        "must-json": "{{ dict \"a\" \"<é>\" \"b\" (list 1.5 nil) | mustToJson }}", "must-json-bad": "{{ mustToJson (float64 \"NaN\") }}",
+        "nil": "{{ .Values.n.x }}", "call": "{{ include \"h\" . }}\n{{- define \"h\" }}{{ .Values.n.x.y }}{{ end }}", "func": "{{ atoi (list) }}",
+        "fail": "{{ fail \"a: b\" }}", "required": "{{ required \"gone: x\" .Values.x }}", "parse": "{{ if }}", "tpl": "{{ tpl \"{{ .Values.n.x }}\" . }}"}.items():
+    case("versions/" + key, chart(BASE + "appVersion: 1.10\nkeywords: [k]\nmaintainers: [{name: m, email: m@x}]\nannotations: {a: b}\n",
+                                  **{"templates/t.yaml": "a: {}  # " + text + "\n"}), "template r chart " + KUBE, helm3=True)
