@@ -1,11 +1,13 @@
 /*
- * The driver of commands: one release, one thread, steps until the end. Between two steps it sleeps on a condition that
- * watches of the awaited objects (one watch a kind and namespace) signal; a signal of the process is seen within
- * a quarter of a second.
+ * The driver of commands: one release, one thread, steps until the end. Between two steps it sleeps on two descriptors: one
+ * that watches of the awaited objects (one watch a kind and namespace) write to, and one that a signal handler does.
+ * Where the system has no descriptor left, it looks four times a second.
  */
-#include <pthread.h>
+#include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
-#include <time.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "core/base/mem.h"
 #include "deploy/reconcile/reconcile_impl.h"
@@ -13,12 +15,10 @@
 #define MAX_WATCHES 32u
 /* Nobody who waits trusts watches alone: what was not told is looked at after a second, and after twice the time whenever
  * that found nothing, for a watch whose first list or whose stream was not answered tells nothing either. */
-enum { BLIND_MS = 1000, TRUST_MS = 60000 };
+enum { BLIND_MS = 1000, TRUST_MS = 60000, NO_FD_MS = 250 };
 
 struct waker {
-    pthread_mutex_t lock;
-    pthread_cond_t cond;
-    bool rang;
+    int fd;
     struct hc_kube_watch *watches[MAX_WATCHES];
     struct hc_kube_list what[MAX_WATCHES];
     size_t n;
@@ -27,15 +27,34 @@ struct waker {
     int64_t trust_ms;
 };
 
+/* Adding to an eventfd fails when it is full only: then it is readable. */
+static void knock(int fd)
+{
+    const uint64_t one = 1;
+    int before = errno;
+    if (fd >= 0)
+        (void)!write(fd, &one, sizeof(one));
+    errno = before;
+}
+
 static void ring(void *ctx, enum hc_watch_event e, const struct hc_val *object)
 {
     struct waker *w = ctx;
     (void)e;
     (void)object;
-    pthread_mutex_lock(&w->lock);
-    w->rang = true;
-    pthread_cond_signal(&w->cond);
-    pthread_mutex_unlock(&w->lock);
+    knock(w->fd);
+}
+
+void hc_cancel_init(struct hc_cancel *c)
+{
+    c->asked = 0;
+    c->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+void hc_cancel(struct hc_cancel *c)
+{
+    c->asked = 1;
+    knock(c->fd);
 }
 
 static void watch_for(struct waker *w, struct hc_kube *kube, const struct hc_ref *ref)
@@ -62,33 +81,30 @@ static void watch_for(struct waker *w, struct hc_kube *kube, const struct hc_ref
 }
 
 static void pause_after(struct waker *w, struct hc_reconcile *r, const struct hc_step *step,
-                        const volatile int *cancel)
+                        const struct hc_cancel *cancel)
 {
     int64_t now = hc_rec_now(r), until_ms = step->until_ms;
     int64_t look_ms = now + (w->blind ? BLIND_MS : w->trust_ms);
+    bool fds = w->fd >= 0 && (!cancel || cancel->fd >= 0);
     if (until_ms == 0 || (until_ms > look_ms && step->rc == HC_OK)) /* not sooner than the server asked for */
         until_ms = look_ms;
-    pthread_mutex_lock(&w->lock);
-    while (!w->rang && !(cancel && *cancel) && (now = hc_rec_now(r)) < until_ms) {
-        struct timespec ts;
-        int64_t slice = HC_MIN(250, until_ms - now);
-        clock_gettime(CLOCK_REALTIME, &ts);
-        ts.tv_nsec += (long)(slice % 1000) * 1000000;
-        ts.tv_sec += slice / 1000 + ts.tv_nsec / 1000000000;
-        ts.tv_nsec %= 1000000000;
-        pthread_cond_timedwait(&w->cond, &w->lock, &ts);
+    struct pollfd p[] = { { .fd = w->fd, .events = POLLIN }, { .fd = cancel ? cancel->fd : -1, .events = POLLIN } };
+    while (!(cancel && cancel->asked) && (now = hc_rec_now(r)) < until_ms) {
+        int64_t slice = until_ms - now;
+        if (poll(p, HC_LEN(p), (int)(fds ? slice : HC_MIN(slice, NO_FD_MS))) > 0)
+            break;
     }
-    w->trust_ms = w->rang ? BLIND_MS : HC_MIN(w->trust_ms * 2, TRUST_MS);
-    w->rang = false;
-    pthread_mutex_unlock(&w->lock);
+    uint64_t times;
+    bool rang = w->fd >= 0 && read(w->fd, &times, sizeof(times)) == sizeof(times);
+    w->trust_ms = rang ? BLIND_MS : HC_MIN(w->trust_ms * 2, TRUST_MS);
 }
 
-void hc_reconcile_drive(struct hc_reconcile *r, const volatile int *cancel, struct hc_step *out)
+void hc_reconcile_drive(struct hc_reconcile *r, const struct hc_cancel *cancel, struct hc_step *out)
 {
-    struct waker w = { .lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER, .trust_ms = BLIND_MS };
+    struct waker w = { .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .trust_ms = BLIND_MS };
     for (;;) {
         hc_reconcile_step(r, out);
-        if (cancel && *cancel)
+        if (cancel && cancel->asked)
             break;
         if (out->verdict == HC_GO_ON)
             continue;
@@ -100,12 +116,12 @@ void hc_reconcile_drive(struct hc_reconcile *r, const volatile int *cancel, stru
         for (size_t i = 0; w.arena && i < out->awaited_n; i++)
             watch_for(&w, r->spec.kube, &out->awaited[i]);
         pause_after(&w, r, out, cancel);
-        if (cancel && *cancel)
+        if (cancel && cancel->asked)
             break;
     }
     for (size_t i = 0; i < w.n; i++)
         hc_kube_watch_stop(w.watches[i]);
     hc_arena_free(w.arena);
-    pthread_cond_destroy(&w.cond);
-    pthread_mutex_destroy(&w.lock);
+    if (w.fd >= 0)
+        close(w.fd);
 }

@@ -10,6 +10,8 @@
  * What parks a release is small: keep struct hc_reconcile_memo (a plain value) and the awaited objects, free the
  * instance, make a new one when something changed. A zeroed memo costs a few requests, never correctness.
  */
+#include <signal.h>
+
 #include "deploy/reconcile/decide.h"
 #include "deploy/reconcile/trouble.h"
 #include "deploy/release/storage.h"
@@ -264,8 +266,16 @@ const struct hc_record *hc_reconcile_head(const struct hc_reconcile *r);
 /* Objects of the head's manifest (with the namespace filled in), for inventories. Borrowed until the next step. */
 size_t hc_reconcile_objects(struct hc_reconcile *r, const struct hc_ref **out);
 
+/* How a signal handler ends hc_reconcile_drive at once. */
+struct hc_cancel {
+    volatile sig_atomic_t asked;
+    int fd; /* internal; -1: the system has none left, then it takes a quarter of a second */
+};
+void hc_cancel_init(struct hc_cancel *c); /* for as long as the process lives */
+void hc_cancel(struct hc_cancel *c); /* may be called by a signal handler */
+
 /*
- * For commands: steps until the verdict is final, waits on watches in between. *cancel (may be NULL; set by a signal
- * handler) ends it between two steps: the record stays pending and the next call goes on with it.
+ * For commands: steps until the verdict is final, waits on watches in between. `cancel` (may be NULL) ends it between two
+ * steps: the record stays pending and the next call goes on with it.
  */
-void hc_reconcile_drive(struct hc_reconcile *r, const volatile int *cancel, struct hc_step *out);
+void hc_reconcile_drive(struct hc_reconcile *r, const struct hc_cancel *cancel, struct hc_step *out);

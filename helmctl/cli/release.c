@@ -524,12 +524,13 @@ static bool newest(void *ctx, int64_t *out_revision, char out_resource_version[3
 
 /* ---- running ----------------------------------------------------------------------------------------------- */
 
-static volatile int cancelled;
+static struct hc_cancel cancelled;
+static bool listening;
 
 static void on_signal(int sig)
 {
     (void)sig;
-    cancelled = 1;
+    hc_cancel(&cancelled);
 }
 
 /* What was left behind goes to stdout, logs of hooks to stderr as they are, as Helm prints them. */
@@ -609,6 +610,9 @@ enum hc_rc hc_cli_release_run(struct hc_cli_release *r, const struct hc_reconcil
     enum hc_rc rc = hc_reconcile_new(&s, NULL, &engine, err);
     if (rc != HC_OK)
         return rc;
+    if (!listening) /* uninstall does several */
+        hc_cancel_init(&cancelled);
+    listening = true;
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
     hc_reconcile_drive(engine, &cancelled, &step);
@@ -616,7 +620,7 @@ enum hc_rc hc_cli_release_run(struct hc_cli_release *r, const struct hc_reconcil
     if (out_record && hc_reconcile_head(engine))
         copy_record(r->a, hc_reconcile_head(engine), out_record);
     hc_reconcile_free(engine);
-    if (cancelled && step.verdict != HC_DONE) {
+    if (cancelled.asked && step.verdict != HC_DONE) {
         printf("Release %.*s has been cancelled.\n", HC_P(r->name));
         return hc_fail(err, HC_E_AGAIN,
                        "interrupted; revision %" PRId64 " stays as it is, and the same command goes on with it",
