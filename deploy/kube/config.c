@@ -247,6 +247,7 @@ enum hc_rc kube_config_read(struct hc_arena *a, const struct hc_kube_options *o,
         rc = read_pod(a, out, err);
     if (rc != HC_OK)
         return rc;
+    out->where = f.n ? hc_arena_printf(a, "kubeconfig %.*s", HC_P(f.name[0])) : HC_S("the pod's service account");
     if (o->server && o->server[0])
         out->server = hc_str_of(o->server);
     if (o->token && o->token[0]) {

@@ -26,6 +26,7 @@ enum hc_rc kube_exec_read(struct hc_arena *a, const struct kube_exec *x, hc_str 
 
 /* What a configuration says, in the arena it was read into. */
 struct kube_config {
+    hc_str where; /* "kubeconfig /home/me/.kube/config" */
     hc_str server, ns;
     hc_str ca_pem, cert_pem, key_pem, tls_server_name, proxy;
     bool insecure;
@@ -38,6 +39,10 @@ struct kube_config {
 /* config.c: finds and reads kubeconfig or the pod's account; options that override are laid over it. */
 enum hc_rc kube_config_read(struct hc_arena *a, const struct hc_kube_options *o, struct kube_config *out,
                             struct hc_err *err);
+
+/* pair.c: certificates that cannot work, in words; `where` stands in front. `alone`: nothing else says who we are, so that
+ * one which expired is an error as well. Absent texts are fine. */
+enum hc_rc kube_pair_check(const char *where, hc_str ca, hc_str cert, hc_str key, bool alone, struct hc_err *err);
 
 /* One kind the server serves. Entries are made once and stay, so that what was given to callers stays valid. */
 struct kube_entry {

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "core/base/clock.h"
+#include "core/base/digest.h"
 #include "core/base/fs.h"
 #include "core/base/mem.h"
 #include "deploy/kube/client.h"
@@ -663,6 +664,96 @@ static void configurations_that_cannot_work_say_why(void **state)
     assert_true(has(err.msg, "none of the files in $KUBECONFIG"));
 }
 
+/* Of nobody: made for this test. old_cert is of the same key, and expired in 2021. */
+static const char good_cert[] = "-----BEGIN CERTIFICATE-----\n"
+                                "MIIBbjCCARWgAwIBAgIUL1y4Cufgw5UUuc+VpVTdM+PIWZIwCgYIKoZIzj0EAwIw\n"
+                                "DDEKMAgGA1UEAwwBdTAgFw0yNjExMjcxNDU1MTdaGA8yMTI2MTEwMzE0NTUxN1ow\n"
+                                "DDEKMAgGA1UEAwwBdTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABC4U8OMlpn4r\n"
+                                "7HN/1WRQNc3CHB8pIEvRR7xJtozXQqL24G9In4hMo6rnwrs7NkxtLKxMzLC49AEc\n"
+                                "BvsIsHzoJ5qjUzBRMB0GA1UdDgQWBBRGlPcLhrkhCO+270PSxGdlFZvpRTAfBgNV\n"
+                                "HSMEGDAWgBRGlPcLhrkhCO+270PSxGdlFZvpRTAPBgNVHRMBAf8EBTADAQH/MAoG\n"
+                                "CCqGSM49BAMCA0cAMEQCIGl+5Ml9cifz1e4Rb31AU72oZJiT8InVJfGomgpnpGZX\n"
+                                "AiAryAP4NVP7J5BycYBDqwjUaWyZzravPPqQJSoIwxoeqw==\n"
+                                "-----END CERTIFICATE-----\n";
+static const char good_key[] = "-----BEGIN PRIVATE KEY-----\n"
+                               "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgzHpmLj+J4vmThJVA\n"
+                               "bX/3OcvWhLoDSUXK1CFBWVnoWtWhRANCAAQuFPDjJaZ+K+xzf9VkUDXNwhwfKSBL\n"
+                               "0Ue8SbaM10Ki9uBvSJ+ITKOq58K7OzZMbSysTMywuPQBHAb7CLB86Cea\n"
+                               "-----END PRIVATE KEY-----\n";
+static const char other_key[] = "-----BEGIN EC PRIVATE KEY-----\n"
+                                "MHcCAQEEIDRfPj4a0rajT42PAje+MQycs9mKwJUCkrw+dIndyHifoAoGCCqGSM49\n"
+                                "AwEHoUQDQgAErDHBq5tvKB0cdXV+il0vDDj1ueHovsLB7c5k8JvRGW+6GssSebbw\n"
+                                "kPnvhuFfEYED0WHAu32bm62cg/i4tnPP6A==\n"
+                                "-----END EC PRIVATE KEY-----\n";
+static const char locked_key[] = "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+                                 "MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAhDVNDZvUdBrgICCAAw\n"
+                                 "DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEJNKdCHdtbROk+FgKZGHQSYEgZCn\n"
+                                 "LAyTmZ8ZTNwzOiyxzWuf+/d3jmegfLnHX8ZoaDVaMc1kherLyk7JFDvtIHoE7zBL\n"
+                                 "DkMR8W7mbngtqAlB++7Tkr98kcJGsqcNGvEwcneFyhfUL25YiFWnjvEOqtzj7PGI\n"
+                                 "ATOCaYdq4Fgtrjtgdl/3tQfbxxp60NMe1KwXb1o32gJkD9mzBEwvlpwnwY5Ka+4=\n"
+                                 "-----END ENCRYPTED PRIVATE KEY-----\n";
+static const char old_cert[] = "-----BEGIN CERTIFICATE-----\n"
+                               "MIIBADCBpgIBATAKBggqhkjOPQQDAjAMMQowCAYDVQQDDAF1MB4XDTIwMDEwMTAw\n"
+                               "MDAwMFoXDTIxMDEwMTAwMDAwMFowDDEKMAgGA1UEAwwBdTBZMBMGByqGSM49AgEG\n"
+                               "CCqGSM49AwEHA0IABC4U8OMlpn4r7HN/1WRQNc3CHB8pIEvRR7xJtozXQqL24G9I\n"
+                               "n4hMo6rnwrs7NkxtLKxMzLC49AEcBvsIsHzoJ5owCgYIKoZIzj0EAwIDSQAwRgIh\n"
+                               "AJLLKHqbCROvx95KNYrOQWCuSPEwpLguLmzgV/ba6f3hAiEAlZW9KjozaJgxuu5q\n"
+                               "DPuvKT+lI4hx3GoWUXKxaMHIWc8=\n"
+                               "-----END CERTIFICATE-----\n";
+
+/* What a handshake would only say as "failed" is told before anybody is asked. */
+static void broken_certificates_are_told_before(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *ca, *cert, *key, *token, *words; /* words NULL: nothing is wrong */
+        bool insecure;
+    } rows[] = {
+        { NULL, good_cert, good_key, NULL, NULL, false },
+        { good_cert, good_cert, good_key, NULL, NULL, false },
+        { "no PEM", NULL, NULL, NULL, "certificate-authority holds no certificate", false },
+        { "no PEM", NULL, NULL, NULL, NULL, true },
+        { NULL, good_cert, NULL, NULL, "client-key is not", false },
+        { NULL, NULL, good_key, NULL, "client-certificate is not", false },
+        { NULL, "no PEM", good_key, NULL, "client-certificate holds no certificate", false },
+        { NULL, good_key, good_key, NULL, "client-certificate holds no certificate", false },
+        { NULL, good_cert, good_cert, NULL, "client-key holds no private key", false },
+        { NULL, good_cert, other_key, NULL, "do not belong together", false },
+        { NULL, good_cert, locked_key, NULL, "has a passphrase", false },
+        { NULL, old_cert, good_key, NULL, "expired on 2021-01-01T00:00:00Z", false },
+        { NULL, old_cert, good_key, "t", NULL, false }, /* the token may do */
+    };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        struct hc_kube *k = NULL;
+        HC_AUTO(hc_buf) struct hc_buf b;
+        hc_buf_init(&b, 0);
+        hc_buf_puts(
+            &b, "{current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}], clusters: [{name: c, "
+                "cluster: {server: 'https://127.0.0.1:1'");
+        if (rows[i].ca)
+            hc_buf_printf(&b, ", certificate-authority-data: %.*s", HC_P(hc_base64(arena, hc_str_of(rows[i].ca))));
+        if (rows[i].insecure)
+            hc_buf_puts(&b, ", insecure-skip-tls-verify: true");
+        hc_buf_puts(&b, "}}], users: [{name: u, user: {x: y");
+        if (rows[i].cert)
+            hc_buf_printf(&b, ", client-certificate-data: %.*s", HC_P(hc_base64(arena, hc_str_of(rows[i].cert))));
+        if (rows[i].key)
+            hc_buf_printf(&b, ", client-key-data: %.*s", HC_P(hc_base64(arena, hc_str_of(rows[i].key))));
+        if (rows[i].token)
+            hc_buf_printf(&b, ", token: %s", rows[i].token);
+        hc_buf_puts(&b, "}}]}");
+        const struct hc_kube_options o = { .kubeconfig_body = hc_buf_str(&b), .body_may_skip_tls = true };
+        err = (struct hc_err)HC_ERR_INIT;
+        enum hc_rc rc = hc_kube_new(http, &o, &k, &err);
+        if (rc != (rows[i].words ? HC_E_INPUT : HC_OK) || (rows[i].words && !has(err.msg, rows[i].words)))
+            fail_msg("row %zu: '%s' instead of '%s'", i, err.msg, rows[i].words ? rows[i].words : "");
+        if (rows[i].words)
+            assert_true(has(err.msg, "kubeconfig (of the object)"));
+        assert_false(has(err.msg, "BEGIN EC")); /* nothing of a key is told */
+        hc_kube_free(k);
+    }
+}
+
 static void names_cannot_leave_their_path(void **state)
 {
     (void)state;
@@ -699,6 +790,7 @@ int main(void)
         cmocka_unit_test(a_new_token_is_read_when_the_old_one_ends),
         cmocka_unit_test(a_plugin_gives_tokens),
         cmocka_unit_test(configurations_that_cannot_work_say_why),
+        cmocka_unit_test(broken_certificates_are_told_before),
         cmocka_unit_test(names_cannot_leave_their_path),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
