@@ -272,7 +272,7 @@ struct hc_cancel {
     int fd; /* internal; -1: the system has none left, then it takes a quarter of a second */
 };
 void hc_cancel_init(struct hc_cancel *c); /* for as long as the process lives */
-void hc_cancel(struct hc_cancel *c); /* may be called by a signal handler */
+void hc_cancel(struct hc_cancel *c);      /* may be called by a signal handler */
 
 /*
  * For commands: steps until the verdict is final, waits on watches in between. `cancel` (may be NULL) ends it between two
