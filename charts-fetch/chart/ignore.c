@@ -68,29 +68,33 @@ static int match_one(hc_str *p, uint32_t r)
     return want == r;
 }
 
+/* Up to the next star. */
 static bool well_formed(hc_str p)
 {
-    while (p.n) {
-        if (*p.p == '*')
-            p = hc_str_sub(p, 1, p.n);
-        else if (match_one(&p, 0) < 0)
+    while (p.n && *p.p != '*')
+        if (match_one(&p, 0) < 0)
             return false;
-    }
     return true;
 }
 
 bool hc_path_match(hc_str pattern, hc_str name, bool *bad)
 {
-    if (bad)
-        *bad = !well_formed(pattern);
-    if (!well_formed(pattern))
-        return false;
     hc_str p = pattern, s = name, star_p = { 0 }, star_s = { 0 };
+    bool malformed = !well_formed(p);
+    if (bad)
+        *bad = malformed;
+    if (malformed)
+        return false;
     for (;;) {
         if (p.n && *p.p == '*') {
             p = hc_str_sub(p, 1, p.n);
             star_p = p;
             star_s = s;
+            if (!well_formed(p)) { /* Go looks at what is behind a star when it comes there */
+                if (bad)
+                    *bad = true;
+                return false;
+            }
             continue;
         }
         if (!p.n && !s.n)
@@ -98,7 +102,7 @@ bool hc_path_match(hc_str pattern, hc_str name, bool *bad)
         hc_str step = p;
         uint32_t r = 0;
         size_t len = s.n ? hc_utf8_decode(s, &r) : 0;
-        if (p.n && s.n && !(r == '/' && *p.p == '[') && match_one(&step, r) > 0) {
+        if (p.n && s.n && match_one(&step, r) > 0) {
             p = step;
             s = hc_str_sub(s, len, s.n);
             continue;

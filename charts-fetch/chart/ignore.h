@@ -5,8 +5,8 @@
 #include "core/base/arena.h"
 #include "core/base/err.h"
 
-/* Go's filepath.Match: * and ? stop at '/', [a-z] and [^a-z], backslash escapes. A pattern that is none matches
- * nothing and sets *bad (may be NULL). */
+/* Go's filepath.Match: * and ? stop at '/', [a-z] and [^a-z], which do not, backslash escapes. A pattern that is none matches
+ * nothing and sets *bad (may be NULL); as in Go a mistake behind a star is seen only when the name fits up to it. */
 bool hc_path_match(hc_str pattern, hc_str name, bool *bad);
 
 /* The rules of a .helmignore file and the built-in one (D7.3); `text` may be absent. Lives in `a`. */

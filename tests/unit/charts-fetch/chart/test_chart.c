@@ -184,6 +184,10 @@ static void patterns(void **state)
         { "[]a]", "]", false, true },
         { "[-]", "-", false, true },
         { "x\\", "x", false, true },
+        { "x*[", "x", false, true },
+        { "y*[", "x", false, false },
+        { "a[^x]b", "a/b", true, false },
+        { "a[.-0]b", "a/b", true, false },
         { "*\xc3\xa9?", "a\xc3\xa9z", true, false },
         { "templates/.?*", "templates/.x", true, false },
     };
