@@ -27,6 +27,12 @@ static bool is_bare(char ch)
     return toml_is_digit(ch) || ((ch | 32) >= 'a' && (ch | 32) <= 'z') || ch == '_' || ch == '-';
 }
 
+/* An error of what the lexer only looked ahead to: at the end of the text the line is not the one before. */
+static enum hc_rc bad_here(struct toml_reader *r, const char *text)
+{
+    return toml_fail_line(r, toml_line_at(r, r->i), text, "", "");
+}
+
 /* One part of a name. */
 static enum hc_rc key_part(struct toml_reader *r, hc_str *out)
 {
@@ -44,7 +50,7 @@ static enum hc_rc dotted_key(struct toml_reader *r, hc_str *parts, size_t *out_n
     size_t n = 0;
     toml_blanks(r);
     if (!toml_more(r) || toml_at(r) == '=')
-        return toml_bad(r, "unexpected '=': key name appears blank");
+        return bad_here(r, "unexpected '=': key name appears blank");
     if (toml_at(r) == '.')
         return toml_bad(r, "unexpected '.': keys cannot start with a '.'");
     for (;;) {
@@ -66,7 +72,7 @@ static enum hc_rc dotted_key(struct toml_reader *r, hc_str *parts, size_t *out_n
         r->i++;
         toml_blanks(r);
         if (!toml_more(r) || toml_at(r) == '=')
-            return toml_bad(r, "unexpected '='");
+            return bad_here(r, "unexpected '='");
         if (toml_at(r) == '.')
             return toml_bad(r, "unexpected '.'");
     }
@@ -417,7 +423,7 @@ static enum hc_rc header_name(struct toml_reader *r, hc_str *parts, size_t *out_
     for (;;) {
         toml_blanks(r);
         if (!toml_more(r) || toml_at(r) == ']')
-            return toml_bad(r, "unexpected end of table name (table names cannot be empty)");
+            return bad_here(r, "unexpected end of table name (table names cannot be empty)");
         if (toml_at(r) == '.')
             return toml_bad(r, "unexpected table separator (table names cannot be empty)");
         if (n == MAX_KEYS)

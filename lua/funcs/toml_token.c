@@ -465,11 +465,13 @@ enum hc_rc toml_number(struct toml_reader *r, struct hc_val **out)
     if (sign && toml_at(r) == '.')
         return toml_bad(r, "floats must start with a digit, not '.'");
     if (sign && !toml_is_digit(toml_at(r)))
-        return toml_bad_rune(r, "expected a digit but got ", "");
+        return toml_bad_rune_at(r, "expected a digit but got ", "", true);
     if (toml_at(r) == '0' && r->i + 1 < r->s.n && r->s.p[r->i + 1] && strchr("box", r->s.p[r->i + 1]))
         return based_integer(r, from, sign, out);
+    bool zero = toml_at(r) == '0';
     scan(r, "");
-    if (!sign && (toml_at(r) == '-' || toml_at(r) == ':')) {
+    zero = zero && r->i == from + 1; /* a date or time begins with two digits */
+    if (!sign && !zero && (toml_at(r) == '-' || toml_at(r) == ':')) {
         scan(r, "-:Tt .Zz+");
         rc = ended(r);
         return rc == HC_OK ? datetime(r, hc_str_sub(r->s, from, r->i), out) : rc;
