@@ -166,6 +166,14 @@ static bool stood_before(struct hc_reconcile *r, const struct hc_plan_object *o,
     return hc_val_equal(old.object, o->object);
 }
 
+/* An install by the server that may find objects of the release there: they are taken over from the client's managers (Helm:
+ * Install.performInstall). */
+bool hc_rec_installs_over(const struct hc_reconcile *r, const struct mark *m, int64_t revision)
+{
+    return m->action == HC_ACTION_INSTALL && !hc_rec_client_side(r) &&
+           (revision > 1 || r->spec.install.take_ownership);
+}
+
 /* What the revision before had and this one has not. */
 enum hc_rc hc_rec_find_left(struct hc_reconcile *r, struct hc_err *err)
 {
@@ -175,7 +183,7 @@ enum hc_rc hc_rec_find_left(struct hc_reconcile *r, struct hc_err *err)
     if (r->left_known)
         return HC_OK;
     r->left_n = r->before_n = 0;
-    r->migrate = false;
+    r->migrate = hc_rec_installs_over(r, &r->mark, r->head.revision);
     if (r->mark.from > 0) {
         enum hc_rc rc = HC_OK;
         if (r->head_before.revision == r->mark.from)

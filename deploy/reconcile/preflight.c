@@ -108,8 +108,9 @@ enum hc_rc hc_rec_preflight(struct hc_reconcile *r, const struct hc_record *rec,
     for (size_t i = 0; i < n; i++)
         now[i] = objects[i].plan;
     shadow.left_n = hc_plan_left(r->step, before, before_n, now, n, &shadow.left);
-    shadow.migrate = !hc_rec_client_side(&shadow) && m->from > 0 &&
-                     (m->action == HC_ACTION_ROLLBACK || !hc_str_eqz(r->head.apply_method, "ssa"));
+    shadow.migrate = hc_rec_installs_over(&shadow, m, rec->revision) ||
+                     (!hc_rec_client_side(&shadow) && m->from > 0 &&
+                      (m->action == HC_ACTION_ROLLBACK || !hc_str_eqz(r->head.apply_method, "ssa")));
     for (size_t i = 0; i < n; i++) {
         const struct hc_plan_object *was = hc_plan_find(before, before_n, &objects[i].plan);
         seen[i] = (struct hc_preview_object){ .ref = objects[i].ref,

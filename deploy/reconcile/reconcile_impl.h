@@ -177,6 +177,7 @@ const struct hc_val *hc_rec_definition_of(const struct hc_reconcile *r, const st
                                           const struct hc_plan_object *o);
 enum hc_rc hc_rec_plan_head(struct hc_reconcile *r, struct hc_err *err);
 enum hc_rc hc_rec_find_left(struct hc_reconcile *r, struct hc_err *err);
+bool hc_rec_installs_over(const struct hc_reconcile *r, const struct mark *m, int64_t revision);
 enum hc_rc hc_rec_look(struct hc_reconcile *r, const struct hc_ref *ref, const struct hc_val **out,
                        struct hc_err *err);
 /* Refuses objects that are not ours, before anything is written. */

@@ -190,6 +190,33 @@ static void test_taken_over(void **state)
     hc_storage_free(r.spec.storage);
 }
 
+/* An install over what a failed revision left that was sent by the client: by the server, and no field has two owners. */
+static void test_installed_over(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct release r;
+    release_init(&r, "over");
+    r.spec.install.server_side = HC_SSA_OFF;
+    struct hc_step s = run(&r, NULL);
+    done(&s, 1);
+    assert_int_equal(managed(&r, "Update"), 1);
+    struct hc_record rec = last(&r, a);
+    rec.status = HC_STATUS_FAILED;
+    assert_int_equal(hc_storage_update(r.spec.storage, a, &rec, NULL), HC_OK);
+    r.spec.install.server_side = HC_SSA_ON;
+    r.spec.install.replace = true;
+    r.spec.one_shot = r.spec.must_not_exist = true;
+    r.spec.digest = HC_S("two");
+    r.wish.value = "2";
+    s = run(&r, NULL);
+    done(&s, 2);
+    assert_true(hc_str_eqz(value(&r, a), "2"));
+    assert_int_equal(managed(&r, "Update"), 0);
+    assert_int_equal(managed(&r, "Apply"), 1);
+    hc_storage_free(r.spec.storage);
+}
+
 /* What Helm left pending a moment ago: an upgrade leaves it alone, a rollback by hand goes back from it, as Helm's does. */
 static void test_rolled_back_from_pending(void **state)
 {
@@ -836,6 +863,7 @@ int main(void)
         cmocka_unit_test(test_told_of_no_record),
         cmocka_unit_test(test_seen_by_a_watch),
         cmocka_unit_test(test_taken_over),
+        cmocka_unit_test(test_installed_over),
         cmocka_unit_test(test_rolled_back_from_pending),
         cmocka_unit_test(test_taken_over_alive),
         cmocka_unit_test(test_superseded),
