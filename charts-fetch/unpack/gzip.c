@@ -167,3 +167,20 @@ enum hc_rc hc_gzip(struct hc_arena *a, hc_str raw, int level, hc_str *out, struc
     deflateEnd(&z);
     return rc == Z_STREAM_END ? HC_OK : hc_fail(err, HC_E_BUG, "gzip did not end");
 }
+
+enum hc_rc hc_gzip_fast(struct hc_arena *a, hc_str raw, int level, hc_str *out, struct hc_err *err)
+{
+    struct libdeflate_compressor *c = libdeflate_alloc_compressor(level);
+    size_t most = c ? libdeflate_gzip_compress_bound(c, raw.n) : 0;
+    char *to = c ? hc_arena_alloc(a, most, 1) : NULL;
+    size_t n = to ? libdeflate_gzip_compress(c, raw.p ? raw.p : "", raw.n, to, most) : 0;
+    libdeflate_free_compressor(c);
+    if (!c)
+        return hc_fail_nomem(err);
+    if (!to)
+        return hc_arena_check(a, err, "gzip");
+    if (n == 0)
+        return hc_fail(err, HC_E_BUG, "gzip: %zu bytes do not fit into their bound", raw.n);
+    *out = hc_str_n(to, n);
+    return HC_OK;
+}

@@ -227,7 +227,7 @@ enum hc_rc hc_record_encode(struct hc_arena *a, const struct hc_record *r, hc_st
     int levels[] = { pending ? 1 : 6, 9 };
     enum hc_rc rc = hc_record_json(r, &json, err);
     for (size_t i = 0; rc == HC_OK && i < HC_LEN(levels); i++) {
-        rc = hc_gzip(a, hc_buf_str(&json), levels[i], &packed, err);
+        rc = hc_gzip_fast(a, hc_buf_str(&json), levels[i], &packed, err);
         if (rc == HC_OK && packed.n / 3 * 4 + 4 <= most)
             break;
     }
@@ -244,7 +244,7 @@ enum hc_rc hc_record_encode(struct hc_arena *a, const struct hc_record *r, hc_st
 enum hc_rc hc_record_pack(struct hc_arena *a, hc_str raw, int level, hc_str *out, struct hc_err *err)
 {
     hc_str packed;
-    enum hc_rc rc = hc_gzip(a, raw, level, &packed, err);
+    enum hc_rc rc = hc_gzip_fast(a, raw, level, &packed, err);
     if (rc != HC_OK)
         return rc;
     *out = hc_base64(a, packed);

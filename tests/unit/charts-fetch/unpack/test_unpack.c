@@ -190,6 +190,14 @@ static void gzip_round_trips(void **state)
     char *lie = hc_arena_strz(a, packed); /* the trailer's length is part of what is checked */
     lie[packed.n - 4] = 3;
     assert_int_equal(hc_gunzip(a, (hc_str){ lie, packed.n }, 100, &back, &err), HC_E_INPUT);
+    for (int level = 1; level <= 9; level += 4) {
+        assert_int_equal(hc_gzip_fast(a, HC_S("hello hello hello"), level, &packed, &err), HC_OK);
+        assert_int_equal(hc_gunzip(a, packed, 100, &back, &err), HC_OK);
+        assert_true(hc_str_eqz(back, "hello hello hello"));
+    }
+    assert_int_equal(hc_gzip_fast(a, HC_S(""), 6, &packed, &err), HC_OK);
+    assert_int_equal(hc_gunzip(a, packed, 100, &back, &err), HC_OK);
+    assert_int_equal(back.n, 0);
     assert_int_equal(hc_gzip(a, HC_S(""), 6, &packed, &err), HC_OK);
     assert_int_equal(hc_gunzip(a, packed, 100, &back, &err), HC_OK);
     assert_int_equal(back.n, 0);
