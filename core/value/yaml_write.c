@@ -454,11 +454,34 @@ static void put_binary(struct writer *w, hc_str s)
     put_text(w, hc_buf_str(&text), true, false, &an);
 }
 
+/* "0o+7": yaml.v3 reads digits of base 8 behind "0o", and a sign before them; underscores may stand anywhere. */
+static bool odd_octal(hc_str s)
+{
+    static const char head[] = "0o";
+    size_t n = 0, digits = 0, counting = 0; /* digits: that are not zeros in front */
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (c == '_' && i > 0)
+            continue;
+        if (n < 2 ? c != head[n] : n == 2 ? c != '+' && c != '-' : c < '0' || c > '7')
+            return false;
+        digits += n > 2;
+        counting += n > 2 && (counting || c != '0');
+        n++;
+    }
+    return digits > 0 && counting <= 21; /* 63 bits */
+}
+
+static bool resolves(const struct writer *w, hc_str s)
+{
+    return hc_yaml_resolves(s) || (w->v3 && odd_octal(s));
+}
+
 static void put_str(struct writer *w, hc_str s)
 {
     if (is_harmless(s)) {
         static const struct analysis plain = { .plain_ok = true, .single_ok = true, .block_ok = true };
-        put_text(w, s, !hc_yaml_resolves(s), false, &plain);
+        put_text(w, s, !resolves(w, s), false, &plain);
         return;
     }
     bool fold = false, bad = false;
@@ -481,7 +504,7 @@ static void put_str(struct writer *w, hc_str s)
         return;
     }
     struct analysis a = analyze(s, w->v3);
-    put_text(w, s, !hc_yaml_resolves(s), false, &a);
+    put_text(w, s, !resolves(w, s), false, &a);
     free(own);
 }
 
@@ -523,7 +546,7 @@ static void put_node(struct writer *w, const struct hc_val *v, bool in_map);
 static bool put_key(struct writer *w, hc_str s)
 {
     if (is_harmless(s) && s.n <= SIMPLE_KEY_MAX) {
-        if (!hc_yaml_resolves(s))
+        if (!resolves(w, s))
             put_plain(w, s, false);
         else
             put_double(w, s, false);
@@ -549,7 +572,7 @@ static bool put_key(struct writer *w, hc_str s)
     bool simple = !a.multiline && s.n <= SIMPLE_KEY_MAX;
     if (!simple)
         put_indicator(w, "?", true, false, true);
-    put_text(w, s, !hc_yaml_resolves(s), simple, &a);
+    put_text(w, s, !resolves(w, s), simple, &a);
     free(own);
     return simple;
 }
