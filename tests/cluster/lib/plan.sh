@@ -120,12 +120,10 @@ if [ -n "$k" ] && command -v jq >/dev/null; then
     seen=
     foretold "a missing right" 1 '^x missing right: ConfigMap plan/shared' $now --set v=3 --force-conflicts --kube-as-user jane
     # a refusal that nobody foresaw: the error and the record say where it was written, what to do, what was done
-    out=$("$h" -n default install bad "$planned" --set replicas=many 2>&1) && bad "a text as a number is installed" || ok "a text as a number is refused"
-    told='Deployment default/web.*\.spec\.replicas: expected numeric.*\(planned/templates/all.yaml:5, from replicas, set by --set\); correct the chart.*Applied: [0-9] of 4 objects'
+    out=$("$h" -n bad install bad "$planned" --create-namespace --set replicas=many 2>&1) && bad "a text as a number is installed" || ok "a text as a number is refused"
+    told='Deployment bad/web.*\.spec\.replicas: expected numeric.*\(planned/templates/all.yaml:5, from replicas, set by --set\); correct the chart.*Applied: [0-9] of 4 objects'
     has "with template, line and value" "$told" "$out"
-    has "the record says it, too" "$told" "$("$h4" -n default history bad -o json | jq -r '.[0].description')"
-    "$h4" -n default uninstall bad >/dev/null 2>&1
-    seen=
+    has "the record says it, too" "$told" "$("$h4" -n bad history bad -o json | jq -r '.[0].description')"
     before=$(everything)
     out=$("$h" -n plan upgrade web "$planned" $now --set app=other --force-conflicts --preflight 2>&1) && bad "--preflight lets it pass" || ok "--preflight refuses"
     seen=
