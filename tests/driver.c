@@ -29,9 +29,27 @@ static const struct {
 #include "programs.inc"
 };
 
+/* Called as `fuzz_all`: every harness over its folder of the one that is given. A start under a sanitizer costs more than most. */
+static int replay_all(int argc, char **argv)
+{
+    int rc = argc > 1 ? 0 : 2;
+    for (size_t i = 0; i < HC_LEN(programs) && argc > 1; i++) {
+        if (!programs[i].harness)
+            continue;
+        char folder[4096];
+        snprintf(folder, sizeof(folder), "%s/%s", argv[1], programs[i].name + sizeof("fuzz_") - 1);
+        printf("%s: ", programs[i].name);
+        fflush(stdout);
+        rc |= hc_replay(programs[i].harness, 2, (char *[]){ argv[0], folder, NULL });
+    }
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
     const char *slash = strrchr(argv[0], '/'), *called = slash ? slash + 1 : argv[0];
+    if (strcmp(called, "fuzz_all") == 0)
+        return replay_all(argc, argv);
     for (size_t i = 0; i < HC_LEN(programs); i++) {
         if (strcmp(called, programs[i].name) != 0)
             continue;
