@@ -207,7 +207,7 @@ static void test_swept_once(void **state)
     for (size_t i = 0; i < HC_LEN(waits); i++) {
         struct release r;
         release_init(&r, i == 0 ? "swept-wave" : "swept-end");
-        r.wish.image = "example/broken:1";
+        r.wish.image = "x:broken";
         r.wish.hook = "pre-install";
         r.wish.hook_behavior = "complete";
         r.wish.hook_policy = "hook-succeeded";
