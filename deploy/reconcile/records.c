@@ -153,14 +153,16 @@ static enum hc_rc store_new(struct hc_reconcile *r, struct hc_arena *a, struct h
         r->dry_done = true;
         return HC_OK;
     }
-    if (r->spec.max_history > 0 && (int64_t)briefs_n >= r->spec.max_history) {
+    /* Helm's install prunes nothing, that of `upgrade --install` neither. */
+    int64_t kept = r->spec.one_shot && m->action == HC_ACTION_INSTALL ? 0 : r->spec.max_history;
+    if (kept > 0 && (int64_t)briefs_n >= kept) {
         hc_str payload; /* too large: the history stays as it is */
         rc = hc_record_encode(r->step, rec, &payload, err);
     }
     if (rc == HC_OK)
         rc = hc_rec_sound(r, err);
-    if (rc == HC_OK && r->spec.max_history > 0)
-        rc = hc_storage_retain(r->spec.storage, r->spec.name, briefs, briefs_n, r->spec.max_history - 1, err);
+    if (rc == HC_OK && kept > 0)
+        rc = hc_storage_retain(r->spec.storage, r->spec.name, briefs, briefs_n, kept - 1, err);
     if (rc == HC_OK)
         rc = hc_storage_create(r->spec.storage, a, rec, err);
     if (rc != HC_OK) {

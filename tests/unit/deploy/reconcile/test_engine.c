@@ -207,10 +207,15 @@ static void test_installed_over(void **state)
     r.spec.install.server_side = HC_SSA_ON;
     r.spec.install.replace = true;
     r.spec.one_shot = r.spec.must_not_exist = true;
+    r.spec.max_history = 1; /* of upgrades: an install by a command prunes nothing */
     r.spec.digest = HC_S("two");
     r.wish.value = "2";
     s = run(&r, NULL);
     done(&s, 2);
+    struct hc_brief *briefs;
+    size_t briefs_n;
+    assert_int_equal(hc_storage_briefs(r.spec.storage, a, HC_S("web"), &briefs, &briefs_n, NULL), HC_OK);
+    assert_int_equal(briefs_n, 2);
     assert_true(hc_str_eqz(value(&r, a), "2"));
     assert_int_equal(managed(&r, "Update"), 0);
     assert_int_equal(managed(&r, "Apply"), 1);
