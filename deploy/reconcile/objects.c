@@ -167,11 +167,12 @@ static bool stood_before(struct hc_reconcile *r, const struct hc_plan_object *o,
 }
 
 /* An install by the server that may find objects of the release there: they are taken over from the client's managers (Helm:
- * Install.performInstall). */
+ * Install.performInstall). The controller may always take over and hardly ever does: the first revision does not look at
+ * each object for that. */
 bool hc_rec_installs_over(const struct hc_reconcile *r, const struct mark *m, int64_t revision)
 {
     return m->action == HC_ACTION_INSTALL && !hc_rec_client_side(r) &&
-           (revision > 1 || r->spec.install.take_ownership);
+           (revision > 1 || (r->spec.one_shot && r->spec.install.take_ownership));
 }
 
 /* What the revision before had and this one has not. */

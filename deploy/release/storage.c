@@ -297,7 +297,7 @@ enum hc_rc hc_storage_delete(struct hc_storage *s, hc_str name, int64_t revision
 enum hc_rc hc_storage_retain(struct hc_storage *s, hc_str name, const struct hc_brief *briefs, size_t n,
                              int64_t max, struct hc_err *err)
 {
-    if (max <= 0 || (int64_t)n <= max)
+    if ((int64_t)n <= max)
         return HC_OK;
     int64_t too_many = (int64_t)n - max, deployed = 0;
     for (size_t i = 0; i < n; i++)

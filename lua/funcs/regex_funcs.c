@@ -37,7 +37,9 @@ static enum hc_rc compile(struct hc_fcall *c, hc_str expression, bool must, stru
         hc_buf_printf(&whole, "regexp: Compile(%.*s): ", HC_P(hc_buf_str(&b)));
         size_t before = whole.n;
         hc_regex_fault(expression, &whole);
-        if (whole.n > before && !whole.spent)
+        if (whole.n == before)
+            hc_buf_put(&whole, hc_str_of(c->err->msg));
+        if (!whole.spent)
             c->long_error = hc_buf_to_arena(&whole, c->a);
     }
     return hc_wrap(c->err, "regexp: Compile(%.*s)", HC_P(hc_buf_str(&b)));

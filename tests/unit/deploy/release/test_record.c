@@ -160,7 +160,7 @@ static void test_storage(void **state)
     assert_int_equal(n, 2);
     assert_int_equal(b[0].revision, 3);
     assert_int_equal(b[1].revision, 5);
-    assert_int_equal(hc_storage_retain(s, HC_S("web"), b, n, 0, &err), HC_OK); /* no limit */
+    assert_int_equal(hc_storage_retain(s, HC_S("web"), b, n, 0, &err), HC_OK); /* the deployed one would stay */
     assert_int_equal(hc_storage_delete(s, HC_S("web"), 77, &err), HC_OK);
 
     r = record(9, HC_STATUS_FAILED);
