@@ -93,6 +93,16 @@ static enum hc_rc fetch_file(struct source_get *get, struct hc_arena *work, cons
     }
 }
 
+/* The file that was spooled becomes a blob. */
+static enum hc_rc keep_file(const struct hc_source_env *env, struct hc_arena *a, const char *file,
+                            const struct spool *s, const char *hex, struct hc_artifact *out, struct hc_err *err)
+{
+    out->size = s->size;
+    out->digest = hc_arena_printf(a, "sha256:%s", hex);
+    enum hc_rc rc = hc_arena_check(a, err, "digest");
+    return rc == HC_OK ? hc_store_keep(env->store, a, file, out->digest, err) : rc;
+}
+
 /* It is an index when the reader of its table says so, or, for one look-up, when it has the shape of one. */
 static enum hc_rc adopt_index(const struct hc_source_env *env, struct hc_arena *a, const char *path,
                               struct spool *s, const char *url, struct hc_artifact *out, struct hc_err *err)
@@ -103,9 +113,7 @@ static enum hc_rc adopt_index(const struct hc_source_env *env, struct hc_arena *
         return hc_fail_nomem(err);
     char hex[HC_SHA256_HEX + 1];
     hc_sha256_hex(&s->sum, hex);
-    out->size = s->size;
-    out->digest = hc_arena_printf(a, "sha256:%s", hex);
-    if (hc_arena_check(a, err, "index") != HC_OK || hc_store_keep(env->store, a, path, out->digest, err) != HC_OK)
+    if (keep_file(env, a, path, s, hex, out, err) != HC_OK)
         return err ? err->code : HC_E_AGAIN;
     if (hc_store_path(env->store, work, out->digest, &path, err) != HC_OK)
         return err ? err->code : HC_E_AGAIN;
@@ -266,11 +274,8 @@ static enum hc_rc keep_chart(const struct hc_source_env *env, struct hc_arena *a
             "chart '%.*s' version %.*s from '%s': its digest is sha256:%s, the index says sha256:%.*s; it was "
             "changed after it was published, or on the way",
             HC_P(entry->name), HC_P(entry->version), get->url, have, HC_P(want));
-    out->digest = hc_arena_printf(a, "sha256:%s", have);
     out->revision = hc_arena_str(a, entry->version);
-    out->size = s->size;
-    enum hc_rc rc = hc_arena_check(a, err, "chart");
-    return rc == HC_OK ? hc_store_keep(env->store, a, file, out->digest, err) : rc;
+    return keep_file(env, a, file, s, have, out, err);
 }
 
 enum hc_rc hc_helmrepo_chart(const struct hc_source_env *env, struct hc_arena *a, const char *repo_url,

@@ -152,3 +152,14 @@ struct hc_record_hook *hc_compose_hooks(struct hc_arena *a, const struct hc_docu
     *out_n = hooks ? docs->hooks_n : 0;
     return hooks;
 }
+
+enum hc_rc hc_compose_capabilities(struct hc_kube *kube, struct hc_arena *a, struct hc_capabilities *out,
+                                   struct hc_err *err)
+{
+    hc_str *versions = NULL;
+    enum hc_rc rc = hc_kube_version(kube, a, &out->kube_version, err);
+    if (rc == HC_OK)
+        rc = hc_kube_api_versions(kube, a, &versions, &out->api_versions_n, err);
+    out->api_versions = versions;
+    return rc;
+}

@@ -14,5 +14,8 @@
  * hc_render_input.record; NULL: the chart as it was loaded. */
 struct hc_val *hc_compose_chart(struct hc_arena *a, const struct hc_chart *chart,
                                 const struct hc_render_output *rendered);
+/* What the server can, for a render: its version and kinds. Texts live in `a`, or as long as the client. */
+enum hc_rc hc_compose_capabilities(struct hc_kube *kube, struct hc_arena *a, struct hc_capabilities *out,
+                                   struct hc_err *err);
 /* Hooks in the order of the documents. */
 struct hc_record_hook *hc_compose_hooks(struct hc_arena *a, const struct hc_documents *docs, size_t *out_n);

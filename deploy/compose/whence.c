@@ -222,14 +222,14 @@ bool hc_whence_ask(struct hc_whence_render *w, struct hc_arena *a, hc_str source
     if (hc_why_ask(&w->why, o, path, &answer, NULL) != HC_OK || answer.trace.places_n == 0)
         return false;
     const struct hc_trace_place *p = &answer.trace.places[0];
-    if (hc_str_eqz(p->file, "tpl")) /* a text of the values: where it was run is a file */
-        for (size_t i = 0; i < p->calls_n; i++)
-            if (!hc_str_eqz(p->calls[i].file, "tpl")) {
-                out->at = hc_arena_printf(a, "%.*s:%d", HC_P(p->calls[i].file), p->calls[i].line);
-                out->from = exact ? from_value(w, a, &answer.trace) : (hc_str){ NULL, 0 };
-                return true;
-            }
-    out->at = hc_arena_printf(a, "%.*s:%d", HC_P(p->file), p->line);
+    hc_str file = p->file;
+    int line = p->line;
+    for (size_t i = 0; hc_str_eqz(file, "tpl") && i < p->calls_n; i++) /* a text of the values: where it was run */
+        if (!hc_str_eqz(p->calls[i].file, "tpl")) {
+            file = p->calls[i].file;
+            line = p->calls[i].line;
+        }
+    out->at = hc_arena_printf(a, "%.*s:%d", HC_P(file), line);
     out->from = exact ? from_value(w, a, &answer.trace) : (hc_str){ NULL, 0 };
     return !hc_arena_spent(a);
 }

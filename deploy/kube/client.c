@@ -108,7 +108,7 @@ enum hc_rc hc_kube_new(struct hc_http *http, const struct hc_kube_options *o, st
     }
     if (hc_str_starts(c.server, HC_S("https://"))) {
         bool alone = !c.token.n && !c.token_file.n && !c.basic.n;
-        rc = kube_pair_check(hc_arena_strz(a, c.where), c.insecure ? (hc_str){ NULL, 0 } : c.ca_pem, c.cert_pem,
+        rc = kube_pair_check(a, hc_arena_strz(a, c.where), c.insecure ? (hc_str){ NULL, 0 } : c.ca_pem, c.cert_pem,
                              c.key_pem, alone, err);
         if (rc != HC_OK)
             return rc;

@@ -42,7 +42,8 @@ enum hc_rc kube_config_read(struct hc_arena *a, const struct hc_kube_options *o,
 
 /* pair.c: certificates that cannot work, in words; `where` stands in front. `alone`: nothing else says who we are, so that
  * one which expired is an error as well. Absent texts are fine. */
-enum hc_rc kube_pair_check(const char *where, hc_str ca, hc_str cert, hc_str key, bool alone, struct hc_err *err);
+enum hc_rc kube_pair_check(struct hc_arena *a, const char *where, hc_str ca, hc_str cert, hc_str key, bool alone,
+                           struct hc_err *err);
 
 /* One kind the server serves. Entries are made once and stay, so that what was given to callers stays valid. */
 struct kube_entry {

@@ -42,32 +42,29 @@ static EVP_PKEY *private_key(hc_str pem, bool *locked)
     return k;
 }
 
-static hc_str date_of(const ASN1_TIME *t, char *buf, size_t size)
+static hc_str date_of(struct hc_arena *a, const ASN1_TIME *t)
 {
     struct tm tm;
-    if (!ASN1_TIME_to_tm(t, &tm) || !strftime(buf, size, "%Y-%m-%dT%H:%M:%SZ", &tm))
-        return HC_S("a time that cannot be read");
-    return hc_str_of(buf);
+    return ASN1_TIME_to_tm(t, &tm) ? hc_time_rfc3339(a, (int64_t)timegm(&tm) * 1000)
+                                   : HC_S("a time that cannot be read");
 }
 
-static enum hc_rc in_time(const X509 *x, const char *where, struct hc_err *err)
+static enum hc_rc in_time(struct hc_arena *a, const X509 *x, const char *where, struct hc_err *err)
 {
-    char day[40], today[40];
-    time_t now = (time_t)(hc_now_ms() / 1000);
-    struct tm tm;
+    int64_t now_ms = hc_now_ms();
+    time_t now = (time_t)(now_ms / 1000);
     bool early = X509_cmp_time(X509_get0_notBefore(x), &now) > 0;
     if (!early && X509_cmp_time(X509_get0_notAfter(x), &now) >= 0)
         return HC_OK;
-    if (!gmtime_r(&now, &tm) || !strftime(today, sizeof(today), "%Y-%m-%dT%H:%M:%SZ", &tm))
-        today[0] = '\0';
-    return hc_fail(err, HC_E_INPUT, "%s: the client certificate %s %.*s (it is %s here): %s", where,
-                   early ? "is not valid before" : "expired on",
-                   HC_P(date_of(early ? X509_get0_notBefore(x) : X509_get0_notAfter(x), day, sizeof(day))), today,
-                   early ? "see whether this machine's clock is right"
-                         : "have it renewed, and write the kubeconfig anew");
+    return hc_fail(
+        err, HC_E_INPUT, "%s: the client certificate %s %.*s (it is %.*s here): %s", where,
+        early ? "is not valid before" : "expired on",
+        HC_P(date_of(a, early ? X509_get0_notBefore(x) : X509_get0_notAfter(x))), HC_P(hc_time_rfc3339(a, now_ms)),
+        early ? "see whether this machine's clock is right" : "have it renewed, and write the kubeconfig anew");
 }
 
-enum hc_rc kube_pair_check(const char *where, hc_str ca, hc_str cert, hc_str key, bool alone, struct hc_err *err)
+enum hc_rc kube_pair_check(struct hc_arena *a, const char *where, hc_str ca, hc_str cert, hc_str key, bool alone,
+                           struct hc_err *err)
 {
     bool locked = false;
     enum hc_rc rc = HC_OK;
@@ -104,7 +101,7 @@ enum hc_rc kube_pair_check(const char *where, hc_str ca, hc_str cert, hc_str key
             "older",
             where);
     else if (alone)
-        rc = in_time(x, where, err);
+        rc = in_time(a, x, where, err);
     ERR_clear_error();
     EVP_PKEY_free(k);
     X509_free(x);

@@ -205,7 +205,7 @@ static struct hc_val *without_ignored(struct hc_reconcile *r, const struct hc_va
 
 static void correction_refused(struct hc_reconcile *r, struct hc_kube_op *op)
 {
-    if (op->rc == HC_E_AGAIN || op->rc == HC_E_NOMEM || !r->read)
+    if (hc_rec_repeatable(op->rc) || !r->read)
         return;
     for (size_t i = 0; i < r->objects_n; i++) {
         const struct hc_plan_object *p = &r->objects[i].plan;

@@ -350,7 +350,7 @@ enum hc_rc hc_rec_hook_create(struct hc_reconcile *r, struct hc_err *err)
      * HTTP library sent it again. */
     if (rc == HC_E_CONFLICT && by_client(r))
         rc = refused.code = HC_E_AGAIN;
-    if (rc == HC_E_AGAIN || rc == HC_E_NOMEM)
+    if (hc_rec_repeatable(rc))
         return hc_err_copy(err, &refused);
     if (rc != HC_OK) {
         hook_refused(r, &refused);

@@ -65,7 +65,7 @@ static struct hc_val *operation(struct hc_arena *a, const char *path, struct hc_
 
 static enum hc_rc failed(struct hc_reconcile *r, const struct object *o, enum hc_rc rc, struct hc_err *err)
 {
-    if (rc == HC_E_AGAIN || rc == HC_E_NOMEM)
+    if (hc_rec_repeatable(rc))
         r->busy = o;
     else if (r->read)
         hc_rec_object_refused(r, o, err);

@@ -245,14 +245,9 @@ enum hc_rc hc_rec_get_each(struct hc_reconcile *r, struct hc_kube_op *ops, size_
     if (n > 0)
         hc_kube_batch(r->spec.kube, r->step, ops, n, r->spec.manager);
     for (size_t i = 0; i < n; i++)
-        if (ops[i].rc == HC_E_AGAIN || ops[i].rc == HC_E_NOMEM)
+        if (hc_rec_repeatable(ops[i].rc))
             return hc_err_copy(err, &ops[i].err);
     return HC_OK;
-}
-
-static bool repeatable(enum hc_rc rc)
-{
-    return rc == HC_E_AGAIN || rc == HC_E_NOMEM;
 }
 
 /* The first failure that only a person can mend, else the first that is worth another try; n: none. */
@@ -260,7 +255,7 @@ static size_t worst(const struct hc_kube_op *ops, size_t n)
 {
     size_t again = n;
     for (size_t i = 0; i < n; i++) {
-        if (ops[i].rc != HC_OK && !repeatable(ops[i].rc))
+        if (ops[i].rc != HC_OK && !hc_rec_repeatable(ops[i].rc))
             return i;
         if (ops[i].rc != HC_OK && again == n)
             again = i;
@@ -300,7 +295,7 @@ enum hc_rc hc_rec_check_owners(struct hc_reconcile *r, const struct hc_record *r
     size_t bad = worst(ops, m);
     if (bad == m)
         return HC_OK;
-    if (!repeatable(ops[bad].rc)) {
+    if (!hc_rec_repeatable(ops[bad].rc)) {
         struct hc_rec_source src = hc_rec_source_of(rec, &objects[of[bad]].plan);
         hc_rec_refused(r, &ops[bad].ref, &src, HC_S("No revision was recorded, no object touched."), &ops[bad].err);
     }
@@ -380,9 +375,9 @@ static enum hc_rc send_wave(struct hc_reconcile *r, size_t from, size_t to, unsi
         apply_changed(r, &r->objects[from], r->live ? r->live + from : NULL, ops, to - from);
     for (size_t i = from; i < to; i++) {
         struct object *o = &r->objects[i];
-        o->sent = ops[i - from].rc == HC_OK      ? HC_SENT_OK
-                  : repeatable(ops[i - from].rc) ? HC_SENT_NOT
-                                                 : HC_SENT_REFUSED;
+        o->sent = ops[i - from].rc == HC_OK             ? HC_SENT_OK
+                  : hc_rec_repeatable(ops[i - from].rc) ? HC_SENT_NOT
+                                                        : HC_SENT_REFUSED;
         if (ops[i - from].rc != HC_OK)
             continue;
         bool first = hc_rec_client_side(r)
@@ -401,7 +396,7 @@ static enum hc_rc send_wave(struct hc_reconcile *r, size_t from, size_t to, unsi
     size_t bad = worst(ops, to - from);
     if (bad == to - from)
         return HC_OK;
-    if (repeatable(ops[bad].rc))
+    if (hc_rec_repeatable(ops[bad].rc))
         r->busy = &r->objects[from + bad];
     else if (r->read) /* else somebody took over, and what we know is nothing */
         hc_rec_object_refused(r, &r->objects[from + bad], &ops[bad].err);
@@ -499,7 +494,7 @@ static enum hc_rc delete_objects(struct hc_reconcile *r, struct hc_plan_object *
             gone[to] = over[to] = got->rc == HC_E_NOTFOUND || plan[to].name.n == 0;
             if (gone[to])
                 continue;
-            if (repeatable(got->rc))
+            if (hc_rec_repeatable(got->rc))
                 return hc_err_copy(err, &got->err);
             bool ours = got->rc == HC_OK && hc_plan_owned(r->step, got->out, r->spec.name, r->spec.ns, NULL);
             if (stays || !ours) {
@@ -546,7 +541,7 @@ static enum hc_rc delete_objects(struct hc_reconcile *r, struct hc_plan_object *
         if (bad == m)
             continue;
         rc = wave[bad].rc;
-        if (!repeatable(rc) && r->read) {
+        if (!hc_rec_repeatable(rc) && r->read) {
             struct hc_rec_source src = { .path = hc_plan_source(manifest, plan[of[bad]].line),
                                          .text = manifest,
                                          .line = plan[of[bad]].line,
@@ -562,7 +557,7 @@ static enum hc_rc delete_objects(struct hc_reconcile *r, struct hc_plan_object *
 
 static enum hc_rc fault(struct hc_reconcile *r, enum hc_rc rc, struct hc_err *err)
 {
-    if (rc == HC_OK || repeatable(rc) || !r->read)
+    if (rc == HC_OK || hc_rec_repeatable(rc) || !r->read)
         return rc;
     r->fault = true; /* seen by the next decision, which says what a refusal leads to */
     hc_err_copy(&r->fault_err, err);

@@ -48,7 +48,7 @@ static enum hc_rc definition_refused(struct hc_reconcile *r, const struct hc_crd
     const struct hc_ref ref = { .api_version = o->api_version, .kind = o->kind, .name = o->name };
     const struct hc_rec_source src = { .path = file->name, .text = file->text, .line = o->line };
     enum hc_rc rc = hc_wrap(err, "failed to install CRD %.*s", HC_P(o->name));
-    if (rc != HC_E_AGAIN && rc != HC_E_NOMEM)
+    if (!hc_rec_repeatable(rc))
         hc_rec_refused(
             r, &ref, &src,
             hc_arena_printf(r->step, "Made or changed: %zu definitions; no revision was recorded.", made), err);

@@ -32,6 +32,12 @@ struct mark {
 void hc_mark_read(struct hc_arena *a, hc_str text, struct mark *out);
 hc_str hc_mark_write(struct hc_arena *a, const struct mark *m);
 
+/* The same request may be sent again. */
+static inline bool hc_rec_repeatable(enum hc_rc rc)
+{
+    return rc == HC_E_AGAIN || rc == HC_E_NOMEM;
+}
+
 enum hc_sent { HC_SENT_NOT, HC_SENT_OK, HC_SENT_REFUSED };
 
 struct object {

@@ -39,44 +39,46 @@ static uint32_t recorded_line(struct hc_reconcile *r, const struct hc_rec_source
     return f.entry && f.entry->line ? f.entry->line : f.val->line ? f.val->line : src->line;
 }
 
-static struct hc_written written(struct hc_reconcile *r, const struct hc_ref *ref, const struct hc_rec_source *src,
-                                 const struct hc_refusal *why, bool ask)
+static bool in_template(struct hc_reconcile *r, const struct hc_ref *ref, const struct hc_rec_source *src,
+                        const struct hc_refusal *why, struct hc_written *out)
 {
-    struct hc_written w = { .at = { NULL, 0 } };
     const struct hc_whence whence = {
         .record = src->rec, .source = src->path, .ref = ref, .field = why->about, .is = why->is
     };
-    if (ask && src->rec && src->path.n > 0 && r->spec.port.whence &&
-        r->spec.port.whence(r->spec.port.ctx, r->step, &whence, &w))
-        return w;
-    if (!src->text.p || src->line == 0) {
-        w.at = src->path;
-        return w;
-    }
+    *out = (struct hc_written){ .at = { NULL, 0 } };
+    return src->rec && src->path.n > 0 && r->spec.port.whence &&
+           r->spec.port.whence(r->spec.port.ctx, r->step, &whence, out);
+}
+
+static struct hc_written in_text(struct hc_reconcile *r, const struct hc_rec_source *src,
+                                 const struct hc_refusal *why)
+{
+    if (!src->text.p || src->line == 0)
+        return (struct hc_written){ .at = src->path };
     uint32_t line = recorded_line(r, src, why);
     if (!src->what)
-        w.at = hc_arena_printf(r->step, "%.*s:%u", HC_P(src->path), line);
-    else
-        w.at = hc_arena_printf(r->step, "%.*s%sline %u of the %s", HC_P(src->path), src->path.n ? ", " : "", line,
-                               src->what);
-    return w;
+        return (struct hc_written){ .at = hc_arena_printf(r->step, "%.*s:%u", HC_P(src->path), line) };
+    return (struct hc_written){ .at = hc_arena_printf(r->step, "%.*s%sline %u of the %s", HC_P(src->path),
+                                                      src->path.n ? ", " : "", line, src->what) };
 }
 
 struct hc_written hc_rec_written(struct hc_reconcile *r, const struct hc_record *rec, const struct hc_problem *p)
 {
     struct hc_err said = HC_ERR_INIT;
-    struct hc_written none = { .at = { NULL, 0 } };
+    struct hc_written w = { .at = { NULL, 0 } };
     struct hc_plan_object *all = NULL, wanted = { .api_version = p->ref.api_version, .kind = p->ref.kind };
     size_t n = 0;
     hc_fail(&said, HC_E_INPUT, "%.*s", HC_P(p->message));
     struct hc_refusal why = hc_refusal_of(r->step, &p->ref, &said);
     if (p->source.n == 0 || !p->ref.kind.n)
-        return none;
+        return w;
     if (p->field.n > 0 && !why.about.n && p->what != HC_TROUBLE_QUOTA)
         why.about = p->field;
     if (p->what == HC_TROUBLE_FOREIGN)
         why.about = HC_S("metadata.name");
     struct hc_rec_source src = { .rec = rec, .path = p->source, .what = "manifest" };
+    if (in_template(r, &p->ref, &src, &why, &w))
+        return w;
     if (hc_plan_read(r->step, rec->manifest, &all, &n, NULL) == HC_OK)
         for (size_t i = 0; i < n && src.line == 0; i++) {
             wanted.name = p->ref.name;
@@ -88,7 +90,7 @@ struct hc_written hc_rec_written(struct hc_reconcile *r, const struct hc_record 
                 src.line = all[i].line;
             }
         }
-    return written(r, &p->ref, &src, &why, true);
+    return in_text(r, &src, &why);
 }
 
 /* ---- what was done ----------------------------------------------------------------------------------------- */
@@ -169,7 +171,9 @@ void hc_rec_refused(struct hc_reconcile *r, const struct hc_ref *ref, const stru
     if (!err || err->code == HC_E_NOMEM)
         return;
     struct hc_refusal why = hc_refusal_of(r->step, ref, err);
-    struct hc_written w = written(r, ref, src, &why, true);
+    struct hc_written w;
+    if (!in_template(r, ref, src, &why, &w))
+        w = in_text(r, src, &why);
     hc_refusal_tell(&why, &w, done, TOLD, err);
     r->explained = true;
 }

@@ -476,7 +476,7 @@ enum hc_rc hc_scout_quotas(struct scout *s, const struct hc_preview_object *obje
         struct hc_val *quotas = NULL;
         const struct hc_kube_list what = { .api_version = HC_S("v1"), .kind = HC_S("ResourceQuota"), .ns = ns };
         enum hc_rc rc = hc_kube_list(r->spec.kube, r->step, &what, &quotas, NULL, err);
-        if (rc == HC_E_AGAIN || rc == HC_E_NOMEM)
+        if (hc_rec_repeatable(rc))
             return rc;
         hc_err_clear(err);
         for (size_t j = 0; rc == HC_OK && j < hc_list_len(quotas); j++) {

@@ -201,17 +201,15 @@ static void trouble(struct hc_reconcile *r, enum hc_act a, enum hc_rc rc, struct
     out->rc = rc;
     r->tries++;
     if (rc == HC_E_CONFLICT) {
-        say(out, err->msg);
         r->read = false;
         out->verdict = r->tries > MAX_CONFLICTS ? HC_WAIT : HC_GO_ON;
         out->until_ms = now + 1000;
         return;
     }
-    if (rc == HC_E_AGAIN || rc == HC_E_NOMEM) {
+    if (hc_rec_repeatable(rc)) {
         int64_t timeout = p->timeout_ms > 0 ? p->timeout_ms : 300000;
         if (r->spec.one_shot && !r->begun && r->tries > 3) {
             hc_rec_own_refused(r, operating, err);
-            say(out, err->msg);
             out->verdict = HC_ENDED;
             return;
         }
@@ -219,7 +217,6 @@ static void trouble(struct hc_reconcile *r, enum hc_act a, enum hc_rc rc, struct
             if (r->busy)
                 hc_rec_object_refused(r, r->busy, err);
             hc_rec_own_refused(r, operating, err);
-            say(out, err->msg);
             r->fault = true;
             hc_err_copy(&r->fault_err, err);
             out->verdict = HC_GO_ON;
@@ -227,7 +224,6 @@ static void trouble(struct hc_reconcile *r, enum hc_act a, enum hc_rc rc, struct
         }
         if (r->busy)
             hc_rec_object_busy(r, r->busy, err);
-        say(out, err->msg);
         for (unsigned i = 1; i < r->tries && pause < 30000; i++)
             pause *= 2;
         out->verdict = HC_WAIT;
@@ -235,7 +231,6 @@ static void trouble(struct hc_reconcile *r, enum hc_act a, enum hc_rc rc, struct
         return;
     }
     hc_rec_own_refused(r, operating, err);
-    say(out, err->msg);
     if (on_objects(a) && operating) {
         r->fault = true;
         hc_err_copy(&r->fault_err, err);
@@ -323,8 +318,10 @@ void hc_reconcile_step(struct hc_reconcile *r, struct hc_step *out)
             r->awaited_n = 1;
         }
     }
-    if (rc != HC_OK)
+    if (rc != HC_OK) {
         trouble(r, out->act, rc, &err, out);
+        say(out, err.msg);
+    }
     out->refused = r->refused;
     out->action = r->mark.action;
     out->revision = r->has ? r->head.revision : r->memo.revision;

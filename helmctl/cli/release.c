@@ -348,15 +348,11 @@ static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool i
     const struct hc_val *defaults = NULL, *values = values_of(r, a, previous, &defaults);
     struct hc_chart chart = *r->chart;
     struct hc_render_output rendered = { 0 };
-    hc_str *versions = NULL;
     enum hc_rc rc = hc_cli_replay_open(&replay, a, r->replay ? r->replay : &no_replay, &door, true, err);
     if (rc == HC_OK && !replay.strict)
-        rc = hc_kube_version(r->cluster.kube, a, &capabilities.kube_version, err);
-    if (rc == HC_OK && !replay.strict)
-        rc = hc_kube_api_versions(r->cluster.kube, a, &versions, &capabilities.api_versions_n, err);
+        rc = hc_compose_capabilities(r->cluster.kube, a, &capabilities, err);
     if (rc != HC_OK)
         return rc;
-    capabilities.api_versions = versions;
     if (defaults)
         chart.values = hc_val_clone(a, defaults); /* the record it comes from is gone soon */
     struct hc_render_input in = { .chart = defaults ? &chart : r->chart,
@@ -462,13 +458,9 @@ static bool whence(void *ctx, struct hc_arena *a, const struct hc_whence *what, 
         struct hc_capabilities *caps = HC_NEW(r->a, struct hc_capabilities);
         struct hc_door *door = HC_NEW(r->a, struct hc_door);
         struct hc_chart *chart = HC_NEW(r->a, struct hc_chart);
-        hc_str *versions = NULL;
         bool with_chart = r->chart && what->record->rollback_revision == 0;
-        if (!caps || !door || !chart ||
-            hc_kube_version(r->cluster.kube, r->a, &caps->kube_version, NULL) != HC_OK ||
-            hc_kube_api_versions(r->cluster.kube, r->a, &versions, &caps->api_versions_n, NULL) != HC_OK)
+        if (!caps || !door || !chart || hc_compose_capabilities(r->cluster.kube, r->a, caps, NULL) != HC_OK)
             return false;
-        caps->api_versions = versions;
         *door = (struct hc_door){ .ctx = r, .lookup = lookup, .resolve = r->enable_dns ? hc_cli_resolve : NULL };
         if (with_chart) {
             *chart = *r->chart;

@@ -269,13 +269,9 @@ enum hc_rc rel_render(void *ctx, struct hc_arena *a, int64_t revision, bool is_u
 {
     struct rel *r = ctx;
     struct hc_capabilities caps = { 0 };
-    hc_str *versions = NULL;
-    enum hc_rc rc = hc_kube_version(r->kube, a, &caps.kube_version, err);
-    if (rc == HC_OK)
-        rc = hc_kube_api_versions(r->kube, a, &versions, &caps.api_versions_n, err);
+    enum hc_rc rc = hc_compose_capabilities(r->kube, a, &caps, err);
     if (rc != HC_OK)
         return hc_wrap(err, "could not get apiVersions from Kubernetes");
-    caps.api_versions = versions;
     const struct hc_val *values = r->values;
     if (is_upgrade && previous && hc_get_bool_at(r->spec, "upgrade.preserveValues", false))
         values = hc_val_overlay(a, previous->config, values);
@@ -328,11 +324,8 @@ bool rel_whence(void *ctx, struct hc_arena *a, const struct hc_whence *what, str
     if (!hc_whence_is_of(r->whence, what->record)) {
         struct hc_capabilities *caps = HC_NEW(r->p->a, struct hc_capabilities);
         struct hc_door *door = HC_NEW(r->p->a, struct hc_door);
-        hc_str *versions = NULL;
-        if (!caps || !door || hc_kube_version(r->kube, r->p->a, &caps->kube_version, NULL) != HC_OK ||
-            hc_kube_api_versions(r->kube, r->p->a, &versions, &caps->api_versions_n, NULL) != HC_OK)
+        if (!caps || !door || hc_compose_capabilities(r->kube, r->p->a, caps, NULL) != HC_OK)
             return false;
-        caps->api_versions = versions;
         *door = (struct hc_door){ .ctx = r, .lookup = lookup };
         const struct hc_render_input in = { .chart = what->record->rollback_revision > 0 ? NULL : r->chart,
                                             .values = r->values,
