@@ -54,6 +54,7 @@ int hc_traced_render(struct hc_arena *a, struct hc_traced_flags *o, const struct
         .capabilities = &capabilities,
         .helm3 = o->helm3,
         .skip_schema = o->skip_schema,
+        .sub_notes = o->sub_notes,
         .schemas = hc_cli_schemas(),
     };
     if (hc_render(a, &in, &t->out, &err) == HC_OK)

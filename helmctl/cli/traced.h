@@ -13,7 +13,7 @@ struct hc_traced_flags {
     struct hc_values_flags values;
     struct hc_strings api_versions;
     const char *kube_version, *helm_version;
-    bool is_upgrade, skip_schema, show_secrets, helm3;
+    bool is_upgrade, skip_schema, show_secrets, helm3, sub_notes;
 };
 #define HC_TRACED_FLAGS(o)                                                                                           \
     HC_VALUES_FLAGS((o).values),                                                                                     \

@@ -1,8 +1,10 @@
 /*
- * helmctl why: which line of which template wrote a field, from which values, and what the other layers said.
+ * helmctl why: which line of which template wrote a field or a line of the notes, from which values, and what the other
+ * layers said.
  */
 #include "templating/render/why.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 #include "helmctl/cli/cli.h"
@@ -34,6 +36,8 @@ static const char about[] =
     "  helmctl why web ./chart Service/shop/web /spec/ports/0/port        a namespace, a JSON pointer\n"
     "  helmctl why web ./chart Deployment/web spec.template.metadata      all fields below it\n"
     "  helmctl why web ./chart Deployment/web --all -o json\n"
+    "  helmctl why web ./chart NOTES.txt 3                                a line of the notes\n"
+    "  helmctl why web ./chart NOTES.txt 'port-forward'                   those with these words\n"
     "\n"
     "Nothing is sent to a cluster. What looks like a secret is shown as *** (--show-secrets).";
 
@@ -157,20 +161,15 @@ static struct hc_val *sources_tree(const struct job *j, const struct hc_trace_so
     return list;
 }
 
-static struct hc_val *answer_tree(const struct job *j, const struct hc_why_answer *w)
+/* "written", "values", "because"; `written` may hold places already. */
+static void put_trace_tree(const struct job *j, struct hc_val *m, struct hc_val *written,
+                           const struct hc_trace_answer *t)
 {
-    struct hc_val *m = hc_map_new(j->a), *written = hc_list_new(j->a), *causes = hc_list_new(j->a);
-    hc_map_put_str(j->a, m, "path", w->field.path);
-    hc_map_put(j->a, m, HC_S("value"), shown(j, w->field.val, hides_field(j, w->field.path)));
-    if (w->verbatim.p) {
-        struct hc_val *place = hc_map_new(j->a);
-        hc_map_put_str(j->a, place, "file", w->verbatim);
-        hc_list_add(j->a, written, place);
-    }
-    for (size_t i = 0; i < w->trace.places_n; i++)
-        hc_list_add(j->a, written, place_tree(j, &w->trace.places[i]));
-    for (size_t i = 0; i < w->trace.causes_n; i++) {
-        const struct hc_trace_cause *c = &w->trace.causes[i];
+    struct hc_val *causes = hc_list_new(j->a);
+    for (size_t i = 0; i < t->places_n; i++)
+        hc_list_add(j->a, written, place_tree(j, &t->places[i]));
+    for (size_t i = 0; i < t->causes_n; i++) {
+        const struct hc_trace_cause *c = &t->causes[i];
         struct hc_val *cause = place_tree(j, &c->at);
         hc_map_put_strz(j->a, cause, "keyword", c->keyword);
         hc_map_put_bool(j->a, cause, "holds", c->held);
@@ -178,8 +177,21 @@ static struct hc_val *answer_tree(const struct job *j, const struct hc_why_answe
         hc_list_add(j->a, causes, cause);
     }
     hc_map_put(j->a, m, HC_S("written"), written);
-    hc_map_put(j->a, m, HC_S("values"), sources_tree(j, w->trace.sources, w->trace.sources_n));
+    hc_map_put(j->a, m, HC_S("values"), sources_tree(j, t->sources, t->sources_n));
     hc_map_put(j->a, m, HC_S("because"), causes);
+}
+
+static struct hc_val *answer_tree(const struct job *j, const struct hc_why_answer *w)
+{
+    struct hc_val *m = hc_map_new(j->a), *written = hc_list_new(j->a);
+    hc_map_put_str(j->a, m, "path", w->field.path);
+    hc_map_put(j->a, m, HC_S("value"), shown(j, w->field.val, hides_field(j, w->field.path)));
+    if (w->verbatim.p) {
+        struct hc_val *place = hc_map_new(j->a);
+        hc_map_put_str(j->a, place, "file", w->verbatim);
+        hc_list_add(j->a, written, place);
+    }
+    put_trace_tree(j, m, written, &w->trace);
     return m;
 }
 
@@ -249,14 +261,8 @@ static void put_source(const struct job *j, struct hc_buf *b, const char *word, 
     put_said(j, b, s, hidden, 15);
 }
 
-static void put_answer(const struct job *j, struct hc_buf *b, const struct hc_why_answer *w)
+static void put_trace(const struct job *j, struct hc_buf *b, const struct hc_trace_answer *t)
 {
-    const struct hc_trace_answer *t = &w->trace;
-    hc_buf_printf(b, "%.*s/%.*s %.*s = %.*s\n", HC_P(j->object->kind), HC_P(j->object->name),
-                  HC_P(w->field.path.n ? w->field.path : HC_S("(the object)")),
-                  HC_P(hc_traced_scalar(j->a, w->field.val, hides_field(j, w->field.path))));
-    if (w->verbatim.p)
-        hc_buf_printf(b, "  %-10s %.*s, which is no template\n", "written in", HC_P(w->verbatim));
     for (size_t i = 0; i < t->places_n; i++)
         put_place(b, i ? "and in" : "written in", &t->places[i]);
     for (size_t i = 0; i < t->sources_n; i++)
@@ -277,14 +283,19 @@ static void put_answer(const struct job *j, struct hc_buf *b, const struct hc_wh
     }
 }
 
-/* "PATH = VALUE  file:line  from path (layer)": one line a field. */
-static void put_row(const struct job *j, struct hc_buf *b, const struct hc_why_answer *w)
+static void put_answer(const struct job *j, struct hc_buf *b, const struct hc_why_answer *w)
 {
-    const struct hc_trace_answer *t = &w->trace;
-    hc_buf_printf(b, "%.*s = %.*s\n", HC_P(w->field.path),
+    hc_buf_printf(b, "%.*s/%.*s %.*s = %.*s\n", HC_P(j->object->kind), HC_P(j->object->name),
+                  HC_P(w->field.path.n ? w->field.path : HC_S("(the object)")),
                   HC_P(hc_traced_scalar(j->a, w->field.val, hides_field(j, w->field.path))));
     if (w->verbatim.p)
-        hc_buf_printf(b, "    %.*s\n", HC_P(w->verbatim));
+        hc_buf_printf(b, "  %-10s %.*s, which is no template\n", "written in", HC_P(w->verbatim));
+    put_trace(j, b, &w->trace);
+}
+
+/* Below what it is: "file:line < file:line" for each place, and each value with its layer. */
+static void put_short(const struct job *j, struct hc_buf *b, const struct hc_trace_answer *t)
+{
     for (size_t i = 0; i < t->places_n; i++) {
         const struct hc_trace_place *p = &t->places[i];
         hc_buf_printf(b, "    %.*s:%d", HC_P(p->file), p->line);
@@ -300,6 +311,111 @@ static void put_row(const struct job *j, struct hc_buf *b, const struct hc_why_a
             hc_buf_printf(b, "  %.*s", HC_P(hc_traced_layer(j->a, j->t.origins, s->value)));
         hc_buf_putc(b, '\n');
     }
+}
+
+/* A field in short. */
+static void put_row(const struct job *j, struct hc_buf *b, const struct hc_why_answer *w)
+{
+    hc_buf_printf(b, "%.*s = %.*s\n", HC_P(w->field.path),
+                  HC_P(hc_traced_scalar(j->a, w->field.val, hides_field(j, w->field.path))));
+    if (w->verbatim.p)
+        hc_buf_printf(b, "    %.*s\n", HC_P(w->verbatim));
+    put_short(j, b, &w->trace);
+}
+
+/* ---- notes ---------------------------------------------------------------------------------------------- */
+
+/* The line, unless something secret went into it. */
+static hc_str shown_line(const struct job *j, const struct hc_why_line *w)
+{
+    for (size_t i = 0; i < w->trace.sources_n; i++) {
+        const struct hc_trace_source *s = &w->trace.sources[i];
+        if (s->value && hides(j, s->path) && hc_str_eqz(hc_traced_scalar(j->a, s->value, true), "***"))
+            return HC_S("***");
+    }
+    return w->text;
+}
+
+static struct hc_val *line_tree(const struct job *j, const struct hc_why_line *w)
+{
+    struct hc_val *m = hc_map_new(j->a);
+    hc_map_put_int(j->a, m, "line", w->number);
+    hc_map_put_str(j->a, m, "value", shown_line(j, w));
+    if (w->file.p)
+        hc_map_put_str(j->a, m, "template", w->file);
+    put_trace_tree(j, m, hc_list_new(j->a), &w->trace);
+    return m;
+}
+
+static void put_line(const struct job *j, struct hc_buf *b, const struct hc_why_line *w, bool one)
+{
+    const char *head = one ? "NOTES.txt line " : "";
+    hc_buf_printf(b, "%s%d = \"%.*s\"\n", head, w->number, HC_P(shown_line(j, w)));
+    if (!w->file.p)
+        hc_buf_printf(b, one ? "  %-10s\n" : "    %s\n", "between the notes of two charts");
+    if (one)
+        put_trace(j, b, &w->trace);
+    else
+        put_short(j, b, &w->trace);
+}
+
+/*
+ * Which lines `which` means: a number, or words that stand in them; NULL: all, without the empty ones. Gives how many there
+ * are, and their numbers in `a`.
+ */
+static size_t lines_meant(const struct job *j, hc_str notes, const char *which, int **out)
+{
+    int64_t number = 0;
+    hc_str words = hc_str_of(which), rest = notes, line;
+    size_t n = 0, most = 1;
+    for (size_t i = 0; i < notes.n; i++)
+        most += notes.p[i] == '\n';
+    int *list = HC_NEW_N(j->a, int, most + 1);
+    *out = list;
+    if (!list)
+        return 0;
+    if (which && hc_str_to_i64(words, &number)) {
+        list[0] = (int)HC_MAX(HC_MIN(number, (int64_t)INT_MAX), (int64_t)0);
+        return 1;
+    }
+    for (int k = 1; hc_str_split(&rest, '\n', &line); k++)
+        if (which ? hc_str_find_str(line, words) != SIZE_MAX : hc_str_trim(line).n > 0)
+            list[n++] = k;
+    return n;
+}
+
+static int print_notes(struct job *j, const char *which)
+{
+    struct hc_err err = HC_ERR_INIT;
+    hc_str notes = hc_why_notes(&j->why);
+    if (!notes.p)
+        return hc_cli_error("the chart renders no notes with these values%s",
+                            j->o->traced.sub_notes ? "" : "; --render-subchart-notes adds those of its sub-charts");
+    int *numbers = NULL;
+    size_t n = lines_meant(j, notes, which, &numbers);
+    if (n == 0)
+        return hc_cli_error("no line of the notes has the words '%s'", which ? which : "");
+    bool text = strcmp(j->o->output, "text") == 0;
+    struct hc_val *tree = hc_map_new(j->a), *lines = hc_list_new(j->a);
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    for (size_t i = 0; i < n; i++) {
+        struct hc_why_line w;
+        if (hc_why_line(&j->why, numbers[i], &w, &err) != HC_OK)
+            return hc_cli_fail(&err);
+        if (text)
+            put_line(j, &b, &w, n == 1);
+        else
+            hc_list_add(j->a, lines, line_tree(j, &w));
+    }
+    if (text) {
+        fwrite(b.p, 1, b.n, stdout);
+        return 0;
+    }
+    hc_map_put(j->a, tree, HC_S("notes"), lines);
+    if (hc_arena_check(j->a, &err, "answer") != HC_OK)
+        return hc_cli_fail(&err);
+    return hc_traced_print(tree, j->o->output);
 }
 
 /* ---- the command ---------------------------------------------------------------------------------------- */
@@ -344,17 +460,20 @@ static int print(struct job *j, hc_str path)
 }
 
 static int run(struct job *j, struct hc_traced_flags *traced, const struct hc_cli *cli, hc_str name,
-               const char *ref, const char *path)
+               const char *ref, const char *path, bool notes)
 {
     struct hc_err err = HC_ERR_INIT;
     int code = hc_traced_render(j->a, traced, &cli->globals, name, &j->t);
     if (code)
         return code;
-    if (hc_why_open(j->a, j->t.trace, &j->t.out, hc_cli_namespace(&cli->globals), true, &j->why, &err) != HC_OK ||
-        hc_why_find(&j->why, hc_str_of(ref), &j->object, &err) != HC_OK)
+    if (hc_why_open(j->a, j->t.trace, &j->t.out, hc_cli_namespace(&cli->globals), true, &j->why, &err) != HC_OK)
+        return hc_cli_fail(&err);
+    if (notes)
+        return print_notes(j, path);
+    if (hc_why_find(&j->why, hc_str_of(ref), &j->object, &err) != HC_OK)
         return hc_cli_fail(&err);
     j->secret = hc_str_eqz(j->object->kind, "Secret");
-    return print(j, hc_str_of(path));
+    return print(j, path ? hc_str_of(path) : HC_S(""));
 }
 
 int hc_cmd_why(int argc, char **argv)
@@ -364,10 +483,11 @@ int hc_cmd_why(int argc, char **argv)
     const struct hc_flag flags[] = {
         { "all", 0, HC_FLAG_BOOL, &o.all, "every field of the object, or of what stands at PATH" },
         { "output", 'o', HC_FLAG_STR, &o.output, "print as text, json or yaml", NULL, "text|json|yaml" },
+        { "render-subchart-notes", 0, HC_FLAG_BOOL, &o.traced.sub_notes, "notes of sub-charts, too" },
         HC_TRACED_FLAGS(o.traced),
     };
     struct hc_cli cli = {
-        .use = "why NAME CHART KIND/[NAMESPACE/]NAME PATH [flags]",
+        .use = "why NAME CHART (KIND/[NAMESPACE/]NAME PATH | NOTES.txt LINE) [flags]",
         .about = about,
         .flags = flags,
         .flags_n = HC_LEN(flags),
@@ -379,6 +499,10 @@ int hc_cmd_why(int argc, char **argv)
         return code;
     if (strcmp(o.output, "text") != 0 && strcmp(o.output, "json") != 0 && strcmp(o.output, "yaml") != 0)
         return hc_cli_error("--output is text, json or yaml, not '%s'", o.output);
+    bool notes = hc_str_eq_nocase(hc_str_of(cli.args[2]), HC_S("NOTES.txt"));
+    if (notes && cli.args_n == 3 && !o.all)
+        return hc_cli_error(
+            "which line? Give its number, or words of it, behind NOTES.txt, or --all for all of them");
     if (cli.args_n == 3 && !o.all)
         return hc_cli_error("which field? Give a PATH behind %s, or --all for all of them", cli.args[2]);
     o.traced.source.ref = cli.args[1];
@@ -386,7 +510,8 @@ int hc_cmd_why(int argc, char **argv)
         !(hc_cli_chart_is_local(&o.traced.source) && hc_cli_values_are_local(&o.traced.values)))
         return hc_cli_ports.hand_over(argc, argv);
     struct job j = { .a = a, .o = &o };
-    code = run(&j, &o.traced, &cli, hc_str_of(cli.args[0]), cli.args[2], cli.args_n == 4 ? cli.args[3] : "");
+    code = run(&j, &o.traced, &cli, hc_str_of(cli.args[0]), cli.args[2], cli.args_n == 4 ? cli.args[3] : NULL,
+               notes);
     hc_traced_done(&j.t);
     return code;
 }

@@ -39,6 +39,12 @@ struct hc_document {
     int weight;
 };
 
+/* A NOTES.txt within hc_documents.notes. */
+struct hc_notes_part {
+    hc_str path; /* "<chart>/templates/NOTES.txt" */
+    size_t at, n;
+};
+
 struct hc_documents {
     struct hc_document *manifests; /* install order (E3) */
     size_t manifests_n;
@@ -46,7 +52,9 @@ struct hc_documents {
     size_t hooks_n;
     struct hc_document *crds; /* crds/ files whole, parents before children: path and text only */
     size_t crds_n;
-    hc_str notes; /* absent: no NOTES.txt; sub-chart notes only when asked */
+    hc_str notes;                            /* absent: no NOTES.txt; sub-chart notes only when asked */
+    const struct hc_notes_part *notes_parts; /* what it is made of, a line feed between any two */
+    size_t notes_parts_n;
 };
 
 /* The manifest as the release record stores it: each document behind "---\n# Source: PATH\n" (E4.1). */

@@ -63,12 +63,16 @@ static void put_crds(struct hc_arena *a, const struct hc_overlay_chart *c, struc
 
 /* Takes the notes out of the rendered files (E1.1); *n is then how many files are left. */
 static enum hc_rc take_notes(struct hc_arena *a, const struct hc_render_input *in, struct hc_rendered *files,
-                             size_t *n, hc_str *notes, struct hc_err *err)
+                             size_t *n, struct hc_documents *out, struct hc_err *err)
 {
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 0);
-    bool found = false;
-    size_t kept = 0;
+    size_t kept = 0, most = 0, parts_n = 0;
+    for (size_t i = 0; i < *n; i++)
+        most += hc_str_ends(files[i].path, HC_S("NOTES.txt"));
+    struct hc_notes_part *list = HC_NEW_N(a, struct hc_notes_part, most + 1);
+    if (!list)
+        return hc_arena_check(a, err, "notes");
     hc_str parts[] = { in->chart->name, HC_S("/templates/NOTES.txt") };
     hc_str own = hc_arena_cat(a, HC_LEN(parts), parts);
     for (size_t i = 0; i < *n; i++) {
@@ -80,11 +84,13 @@ static enum hc_rc take_notes(struct hc_arena *a, const struct hc_render_input *i
             continue;
         if (b.n)
             hc_buf_putc(&b, '\n');
+        list[parts_n++] = (struct hc_notes_part){ files[i].path, b.n, files[i].text.n };
         hc_buf_put(&b, files[i].text);
-        found = true;
     }
-    if (found)
-        *notes = hc_buf_to_arena(&b, a);
+    if (parts_n)
+        out->notes = hc_buf_to_arena(&b, a);
+    out->notes_parts = list;
+    out->notes_parts_n = parts_n;
     *n = kept;
     return hc_buf_check(&b, err, "notes");
 }
@@ -219,7 +225,7 @@ static enum hc_rc render(struct hc_arena *a, const struct hc_render_input *in, s
     if (rc != HC_OK)
         return rc;
 
-    rc = take_notes(a, in, files, &n, &out->docs.notes, err);
+    rc = take_notes(a, in, files, &n, &out->docs, err);
     if (rc == HC_OK && in->post && !in->files_only)
         rc = hc_post_render(a, in->post, &files, &n, err);
     if (rc != HC_OK)

@@ -1,5 +1,5 @@
 /*
- * From an object and a path to the bytes that wrote the field.
+ * From an object and a path to the bytes that wrote the field; from a line of the notes to its bytes.
  *
  * The YAML reader says where a key and a value begin, not where they end: a field ends where the next key or item of
  * the document begins, less the white space, comments and indicators between.
@@ -140,8 +140,8 @@ enum hc_rc hc_why_find(const struct hc_why *w, hc_str ref, const struct hc_why_o
 {
     size_t slash = hc_str_find(ref, '/'), last = hc_str_rfind(ref, '/');
     if (slash == SIZE_MAX || slash == 0 || last + 1 == ref.n)
-        return hc_fail(err, HC_E_INPUT, "'%.*s' names no object: write KIND/NAME or KIND/NAMESPACE/NAME",
-                       HC_P(ref));
+        return hc_fail(err, HC_E_INPUT,
+                       "'%.*s' names no object: write KIND/NAME or KIND/NAMESPACE/NAME, or NOTES.txt", HC_P(ref));
     hc_str kind = hc_str_sub(ref, 0, slash), name = hc_str_sub(ref, last + 1, ref.n);
     hc_str ns = last > slash ? hc_str_sub(ref, slash + 1, last) : (hc_str){ NULL, 0 };
     const struct hc_why_object *found = NULL;
@@ -287,11 +287,11 @@ static void add_enabler(struct enabler *e, const struct hc_chart_dep *dep, const
     }
 }
 
-/* An object of a sub-chart is there because the sub-chart is enabled: that comes before all other causes. */
-static void add_enablers(const struct hc_why *w, const struct hc_why_object *o, struct hc_trace_answer *t)
+/* What a sub-chart's template wrote is there because the sub-chart is enabled: that comes before all other causes. */
+static void add_enablers(const struct hc_why *w, hc_str path, struct hc_trace_answer *t)
 {
     const struct hc_overlay_chart *c = w->out->charts;
-    hc_str path = o->doc->path, prefix = HC_S(""), file = c->name;
+    hc_str prefix = HC_S(""), file = c->name;
     struct enabler e = { w->a, HC_NEW_N(w->a, struct hc_trace_cause, t->causes_n + HC_MAX_CHART_DEPTH), 0 };
     for (unsigned depth = 0; e.list && depth < HC_MAX_CHART_DEPTH; depth++) {
         const struct hc_overlay_chart *next = NULL;
@@ -337,9 +337,43 @@ enum hc_rc hc_why_ask(const struct hc_why *w, const struct hc_why_object *o, hc_
     extent(o->doc->text, f, &way, &from, &to);
     rc = hc_trace_ask(w->trace, w->a, o->doc->path, o->offset + from, o->offset + to, true, &out->trace, err);
     if (rc == HC_OK)
-        add_enablers(w, o, &out->trace);
+        add_enablers(w, o->doc->path, &out->trace);
     return rc;
 }
+
+/* ---- notes ------------------------------------------------------------------------------------------- */
+
+hc_str hc_why_notes(const struct hc_why *w)
+{
+    hc_str s = hc_str_trim(w->out->docs.notes);
+    return s.n ? s : (hc_str){ NULL, 0 };
+}
+
+enum hc_rc hc_why_line(const struct hc_why *w, int number, struct hc_why_line *out, struct hc_err *err)
+{
+    const struct hc_documents *d = &w->out->docs;
+    hc_str rest = hc_why_notes(w), line = { NULL, 0 };
+    int n = 0;
+    while (n < number && hc_str_split(&rest, '\n', &line))
+        n++;
+    if (n < number || number < 1)
+        return hc_fail(err, HC_E_NOTFOUND, "the notes have no line %d: %d lines, counted from 1", number, n);
+    *out = (struct hc_why_line){ .number = number, .text = line };
+    size_t at = (size_t)(line.p - d->notes.p), k = 0;
+    while (k + 1 < d->notes_parts_n && d->notes_parts[k + 1].at <= at)
+        k++;
+    const struct hc_notes_part *part = &d->notes_parts[k];
+    size_t from = at - part->at;
+    if (from == part->n && k + 1 < d->notes_parts_n)
+        return HC_OK;
+    out->file = part->path;
+    enum hc_rc rc = hc_trace_ask(w->trace, w->a, part->path, from, from + line.n, true, &out->trace, err);
+    if (rc == HC_OK)
+        add_enablers(w, part->path, &out->trace);
+    return rc;
+}
+
+/* ---- all fields -------------------------------------------------------------------------------------- */
 
 struct leaves {
     struct hc_arena *a;

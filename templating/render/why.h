@@ -40,6 +40,20 @@ struct hc_why_answer {
     int line;
 };
 
+/*
+ * The notes as `install` and `status` print them, without white space at their ends; absent: there are none. Their lines
+ * count from 1.
+ */
+hc_str hc_why_notes(const struct hc_why *why);
+struct hc_why_line {
+    int number;
+    hc_str text; /* without the line feed */
+    hc_str file; /* its NOTES.txt; absent: the empty line that stands between those of two charts, no template's */
+    struct hc_trace_answer trace;
+};
+/* Where a line of the notes came from. HC_E_NOTFOUND says how many there are. */
+enum hc_rc hc_why_line(const struct hc_why *why, int number, struct hc_why_line *out, struct hc_err *err);
+
 /* Where a field came from. */
 enum hc_rc hc_why_ask(const struct hc_why *why, const struct hc_why_object *o, hc_str path,
                       struct hc_why_answer *out, struct hc_err *err);
