@@ -5,7 +5,6 @@
  * digest before it is used.
  */
 #include <fcntl.h>
-#include <sys/mman.h>
 
 #include "charts-fetch/source/oci_impl.h"
 #include "charts-fetch/source/verified.h"
@@ -36,17 +35,14 @@ const struct hc_val *oci_pick_layer(const struct hc_val *manifest, hc_str media_
 }
 
 /* The file of a layer as an archive, repacked without what is ignored. */
-static enum hc_rc repack(struct hc_oci *o, const char *file, size_t size, const char *dir, hc_str ignore,
+static enum hc_rc repack(struct hc_oci *o, const char *file, const char *dir, hc_str ignore,
                          struct hc_artifact *out, struct hc_err *err)
 {
     const struct hc_unpack_limits limits = { HC_MAX_ARTIFACT_BYTES, HC_MAX_ARTIFACT_FILES };
     HC_AUTO(hc_fd) int fd = open(file, O_RDONLY | O_CLOEXEC);
-    void *p = fd < 0 || !size ? MAP_FAILED : mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (size && p == MAP_FAILED)
+    if (fd < 0)
         return hc_fail_errno(err, "store", file);
-    enum hc_rc rc = hc_unpack_to_dir(hc_str_n(size ? p : "", size), dir, &limits, err);
-    if (size)
-        munmap(p, size);
+    enum hc_rc rc = hc_unpack_fd_to_dir(fd, dir, &limits, o->deadline_ms, err);
     if (rc == HC_OK)
         rc = hc_tree_pack(o->env.store, o->a, dir, ignore, o->deadline_ms, &out->digest, &out->size, err);
     return rc == HC_OK ? HC_OK : hc_wrap(err, "oci://%.*s/%.*s: layer", HC_P(o->host), HC_P(o->repo));
@@ -67,7 +63,7 @@ static enum hc_rc fetch_layer(struct hc_oci *o, hc_str digest, uint64_t most, bo
         out->digest = digest;
         out->size = size;
     } else if (rc == HC_OK && (rc = hc_mkdirs(tree, 0700, err)) == HC_OK) {
-        rc = repack(o, file, (size_t)size, tree, ignore, out, err);
+        rc = repack(o, file, tree, ignore, out, err);
     }
     hc_remove_tree(dir, NULL);
     return rc;

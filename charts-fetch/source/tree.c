@@ -1,5 +1,5 @@
 /*
- * A folder on disk to an archive: names sorted per folder, one file in memory at a time, links left out as Flux leaves
+ * A folder on disk to an archive: names sorted per folder, files piece by piece, links left out as Flux leaves
  * them out. Walks by descriptors and follows no link, so a tree that changes under it cannot lead it elsewhere.
  */
 #include <dirent.h>
@@ -65,22 +65,17 @@ static enum hc_rc names_of(struct walk *w, int fd, hc_str **out, size_t *out_n)
     return hc_arena_check(w->a, w->err, "tree");
 }
 
-static enum hc_rc pack_file(struct walk *w, int dir, const char *name, hc_str path, unsigned mode)
+static enum hc_rc pack_file(struct walk *w, int dir, const char *name, hc_str path)
 {
-    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(HC_MAX_ARTIFACT_BYTES + HC_MIB);
     HC_AUTO(hc_fd) int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    hc_str body;
-    if (!a)
-        return hc_fail_nomem(w->err);
-    if (fd < 0)
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
         return hc_fail_errno(w->err, "open", name);
-    if (hc_read_fd(a, fd, name, HC_MAX_ARTIFACT_BYTES, &body, w->err) != HC_OK)
-        return w->err->code;
-    w->bytes += body.n;
+    w->bytes += (uint64_t)st.st_size;
     if (++w->files > HC_MAX_ARTIFACT_FILES || w->bytes > HC_MAX_ARTIFACT_BYTES)
         return hc_fail(w->err, HC_E_LIMIT, "the tree has more than %u files or %zu bytes", HC_MAX_ARTIFACT_FILES,
                        HC_MAX_ARTIFACT_BYTES);
-    hc_packer_file(w->packer, path, mode, body);
+    hc_packer_fd(w->packer, path, st.st_mode, fd, (uint64_t)st.st_size);
     return HC_OK;
 }
 
@@ -110,7 +105,7 @@ static enum hc_rc walk_dir(struct walk *w, int fd, hc_str dir, int depth)
             HC_AUTO(hc_fd) int sub = openat(fd, names[i].p, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
             rc = sub < 0 ? hc_fail_errno(w->err, "open", names[i].p) : walk_dir(w, sub, path, depth + 1);
         } else if (S_ISREG(st.st_mode) && w->packer && !hc_sourceignored(w->ignore, path, false)) {
-            rc = pack_file(w, fd, names[i].p, path, st.st_mode);
+            rc = pack_file(w, fd, names[i].p, path);
         }
         if (rc != HC_OK)
             return rc;
@@ -136,6 +131,8 @@ enum hc_rc hc_tree_pack(struct hc_store *store, struct hc_arena *a, const char *
     int fd = file ? open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644) : -1;
     enum hc_rc rc = fd < 0 ? hc_fail_errno(w.err, "create file in", temp) : HC_OK;
     w.packer = rc == HC_OK ? hc_packer_new(fd, 0) : NULL;
+    if (w.packer)
+        hc_packer_until(w.packer, deadline_ms);
     if (rc == HC_OK)
         rc = w.packer ? walk_dir(&w, root, HC_S(""), 0) : hc_fail_nomem(w.err);
     if (w.packer) {

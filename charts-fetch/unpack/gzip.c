@@ -8,9 +8,8 @@
  */
 #include <libdeflate.h>
 #include <stdlib.h>
-#include <zlib.h>
 
-#include "charts-fetch/unpack/unpack.h"
+#include "charts-fetch/unpack/unpack_impl.h"
 #include "core/base/buf.h"
 #include "core/base/mem.h"
 
@@ -28,7 +27,7 @@ static void z_free(voidpf ctx, voidpf p)
     free(p);
 }
 
-static enum hc_rc z_fail(struct hc_err *err, int z, const char *msg)
+enum hc_rc unpack_gzip_fail(struct hc_err *err, int z, const char *msg)
 {
     if (z == Z_MEM_ERROR)
         return hc_fail_nomem(err);
@@ -36,6 +35,24 @@ static enum hc_rc z_fail(struct hc_err *err, int z, const char *msg)
         return hc_fail(err, HC_E_INPUT, "gzip data ends too early: the archive is cut, fetch or pack it again");
     return hc_fail(err, HC_E_INPUT, "gzip data is broken (%s): fetch or pack the archive again",
                    msg ? msg : "unknown block");
+}
+
+enum hc_rc unpack_gzip_over(size_t ceiling, struct hc_err *err)
+{
+    return hc_fail(err, HC_E_LIMIT, "gzip data unpacks to more than the %zu bytes allowed", ceiling);
+}
+
+size_t unpack_gzip_told(const char trailer[4], uint64_t packed)
+{
+    const uint8_t *t = (const uint8_t *)trailer;
+    size_t told = (size_t)t[0] | (size_t)t[1] << 8 | (size_t)t[2] << 16 | (size_t)t[3] << 24;
+    return told / DEFLATE_MOST > packed ? 0 : told; /* cut, or a lie: it grows as it comes */
+}
+
+int unpack_inflate_init(z_stream *z)
+{
+    *z = (z_stream){ .zalloc = z_alloc, .zfree = z_free };
+    return inflateInit2(z, 15 + 16);
 }
 
 /* Sets up the next member when there is one. Z_OK: go on; Z_STREAM_END: all read. */
@@ -69,7 +86,7 @@ static enum hc_rc inflate_rest(z_stream *z, struct hc_arena *a, hc_str head, siz
         uInt before = z->avail_out;
         rc = inflate(z, Z_NO_FLUSH);
         if (!step && z->avail_out == 0)
-            return hc_fail(err, HC_E_LIMIT, "gzip data unpacks to more than the %zu bytes allowed", ceiling);
+            return unpack_gzip_over(ceiling, err);
         if (step)
             b.n += before - z->avail_out;
         if (rc == Z_STREAM_END)
@@ -78,7 +95,7 @@ static enum hc_rc inflate_rest(z_stream *z, struct hc_arena *a, hc_str head, siz
             rc = Z_OK;
     }
     if (rc != Z_STREAM_END)
-        return z_fail(err, rc, z->msg);
+        return unpack_gzip_fail(err, rc, z->msg);
     *out = hc_buf_to_arena(&b, a);
     return hc_arena_check(a, err, "unpacked gzip data");
 }
@@ -97,18 +114,15 @@ static bool inflate_whole(hc_str packed, char *room, size_t told)
 
 enum hc_rc hc_gunzip(struct hc_arena *a, hc_str packed, size_t ceiling, hc_str *out, struct hc_err *err)
 {
-    if (packed.n < 2 || (uint8_t)packed.p[0] != 0x1f || (uint8_t)packed.p[1] != 0x8b)
+    if (!unpack_is_gzip(packed))
         return hc_fail(err, HC_E_INPUT, "data is not gzip");
     if (packed.n < 18)
-        return z_fail(err, Z_BUF_ERROR, NULL);
+        return unpack_gzip_fail(err, Z_BUF_ERROR, NULL);
     if (packed.n > UINT32_MAX)
         return hc_fail(err, HC_E_LIMIT, "gzip data of %zu bytes is more than this program reads", packed.n);
-    const uint8_t *t = (const uint8_t *)packed.p + packed.n - 4;
-    size_t told = (size_t)t[0] | (size_t)t[1] << 8 | (size_t)t[2] << 16 | (size_t)t[3] << 24;
-    if (told / DEFLATE_MOST > packed.n)
-        told = 0;       /* cut, or a lie: it grows as it comes */
+    size_t told = unpack_gzip_told(packed.p + packed.n - 4, packed.n);
     if (told > ceiling) /* the trailer itself says so: nothing need be inflated to refuse it */
-        return hc_fail(err, HC_E_LIMIT, "gzip data unpacks to more than the %zu bytes allowed", ceiling);
+        return unpack_gzip_over(ceiling, err);
     char *room = hc_arena_alloc(a, told + 1, 1);
     if (!room)
         return hc_arena_check(a, err, "unpacked gzip data");
@@ -117,12 +131,12 @@ enum hc_rc hc_gunzip(struct hc_arena *a, hc_str packed, size_t ceiling, hc_str *
         *out = (hc_str){ room, told };
         return HC_OK;
     }
-    z_stream z = { .zalloc = z_alloc, .zfree = z_free };
+    z_stream z;
+    int rc = unpack_inflate_init(&z);
+    if (rc != Z_OK)
+        return unpack_gzip_fail(err, rc, z.msg);
     z.next_in = (Bytef *)(uintptr_t)packed.p;
     z.avail_in = (uInt)packed.n;
-    int rc = inflateInit2(&z, 15 + 16);
-    if (rc != Z_OK)
-        return z_fail(err, rc, z.msg);
     z.next_out = (Bytef *)room;
     z.avail_out = (uInt)told;
     rc = inflate(&z, Z_FINISH);
@@ -136,7 +150,7 @@ enum hc_rc hc_gunzip(struct hc_arena *a, hc_str packed, size_t ceiling, hc_str *
     } else if (rc == Z_OK || (rc == Z_BUF_ERROR && z.avail_out == 0)) {
         end = inflate_rest(&z, a, head, ceiling, out, err);
     } else {
-        end = z_fail(err, rc, z.msg);
+        end = unpack_gzip_fail(err, rc, z.msg);
     }
     inflateEnd(&z);
     return end;

@@ -13,6 +13,7 @@
 
 #include "charts-fetch/unpack/unpack.h"
 #include "core/base/buf.h"
+#include "core/base/clock.h"
 #include "core/base/fs.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
@@ -98,7 +99,7 @@ enum hc_rc hc_pack_memory(struct hc_arena *a, const struct hc_unpacked *files, s
 
 struct hc_packer {
     int fd;
-    int64_t mtime;
+    int64_t mtime, deadline_ms;
     z_stream z;
     struct hc_buf head; /* headers of the file at hand */
     struct hc_err err;
@@ -187,12 +188,22 @@ void hc_packer_file(struct hc_packer *p, hc_str name, unsigned mode, hc_str body
     press(p, hc_str_n(zeros, (BLOCK - body.n % BLOCK) % BLOCK), Z_NO_FLUSH);
 }
 
+void hc_packer_until(struct hc_packer *p, int64_t deadline_ms)
+{
+    p->deadline_ms = deadline_ms;
+}
+
 void hc_packer_fd(struct hc_packer *p, hc_str name, unsigned mode, int fd, uint64_t size)
 {
     char piece[16384];
     if (!begin_file(p, name, mode, size))
         return;
     for (uint64_t at = 0; at < size && !p->failed;) {
+        if (p->deadline_ms && hc_mono_ms() >= p->deadline_ms) {
+            hc_fail(&p->err, HC_E_AGAIN, "not packed in the time that it all may take (spec.timeout)");
+            p->failed = true;
+            return;
+        }
         ssize_t n = pread(fd, piece, (size_t)HC_MIN(size - at, sizeof(piece)), (off_t)at);
         if (n < 0 && errno == EINTR)
             continue;

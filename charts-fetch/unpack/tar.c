@@ -1,29 +1,18 @@
 /*
- * Archives read.
+ * Archives read into memory, and what every way of reading checks.
  *
  * A .tar.gz is inflated whole into the arena first (gzip.c). A tar of plain files and folders, which is what packers of
  * charts write, is then walked here; anything else by libarchive. Both hand out pointers into that
- * buffer, so a file's body is not copied. Everything is checked in that first walk; only then
- * files are handed out or written. Writing to a folder is our own: each step opens its parent without following
- * links, so an archive cannot write through a link it brought along.
+ * buffer, so a file's body is not copied. Everything is checked in that walk; only then files are handed out.
  *
  * Left out: hard links, devices and sparse files are refused, owners and times ignored.
  */
-#include <archive.h>
-#include <archive_entry.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "charts-fetch/unpack/unpack.h"
-#include "core/base/fs.h"
+#include "charts-fetch/unpack/unpack_impl.h"
 #include "core/base/limits.h"
 
 struct member {
-    struct hc_unpacked file;
-    hc_str link; /* symbolic link: its target, else absent */
+    struct unpack_entry entry;
+    hc_str body;
     struct member *next;
 };
 struct members {
@@ -31,7 +20,7 @@ struct members {
     size_t n;
 };
 
-static enum hc_rc not_an_archive(struct hc_err *err)
+enum hc_rc unpack_not_an_archive(struct hc_err *err)
 {
     return hc_fail(err, HC_E_INPUT, "does not appear to be a gzipped archive");
 }
@@ -97,50 +86,13 @@ static enum hc_rc check_link(hc_str name, hc_str target, struct hc_err *err)
     return HC_OK;
 }
 
-static enum hc_rc read_body(struct hc_arena *a, struct archive *ar, hc_str whole, struct member *m, size_t size,
-                            struct hc_err *err)
-{
-    const void *p = NULL;
-    size_t n = 0, got = 0;
-    la_int64_t offset = 0;
-    char *copy = NULL;
-    m->file.body = (hc_str){ "", 0 };
-    for (int rc; got < size;) {
-        rc = archive_read_data_block(ar, &p, &n, &offset);
-        if (rc == ARCHIVE_EOF)
-            break;
-        if (rc != ARCHIVE_OK)
-            return hc_fail(err, HC_E_INPUT, "archive is cut or broken at '%.*s' (%s): fetch or pack it again",
-                           HC_P(m->file.name), archive_error_string(ar));
-        if (offset < 0 || (size_t)offset != got || n > size - got)
-            return hc_fail(err, HC_E_INPUT, "archive holds the sparse file '%.*s': refused", HC_P(m->file.name));
-        bool ours = (const char *)p >= whole.p && (const char *)p + n <= whole.p + whole.n;
-        if (got == 0 && n == size && ours) {
-            m->file.body = (hc_str){ p, n };
-            return HC_OK;
-        }
-        if (!copy && !(copy = hc_arena_alloc(a, size + 1, 1)))
-            return hc_arena_check(a, err, "archive");
-        memcpy(copy + got, p, n);
-        got += n;
-    }
-    if (got < size)
-        return hc_fail(err, HC_E_INPUT, "archive is cut at '%.*s': fetch or pack it again", HC_P(m->file.name));
-    if (copy)
-        m->file.body = (hc_str){ copy, got };
-    return HC_OK;
-}
+/* ---- what one entry may be ------------------------------------------------------------------------------ */
 
-/* A file: counted, checked, added. NULL: refused. */
-static enum hc_rc new_member(struct hc_arena *a, const char *raw, struct member **out, struct hc_err *err)
+static enum hc_rc name_of(struct hc_arena *a, const char *raw, hc_str *out, struct hc_err *err)
 {
     if (!*raw)
         return hc_fail(err, HC_E_INPUT, "archive holds a file without a name");
-    struct member *m = HC_NEW(a, struct member);
-    if (!m)
-        return hc_arena_check(a, err, "archive");
-    *out = m;
-    return clean_name(a, raw, &m->file.name, err);
+    return clean_name(a, raw, out, err);
 }
 
 static enum hc_rc no_name(const char *raw, struct hc_err *err)
@@ -148,12 +100,127 @@ static enum hc_rc no_name(const char *raw, struct hc_err *err)
     return hc_fail(err, HC_E_INPUT, "archive holds '%s', which is no file name", raw);
 }
 
-static enum hc_rc count_bytes(uint64_t size, const struct hc_unpack_limits *limits, size_t *bytes,
-                              struct hc_err *err)
+static enum hc_rc count_entry(struct unpack_count *c, struct hc_err *err)
 {
-    if (size > limits->bytes - *bytes)
-        return hc_fail(err, HC_E_LIMIT, "archive unpacks to more than the %zu bytes allowed", limits->bytes);
-    *bytes += (size_t)size;
+    if (++c->entries > c->limits.entries)
+        return hc_fail(err, HC_E_LIMIT, "archive holds more than the %zu files allowed", c->limits.entries);
+    return HC_OK;
+}
+
+static enum hc_rc count_bytes(uint64_t size, struct unpack_count *c, struct hc_err *err)
+{
+    if (size > c->limits.bytes - c->bytes)
+        return hc_fail(err, HC_E_LIMIT, "archive unpacks to more than the %zu bytes allowed", c->limits.bytes);
+    c->bytes += (size_t)size;
+    return HC_OK;
+}
+
+static enum hc_rc read_entry(struct hc_arena *a, struct archive_entry *e, struct unpack_count *c,
+                             struct unpack_entry *out, struct hc_err *err)
+{
+    const char *raw = archive_entry_pathname_utf8(e);
+    if (!raw)
+        raw = archive_entry_pathname(e);
+    raw = raw ? raw : "";
+    enum hc_rc rc = name_of(a, raw, &out->name, err);
+    if (rc != HC_OK)
+        return rc;
+    unsigned type = archive_entry_filetype(e);
+    out->folder = type == AE_IFDIR;
+    if (out->folder)
+        return HC_OK;
+    if (out->name.n == 0)
+        return no_name(raw, err);
+    if (archive_entry_hardlink(e))
+        return hc_fail(err, HC_E_INPUT, "archive holds the hard link '%s': refused", raw);
+    out->mode = archive_entry_perm(e) & 0777;
+    if (type == AE_IFLNK) {
+        const char *target = archive_entry_symlink_utf8(e);
+        if (!target)
+            target = archive_entry_symlink(e);
+        out->link = hc_arena_str(a, hc_str_of(target ? target : ""));
+        return out->link.p ? check_link(out->name, out->link, err) : hc_arena_check(a, err, "archive");
+    }
+    if (type != AE_IFREG)
+        return hc_fail(err, HC_E_INPUT, "archive holds '%s', which is a device or a pipe: refused", raw);
+    la_int64_t size = archive_entry_size(e);
+    rc = count_bytes(size < 0 ? UINT64_MAX : (uint64_t)size, c, err);
+    out->size = rc == HC_OK ? (size_t)size : 0;
+    return rc;
+}
+
+struct archive *unpack_reader(void)
+{
+    struct archive *ar = archive_read_new();
+    if (!ar)
+        return NULL;
+    archive_read_support_format_tar(ar);
+    /* Names are bytes; without this libarchive would want a locale for the old formats. */
+    archive_read_set_option(ar, "tar", "compat-2x", NULL);
+    return ar;
+}
+
+enum hc_rc unpack_next(struct archive *ar, struct hc_arena *a, struct unpack_count *c, struct unpack_entry *out,
+                       bool *at_end, struct hc_err *err)
+{
+    struct archive_entry *e;
+    int z;
+    do
+        z = archive_read_next_header(ar, &e);
+    while (z == ARCHIVE_RETRY);
+    *at_end = z == ARCHIVE_EOF;
+    if (*at_end)
+        return HC_OK;
+    if (z < ARCHIVE_WARN && !c->entries)
+        return unpack_not_an_archive(err);
+    if (z < ARCHIVE_WARN)
+        return hc_fail(err, HC_E_INPUT, "archive is cut or broken (%s): fetch or pack it again",
+                       archive_error_string(ar));
+    *out = (struct unpack_entry){ .size = 0 };
+    enum hc_rc rc = count_entry(c, err);
+    return rc == HC_OK ? read_entry(a, e, c, out, err) : rc;
+}
+
+enum hc_rc unpack_piece(struct archive *ar, const struct unpack_entry *e, size_t got, hc_str *out,
+                        struct hc_err *err)
+{
+    const void *p = NULL;
+    size_t n = 0;
+    la_int64_t offset = 0;
+    int z = archive_read_data_block(ar, &p, &n, &offset);
+    if (z == ARCHIVE_EOF)
+        return hc_fail(err, HC_E_INPUT, "archive is cut at '%.*s': fetch or pack it again", HC_P(e->name));
+    if (z != ARCHIVE_OK)
+        return hc_fail(err, HC_E_INPUT, "archive is cut or broken at '%.*s' (%s): fetch or pack it again",
+                       HC_P(e->name), archive_error_string(ar));
+    if (offset < 0 || (size_t)offset != got || n > e->size - got)
+        return hc_fail(err, HC_E_INPUT, "archive holds the sparse file '%.*s': refused", HC_P(e->name));
+    *out = hc_str_n(p, n);
+    return HC_OK;
+}
+
+static enum hc_rc read_body(struct hc_arena *a, struct archive *ar, hc_str whole, struct member *m,
+                            struct hc_err *err)
+{
+    size_t size = m->entry.size;
+    char *copy = NULL;
+    m->body = HC_S("");
+    for (size_t got = 0; got < size;) {
+        hc_str piece;
+        enum hc_rc rc = unpack_piece(ar, &m->entry, got, &piece, err);
+        if (rc != HC_OK)
+            return rc;
+        if (got == 0 && piece.n == size && piece.p >= whole.p && piece.p + piece.n <= whole.p + whole.n) {
+            m->body = piece;
+            return HC_OK;
+        }
+        if (!copy && !(copy = hc_arena_alloc(a, size + 1, 1)))
+            return hc_arena_check(a, err, "archive");
+        memcpy(copy + got, piece.p, piece.n);
+        got += piece.n;
+    }
+    if (copy)
+        m->body = hc_str_n(copy, size);
     return HC_OK;
 }
 
@@ -162,48 +229,6 @@ static void add_member(struct members *out, struct member *m)
     *out->last = m;
     out->last = &m->next;
     out->n++;
-}
-
-static enum hc_rc one_entry(struct hc_arena *a, struct archive *ar, struct archive_entry *e, hc_str whole,
-                            const struct hc_unpack_limits *limits, size_t *bytes, struct members *out,
-                            struct hc_err *err)
-{
-    const char *raw = archive_entry_pathname_utf8(e);
-    if (!raw)
-        raw = archive_entry_pathname(e);
-    struct member *m = NULL;
-    enum hc_rc rc = new_member(a, raw ? raw : "", &m, err);
-    if (rc != HC_OK)
-        return rc;
-    unsigned type = archive_entry_filetype(e);
-    if (type == AE_IFDIR)
-        return HC_OK;
-    if (m->file.name.n == 0)
-        return no_name(raw, err);
-    if (archive_entry_hardlink(e))
-        return hc_fail(err, HC_E_INPUT, "archive holds the hard link '%s': refused", raw);
-    m->file.mode = archive_entry_perm(e) & 0777;
-    if (type == AE_IFLNK) {
-        const char *target = archive_entry_symlink_utf8(e);
-        if (!target)
-            target = archive_entry_symlink(e);
-        m->link = hc_arena_str(a, hc_str_of(target ? target : ""));
-        m->file.body = HC_S("");
-        rc = check_link(m->file.name, m->link, err);
-        if (rc != HC_OK)
-            return rc;
-    } else if (type == AE_IFREG) {
-        la_int64_t size = archive_entry_size(e);
-        rc = count_bytes(size < 0 ? UINT64_MAX : (uint64_t)size, limits, bytes, err);
-        if (rc == HC_OK)
-            rc = read_body(a, ar, whole, m, (size_t)size, err);
-        if (rc != HC_OK)
-            return rc;
-    } else {
-        return hc_fail(err, HC_E_INPUT, "archive holds '%s', which is a device or a pipe: refused", raw);
-    }
-    add_member(out, m);
-    return HC_OK;
 }
 
 /* ---- the plain case, by ourselves ---------------------------------------------------------------------- */
@@ -332,95 +357,98 @@ static bool is_plain(hc_str tar)
     return false;
 }
 
-static enum hc_rc read_plain_tar(struct hc_arena *a, hc_str tar, const struct hc_unpack_limits *limits,
-                                 struct members *out, struct hc_err *err)
+static enum hc_rc read_plain_tar(struct hc_arena *a, hc_str tar, struct unpack_count *c, struct members *out,
+                                 struct hc_err *err)
 {
     const struct header *h;
     char name[HC_MAX_PATH_BYTES + 1];
     const char *body = NULL;
     uint64_t size, mode = 0;
-    size_t bytes = 0, entries = 0;
     for (size_t at = 0; tar.p[at] != '\0' && plain_header(tar, &at, &h, name, &size, &body);) {
-        struct member *m = NULL;
-        if (++entries > limits->entries)
-            return hc_fail(err, HC_E_LIMIT, "archive holds more than the %zu files allowed", limits->entries);
-        enum hc_rc rc = new_member(a, name, &m, err);
+        struct member *m = HC_NEW(a, struct member);
+        if (!m)
+            return hc_arena_check(a, err, "archive");
+        enum hc_rc rc = count_entry(c, err);
+        if (rc == HC_OK)
+            rc = name_of(a, name, &m->entry.name, err);
         if (rc != HC_OK)
             return rc;
         if (h->type == '5')
             continue;
-        if (m->file.name.n == 0)
+        if (m->entry.name.n == 0)
             return no_name(name, err);
-        rc = count_bytes(size, limits, &bytes, err);
+        rc = count_bytes(size, c, err);
         if (rc != HC_OK)
             return rc;
         octal(h->mode, sizeof(h->mode), &mode);
-        m->file.mode = (unsigned)mode & 0777;
-        m->file.body = size ? (hc_str){ body, (size_t)size } : HC_S("");
+        m->entry.mode = (unsigned)mode & 0777;
+        m->body = size ? hc_str_n(body, (size_t)size) : HC_S("");
         add_member(out, m);
     }
     return HC_OK;
 }
 
-static enum hc_rc read_tar(struct hc_arena *a, hc_str tar, const struct hc_unpack_limits *limits,
-                           struct members *out, struct hc_err *err)
+static enum hc_rc read_any_tar(struct hc_arena *a, struct archive *ar, hc_str tar, struct unpack_count *c,
+                               struct members *out, struct hc_err *err)
 {
-    out->first = NULL;
-    out->last = &out->first;
-    out->n = 0;
-    if (is_plain(tar))
-        return read_plain_tar(a, tar, limits, out, err);
-    struct archive *ar = archive_read_new();
-    if (!ar)
-        return hc_fail_nomem(err);
-    enum hc_rc rc = HC_OK;
-    size_t bytes = 0, entries = 0;
-    archive_read_support_format_tar(ar);
-    /* Names are bytes; without this libarchive would want a locale for the old formats. */
-    archive_read_set_option(ar, "tar", "compat-2x", NULL);
+    bool at_end = false;
     if (archive_read_open_memory(ar, tar.p, tar.n) != ARCHIVE_OK)
-        rc = not_an_archive(err);
-    while (rc == HC_OK) {
-        struct archive_entry *e;
-        int z = archive_read_next_header(ar, &e);
-        if (z == ARCHIVE_EOF)
-            break;
-        if (z == ARCHIVE_RETRY)
+        return unpack_not_an_archive(err);
+    for (;;) {
+        struct member *m = HC_NEW(a, struct member);
+        if (!m)
+            return hc_arena_check(a, err, "archive");
+        enum hc_rc rc = unpack_next(ar, a, c, &m->entry, &at_end, err);
+        if (rc != HC_OK || at_end)
+            return rc;
+        if (m->entry.folder)
             continue;
-        if (z < ARCHIVE_WARN)
-            rc = entries ? hc_fail(err, HC_E_INPUT, "archive is cut or broken (%s): fetch or pack it again",
-                                   archive_error_string(ar))
-                         : not_an_archive(err);
-        else if (++entries > limits->entries)
-            rc = hc_fail(err, HC_E_LIMIT, "archive holds more than the %zu files allowed", limits->entries);
-        else
-            rc = one_entry(a, ar, e, tar, limits, &bytes, out, err);
+        rc = read_body(a, ar, tar, m, err);
+        if (rc != HC_OK)
+            return rc;
+        add_member(out, m);
     }
-    archive_read_free(ar);
-    return rc;
+}
+
+struct unpack_count unpack_count_new(const struct hc_unpack_limits *given)
+{
+    struct unpack_count c = { .limits = given ? *given : (struct hc_unpack_limits){ 0 } };
+    if (!c.limits.bytes)
+        c.limits.bytes = HC_MAX_CHART_BYTES;
+    if (!c.limits.entries)
+        c.limits.entries = HC_MAX_CHART_FILES;
+    return c;
+}
+
+size_t unpack_ceiling(const struct unpack_count *c, uint64_t packed)
+{
+    /* headers and padding come on top of the bodies: two blocks a file, more with long names */
+    size_t ceiling = c->limits.bytes + (c->limits.entries + 16) * 2048;
+    /* ... and nobody's chart or manifests shrink to a hundredth, but zeros do to a thousandth */
+    return HC_MIN(ceiling, HC_MAX_UNPACK_BASE + HC_MAX_UNPACK_RATIO * (size_t)HC_MIN(packed, UINT32_MAX));
 }
 
 static enum hc_rc read_all(struct hc_arena *a, hc_str archive, const struct hc_unpack_limits *given,
                            struct members *out, struct hc_err *err)
 {
-    struct hc_unpack_limits limits = given ? *given : (struct hc_unpack_limits){ 0 };
-    if (!limits.bytes)
-        limits.bytes = HC_MAX_CHART_BYTES;
-    if (!limits.entries)
-        limits.entries = HC_MAX_CHART_FILES;
+    struct unpack_count c = unpack_count_new(given);
     hc_str tar = archive;
-    if (archive.n >= 2 && (uint8_t)archive.p[0] == 0x1f && (uint8_t)archive.p[1] == 0x8b) {
-        /* headers and padding come on top of the bodies: two blocks a file, more with long names */
-        size_t ceiling = limits.bytes + (limits.entries + 16) * 2048;
-        /* ... and nobody's chart or manifests shrink to a hundredth, but zeros do to a thousandth */
-        ceiling = HC_MIN(ceiling, HC_MAX_UNPACK_BASE + HC_MAX_UNPACK_RATIO * archive.n);
-        enum hc_rc rc = hc_gunzip(a, archive, ceiling, &tar, err);
+    *out = (struct members){ .last = &out->first };
+    if (unpack_is_gzip(archive)) {
+        enum hc_rc rc = hc_gunzip(a, archive, unpack_ceiling(&c, archive.n), &tar, err);
         if (rc != HC_OK)
             return rc == HC_E_LIMIT ? hc_wrap(err, "archive of %zu bytes", archive.n) : rc;
     }
-    if (tar.n < 512)
-        return not_an_archive(err);
-    return read_tar(a, tar, &limits, out, err);
+    if (tar.n < RECORD)
+        return unpack_not_an_archive(err);
+    if (is_plain(tar))
+        return read_plain_tar(a, tar, &c, out, err);
+    struct archive *ar = unpack_reader();
+    if (!ar)
+        return hc_fail_nomem(err);
+    enum hc_rc rc = read_any_tar(a, ar, tar, &c, out, err);
+    archive_read_free(ar);
+    return rc;
 }
 
 enum hc_rc hc_unpack_memory(struct hc_arena *a, hc_str archive, const struct hc_unpack_limits *limits,
@@ -435,75 +463,8 @@ enum hc_rc hc_unpack_memory(struct hc_arena *a, hc_str archive, const struct hc_
         return hc_arena_check(a, err, "archive");
     size_t n = 0;
     for (struct member *m = all.first; m; m = m->next)
-        files[n++] = m->file;
+        files[n++] = (struct hc_unpacked){ .name = m->entry.name, .body = m->body, .mode = m->entry.mode };
     *out = files;
     *out_n = n;
     return HC_OK;
-}
-
-/* ---- to a folder ------------------------------------------------------------------------------------- */
-
-/* The folder `name` lies in, made when it is missing; *last is what remains of the name. */
-static int open_parent(int root, char *name, const char **last)
-{
-    int dir = dup(root);
-    char *part = name;
-    for (char *slash; dir >= 0 && (slash = strchr(part, '/')); part = slash + 1) {
-        *slash = '\0';
-        if (mkdirat(dir, part, 0755) < 0 && errno != EEXIST) {
-            close(dir);
-            return -1;
-        }
-        int next = openat(dir, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        int keep = errno;
-        close(dir);
-        errno = keep;
-        *slash = '/';
-        dir = next;
-    }
-    *last = part;
-    return dir;
-}
-
-static enum hc_rc write_member(int root, struct hc_arena *a, const struct member *m, struct hc_err *err)
-{
-    char *name = hc_arena_strz(a, m->file.name);
-    if (!name)
-        return hc_arena_check(a, err, "archive");
-    const char *last = NULL;
-    HC_AUTO(hc_fd) int dir = open_parent(root, name, &last);
-    if (dir < 0 && (errno == ELOOP || errno == ENOTDIR))
-        return hc_fail(err, HC_E_INPUT, "archive writes '%s' through a link or a file of its own: refused", name);
-    if (dir < 0)
-        return hc_fail_errno(err, "make folder of", name);
-    if (unlinkat(dir, last, 0) < 0 && errno != ENOENT) /* the same name twice: the later one stands */
-        return hc_fail_errno(err, "replace", name);
-    if (m->link.p) {
-        const char *target = hc_arena_strz(a, m->link);
-        return target && symlinkat(target, dir, last) == 0 ? HC_OK : hc_fail_errno(err, "make link", name);
-    }
-    HC_AUTO(hc_fd)
-    int fd = openat(dir, last, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                    m->file.mode & 0100 ? 0755 : 0644);
-    if (fd < 0)
-        return hc_fail_errno(err, "write", name);
-    enum hc_rc rc = hc_write_fd(fd, m->file.body, err);
-    return rc == HC_OK ? HC_OK : hc_wrap(err, "unpack '%s'", name);
-}
-
-enum hc_rc hc_unpack_to_dir(hc_str archive, const char *dir, const struct hc_unpack_limits *limits,
-                            struct hc_err *err)
-{
-    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
-    struct hc_unpack_limits large = limits ? *limits : (struct hc_unpack_limits){ 0 };
-    struct members all;
-    enum hc_rc rc = read_all(a, archive, &large, &all, err);
-    if (rc != HC_OK)
-        return rc;
-    HC_AUTO(hc_fd) int root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (root < 0)
-        return hc_fail_errno(err, "open folder", dir);
-    for (struct member *m = all.first; m && rc == HC_OK; m = m->next)
-        rc = write_member(root, a, m, err);
-    return rc;
 }

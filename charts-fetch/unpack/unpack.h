@@ -3,8 +3,8 @@
  * charts-fetch/unpack/unpack.h - archives to files, files to archives, under limits
  *
  * Reading refuses what would climb out of the root (absolute paths, "..", links that leave it), cut or
- * oversized archives, and more bytes or entries than the caller allows; nothing is handed out until all of it
- * was checked, and what is written goes under a folder that the caller removes on failure.
+ * oversized archives, and more bytes or entries than the caller allows. Into memory nothing is handed out until all of it
+ * was checked; into a folder it is written as it comes, and the caller removes the folder on failure.
  */
 #include "core/base/arena.h"
 #include "core/base/err.h"
@@ -23,9 +23,16 @@ struct hc_unpack_limits {
  * when that was no gzip. */
 enum hc_rc hc_unpack_memory(struct hc_arena *a, hc_str archive, const struct hc_unpack_limits *limits,
                             struct hc_unpacked **out, size_t *out_n, struct hc_err *err);
-/* The same into a folder that exists and is empty. Symbolic links inside the root are kept. */
+/* The same into a folder that exists and is empty, piece by piece. Symbolic links inside the root are kept. */
 enum hc_rc hc_unpack_to_dir(hc_str archive, const char *dir, const struct hc_unpack_limits *limits,
                             struct hc_err *err);
+/* The same out of a file, read from its beginning: memory does not grow with it. Over the deadline (hc_mono_ms; 0: none)
+ * it is HC_E_AGAIN. */
+enum hc_rc hc_unpack_fd_to_dir(int fd, const char *dir, const struct hc_unpack_limits *limits, int64_t deadline_ms,
+                               struct hc_err *err);
+/* The first file of that name alone; the archive is checked whole. HC_E_NOTFOUND: there is none. */
+enum hc_rc hc_unpack_one(struct hc_arena *a, int fd, hc_str name, const struct hc_unpack_limits *limits,
+                         hc_str *out, struct hc_err *err);
 
 /* Files to a reproducible .tar.gz: in the order given, fixed owner and mode, times in seconds since 1970. */
 enum hc_rc hc_pack_memory(struct hc_arena *a, const struct hc_unpacked *files, size_t n, int64_t mtime, hc_str *out,
@@ -41,6 +48,8 @@ void hc_packer_file(struct hc_packer *p, hc_str name, unsigned mode, hc_str body
 /* The same out of a file, from its beginning and piece by piece; it must have `size` bytes. */
 void hc_packer_fd(struct hc_packer *p, hc_str name, unsigned mode, int fd, uint64_t size);
 void hc_packer_link(struct hc_packer *p, hc_str name, hc_str target);
+/* From then on hc_packer_fd gives up: HC_E_AGAIN (hc_mono_ms; 0, as it begins: never). */
+void hc_packer_until(struct hc_packer *p, int64_t deadline_ms);
 /* Ends the archive and frees the packer. */
 enum hc_rc hc_packer_done(struct hc_packer *p, struct hc_err *err);
 

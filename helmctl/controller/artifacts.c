@@ -366,6 +366,8 @@ enum hc_blob ctl_artifact_look(struct ctl *c, const struct hc_val *artifact)
 
 /* ---- reading ---- */
 
+static const struct hc_unpack_limits artifact_limits = { HC_MAX_ARTIFACT_BYTES, HC_MAX_ARTIFACT_FILES };
+
 enum hc_rc ctl_artifact_blob(struct ctl *c, struct hc_arena *a, const struct hc_val *object, hc_str *out_digest,
                              struct hc_err *err)
 {
@@ -385,20 +387,30 @@ enum hc_rc ctl_artifact_blob(struct ctl *c, struct hc_arena *a, const struct hc_
     return rc == HC_OK ? ctl_foreign_fetch(c, a, object, err) : rc;
 }
 
+/* A blob that is removed because it was damaged is brought back by one more try. */
+static enum hc_rc open_blob(struct ctl *c, struct hc_arena *a, const struct hc_val *object, int *out_fd,
+                            struct hc_err *err)
+{
+    hc_str digest;
+    const char *path;
+    enum hc_rc rc = HC_E_NOTFOUND;
+    for (int tries = 0; rc == HC_E_NOTFOUND && tries < 2; tries++) {
+        rc = ctl_artifact_blob(c, a, object, &digest, err);
+        if (rc != HC_OK)
+            return rc;
+        rc = hc_store_path(c->store->blobs, a, digest, &path, err);
+        if (rc == HC_OK && (*out_fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+            rc = hc_fail_errno(err, "open", path);
+    }
+    return rc;
+}
+
 enum hc_rc ctl_artifact_read(struct ctl *c, struct hc_arena *a, const struct hc_val *object, hc_str *out,
                              struct hc_err *err)
 {
-    hc_str digest;
-    enum hc_rc rc = ctl_artifact_blob(c, a, object, &digest, err);
-    if (rc != HC_OK)
-        return rc;
-    rc = hc_store_get(c->store->blobs, a, digest, HC_MAX_ARTIFACT_BYTES, out, err);
-    if (rc == HC_E_NOTFOUND) { /* removed because it was damaged: one more try brings it back */
-        rc = ctl_artifact_blob(c, a, object, &digest, err);
-        if (rc == HC_OK)
-            rc = hc_store_get(c->store->blobs, a, digest, HC_MAX_ARTIFACT_BYTES, out, err);
-    }
-    return rc;
+    HC_AUTO(hc_fd) int fd = -1;
+    enum hc_rc rc = open_blob(c, a, object, &fd, err);
+    return rc == HC_OK ? hc_read_fd(a, fd, "artifact", HC_MAX_ARTIFACT_BYTES, out, err) : rc;
 }
 
 static bool kept(struct ctl_store *s, struct hc_arena *a, uint64_t hash, hc_str *out)
@@ -440,39 +452,30 @@ enum hc_rc ctl_artifact_file(struct ctl *c, struct hc_arena *a, const struct hc_
     if (digest.n && kept(c->store, a, hash, out))
         return HC_OK;
     HC_AUTO(hc_arena) struct hc_arena *tmp = hc_arena_new(0);
-    hc_str archive;
-    enum hc_rc rc = ctl_artifact_read(c, tmp, object, &archive, err);
+    HC_AUTO(hc_fd) int fd = -1;
+    enum hc_rc rc = open_blob(c, tmp, object, &fd, err);
     if (rc != HC_OK)
         return rc;
-    struct hc_unpack_limits limits = { HC_MAX_ARTIFACT_BYTES, HC_MAX_ARTIFACT_FILES };
-    struct hc_unpacked *files;
-    size_t n;
-    rc = hc_unpack_memory(tmp, archive, &limits, &files, &n, err);
-    if (rc != HC_OK)
-        return rc;
-    for (size_t i = 0; i < n; i++)
-        if (hc_str_eq(files[i].name, path)) {
-            *out = hc_arena_str(a, files[i].body);
-            keep(c->store, hash, files[i].body);
-            return hc_arena_check(a, err, "file of an artifact");
-        }
-    return hc_fail(err, HC_E_NOTFOUND, "no file '%.*s' in %.*s '%.*s' at revision %.*s", HC_P(path),
-                   HC_P(hc_get_str(hc_map_getz(object, "kind"))), HC_P(hc_get_str_at(object, "metadata.name")),
-                   HC_P(hc_get_str_at(object, "status.artifact.revision")));
+    rc = hc_unpack_one(a, fd, path, &artifact_limits, out, err);
+    if (rc == HC_OK)
+        keep(c->store, hash, *out);
+    if (rc == HC_E_NOTFOUND)
+        return hc_fail(err, HC_E_NOTFOUND, "no file '%.*s' in %.*s '%.*s' at revision %.*s", HC_P(path),
+                       HC_P(hc_get_str(hc_map_getz(object, "kind"))), HC_P(hc_get_str_at(object, "metadata.name")),
+                       HC_P(hc_get_str_at(object, "status.artifact.revision")));
+    return rc;
 }
 
 enum hc_rc ctl_artifact_unpack(struct ctl *c, struct hc_arena *a, const struct hc_val *object, const char **out_dir,
                                struct hc_err *err)
 {
-    HC_AUTO(hc_arena) struct hc_arena *tmp = hc_arena_new(0);
-    hc_str archive;
-    enum hc_rc rc = ctl_artifact_read(c, tmp, object, &archive, err);
+    HC_AUTO(hc_fd) int fd = -1;
+    enum hc_rc rc = open_blob(c, a, object, &fd, err);
     if (rc == HC_OK)
         rc = hc_store_temp(c->store->blobs, a, out_dir, err);
     if (rc != HC_OK)
         return rc;
-    struct hc_unpack_limits limits = { HC_MAX_ARTIFACT_BYTES, HC_MAX_ARTIFACT_FILES };
-    rc = hc_unpack_to_dir(archive, *out_dir, &limits, err);
+    rc = hc_unpack_fd_to_dir(fd, *out_dir, &artifact_limits, 0, err);
     if (rc != HC_OK)
         (void)hc_remove_tree(*out_dir, NULL);
     return rc;

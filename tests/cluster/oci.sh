@@ -55,6 +55,27 @@ get oci "oci://$host/charts/web" 'semver=*' 'filter=^1\.2' user=oci password=s3c
 check "by range and filter" '^revision 1\.2\.0@'
 get oci "oci://$host/charts/web" tag=9.9.9 user=oci password=s3cret plain=1
 check "no such tag" '^error NOTFOUND'
+
+# a layer of 19 MB unpacked: neither it nor what is in it is ever in memory whole
+mkdir "$SERVERS/tree"
+seq 2500000 >"$SERVERS/tree/numbers"
+tar -C "$SERVERS/tree" -c numbers | gzip -1 >"$SERVERS/layer"
+echo '{}' >"$SERVERS/config"
+blob() { # FILE: puts it, prints its descriptor's digest and size
+    local digest to
+    digest=sha256:$(sha256sum "$1" | cut -d' ' -f1)
+    to=$(curl -sSi -u oci:s3cret -X POST "http://$host/v2/trees/numbers/blobs/uploads/" | tr -d '\r' | sed -n 's/^[Ll]ocation: //p')
+    curl -sS -u oci:s3cret -H 'Content-Type: application/octet-stream' -T "$1" "$to&digest=$digest" >&2
+    echo "\"digest\": \"$digest\", \"size\": $(stat -c %s "$1")"
+}
+type=application/vnd.oci.image.manifest.v1+json
+echo "{\"schemaVersion\": 2, \"mediaType\": \"$type\", \"config\": {\"mediaType\": \"application/vnd.cncf.flux.config.v1+json\", $(blob "$SERVERS/config")}," \
+    "\"layers\": [{\"mediaType\": \"application/vnd.cncf.flux.content.v1.tar+gzip\", $(blob "$SERVERS/layer")}]}" |
+    curl -sS -u oci:s3cret -X PUT -H "Content-Type: $type" --data-binary @- "http://$host/v2/trees/numbers/manifests/latest"
+get oci "oci://$host/trees/numbers" user=oci password=s3cret plain=1
+check "a large layer, repacked" '^revision latest@sha256:' '^file numbers$'
+awk '/^peak/ { exit !($2 > 0 && $2 < 20 * 1024) }' "$SERVERS/out" && echo "ok   its memory" ||
+    { echo "FAIL its memory: $(grep '^peak' "$SERVERS/out") KiB"; failed=1; }
 before=$(find "$SERVERS/store" -name "$(digest_of 1.0.0 | cut -d: -f2)" | wc -l)
 [ "$before" = 1 ] || { echo "FAIL the blob is there $before times"; failed=1; }
 exit $failed

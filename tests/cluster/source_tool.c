@@ -7,12 +7,14 @@
  *               [proxy=URL] [max=BYTES] [repeat=N] (then prints "rss KIB" of the first fetches and at the end)
  *               [user=..] [password=..] [bearer=..] [identity=FILE] [phrase=..] [known_hosts=FILE] [timeout=MS]
  *   source_tool STORE oci URL [tag=..] [semver=..] [filter=..] [digest=..] [media=..] [copy=1] [docker=FILE]
+ *               (prints "peak KIB" of memory, too)
  *   source_tool STORE ocichart URL [range=..]
  *   source_tool STORE index URL [known=..]        source_tool STORE chart URL NAME RANGE
  */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "charts-fetch/source/source.h"
@@ -76,6 +78,12 @@ static long rss_kib(void)
     if (f)
         fclose(f);
     return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static long peak_kib(void)
+{
+    struct rusage u;
+    return getrusage(RUSAGE_SELF, &u) == 0 ? u.ru_maxrss : 0;
 }
 
 static enum hc_rc fetch_git(int argc, char **argv, const struct hc_source_env *env, struct hc_arena *a,
@@ -185,6 +193,7 @@ int main(int argc, char **argv)
                                     .copy = option(argc, argv, "copy").n > 0,
                                     .ignore = option(argc, argv, "ignore") };
         rc = hc_oci_fetch(&env, a, &spec, &auth, known, &out, &err);
+        printf("peak %ld\n", peak_kib());
     } else if (strcmp(argv[2], "ocichart") == 0) {
         rc = hc_oci_chart(&env, a, argv[3], option(argc, argv, "range"), &auth, known, &out, &err);
     } else if (strcmp(argv[2], "index") == 0) {

@@ -1,13 +1,17 @@
 /*
  * Archives under limits: what is read, what is refused, that packing repeats.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "charts-fetch/unpack/unpack.h"
+#include "core/base/clock.h"
 #include "core/base/fs.h"
+#include "core/base/limits.h"
 #include "tests/unit/unit.h"
 
 /* A ustar block for one entry, then its body, padded: to write archives no packer would. */
@@ -31,6 +35,34 @@ static size_t put_entry(char *at, const char *name, char type, const char *link,
     snprintf(at + 148, 8, "%06o", sum);
     memcpy(at + 512, body, n);
     return 512 + (n + 511) / 512 * 512;
+}
+
+/* A file of `archive` that has no name any more. */
+static int file_of(hc_str archive)
+{
+    char path[] = "/tmp/hc-archive-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && unlink(path) == 0 && hc_write_all(fd, archive) == 0);
+    return fd;
+}
+
+/* To a fresh folder, out of memory and out of a file, which must end alike. */
+static enum hc_rc to_folder(hc_str archive, const struct hc_unpack_limits *limits, struct hc_err *err)
+{
+    enum hc_rc rc[2];
+    struct hc_err errs[2] = { HC_ERR_INIT, HC_ERR_INIT };
+    for (int i = 0; i < 2; i++) {
+        char dir[] = "/tmp/hc-unpack-XXXXXX";
+        HC_AUTO(hc_fd) int fd = i ? file_of(archive) : -1;
+        assert_non_null(mkdtemp(dir));
+        rc[i] = i ? hc_unpack_fd_to_dir(fd, dir, limits, hc_mono_ms() + 60000, &errs[i])
+                  : hc_unpack_to_dir(archive, dir, limits, &errs[i]);
+        hc_remove_tree(dir, NULL);
+    }
+    assert_int_equal(rc[0], rc[1]);
+    assert_string_equal(errs[0].msg, errs[1].msg);
+    hc_err_copy(err, &errs[0]);
+    return rc[0];
 }
 
 struct row {
@@ -78,12 +110,11 @@ static void paths_and_links(void **state)
             assert_int_equal(files_n, 1);
         else if (!strstr(err.msg, rows[i].says))
             fail_msg("%s: %s", rows[i].what, err.msg);
-        char dir[] = "/tmp/hc-unpack-XXXXXX";
-        assert_non_null(mkdtemp(dir));
-        rc = hc_unpack_to_dir(packed, dir, NULL, &err);
-        hc_remove_tree(dir, NULL);
-        if (rc != rows[i].folder)
-            fail_msg("%s, to a folder: %s", rows[i].what, err.msg);
+        for (int plain = 0; plain < 2; plain++) {
+            rc = to_folder(plain ? hc_str_n(tar, n + 1024) : packed, NULL, &err);
+            if (rc != rows[i].folder || (rc != HC_OK && !strstr(err.msg, rows[i].says)))
+                fail_msg("%s, to a folder: %s", rows[i].what, err.msg);
+        }
     }
 }
 
@@ -160,15 +191,113 @@ static void limits_and_broken_input(void **state)
     assert_int_equal(hc_unpack_memory(a, packed, &few_files, &out, &n, &err), HC_E_LIMIT);
     assert_non_null(strstr(err.msg, "more than the 1 files"));
     assert_null(out);
+    assert_int_equal(to_folder(packed, NULL, &err), HC_OK);
+    assert_int_equal(to_folder(packed, &few_bytes, &err), HC_E_LIMIT);
+    assert_non_null(strstr(err.msg, "more than"));
+    assert_int_equal(to_folder(packed, &few_files, &err), HC_E_LIMIT);
+    assert_non_null(strstr(err.msg, "more than the 1 files"));
     for (size_t cut = 0; cut < packed.n; cut += cut < 64 ? 1 : 97) {
         assert_int_not_equal(hc_unpack_memory(a, hc_str_sub(packed, 0, cut), NULL, &out, &n, &err), HC_OK);
         assert_null(out);
+        if (cut % 5 == 0)
+            assert_int_not_equal(to_folder(hc_str_sub(packed, 0, cut), NULL, &err), HC_OK);
     }
+    assert_int_equal(to_folder(HC_S("replicas: 2\n"), NULL, &err), HC_E_INPUT);
+    assert_non_null(strstr(err.msg, "gzipped archive"));
     assert_int_equal(hc_unpack_memory(a, HC_S("replicas: 2\n"), NULL, &out, &n, &err), HC_E_INPUT);
     char text[2048];
     memset(text, 'a', sizeof(text));
     assert_int_equal(hc_unpack_memory(a, (hc_str){ text, sizeof(text) }, NULL, &out, &n, &err), HC_E_INPUT);
     assert_non_null(strstr(err.msg, "gzipped archive"));
+}
+
+/* What gzip says at its end counts for what is written piece by piece, too. */
+static void ends_of_gzip(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_err err = HC_ERR_INIT;
+    char tar[4096] = { 0 };
+    put_entry(tar, "c/Chart.yaml", '0', "", "name: c");
+    hc_str whole, half[2], parts[2];
+    assert_int_equal(hc_gzip(a, hc_str_n(tar, sizeof(tar)), 6, &whole, &err), HC_OK);
+    assert_int_equal(hc_gzip(a, hc_str_n(tar, 700), 6, &half[0], &err), HC_OK);
+    assert_int_equal(hc_gzip(a, hc_str_n(tar + 700, sizeof(tar) - 700), 6, &half[1], &err), HC_OK);
+    assert_int_equal(to_folder(hc_arena_cat(a, 2, half), NULL, &err), HC_OK); /* two members */
+    parts[0] = whole;
+    parts[1] = HC_S("trailing");
+    assert_int_equal(to_folder(hc_arena_cat(a, 2, parts), NULL, &err), HC_E_INPUT);
+    assert_non_null(strstr(err.msg, "text behind the end"));
+    char *lie = hc_arena_strz(a, whole);
+    lie[whole.n - 8] ^= 1;
+    assert_int_equal(to_folder(hc_str_n(lie, whole.n), NULL, &err), HC_E_INPUT);
+    assert_non_null(strstr(err.msg, "gzip data is broken"));
+    char *bomb = hc_arena_alloc(a, 40 * HC_MIB, 1);
+    assert_int_equal(hc_gzip(a, hc_str_n(bomb, 40 * HC_MIB), 1, &parts[0], &err), HC_OK);
+    parts[1] = parts[0];
+    assert_int_equal(to_folder(parts[0], NULL, &err), HC_E_LIMIT); /* by what its end tells */
+    parts[1] = half[1];
+    assert_int_equal(to_folder(hc_arena_cat(a, 2, parts), NULL, &err),
+                     HC_E_LIMIT); /* by what comes behind an empty archive */
+    memcpy(bomb, tar, 512);
+    snprintf(bomb + 124, 12, "%011o", 38u << 20);
+    memset(bomb + 148, ' ', 8);
+    unsigned sum = 0;
+    for (int i = 0; i < 512; i++)
+        sum += (unsigned char)bomb[i];
+    snprintf(bomb + 148, 8, "%06o", sum);
+    assert_int_equal(hc_gzip(a, hc_str_n(bomb, 40 * HC_MIB), 1, &parts[0], &err), HC_OK);
+    assert_int_equal(to_folder(hc_arena_cat(a, 2, parts), NULL, &err), HC_E_LIMIT); /* by what is in it */
+    assert_non_null(strstr(err.msg, "unpacks to more than"));
+}
+
+/* Of 20 MiB, packed and unpacked, what is in memory is the same as of nothing; and time is looked at in the middle. */
+static void piece_by_piece(void **state)
+{
+    (void)state;
+    struct hc_err err = HC_ERR_INIT;
+    struct rusage before, after;
+    enum { SIZE = 20 << 20, STEP = 64 << 10 };
+    static char step[STEP];
+    char dir[] = "/tmp/hc-unpack-XXXXXX";
+    HC_AUTO(hc_fd) int body = file_of(HC_S("")), packed = file_of(HC_S(""));
+    uint64_t noise = 88172645463325252ull;
+    for (int at = 0; at < SIZE; at += STEP) {
+        for (int i = 0; i < STEP / 32; i += 8) {
+            noise ^= noise << 13, noise ^= noise >> 7, noise ^= noise << 17;
+            memcpy(step + i, &noise, 8);
+        }
+        assert_int_equal(hc_write_all(body, hc_str_n(step, STEP)), 0);
+    }
+    getrusage(RUSAGE_SELF, &before);
+    struct hc_packer *p = hc_packer_new(packed, 0);
+    hc_packer_fd(p, HC_S("c/big"), 0644, body, SIZE);
+    hc_packer_file(p, HC_S("c/small"), 0644, HC_S("small"));
+    assert_int_equal(hc_packer_done(p, &err), HC_OK);
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(hc_unpack_fd_to_dir(packed, dir, NULL, 0, &err), HC_OK);
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(HC_MIB);
+    hc_str small;
+    assert_int_equal(hc_unpack_one(a, packed, HC_S("c/small"), NULL, &small, &err), HC_OK);
+    assert_true(hc_str_eqz(small, "small"));
+    assert_int_equal(hc_unpack_one(a, packed, HC_S("c/none"), NULL, &small, &err), HC_E_NOTFOUND);
+    getrusage(RUSAGE_SELF, &after);
+    if (after.ru_maxrss - before.ru_maxrss > 4096)
+        fail_msg("%ld KiB more for an archive of %d", after.ru_maxrss - before.ru_maxrss, SIZE / 1024);
+    assert_int_equal(hc_unpack_one(a, packed, HC_S("c/big"), NULL, &small, &err),
+                     HC_E_LIMIT); /* the caller's arena */
+    hc_remove_tree(dir, NULL);
+
+    assert_int_equal(mkdir(dir, 0700), 0);
+    int64_t begun = hc_mono_ms();
+    assert_int_equal(hc_unpack_fd_to_dir(packed, dir, NULL, begun + 1, &err), HC_E_AGAIN);
+    assert_string_equal(err.msg, "not unpacked in the time that it all may take (spec.timeout)");
+    p = hc_packer_new(packed, 0);
+    hc_packer_until(p, hc_mono_ms());
+    hc_packer_fd(p, HC_S("c/big"), 0644, body, SIZE);
+    assert_int_equal(hc_packer_done(p, &err), HC_E_AGAIN);
+    assert_string_equal(err.msg, "not packed in the time that it all may take (spec.timeout)");
+    hc_remove_tree(dir, NULL);
 }
 
 static void gzip_round_trips(void **state)
@@ -206,9 +335,10 @@ static void gzip_round_trips(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(piece_by_piece), /* first: it measures the most that there was */
         cmocka_unit_test(paths_and_links),         cmocka_unit_test(reads_names_and_bodies),
         cmocka_unit_test(limits_and_broken_input), cmocka_unit_test(links_cannot_be_written_through),
-        cmocka_unit_test(gzip_round_trips),
+        cmocka_unit_test(gzip_round_trips),        cmocka_unit_test(ends_of_gzip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
