@@ -142,6 +142,21 @@ static char checked_type(const struct emitter *e, const struct hc_node *cmd, uin
     return fits ? 0 : type;
 }
 
+/*
+ * `.x (include ...)`, `(...).x (include ...)`: most values have no method x, and then Go does not look at the arguments.
+ */
+static bool may_spare(const struct hc_node *cmd)
+{
+    const struct hc_node *head = cmd->items[0];
+    if (head->kind != HC_NODE_FIELD && head->kind != HC_NODE_CHAIN &&
+        !(head->kind == HC_NODE_VARIABLE && head->n > 1))
+        return false;
+    for (uint32_t k = 1; k < cmd->n; k++)
+        if (cmd->items[k]->flags & HC_NODE_CALLS)
+            return true;
+    return false;
+}
+
 static bool mark_command(struct emitter *e, struct hc_node *cmd, bool piped)
 {
     enum hc_emit_func kind = func_kind(e, cmd->items[0]);
@@ -155,7 +170,8 @@ static bool mark_command(struct emitter *e, struct hc_node *cmd, bool piped)
     }
     for (uint32_t i = 0; any && i <= last; i++) {
         struct hc_node *n = cmd->items[i];
-        if (i == 0 && n->kind == HC_NODE_CHAIN && n->flags & HC_NODE_CALLS)
+        if (i == 0 && n->kind == HC_NODE_CHAIN &&
+            (n->flags & HC_NODE_CALLS || (may_spare(cmd) && n->field.base->kind != HC_NODE_NIL)))
             n->field.base->flags |= HC_NODE_GIVEN;
         else if (i > 0 && (!is_fixed(n) || (i < last && checked_type(e, cmd, i))))
             n->flags |= HC_NODE_GIVEN;
@@ -381,6 +397,82 @@ static void put_and_or(struct emitter *e, struct hc_node *pipe, uint32_t i)
         hc_buf_puts(&e->lua, ")");
 }
 
+static void put_given(struct emitter *e, const struct hc_node *cmd);
+static void put_kept(struct emitter *e, uint32_t slot)
+{
+    hc_buf_puts(&e->lua, ", kept(");
+    put_number(e, slot);
+    hc_buf_putc(&e->lua, ')');
+}
+static void put_keep(struct emitter *e, uint32_t slot)
+{
+    hc_buf_puts(&e->lua, "keep(");
+    put_number(e, slot);
+    hc_buf_puts(&e->lua, ", ");
+}
+
+/*
+ * A command that may_spare its arguments: (keep(s, BASE) and (spare(n, dot, kept(s)) or call(n, dot, kept(s), ...))). spare
+ * is nil when the value has that method, and so wants the arguments; what it takes first is evaluated once.
+ */
+static void put_spared(struct emitter *e, struct hc_node *pipe, uint32_t i)
+{
+    struct hc_node *cmd = pipe->pipe.cmds[i], *head = cmd->items[0];
+    struct hc_node *base = head->kind == HC_NODE_CHAIN && head->field.base->flags & HC_NODE_GIVEN ? head->field.base
+                                                                                                  : NULL;
+    uint32_t id = number(e, cmd), piped = HC_NO_SLOT, from = HC_NO_SLOT;
+    bool first = i > 0 || base;
+    hc_buf_puts(&e->lua, first ? "(" : "");
+    if (i > 0) {
+        put_keep(e, piped = new_slot(e));
+        put_command(e, pipe, i - 1);
+        hc_buf_puts(&e->lua, ") and ");
+    }
+    if (base) {
+        put_keep(e, from = new_slot(e));
+        put_arg(e, base);
+        hc_buf_puts(&e->lua, ") and ");
+    }
+    for (int k = 0; k < 2; k++) {
+        op(e, k == 0 ? "(spare(" : " or call(", id);
+        if (i > 0)
+            put_kept(e, piped);
+        if (base)
+            put_kept(e, from);
+        if (k == 1)
+            put_given(e, cmd);
+        hc_buf_putc(&e->lua, ')');
+    }
+    hc_buf_puts(&e->lua, first ? "))" : ")");
+}
+
+/* The arguments of the command that Lua hands over, but for what is taken first. Many go in a table: a Lua call has room
+ * for some 200. */
+static void put_given(struct emitter *e, const struct hc_node *cmd)
+{
+    uint32_t given = 0, last = 0; /* last: the one behind which no template is run any more */
+    for (uint32_t k = 1; k < cmd->n; k++) {
+        given += (cmd->items[k]->flags & HC_NODE_GIVEN) != 0;
+        if (cmd->items[k]->flags & HC_NODE_CALLS)
+            last = k;
+    }
+    bool table = given > 40, opened = false;
+    for (uint32_t k = 1; k < cmd->n; k++) {
+        struct hc_node *n = cmd->items[k];
+        if (!(n->flags & HC_NODE_GIVEN))
+            continue;
+        hc_buf_puts(&e->lua, table && !opened ? ", {" : ", ");
+        opened = table;
+        char type = k < last ? checked_type(e, cmd, k) : 0;
+        if (type)
+            put_checked(e, n, type);
+        else
+            put_arg(e, n);
+    }
+    if (opened)
+        hc_buf_putc(&e->lua, '}');
+}
+
 /* The value of the pipeline up to its command `i`. */
 static void put_command(struct emitter *e, struct hc_node *pipe, uint32_t i)
 {
@@ -395,38 +487,22 @@ static void put_command(struct emitter *e, struct hc_node *pipe, uint32_t i)
         put_pipe(e, head);
         return;
     }
+    if (may_spare(cmd)) {
+        put_spared(e, pipe, i);
+        return;
+    }
     op(e, kind == HC_EMIT_INCLUDE ? "include(" : kind == HC_EMIT_TPL ? "tpl(" : "call(", number(e, cmd));
     if (i > 0) {
         hc_buf_puts(&e->lua, ", ");
         put_command(e, pipe, i - 1);
     }
-    /* Many arguments go in a table: a Lua call has room for some 200. */
-    uint32_t given = 0, last = 0; /* last: the one behind which no template is run any more */
-    for (uint32_t k = 1; k < cmd->n; k++) {
-        given += (cmd->items[k]->flags & HC_NODE_GIVEN) != 0;
-        if (cmd->items[k]->flags & HC_NODE_CALLS)
-            last = k;
+    if (!miscounted && head->kind == HC_NODE_CHAIN && head->field.base->flags & HC_NODE_GIVEN) {
+        hc_buf_puts(&e->lua, ", ");
+        put_arg(e, head->field.base);
     }
-    bool table = given > 40;
-    bool opened = false;
-    for (uint32_t k = 0; k < cmd->n && !miscounted; k++) {
-        struct hc_node *n = cmd->items[k];
-        if (k == 0) {
-            if (n->kind != HC_NODE_CHAIN || !(n->field.base->flags & HC_NODE_GIVEN))
-                continue;
-            n = n->field.base;
-        } else if (!(n->flags & HC_NODE_GIVEN)) {
-            continue;
-        }
-        hc_buf_puts(&e->lua, table && !opened ? ", {" : ", ");
-        opened = table;
-        char type = k > 0 && k < last ? checked_type(e, cmd, k) : 0;
-        if (type)
-            put_checked(e, n, type);
-        else
-            put_arg(e, n);
-    }
-    hc_buf_puts(&e->lua, opened ? "})" : ")");
+    if (!miscounted)
+        put_given(e, cmd);
+    hc_buf_putc(&e->lua, ')');
 }
 
 static void put_pipe(struct emitter *e, struct hc_node *pipe)

@@ -516,6 +516,13 @@ static bool is_unexported(const struct hc_val *v, hc_str name)
     return false;
 }
 
+/* A nil, a missing value and a plain one have none. */
+static bool may_have_method(hc_tv recv, hc_str name)
+{
+    const struct hc_val *v = recv && recv != HC_TV_NIL ? hc_tv_node(recv) : NULL;
+    return v && (v->type != HC_GO_PLAIN || v->kind == HC_OBJ) && may_have(v, name);
+}
+
 static hc_tv eval_field(struct run *r, hc_tv dot, hc_str name, const struct hc_node *node,
                         struct hc_node *const *args, size_t n, hc_tv final, hc_tv recv, struct given *g)
 {
@@ -527,11 +534,9 @@ static hc_tv eval_field(struct run *r, hc_tv dot, hc_str name, const struct hc_n
     if (recv == HC_TV_NIL)
         hc_run_fail(r, "nil pointer evaluating interface {}.%.*s", HC_P(name));
     struct hc_val *v = hc_tv_node(recv);
-    if (v->type != HC_GO_PLAIN || v->kind == HC_OBJ) {
-        hc_tv result;
-        if (may_have(v, name) && eval_method(r, dot, v, name, node, args, n, final, g, &result))
-            return result;
-    }
+    hc_tv result;
+    if (may_have_method(recv, name) && eval_method(r, dot, v, name, node, args, n, final, g, &result))
+        return result;
     if (v->kind == HC_MAP) {
         bool has_args = n > 1 || final != MISSING;
         struct hc_entry *e = v->map ? hc_map_find(v, name) : NULL;
@@ -900,6 +905,26 @@ hc_tv eval_command_given(struct run *r, lua_State *l, hc_tv dot, const struct hc
     if (cmd->flags & HC_NODE_PIPED)
         final = next_given(r, &g);
     return hc_tv_unbox(eval_command(r, dot, cmd, final, &g));
+}
+
+bool eval_command_spares(struct run *r, lua_State *l, hc_tv dot, const struct hc_node *cmd, hc_tv *out)
+{
+    struct given g = { .l = l, .next = 3, .top = lua_gettop(l), .at = r->at };
+    hc_tv final = cmd->flags & HC_NODE_PIPED ? next_given(r, &g) : MISSING, recv = dot;
+    const struct hc_node *head = cmd->items[0];
+    size_t first = head->kind == HC_NODE_VARIABLE, last = head->n - 1;
+    if (head->kind == HC_NODE_CHAIN)
+        recv = head->field.base->flags & HC_NODE_GIVEN ? next_given(r, &g) : chain_base(r, dot, head);
+    else
+        r->at = head;
+    if (head->kind == HC_NODE_VARIABLE)
+        recv = variable(r, head);
+    for (size_t i = first; i < last; i++)
+        recv = eval_field(r, dot, head->field.names[i], head, NULL, 0, MISSING, recv, NULL);
+    if (may_have_method(recv, head->field.names[last]))
+        return false;
+    *out = hc_tv_unbox(eval_field(r, dot, head->field.names[last], head, cmd->items, cmd->n, final, recv, NULL));
+    return true;
 }
 
 void eval_two_args(struct run *r, lua_State *l, hc_tv dot, const struct hc_node *cmd, const char *name,

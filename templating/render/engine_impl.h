@@ -293,6 +293,8 @@ char param_type(const char *params, size_t i);
 hc_tv eval_fit(struct run *r, hc_tv value, char type);
 /* With what Lua handed over from stack position 3 on. */
 hc_tv eval_command_given(struct run *r, lua_State *l, hc_tv dot, const struct hc_node *cmd);
+/* The same for a field or chain when its value does not take the arguments; false: it has such a method, and wants them. */
+bool eval_command_spares(struct run *r, lua_State *l, hc_tv dot, const struct hc_node *cmd, hc_tv *out);
 /* Gathers and checks the arguments of include or tpl: two of them. */
 void eval_two_args(struct run *r, lua_State *l, hc_tv dot, const struct hc_node *cmd, const char *name,
                    struct hc_val **out_text, struct hc_val **out_data);

@@ -449,6 +449,16 @@ static int op_call(lua_State *l)
     return push_value(l, eval_command_given(r, l, lua_touserdata(l, 2), node_arg(r, l, 1)));
 }
 
+static int op_spare(lua_State *l)
+{
+    struct run *r = run_of(l);
+    hc_tv v;
+    if (eval_command_spares(r, l, lua_touserdata(l, 2), node_arg(r, l, 1), &v))
+        return push_value(l, v);
+    lua_pushnil(l);
+    return 1;
+}
+
 static int op_val(lua_State *l)
 {
     struct run *r = run_of(l);
@@ -733,6 +743,7 @@ static const luaL_Reg ops[] = {
     { "block", op_block },
     { "range", op_range },
     { "call", op_call },
+    { "spare", op_spare },
     { "val", op_val },
     { "arg", op_arg },
     { "fit", op_fit },

@@ -45,6 +45,12 @@ static const struct {
     { "{{ $x := tpl .a . }}", "set(1, dot, tpl(2, dot))\n", 2 },
     { "{{ print .a (include \"a\" .) .b }}", "put(1, dot, call(2, dot, val(3, dot), include(4, dot)))\n", 1 },
     { "{{ (include \"a\" .).b }}", "put(1, dot, call(2, dot, include(3, dot)))\n", 1 },
+    { "{{ .b (include \"a\" .) }}", "put(1, dot, (spare(2, dot) or call(2, dot, include(3, dot))))\n", 1 },
+    { "{{ 1 | (.c).b .d (include \"a\" .) }}",
+      "put(1, dot, (keep(1, call(3, dot)) and keep(2, val(4, dot)) and (spare(2, dot, kept(1), kept(2)) or call(2, "
+      "dot, "
+      "kept(1), kept(2), val(5, dot), include(6, dot)))))\n",
+      3 },
     { "{{ or .a (include \"a\" .) }}", "put(1, dot, (more(2, 1, val(3, dot)) and include(4, dot) or kept(1)))\n",
       2 },
     { "{{ 1 | and (include \"a\" .) }}",
