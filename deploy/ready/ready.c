@@ -50,12 +50,30 @@ static int64_t number(const struct hc_val *map, const char *name, int64_t otherw
 
 /* ---- kinds ------------------------------------------------------------------------------------------------- */
 
+/*
+ * Whether a condition is of the rollout before the last change of the spec. The Deployment's controller leaves "timed out"
+ * standing, beside a generation it has observed, until the first Pod of the next rollout moves: a rollback out of a rollout that
+ * ran out of time would fail at once. Times have whole seconds, and no deadline is shorter than one.
+ */
+static bool of_before(const struct look *l, const char *type)
+{
+    const struct hc_val *writers = hc_get(l->o, "metadata.managedFields");
+    int64_t said = hc_time_parse_ms(condition_text(l, type, "lastUpdateTime")), changed = 0;
+    for (size_t i = 0; i < hc_list_len(writers); i++) {
+        const struct hc_val *w = hc_list_at(writers, i);
+        if (hc_get_str_at(w, "subresource").n == 0 && hc_map_getz(hc_map_getz(w, "fieldsV1"), "f:spec"))
+            changed = HC_MAX(changed, hc_time_parse_ms(hc_get_str_at(w, "time")));
+    }
+    return said > 0 && said <= changed;
+}
+
 static struct hc_readiness deployment(const struct look *l)
 {
     int64_t want = number(l->spec, "replicas", 1), have = number(l->status, "replicas", 0);
     int64_t updated = number(l->status, "updatedReplicas", 0), ready = number(l->status, "readyReplicas", 0);
     int64_t available = number(l->status, "availableReplicas", 0);
-    if (hc_str_eqz(condition_text(l, "Progressing", "reason"), "ProgressDeadlineExceeded"))
+    if (hc_str_eqz(condition_text(l, "Progressing", "reason"), "ProgressDeadlineExceeded") &&
+        !of_before(l, "Progressing"))
         return FAILED(l->a, "Progress deadline exceeded");
     if (want > have)
         return PROGRESSING(l->a, "replicas: %" PRId64 "/%" PRId64, have, want);

@@ -15,7 +15,12 @@ static struct hc_val *yaml(struct hc_arena *a, const char *text)
 }
 
 #define DEPLOYMENT "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: apps, generation: 2}, "
-#define JOB        "{apiVersion: batch/v1, kind: Job, metadata: {name: j}, "
+/* A rollout that ran out of time, beside one that followed. */
+#define SPEC_AT_10 "{time: '2026-01-01T00:00:10Z', fieldsV1: {'f:spec': {}}}"
+#define TIMED_OUT_AT(second)                                                                                       \
+    "status: {observedGeneration: 2, replicas: 2, updatedReplicas: 1, conditions: [{type: Progressing, status: "   \
+    "'False', reason: ProgressDeadlineExceeded, lastUpdateTime: '2026-01-01T00:00:" second "Z'}]}}"
+#define JOB "{apiVersion: batch/v1, kind: Job, metadata: {name: j}, "
 
 static void test_kinds(void **state)
 {
@@ -43,6 +48,13 @@ static void test_kinds(void **state)
         { DEPLOYMENT "status: {observedGeneration: 2, conditions: [{type: Progressing, status: 'False', reason: "
                      "ProgressDeadlineExceeded}]}}",
           0, HC_READY_FAILED, "Progress deadline exceeded" },
+        { "{apiVersion: apps/v1, kind: Deployment, metadata: {name: w, generation: 2, managedFields: [" SPEC_AT_10
+          ", {time: '2026-01-01T00:00:30Z', subresource: status, fieldsV1: {'f:spec': {}}}, {time: "
+          "'2026-01-01T00:00:30Z', fieldsV1: {'f:metadata': {}}}]}, " TIMED_OUT_AT("11"),
+          0, HC_READY_FAILED, "Progress deadline exceeded" },
+        { "{apiVersion: apps/v1, kind: Deployment, metadata: {name: w, generation: 2, managedFields: [" SPEC_AT_10
+          "]}, " TIMED_OUT_AT("10"),
+          0, HC_READY_PROGRESSING, "Pending termination: 1" },
         { DEPLOYMENT "spec: {paused: true}}", 0, HC_READY_CURRENT, "Deployment is paused" },
         { DEPLOYMENT "spec: {replicas: 0}, status: {observedGeneration: 2, conditions: [{type: Available, status: "
                      "'True'}]}}",
