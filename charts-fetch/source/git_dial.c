@@ -319,28 +319,6 @@ static enum hc_rc http_connect(struct git_peer *p, int fd, const struct proxy *x
 }
 
 /* An address in a network such as 10.0.0.0/8 or fd00::/8. */
-static bool in_network(hc_str network, hc_str host)
-{
-    static const int families[] = { AF_INET, AF_INET6 };
-    char text[INET6_ADDRSTRLEN], of[INET6_ADDRSTRLEN];
-    size_t slash = hc_str_find(network, '/');
-    uint64_t bits;
-    if (slash >= sizeof(text) || host.n >= sizeof(of) ||
-        !hc_str_to_u64(hc_str_sub(network, slash + 1, network.n), &bits))
-        return false;
-    snprintf(text, sizeof(text), "%.*s", (int)slash, network.p);
-    snprintf(of, sizeof(of), "%.*s", HC_P(host));
-    for (size_t i = 0; i < HC_LEN(families); i++) {
-        unsigned char net[16], at[16];
-        unsigned most = families[i] == AF_INET ? 32 : 128;
-        if (bits > most || inet_pton(families[i], text, net) != 1 || inet_pton(families[i], of, at) != 1)
-            continue;
-        unsigned whole = (unsigned)bits / 8, rest = (unsigned)bits % 8;
-        return memcmp(net, at, whole) == 0 && (!rest || (net[whole] ^ at[whole]) >> (8 - rest) == 0);
-    }
-    return false;
-}
-
 /* NO_PROXY as Go's golang.org/x/net/proxy reads it: addresses, networks, names, and "*.zone" or ".zone" for all below. */
 static bool goes_direct(hc_str list, hc_str host)
 {
@@ -350,7 +328,7 @@ static bool goes_direct(hc_str list, hc_str host)
         hc_str zone = hc_str_starts(one, HC_S("*.")) ? hc_str_sub(one, 1, one.n) : one;
         if (!one.n)
             continue;
-        if (hc_str_find(one, '/') != SIZE_MAX ? in_network(one, host) : hc_str_eq_nocase(one, host))
+        if (hc_str_find(one, '/') != SIZE_MAX ? hc_http_in_network(one, host) : hc_str_eq_nocase(one, host))
             return true;
         if (zone.p[0] == '.' && host.n >= zone.n - 1 &&
             (hc_str_eq_nocase(hc_str_sub(zone, 1, zone.n), host) ||

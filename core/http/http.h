@@ -137,5 +137,8 @@ bool hc_http_after_again(struct hc_http_call *timer, int64_t delay_ms);
 /* True on the loop's own thread, where nothing may block. */
 bool hc_http_on_loop(const struct hc_http *h);
 
+/* "10.0.0.0/8", "fd00::/8", as NO_PROXY has it: whether the host is an address in it. False for what is no network. */
+bool hc_http_in_network(hc_str network, hc_str host);
+
 /* Requests since the start, for metrics and tests. */
 uint64_t hc_http_requests(const struct hc_http *h);

@@ -90,6 +90,9 @@ struct hc_http_call {
     struct hc_http_response response;
 };
 
+/* proxy.c: what HTTP_PROXY, HTTPS_PROXY and NO_PROXY say for this host, which may stand in brackets; empty: no proxy. */
+hc_str http_env_proxy(hc_str scheme, hc_str host, hc_str port);
+
 /* request.c. Gives a call with one reference, or NULL. */
 struct hc_http_call *call_new(struct hc_http *h, const struct hc_http_request *req);
 /* Makes the easy handle ready for the multi; the error is in c->err. */

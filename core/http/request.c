@@ -326,34 +326,25 @@ static void set_tls(struct hc_http_call *c)
     }
 }
 
-static bool loopback(const char *host)
-{
-    hc_str h = hc_str_of(host);
-    return hc_str_eq_nocase(h, HC_S("localhost")) || hc_str_starts(h, HC_S("127.")) || hc_str_eqz(h, "[::1]");
-}
-
-static void set_proxy(struct hc_http_call *c, const char *scheme, const char *host)
+static bool set_proxy(struct hc_http_call *c, const char *scheme, const char *host, const char *port)
 {
     /* The library compares a proxy's name, not who logged in there, unless the distribution mended it: a tunnel each. */
     bool tunnel = strcmp(scheme, "https") == 0 || (c->proxy && strncmp(c->proxy, "socks", 5) == 0);
     bool own = tunnel && c->proxy && strchr(c->proxy, '@');
+    /* Named for this peer: NO_PROXY is not asked. */
+    hc_str env = c->proxy ? HC_S("") : http_env_proxy(hc_str_of(scheme), hc_str_of(host), hc_str_of(port));
+    const char *to = c->proxy ? c->proxy : hc_arena_strz(c->a, env);
+    if (hc_str_starts(env, HC_S("socks5://"))) /* with Go it is the proxy that looks names up */
+        to = hc_arena_printf(c->a, "socks5h%.*s", HC_P(hc_str_sub(env, 6, env.n))).p;
+    if (!to)
+        return false;
     curl_easy_setopt(c->easy, CURLOPT_SOCKS5_AUTH,
                      (long)CURLAUTH_BASIC); /* Kerberos would look for servers of its own */
     curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, own ? 1L : 0L);
     curl_easy_setopt(c->easy, CURLOPT_FORBID_REUSE, own ? 1L : 0L);
-    if (c->proxy) { /* named for this peer: NO_PROXY is not asked */
-        curl_easy_setopt(c->easy, CURLOPT_PROXY, c->proxy);
-        curl_easy_setopt(c->easy, CURLOPT_NOPROXY, "");
-    } else if (loopback(host)) {
-        curl_easy_setopt(c->easy, CURLOPT_PROXY, "");
-    } else if (strcmp(scheme, "http") == 0 && !getenv("http_proxy") && !getenv("REQUEST_METHOD")) {
-        const char *own_name = getenv("HTTP_PROXY"); /* the library reads the small one only */
-        curl_easy_setopt(c->easy, CURLOPT_PROXY, own_name ? own_name : "");
-    } else if (strcmp(scheme, "https") == 0 && !getenv("https_proxy") && !getenv("HTTPS_PROXY")) {
-        curl_easy_setopt(c->easy, CURLOPT_PROXY, ""); /* the library would take ALL_PROXY, which Go does not */
-    } else {
-        curl_easy_setopt(c->easy, CURLOPT_PROXY, NULL);
-    }
+    curl_easy_setopt(c->easy, CURLOPT_PROXY, to);
+    curl_easy_setopt(c->easy, CURLOPT_NOPROXY, "");
+    return true;
 }
 
 /*
@@ -382,7 +373,7 @@ static bool rename_host(struct hc_http_call *c, CURLU *u, const char *host, char
 static enum hc_rc aim(struct hc_http_call *c)
 {
     CURLU *u = curl_url();
-    char *scheme = NULL, *host = NULL, *host_header = NULL, *url = NULL;
+    char *scheme = NULL, *host = NULL, *port = NULL, *host_header = NULL, *url = NULL;
     enum hc_rc rc = HC_E_NOMEM;
     if (!u)
         goto out;
@@ -411,7 +402,8 @@ static enum hc_rc aim(struct hc_http_call *c)
     curl_easy_setopt(c->easy, CURLOPT_PIPEWAIT, !c->http1_only && strcmp(scheme, "https") == 0 ? 1L : 0L);
     set_method(c);
     set_tls(c);
-    set_proxy(c, scheme, host);
+    if (!(port = url_part(u, CURLUPART_PORT, CURLU_DEFAULT_PORT)) || !set_proxy(c, scheme, host, port))
+        goto out;
     int64_t left = c->timeout_ms < 0 ? 0 : c->timeout_ms - (hc_mono_ms() - c->started_ms);
     curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, c->timeout_ms < 0 ? 0L : (long)HC_MAX(left, 1));
     rc = HC_OK;
@@ -422,6 +414,7 @@ out:
     curl_free(url);
     curl_free(scheme);
     curl_free(host);
+    curl_free(port);
     curl_url_cleanup(u);
     return rc;
 }

@@ -46,16 +46,22 @@ def proxy(c, wants):
         if not more:
             return
         head += more
+    head, _, body = head.partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")
     method, target, _ = lines[0].split(" ")
+    origin, _, path = target.removeprefix("http://").partition("/")  # of a tunnel: its target
     shown = [line.split(" ")[-1] for line in lines if line.lower().startswith("proxy-authorization:")]
     allowed = not wants or shown == [base64.b64encode(wants.encode()).decode()]
-    proxied.append((target, "login" if wants else "open", allowed))
-    if method != "CONNECT" or not allowed:
+    proxied.append((origin, "login" if wants else "open", allowed))
+    if not allowed:
         c.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=p\r\nContent-Length: 0\r\n\r\n")
         return c.close()
-    s = socket.create_connection(("127.0.0.1", int(target.rsplit(":", 1)[1])))  # whatever the name: it is this proxy's to look up
-    c.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    s = socket.create_connection(("127.0.0.1", int(origin.rsplit(":", 1)[1])))  # whatever the name: it is this proxy's to look up
+    if method == "CONNECT":
+        c.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    else:  # one request a connection: the next may be for another server
+        kept = [line for line in lines[1:] if not line.lower().startswith(("proxy-", "connection:"))]
+        s.sendall("\r\n".join([f"{method} /{path} HTTP/1.1", *kept, "Connection: close", "", ""]).encode() + body)
     join(c, s)
 
 
@@ -191,6 +197,11 @@ bucket("mutual", "True", "MUTUAL", certSecretRef="mutual")
 bucket("proxy", "True", "MUTUAL", certSecretRef="mutual", proxySecretRef="proxy")
 bucket("open", "True", "TLS", certSecretRef="ca", proxySecretRef="openproxy")
 bucket("plain", "True", "PLAIN", insecure=True)
+# without TLS a proxy gets the request itself, each with the login
+repo("plainenv", "True", at("PLAIN", "charts", "plain.test", "http"))
+oci("plainproxy", "True", "PLAIN", secretRef="pull", insecure=True, proxySecretRef="proxy")
+git("plainproxy", "True", at("PLAIN", "git/fleet.git", scheme="http"), proxySecretRef="proxy")
+bucket("plainproxy", "True", "PLAIN", insecure=True, proxySecretRef="proxy")
 
 failures = "False Failed: failed to fetch Helm repository index: .*"
 auth = "False AuthenticationFailed: .*"
@@ -231,6 +242,9 @@ listing = "False BucketOperationFailed: .*"
 bucket("n-none", listing + wants_certificate, "MUTUAL", certSecretRef="ca")
 bucket("n-otherca", listing + wrong_ca, "TLS", certSecretRef="otherca")
 bucket("n-proxy", listing + wrong_proxy, "MUTUAL", certSecretRef="mutual", proxySecretRef="wrongproxy")
+oci("n-plainproxy", pulls + wrong_proxy, "PLAIN", secretRef="pull", insecure=True, proxySecretRef="wrongproxy")
+git("n-plainproxy", checkout + no_proxy_login, at("PLAIN", "git/fleet.git", scheme="http"), proxySecretRef="noproxylogin")
+bucket("n-plainproxy", listing + wrong_proxy, "PLAIN", insecure=True, proxySecretRef="wrongproxy")
 bucket("n-noproxylogin", listing + no_proxy_login, "MUTUAL", certSecretRef="mutual", proxySecretRef="noproxylogin")
 
 objects = [{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": n, "namespace": "default"},
@@ -317,7 +331,7 @@ try:
     subprocess.run([HELMCTL, "deploy", "--crds-only", "-f", f"{WORK}/objects.yaml"], check=True, stdout=subprocess.DEVNULL)
     began = time.monotonic()
     start("controller.log", "controller", "--controllers", "source", "--storage-path", f"{WORK}/storage", "--storage-addr",
-          f"127.0.0.1:{PORT['STORAGE']}", "--min-retry-delay", "3s", HTTPS_PROXY=f"http://127.0.0.1:{PORT['OPEN']}")
+          f"127.0.0.1:{PORT['STORAGE']}", "--min-retry-delay", "3s", HTTPS_PROXY=f"http://127.0.0.1:{PORT['OPEN']}", HTTP_PROXY=f"127.0.0.1:{PORT['OPEN']}", NO_PROXY=".plain.test,charts.test:1")
     within(float(os.environ.get("PATIENCE", 40)), settled)
     took = time.monotonic() - began
     for kind, name, _, want in rows:
@@ -353,9 +367,11 @@ try:
     check("but with passCredentials", any(" 200 auth=Basic " in s and s.endswith(dn) for s in asked), asked)
     ways = {(t, k) for t, k, ok in proxied if ok}
     check("the proxy was gone through with its login", (f"127.0.0.1:{PORT['MUTUAL']}", "login") in ways, ways)
-    check("and the open one, by spec and by HTTPS_PROXY", {(f"127.0.0.1:{PORT['TLS']}", "open"), (f"charts.test:{PORT['TLS']}", "open")} <= ways, ways)
+    check("without TLS too", (f"127.0.0.1:{PORT['PLAIN']}", "login") in ways, ways)
+    check("and the open one, by spec and by HTTPS_PROXY and HTTP_PROXY", {(f"127.0.0.1:{PORT['TLS']}", "open"), (f"charts.test:{PORT['TLS']}", "open"),
+                                                                         (f"plain.test:{PORT['PLAIN']}", "open")} <= ways, ways)
     refused = [t for t, _, ok in proxied if not ok]
-    check("a proxy that refuses is not asked again at once", len(refused) <= 5 * 6, refused)
+    check("a proxy that refuses is not asked again at once", len(refused) <= 8 * 6, refused)
 
     # ---- and what nobody may see
     told = json.dumps([list(found.values()), get("/api/v1/events")])
