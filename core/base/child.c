@@ -44,41 +44,62 @@ static void close_fd(struct pollfd *p)
     p->fd = -1;
 }
 
-static int start(struct running *r, const sigset_t *mask)
+static bool piped(const struct running *r, int i)
 {
-    int pipes[3][2];
+    return i == OUT || !r->c->talks;
+}
+
+/* The ends that are the child's, or all. */
+static void close_pipes(const int pipes[3][2], bool all)
+{
+    for (int i = 0; i < 3; i++)
+        for (int side = 0; side < 2; side++)
+            if (pipes[i][side] >= 0 && (all || side == (i == IN ? 0 : 1)))
+                close(pipes[i][side]);
+}
+
+static int spawn(struct running *r, const int pipes[3][2], const sigset_t *mask)
+{
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
     sigset_t defaults;
-    for (int i = 0; i < 3; i++)
-        if (pipe2(pipes[i], O_CLOEXEC) != 0) {
-            int failed = errno;
-            while (i-- > 0) {
-                close(pipes[i][0]);
-                close(pipes[i][1]);
-            }
-            return failed;
-        }
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attr);
     for (int i = 0; i < 3; i++)
-        posix_spawn_file_actions_adddup2(&actions, pipes[i][i == 0 ? 0 : 1], i);
-    sigemptyset(&defaults);
-    sigaddset(&defaults, SIGPIPE);
-    sigaddset(&defaults, SIGINT);
-    sigaddset(&defaults, SIGTERM);
-    posix_spawnattr_setsigdefault(&attr, &defaults);
-    posix_spawnattr_setsigmask(&attr, mask);
-    posix_spawnattr_setpgroup(&attr, 0);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+        if (piped(r, i))
+            posix_spawn_file_actions_adddup2(&actions, pipes[i][i == IN ? 0 : 1], i);
+    if (!r->c->talks) {
+        sigemptyset(&defaults);
+        sigaddset(&defaults, SIGPIPE);
+        sigaddset(&defaults, SIGINT);
+        sigaddset(&defaults, SIGTERM);
+        posix_spawnattr_setsigdefault(&attr, &defaults);
+        posix_spawnattr_setsigmask(&attr, mask);
+        posix_spawnattr_setpgroup(&attr, 0);
+        posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    }
     int failed = posix_spawnp(&r->pid, r->c->argv[0], &actions, &attr, r->c->argv, r->c->env);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attr);
-    for (int i = 0; i < 3; i++) {
-        close(pipes[i][i == 0 ? 0 : 1]);
-        r->fds[i] = (struct pollfd){ .fd = pipes[i][i == 0 ? 1 : 0], .events = i == 0 ? POLLOUT : POLLIN };
-        (void)fcntl(r->fds[i].fd, F_SETFL, O_NONBLOCK);
-    }
+    return failed;
+}
+
+static int start(struct running *r, const sigset_t *mask)
+{
+    int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
+    for (int i = 0; i < 3; i++)
+        if (piped(r, i) && pipe2(pipes[i], O_CLOEXEC) != 0) {
+            int failed = errno;
+            close_pipes(pipes, true);
+            return failed;
+        }
+    int failed = spawn(r, pipes, mask);
+    close_pipes(pipes, false);
+    for (int i = 0; i < 3; i++)
+        if (piped(r, i)) {
+            r->fds[i] = (struct pollfd){ .fd = pipes[i][i == IN ? 1 : 0], .events = i == IN ? POLLOUT : POLLIN };
+            (void)fcntl(r->fds[i].fd, F_SETFL, O_NONBLOCK);
+        }
     r->fds[PROC] = (struct pollfd){ .fd = failed ? -1 : pidfd_open(r->pid, 0), .events = POLLIN };
     return failed;
 }
@@ -137,11 +158,13 @@ static enum hc_rc wait_for_it(struct running *r, const sigset_t *mask, struct hc
     int64_t deadline = hc_mono_ms() + r->c->deadline_ms;
     while (!r->reaped || r->fds[OUT].fd >= 0 || r->fds[ERR].fd >= 0) {
         int64_t left = deadline - hc_mono_ms();
-        if (left <= 0)
+        if (left <= 0) {
+            r->end->late = true;
             return hc_fail(err, HC_E_LIMIT, "no end within %" PRId64 " s", r->c->deadline_ms / 1000);
+        }
         const struct timespec t = { .tv_sec = left / 1000, .tv_nsec = (left % 1000) * 1000000 };
         int n = ppoll(r->fds, FDS, &t, mask);
-        if (caught)
+        if (caught && !r->c->talks)
             return hc_fail(err, HC_E_AGAIN, "interrupted");
         if (n < 0 && errno != EINTR)
             return hc_fail_errno(err, "wait for", r->c->argv[0]);
@@ -164,7 +187,7 @@ static void finish(struct running *r)
     for (int i = 0; i < FDS; i++)
         close_fd(&r->fds[i]);
     if (!r->reaped) {
-        (void)kill(-r->pid, SIGKILL);
+        (void)kill(r->c->talks ? r->pid : -r->pid, SIGKILL);
         (void)reap(r, 0);
     }
     r->end->exit_code = WIFEXITED(r->status) ? WEXITSTATUS(r->status) : -1;
@@ -174,14 +197,29 @@ static void finish(struct running *r)
     r->end->said[said.n] = 0;
 }
 
+static enum hc_rc run(struct running *r, const sigset_t *mask, const sigset_t *waiting, struct hc_err *err)
+{
+    enum hc_rc rc = HC_OK;
+    *r->end = (struct hc_child_end){ .exit_code = -1 };
+    for (int i = 0; i < FDS; i++)
+        r->fds[i].fd = -1;
+    r->end->start_errno = start(r, mask);
+    if (!r->end->start_errno) {
+        rc = wait_for_it(r, waiting, err);
+        finish(r);
+    }
+    for (int i = 0; i < FDS; i++)
+        close_fd(&r->fds[i]);
+    return rc;
+}
+
 enum hc_rc hc_child_run(const struct hc_child *c, struct hc_buf *out, struct hc_child_end *end, struct hc_err *err)
 {
     struct running r = { .c = c, .out = out, .end = end };
     struct sigaction handler = { .sa_handler = on_signal }, old_int, old_term;
     sigset_t blocked, mask;
-    *end = (struct hc_child_end){ .exit_code = -1 };
-    for (int i = 0; i < FDS; i++)
-        r.fds[i].fd = -1;
+    if (c->talks)
+        return run(&r, NULL, NULL, err);
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGINT);
     sigaddset(&blocked, SIGTERM);
@@ -192,16 +230,9 @@ enum hc_rc hc_child_run(const struct hc_child *c, struct hc_buf *out, struct hc_
     caught = 0;
     sigaction(SIGINT, &handler, &old_int);
     sigaction(SIGTERM, &handler, &old_term);
-    enum hc_rc rc = HC_OK;
     sigset_t waiting = mask;
     sigaddset(&waiting, SIGPIPE);
-    end->start_errno = start(&r, &mask);
-    if (!end->start_errno) {
-        rc = wait_for_it(&r, &waiting, err);
-        finish(&r);
-    }
-    for (int i = 0; i < FDS; i++)
-        close_fd(&r.fds[i]);
+    enum hc_rc rc = run(&r, &mask, &waiting, err);
     const struct timespec now = { 0, 0 };
     sigset_t pipe_only;
     sigemptyset(&pipe_only);

@@ -5,6 +5,9 @@
  * The program gets a process group of its own. Whatever happens - too late, too much output, SIGINT or SIGTERM to us -
  * the whole group is killed and its first process waited for, so that nothing is left behind. A signal is then sent on to
  * ourselves with the disposition it had. One at a time, from the main thread.
+ *
+ * One that talks to the user has our stdin, stderr and process group instead, so that it may ask at the terminal and ^C
+ * reaches it there; signals to us are left alone, and only itself is killed. Of these several at once, from any thread.
  */
 #include "core/base/buf.h"
 
@@ -14,12 +17,14 @@ struct hc_child {
     hc_str input;        /* what it reads from stdin; it need not */
     size_t max_bytes;    /* of stdout */
     int64_t deadline_ms; /* from now */
+    bool talks;          /* to the user: no input, and nothing is kept of what it says */
 };
 
 struct hc_child_end {
     int start_errno; /* it could not be started: why; 0: it was */
     int exit_code;   /* -1: it did not exit by itself */
     int signal;      /* that ended it; 0: none */
+    bool late;       /* HC_E_LIMIT was for its time */
     char said[600];  /* the start of its stderr, NUL-closed, trimmed */
 };
 

@@ -5,15 +5,9 @@
  *
  * stdin and stderr are the user's: a plugin may ask for a password or tell where to log in.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/base/child.h"
 #include "core/base/clock.h"
 #include "core/base/limits.h"
 #include "core/value/json.h"
@@ -60,28 +54,6 @@ static char **environment(struct hc_arena *a, const struct hc_val *exec, hc_str 
     return hc_arena_spent(a) ? NULL : out;
 }
 
-/* Reads until the end of the pipe; false: too much, or too late. */
-static bool read_answer(int fd, struct hc_buf *b)
-{
-    int64_t deadline = hc_mono_ms() + WAIT_MS;
-    for (;;) {
-        struct pollfd p = { .fd = fd, .events = POLLIN };
-        int64_t left = deadline - hc_mono_ms();
-        int ready = left > 0 ? poll(&p, 1, (int)left) : 0;
-        if (ready < 0 && errno == EINTR)
-            continue;
-        if (ready <= 0)
-            return false;
-        char *room = hc_buf_room(b, 4096);
-        ssize_t n = room ? read(fd, room, 4096) : -1;
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n == 0;
-        b->n += (size_t)n;
-    }
-}
-
 /* A relative path with a slash counts from the kubeconfig's folder (client-go). */
 static char *program(struct hc_arena *a, hc_str command, hc_str dir)
 {
@@ -100,39 +72,26 @@ static enum hc_rc run(struct hc_arena *a, const struct kube_exec *x, struct hc_b
     argv[0] = program(a, command, x->dir);
     for (size_t i = 0; i < hc_list_len(args); i++)
         argv[i + 1] = hc_arena_strz(a, hc_get_str(hc_list_at(args, i)));
-    int pipes[2];
     if (hc_arena_spent(a))
         return hc_fail_nomem(err);
-    if (pipe2(pipes, O_CLOEXEC) != 0)
-        return hc_fail_errno(err, "make a pipe for", argv[0]);
-    posix_spawn_file_actions_t actions;
-    pid_t pid = 0;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, pipes[1], STDOUT_FILENO);
-    int failed = posix_spawnp(&pid, argv[0], &actions, NULL, argv, env);
-    posix_spawn_file_actions_destroy(&actions);
-    close(pipes[1]);
-    if (failed) {
+    const struct hc_child c = {
+        .argv = argv, .env = env, .max_bytes = MAX_ANSWER, .deadline_ms = WAIT_MS, .talks = true
+    };
+    struct hc_child_end end;
+    enum hc_rc rc = hc_child_run(&c, out, &end, err);
+    if (end.start_errno) {
         hc_str hint = hc_get_str(hc_map_getz(x->config, "installHint"));
-        close(pipes[0]);
         return hc_fail(err, HC_E_INPUT, "the kubeconfig's credential plugin '%.*s' cannot be started: %s%s%.*s",
-                       HC_P(command), strerror(failed), hint.n ? ". " : "", HC_P(hint));
+                       HC_P(command), strerror(end.start_errno), hint.n ? ". " : "", HC_P(hint));
     }
-    bool whole = read_answer(pipes[0], out);
-    close(pipes[0]);
-    if (!whole)
-        kill(pid, SIGKILL);
-    int status = 0;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (hc_buf_check(out, err, "what it printed") != HC_OK)
-        return hc_wrap(err, "the kubeconfig's credential plugin '%.*s'", HC_P(command));
-    if (!whole)
+    if (end.late)
         return hc_fail(err, HC_E_AGAIN, "the kubeconfig's credential plugin '%.*s' gave no answer within %d s",
                        HC_P(command), WAIT_MS / 1000);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    if (rc != HC_OK)
+        return hc_wrap(err, "the kubeconfig's credential plugin '%.*s'", HC_P(command));
+    if (end.exit_code != 0)
         return hc_fail(err, HC_E_INPUT, "the kubeconfig's credential plugin '%.*s' failed with exit code %d",
-                       HC_P(command), WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+                       HC_P(command), end.exit_code);
     return HC_OK;
 }
 
@@ -140,7 +99,7 @@ enum hc_rc kube_exec_run(struct hc_arena *a, const struct kube_exec *x, struct k
                          struct hc_err *err)
 {
     HC_AUTO(hc_buf) struct hc_buf b;
-    hc_buf_init(&b, MAX_ANSWER);
+    hc_buf_init(&b, 2 * MAX_ANSWER);
     enum hc_rc rc = run(a, x, &b, err);
     return rc == HC_OK ? kube_exec_read(a, x, hc_buf_str(&b), out, err) : rc;
 }

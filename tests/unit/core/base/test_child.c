@@ -19,7 +19,7 @@ static enum hc_rc sh(const char *script, hc_str input, size_t max, int64_t ms, s
                      struct hc_child_end *end, struct hc_err *err)
 {
     char *argv[] = { "sh", "-c", (char *)(uintptr_t)script, NULL };
-    const struct hc_child c = { argv, environ, input, max, ms };
+    const struct hc_child c = { argv, environ, input, max, ms, false };
     return hc_child_run(&c, out, end, err);
 }
 
@@ -127,11 +127,61 @@ static void test_interrupted(void **state)
     no_child_is_left();
 }
 
+/* Our stdin, stderr, process group and signals; what is killed is itself alone. */
+static void test_talks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *script, *out;
+        int64_t ms;
+        enum hc_rc rc;
+        int code;
+    } rows[] = {
+        { "read x; echo \"$x\"; echo asked >&2", "typed\n", 20000, HC_OK, 0 },
+        { "exit 3", "", 20000, HC_OK, 3 },
+        { "test \"$(cut -d' ' -f5 /proc/$$/stat)\" = \"$(cut -d' ' -f5 /proc/$PPID/stat)\"", "", 20000, HC_OK, 0 },
+        { "kill -INT $PPID; echo lives", "lives\n", 20000, HC_OK, 0 },
+        { "head -c 2000 /dev/zero", NULL, 20000, HC_E_LIMIT, -1 },
+        { "exec sleep 60", "", 100, HC_E_LIMIT, -1 },
+    };
+    struct sigaction sa = { .sa_handler = hear };
+    sigaction(SIGINT, &sa, NULL);
+    int in[2], said[2], old_in = dup(0), old_err = dup(2);
+    assert_true(old_in >= 0 && old_err >= 0 && pipe(in) == 0 && pipe(said) == 0);
+    assert_int_equal(write(in[1], "typed\n", 6), 6);
+    heard = 0;
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        char *argv[] = { "sh", "-c", (char *)(uintptr_t)rows[i].script, NULL };
+        const struct hc_child c = {
+            .argv = argv, .env = environ, .max_bytes = 1000, .deadline_ms = rows[i].ms, .talks = true
+        };
+        HC_AUTO(hc_buf) struct hc_buf b;
+        struct hc_child_end end;
+        hc_buf_init(&b, 0);
+        dup2(in[0], 0);
+        dup2(said[1], 2);
+        enum hc_rc rc = hc_child_run(&c, &b, &end, NULL);
+        dup2(old_in, 0);
+        dup2(old_err, 2);
+        if (rc != rows[i].rc || end.exit_code != rows[i].code || end.late != (rows[i].ms == 100) || end.said[0] ||
+            (rows[i].out && !hc_str_eqz(hc_buf_str(&b), rows[i].out)))
+            fail_msg("%s: %d, exit code %d, '%.*s'", rows[i].script, rc, end.exit_code, HC_P(hc_buf_str(&b)));
+        no_child_is_left();
+    }
+    char words[16] = "";
+    assert_int_equal(read(said[0], words, sizeof(words) - 1), 6);
+    assert_string_equal(words, "asked\n");
+    assert_int_equal(heard, SIGINT);
+    const int all[] = { in[0], in[1], said[0], said[1], old_in, old_err };
+    for (size_t i = 0; i < HC_LEN(all); i++)
+        close(all[i]);
+}
+
 static void test_cannot_start(void **state)
 {
     (void)state;
     char *argv[] = { "/no/such/program", NULL };
-    const struct hc_child c = { argv, environ, HC_S("x"), 10, 1000 };
+    const struct hc_child c = { argv, environ, HC_S("x"), 10, 1000, false };
     HC_AUTO(hc_buf) struct hc_buf b;
     struct hc_child_end end;
     hc_buf_init(&b, 0);
@@ -147,7 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ends),        cmocka_unit_test(test_much),         cmocka_unit_test(test_late),
-        cmocka_unit_test(test_interrupted), cmocka_unit_test(test_cannot_start),
+        cmocka_unit_test(test_interrupted), cmocka_unit_test(test_cannot_start), cmocka_unit_test(test_talks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
