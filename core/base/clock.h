@@ -10,6 +10,9 @@ int64_t hc_now_ms(void);  /* since 1970, UTC                      */
 int64_t hc_now_ns(void);  /* since 1970, UTC, for record times    */
 int64_t hc_boot_ms(void); /* monotonic, and goes on while the machine sleeps: how old is what we know */
 int64_t hc_mono_ms(void); /* monotonic, for deadlines and timers  */
+/* Processor time of this thread: what work cost, however busy the machine is. The only clock here whose look costs a
+ * call of the kernel. */
+uint64_t hc_thread_cpu_ns(void);
 
 /* "2026-01-02T15:04:05Z" (RFC 3339, seconds, UTC) and back; gives -1 for text that is no such time. */
 hc_str hc_time_rfc3339(struct hc_arena *a, int64_t ms);

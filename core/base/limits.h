@@ -71,6 +71,9 @@
  * quiet one, counted by kind before the work (lua/funcs: fn_dear) and not by the clock, so that a chart which renders does
  * so on a slow machine too. harbor, the public chart that makes most, needs 404. */
 #define HC_MAX_RENDER_DEAR 700u
+/* How soon a prime of 2048 bits is found is luck beyond any count: the second such key of a render, and what comes
+ * behind it, is given up when keys and hashes took this much processor time; the render may be tried again. */
+#define HC_MAX_RENDER_DEAR_CPU_MS 900u
 /* Behind all that, against what the steps misjudge: processor time of one render. */
 #define HC_MAX_RENDER_CPU_MS    10000u
 #define HC_MAX_REGEX_STEPS      1000000u /* of one search, 30 ns each; RE2 needs text times expression         */

@@ -156,6 +156,9 @@ static inline bool fn_work(struct hc_fcall *c, uint64_t steps)
 #define fn_spent(c) hc_fail((c)->err, HC_E_LIMIT, "the budget of steps for one render is spent")
 /* Before a key or a hash is made that takes about `ms` milliseconds. */
 enum hc_rc fn_dear(struct hc_fcall *c, uint32_t ms);
+/* While one is made that may take many times as long as it does on average, as finding a large prime may: HC_E_LIMIT when
+ * it has to be given up. */
+enum hc_rc fn_dear_go_on(struct hc_fcall *c);
 
 /* An expression, and a search with it, charged to the render (regex.h). */
 struct hc_regex;

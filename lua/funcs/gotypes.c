@@ -298,15 +298,34 @@ enum hc_rc fn_fail(struct hc_fcall *c, const char *fmt, ...)
     return hc_fail(c->err, HC_E_INPUT, "%s", text);
 }
 
+enum hc_rc fn_dear_go_on(struct hc_fcall *c)
+{
+    /* The first one is made on the slowest machine, too. */
+    if (c->long_keys < 2 || hc_thread_cpu_ns() - c->dear_from_ns < (uint64_t)HC_MAX_RENDER_DEAR_CPU_MS * 1000000u)
+        return HC_OK;
+    c->unlucky = true;
+    return hc_fail(
+        c->err, HC_E_LIMIT,
+        "the budget for keys and password hashes of one render is spent: with key %u of 4096 bits or DSA they "
+        "took over %u ms of processor time; make them beforehand and hand them over as values",
+        c->long_keys, HC_MAX_RENDER_DEAR_CPU_MS);
+}
+
 enum hc_rc fn_dear(struct hc_fcall *c, uint32_t ms)
 {
     if (ms > HC_MAX_RENDER_DEAR - c->dear)
         return hc_fail(
             c->err, HC_E_LIMIT,
             "the budget for keys and password hashes of one render is spent (16 RSA keys of 2048 bits, 2 of "
-            "4096, 6 of bcrypt or htpasswd, 2 of derivePassword); make them beforehand and hand them over as "
+            "4096 or of DSA, 6 of bcrypt or htpasswd, 2 of derivePassword); make them beforehand and hand them "
+            "over as "
             "values");
+    enum hc_rc rc = fn_dear_go_on(c);
+    if (rc != HC_OK)
+        return rc;
     c->dear += ms;
+    if (c->dear_from_ns == 0)
+        c->dear_from_ns = hc_thread_cpu_ns();
     return HC_OK;
 }
 

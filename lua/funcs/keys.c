@@ -1,6 +1,5 @@
 /*
- * RSA, EC and Ed25519 keys are made here from the door's bytes; only DSA's parameters, which no chart has used for
- * years, come from libcrypto's own generator.
+ * All keys are made here from the door's bytes, with libcrypto's arithmetic.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "lua/funcs/keys.h"
@@ -55,8 +54,24 @@ static void find_small_primes(void)
     }
 }
 
-/* Marks which of start, start + 2, start + 4, ... have a small factor. */
-static bool sieve(const BIGNUM *start, bool composite[SIEVE_STEPS])
+/* How many times `step` has to be added to a number with the rest `left` for a multiple of p. */
+static unsigned steps_to_multiple(unsigned left, unsigned step, unsigned p)
+{
+    /* Euclid's algorithm, for the step's inverse. */
+    int64_t r0 = p, r1 = step, t0 = 0, t1 = 1;
+    while (r1) {
+        int64_t q = r0 / r1, r = r0 - q * r1, t = t0 - q * t1;
+        r0 = r1;
+        r1 = r;
+        t0 = t1;
+        t1 = t;
+    }
+    uint64_t inverse = (uint64_t)(t0 < 0 ? t0 + p : t0);
+    return (unsigned)((left ? p - left : 0) * inverse % p);
+}
+
+/* Marks which of start, start + step, start + 2 step, ... have a small factor. `step` has none but 2; NULL: it is 2. */
+static bool sieve(const BIGNUM *start, const BIGNUM *step, bool composite[SIEVE_STEPS])
 {
     pthread_once(&small_primes_once, find_small_primes);
     memset(composite, 0, SIEVE_STEPS * sizeof(*composite));
@@ -66,13 +81,14 @@ static bool sieve(const BIGNUM *start, bool composite[SIEVE_STEPS])
         size_t to = i + 1;
         for (; to < SIEVE_PRIMES && !__builtin_mul_overflow(product, small_primes[to], &more); to++)
             product = more;
-        BN_ULONG left = BN_mod_word(start, product);
-        if (left == (BN_ULONG)-1)
+        BN_ULONG left = BN_mod_word(start, product), stride = step ? BN_mod_word(step, product) : 2;
+        if (left == (BN_ULONG)-1 || stride == (BN_ULONG)-1)
             return false;
         for (; i < to; i++) {
             unsigned p = small_primes[i], rest = (unsigned)(left % p);
             unsigned up = rest ? p - rest : 0; /* start + up is a multiple of p */
-            for (unsigned at = (up % 2 ? up + p : up) / 2; at < SIEVE_STEPS; at += p)
+            unsigned first = step ? steps_to_multiple(rest, (unsigned)(stride % p), p) : (up % 2 ? up + p : up) / 2;
+            for (unsigned at = first; at < SIEVE_STEPS; at += p)
                 composite[at] = true;
         }
     }
@@ -116,11 +132,38 @@ static int probably_prime(struct hc_fcall *c, const BIGNUM *n, BN_CTX *ctx)
     return !ok ? -1 : result == 0 ? 0 : 1;
 }
 
-/* A prime of so many bits, its two highest set, that fits the exponent. */
-static bool make_prime(struct hc_fcall *c, int bits, BIGNUM *p, BN_CTX *ctx)
+/*
+ * Moves p to the first prime of p, p + step, p + 2 step, ... that has so many bits. `step` NULL: 2, and the prime fits RSA's
+ * exponent. 1 found, 0 there is none near, -1 failed.
+ */
+static int next_prime(struct hc_fcall *c, int bits, const BIGNUM *step, BIGNUM *p, BN_CTX *ctx)
+{
+    bool composite[SIEVE_STEPS];
+    int found = 0;
+    BN_CTX_start(ctx);
+    BIGNUM *far = BN_CTX_get(ctx);
+    if (!far || !sieve(p, step, composite))
+        found = -1;
+    for (unsigned at = 0, last = 0; found == 0 && at < SIEVE_STEPS; at++) {
+        if (composite[at])
+            continue;
+        BN_ULONG steps = at - last;
+        bool ok = step ? BN_copy(far, step) && BN_mul_word(far, steps) && BN_add(p, p, far)
+                       : BN_add_word(p, 2 * steps);
+        last = at;
+        if (!ok || fn_dear_go_on(c) != HC_OK)
+            found = -1;
+        else if (BN_num_bits(p) == bits && (step || BN_mod_word(p, RSA_EXPONENT) != 1))
+            found = probably_prime(c, p, ctx);
+    }
+    BN_CTX_end(ctx);
+    return found;
+}
+
+/* A prime of so many bits, its two highest set, that fits the exponent. With `step` one that is 1 more than a multiple of it. */
+static bool make_prime(struct hc_fcall *c, int bits, const BIGNUM *step, BIGNUM *p, BN_CTX *ctx)
 {
     unsigned char bytes[512], before[512] = { 0 };
-    bool composite[SIEVE_STEPS];
     size_t n = (size_t)bits / 8;
     for (unsigned draw = 0; draw < FN_MOST_DRAWS; draw++) {
         if (n > sizeof(bytes) || !fn_random(c, bytes, n)) {
@@ -132,20 +175,16 @@ static bool make_prime(struct hc_fcall *c, int bits, BIGNUM *p, BN_CTX *ctx)
         memcpy(before, bytes, n);
         bytes[0] |= 0xc0;
         bytes[n - 1] |= 1;
-        if (!BN_bin2bn(bytes, (int)n, p) || !sieve(p, composite))
-            return false;
-        for (unsigned step = 0, last = 0; step < SIEVE_STEPS; step++) {
-            if (composite[step])
-                continue;
-            if (!BN_add_word(p, (BN_ULONG)2 * (step - last)))
-                return false;
-            last = step;
-            int prime = BN_mod_word(p, RSA_EXPONENT) == 1 ? 0 : probably_prime(c, p, ctx);
-            if (prime < 0)
-                return false;
-            if (prime && BN_num_bits(p) == bits)
-                return true;
+        bool ok = BN_bin2bn(bytes, (int)n, p);
+        if (ok && step) {
+            BN_CTX_start(ctx);
+            BIGNUM *rest = BN_CTX_get(ctx);
+            ok = rest && BN_mod(rest, p, step, ctx) && BN_sub(p, p, rest) && BN_add_word(p, 1);
+            BN_CTX_end(ctx);
         }
+        int found = ok ? next_prime(c, bits, step, p, ctx) : -1;
+        if (found)
+            return found > 0;
     }
     fn_not_random(c);
     return false;
@@ -173,13 +212,14 @@ enum hc_rc hc_key_rsa(struct hc_fcall *c, int bits, EVP_PKEY **out)
     enum hc_rc dear = fn_dear(c, bits > 2048 ? 300 : 40);
     if (dear != HC_OK)
         return dear;
+    c->long_keys += bits > 2048;
     OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
     struct rsa_parts r = { BN_new(), BN_new(), BN_new(), BN_new(), BN_new(), BN_new(), BN_new(), BN_new() };
     BN_CTX *ctx = BN_CTX_new();
     RSA *rsa = RSA_new();
     EVP_PKEY *key = EVP_PKEY_new();
     bool ok = ctx && rsa && key && r.n && r.e && r.d && r.p && r.q && r.dp && r.dq && r.qi;
-    ok = ok && make_prime(c, bits / 2, r.p, ctx) && make_prime(c, bits / 2, r.q, ctx);
+    ok = ok && make_prime(c, bits / 2, NULL, r.p, ctx) && make_prime(c, bits / 2, NULL, r.q, ctx);
     if (ok && BN_cmp(r.p, r.q) == 0) {
         fn_not_random(c);
         ok = false;
@@ -205,9 +245,22 @@ enum hc_rc hc_key_rsa(struct hc_fcall *c, int bits, EVP_PKEY **out)
     return failed(c, "rsa");
 }
 
-static enum hc_rc key_ec(struct hc_fcall *c, EVP_PKEY **out)
+/* A number from 1 to order - 1. False: none was drawn, and the error is set, or memory is gone. */
+static bool draw_below(struct hc_fcall *c, const BIGNUM *order, BIGNUM *d)
 {
     unsigned char bytes[32];
+    for (unsigned draw = 0; draw < FN_MOST_DRAWS; draw++) {
+        if (!fn_random(c, bytes, sizeof(bytes)) || !BN_bin2bn(bytes, sizeof(bytes), d))
+            return false;
+        if (!BN_is_zero(d) && BN_cmp(d, order) < 0)
+            return true;
+    }
+    fn_not_random(c);
+    return false;
+}
+
+static enum hc_rc key_ec(struct hc_fcall *c, EVP_PKEY **out)
+{
     enum hc_rc dear = fn_dear(c, 2);
     if (dear != HC_OK)
         return dear;
@@ -217,14 +270,7 @@ static enum hc_rc key_ec(struct hc_fcall *c, EVP_PKEY **out)
     const EC_GROUP *group = ec ? EC_KEY_get0_group(ec) : NULL;
     EC_POINT *point = group ? EC_POINT_new(group) : NULL;
     bool ok = key && d && order && point && EC_GROUP_get_order(group, order, NULL);
-    bool drawn = false;
-    for (unsigned draw = 0; ok && !drawn && draw < FN_MOST_DRAWS; draw++) {
-        ok = fn_random(c, bytes, sizeof(bytes)) && BN_bin2bn(bytes, sizeof(bytes), d);
-        drawn = ok && !BN_is_zero(d) && BN_cmp(d, order) < 0;
-    }
-    if (ok && !drawn)
-        fn_not_random(c);
-    ok = ok && drawn;
+    ok = ok && draw_below(c, order, d);
     ok = ok && EC_POINT_mul(group, point, d, NULL, NULL, NULL) && EC_KEY_set_private_key(ec, d) &&
          EC_KEY_set_public_key(ec, point) && EVP_PKEY_assign_EC_KEY(key, ec);
     EC_POINT_free(point);
@@ -251,15 +297,43 @@ static enum hc_rc key_ed25519(struct hc_fcall *c, EVP_PKEY **out)
     return *out ? HC_OK : failed(c, "ed25519");
 }
 
+/* A generator of the order q: (p-1)/q times two, or three, ... */
+static bool dsa_generator(const BIGNUM *p, const BIGNUM *q, BIGNUM *g, BN_CTX *ctx)
+{
+    BN_CTX_start(ctx);
+    BIGNUM *less = BN_CTX_get(ctx), *power = BN_CTX_get(ctx), *base = BN_CTX_get(ctx);
+    bool ok = base && BN_copy(less, p) && BN_sub_word(less, 1) && BN_div(power, NULL, less, q, ctx);
+    for (BN_ULONG h = 2; ok && h < 100; h++) {
+        ok = BN_set_word(base, h) && BN_mod_exp(g, base, power, p, ctx);
+        if (ok && !BN_is_one(g))
+            break;
+    }
+    BN_CTX_end(ctx);
+    return ok;
+}
+
 static enum hc_rc key_dsa(struct hc_fcall *c, EVP_PKEY **out)
 {
-    enum hc_rc dear = fn_dear(c, 500);
+    enum hc_rc dear = fn_dear(c, 300);
     if (dear != HC_OK)
         return dear;
+    c->long_keys++;
+    BN_CTX *ctx = BN_CTX_new();
     DSA *dsa = DSA_new();
     EVP_PKEY *key = EVP_PKEY_new();
-    if (dsa && key && DSA_generate_parameters_ex(dsa, 2048, NULL, 0, NULL, NULL, NULL) && DSA_generate_key(dsa) &&
-        EVP_PKEY_assign_DSA(key, dsa)) {
+    BIGNUM *p = BN_new(), *q = BN_new(), *g = BN_new(), *x = BN_new(), *y = BN_new(), *twice = BN_new();
+    bool ok = ctx && dsa && key && p && q && g && x && y && twice;
+    ok = ok && make_prime(c, 256, NULL, q, ctx) && BN_lshift1(twice, q) && make_prime(c, 2048, twice, p, ctx);
+    ok = ok && dsa_generator(p, q, g, ctx) && draw_below(c, q, x) && BN_mod_exp(y, g, x, p, ctx);
+    if (ok && DSA_set0_pqg(dsa, p, q, g))
+        p = q = g = NULL;
+    if (ok && DSA_set0_key(dsa, y, x))
+        x = y = NULL;
+    BIGNUM *const left[] = { p, q, g, x, y, twice };
+    for (size_t i = 0; i < HC_LEN(left); i++)
+        BN_clear_free(left[i]);
+    BN_CTX_free(ctx);
+    if (ok && EVP_PKEY_assign_DSA(key, dsa)) {
         *out = key;
         return HC_OK;
     }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "core/base/clock.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 
@@ -225,10 +226,10 @@ void hc_search_done(struct hc_search *s)
     *s = (struct hc_search){ 0 };
 }
 
-static uint64_t clock_ns(clockid_t which)
+static uint64_t mono_ns(void)
 {
     struct timespec t;
-    clock_gettime(which, &t);
+    clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
@@ -239,12 +240,12 @@ static uint64_t clock_ns(clockid_t which)
 static int match_window(struct hc_search *s, hc_str text, size_t from, size_t last, uint32_t steps)
 {
     bool exact = s->work && *s->slow;
-    uint64_t began = exact ? clock_ns(CLOCK_THREAD_CPUTIME_ID) : 0;
+    uint64_t began = exact ? hc_thread_cpu_ns() : 0;
     pcre2_set_match_limit(s->limits, steps);
     pcre2_set_offset_limit(s->limits, last);
     int n = pcre2_match(s->regex->code, (PCRE2_SPTR)text.p, text.n, from, PCRE2_NO_UTF_CHECK, s->data, s->limits);
     if (exact)
-        *s->work += (clock_ns(CLOCK_THREAD_CPUTIME_ID) - began) / 2; /* a step is two nanoseconds */
+        *s->work += (hc_thread_cpu_ns() - began) / 2; /* a step is two nanoseconds */
     return n;
 }
 
@@ -259,13 +260,13 @@ static size_t next_start(hc_str subject, size_t at)
  * worth its price. */
 static int search(struct hc_search *s, hc_str text, size_t from)
 {
-    uint64_t began = s->work ? clock_ns(CLOCK_MONOTONIC) : 0;
+    uint64_t began = s->work ? mono_ns() : 0;
     const size_t end = text.n;
     uint32_t steps = FIRST_STEPS;
     size_t width = HC_MAX(HC_MIN(WINDOW_BYTES / (end + 1), (size_t)WINDOW_STARTS), (size_t)1), wide = width;
     for (;;) {
         int n = match_window(s, text, from, HC_MIN(from + width - 1, end), steps);
-        if (s->work && !*s->slow && clock_ns(CLOCK_MONOTONIC) - began > SLOW_NS)
+        if (s->work && !*s->slow && mono_ns() - began > SLOW_NS)
             *s->slow = true;
         if (s->work && *s->work > s->work_max)
             return n > 0 ? n : PCRE2_ERROR_MATCHLIMIT;

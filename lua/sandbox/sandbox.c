@@ -9,8 +9,8 @@
 #include <lua.h>
 #include <lualib.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "core/base/clock.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 
@@ -58,17 +58,10 @@ static void *allocate(void *ud, void *p, size_t old, size_t size)
     return grown;
 }
 
-static uint64_t thread_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 void hc_luabox_look(struct hc_luabox *s)
 {
     if (s->timed)
-        s->seen_ns = thread_ns();
+        s->seen_ns = hc_thread_cpu_ns();
 }
 
 /* What the last instructions cost: their number, or more when they took long (a comparison of two long texts is one). */

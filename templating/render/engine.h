@@ -51,7 +51,8 @@ struct hc_run {
 /*
  * Renders every file that is not partial, in Helm's order, into out_texts[i] (index as given to compile; p is
  * NULL for partials); texts live in `a`. All-or-nothing. The error's msg is exactly what Helm 4.3.1 prints
- * behind "Error: " (B13), its file, line and col the innermost position. One thread a run; any number of runs of one
+ * behind "Error: " (B13), its file, line and col the innermost position. HC_E_AGAIN: the next run may well end (keys took
+ * unusually long). One thread a run; any number of runs of one
  * program at a time.
  */
 enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct hc_run *run, hc_str *out_texts,

@@ -6,8 +6,8 @@
  * (F5). Arguments are gathered on one stack of the run, so a call allocates nothing but its result.
  */
 #include <stdlib.h>
-#include <time.h>
 
+#include "core/base/clock.h"
 #include "core/base/limits.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
@@ -371,9 +371,7 @@ static void charge_call(struct run *r)
     run_charge(r, STEPS_CALL);
     if ((++r->calls & 63) != 0 && r->calls != 1)
         return;
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    uint64_t now = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    uint64_t now = hc_thread_cpu_ns();
     if (r->deadline_ns == 0)
         r->deadline_ns = now + (uint64_t)HC_MAX_RENDER_CPU_MS * 1000000u;
     else if (now > r->deadline_ns)

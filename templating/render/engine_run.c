@@ -873,6 +873,8 @@ enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct
         rc = hc_fail_nomem(err);
     } else if (!render_files(&r)) {
         rc = run_error(&r);
+        if (rc == HC_E_LIMIT && r.fc.unlucky)
+            rc = r.err->code = HC_E_AGAIN;
         if (in->out_error)
             *in->out_error = hc_buf_to_arena(&r.error, a);
     }

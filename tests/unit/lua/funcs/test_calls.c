@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "core/base/clock.h"
 #include "core/base/fs.h"
 #include "core/value/yaml.h"
 #include "tests/unit/lua/funcs/eval.h"
@@ -203,6 +204,7 @@ static void random_numbers_that_repeat_end(void **state)
         { "genCA \"ca\" 10", 0, true },
         { "genCA \"ca\" 10", 255, true },
         { "genPrivateKey \"rsa\"", 7, true },
+        { "genPrivateKey \"dsa\"", 0, true },
         { "genPrivateKey \"ecdsa\"", 0, true },
         { "genPrivateKey \"ecdsa\"", 255, true },
         { "genPrivateKey \"ecdsa\"", 1, false },
@@ -227,6 +229,27 @@ static void random_numbers_that_repeat_end(void **state)
     }
 }
 
+/* Of long keys the first is made however long all took, the second is not. */
+static void a_long_key_is_given_up(void **state)
+{
+    (void)state;
+    static const struct hc_door door;
+    for (uint32_t before = 0; before < 2; before++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct eval e = { .c = { .a = a, .door = &door, .long_keys = before } };
+        HC_AUTO(hc_buf) struct hc_buf got;
+        hc_buf_init(&got, 0);
+        e.c.dear_from_ns = hc_thread_cpu_ns() - 2000000000u; /* it may wrap around */
+        eval_line(&e, "genPrivateKey \"dsa\" | trunc 31", &got);
+        assert_int_equal(e.failed, before > 0);
+        assert_int_equal(e.c.unlucky, before > 0);
+        if (before)
+            assert_non_null(strstr(e.err.msg, "budget for keys and password hashes"));
+        else
+            assert_true(hc_str_find_str(hc_buf_str(&got), HC_S("BEGIN DSA PRIVATE KEY")) != SIZE_MAX);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +258,7 @@ int main(void)
         cmocka_unit_test(work_is_bounded),
         cmocka_unit_test(the_door_decides),
         cmocka_unit_test(random_numbers_that_repeat_end),
+        cmocka_unit_test(a_long_key_is_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
