@@ -300,6 +300,18 @@ static void remediation(const struct hc_reconcile *r, struct hc_seen *s)
         s->retry_ms = r->mark.since_ms + (p->retry_interval_ms > 0 ? p->retry_interval_ms : 300000);
 }
 
+/* What this very command was to undo, its first try failed at and left, is undone: to install once more would be another wish,
+ * and an install refuses a name that is still in use. */
+static bool undoing(const struct hc_reconcile *r, const struct hc_seen *s)
+{
+    if (!r->asked || r->spec.goal != HC_GOAL_PRESENT || !hc_str_eq(r->mark.digest, r->spec.digest))
+        return false;
+    if (s->head == HC_HEAD_FAILED)
+        return r->mark.owed && hc_rec_policy(r, r->mark.action)->remediate_last;
+    return s->head == HC_HEAD_UNINSTALLING && r->spec.one_shot && r->mark.remediation &&
+           r->mark.stage != HC_STAGE_BROKEN && !busy(r, s->now_ms);
+}
+
 enum hc_rc hc_rec_observe(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err)
 {
     enum hc_rc rc = HC_OK;
@@ -316,8 +328,7 @@ enum hc_rc hc_rec_observe(struct hc_reconcile *r, struct hc_seen *s, struct hc_e
     if (rc != HC_OK)
         return rc;
     s->head = head_of(r);
-    if (r->asked && s->head == HC_HEAD_FAILED && r->mark.owed && r->spec.goal == HC_GOAL_PRESENT &&
-        hc_str_eq(r->mark.digest, r->spec.digest) && hc_rec_policy(r, r->mark.action)->remediate_last) {
+    if (undoing(r, s)) {
         r->asked = false;
         r->begun = true;
     }

@@ -384,6 +384,7 @@ static int child(void)
         .manager = "helm",
         .goal = w->goal,
         .one_shot = w->one_shot,
+        .must_not_exist = w->fresh,
         .digest = hc_str_of(digest),
         .rollback_to = w->rollback_to,
         .keep_history = w->keep_history,
