@@ -57,4 +57,20 @@ enum hc_rc hc_packer_done(struct hc_packer *p, struct hc_err *err);
 enum hc_rc hc_gzip(struct hc_arena *a, hc_str raw, int level, hc_str *out, struct hc_err *err);
 /* The same in half the time, by libdeflate: for what has no digest that must stay (release records). `level`: 1 to 12. */
 enum hc_rc hc_gzip_fast(struct hc_arena *a, hc_str raw, int level, hc_str *out, struct hc_err *err);
+
+/*
+ * The same for a text most of which was packed before and stays as it was: raw[from, to) is the part that stays. `piece` is
+ * what hc_gzip_piece found in a gzip that this function made, or absent: then it is packed here (`level`: 1 to 12) and given
+ * back in *io_piece, in the same arena. What comes out is plain gzip of one member, whose extra field says where the piece
+ * lies. It is unpacked once more and compared; a piece of another text is not taken, but packed anew.
+ */
+struct hc_piece {
+    hc_str packed; /* absent: none */
+    size_t raw_n;
+};
+enum hc_rc hc_gzip_around(struct hc_arena *a, hc_str raw, size_t from, size_t to, int level,
+                          struct hc_piece *io_piece, hc_str *out, struct hc_err *err);
+/* False: none. Points into `packed`. */
+bool hc_gzip_piece(hc_str packed, struct hc_piece *out);
+
 enum hc_rc hc_gunzip(struct hc_arena *a, hc_str packed, size_t ceiling, hc_str *out, struct hc_err *err);

@@ -96,15 +96,32 @@ hc_str hc_base64(struct hc_arena *a, hc_str s)
     return hc_str_n(p, n);
 }
 
-static int b64_value(char c)
+/* 0x40 and the value; 0: no digit. */
+static const uint8_t b64_digit[256] = {
+    ['A'] = 0x40, ['B'] = 0x41, ['C'] = 0x42, ['D'] = 0x43, ['E'] = 0x44, ['F'] = 0x45, ['G'] = 0x46, ['H'] = 0x47,
+    ['I'] = 0x48, ['J'] = 0x49, ['K'] = 0x4a, ['L'] = 0x4b, ['M'] = 0x4c, ['N'] = 0x4d, ['O'] = 0x4e, ['P'] = 0x4f,
+    ['Q'] = 0x50, ['R'] = 0x51, ['S'] = 0x52, ['T'] = 0x53, ['U'] = 0x54, ['V'] = 0x55, ['W'] = 0x56, ['X'] = 0x57,
+    ['Y'] = 0x58, ['Z'] = 0x59, ['a'] = 0x5a, ['b'] = 0x5b, ['c'] = 0x5c, ['d'] = 0x5d, ['e'] = 0x5e, ['f'] = 0x5f,
+    ['g'] = 0x60, ['h'] = 0x61, ['i'] = 0x62, ['j'] = 0x63, ['k'] = 0x64, ['l'] = 0x65, ['m'] = 0x66, ['n'] = 0x67,
+    ['o'] = 0x68, ['p'] = 0x69, ['q'] = 0x6a, ['r'] = 0x6b, ['s'] = 0x6c, ['t'] = 0x6d, ['u'] = 0x6e, ['v'] = 0x6f,
+    ['w'] = 0x70, ['x'] = 0x71, ['y'] = 0x72, ['z'] = 0x73, ['0'] = 0x74, ['1'] = 0x75, ['2'] = 0x76, ['3'] = 0x77,
+    ['4'] = 0x78, ['5'] = 0x79, ['6'] = 0x7a, ['7'] = 0x7b, ['8'] = 0x7c, ['9'] = 0x7d, ['+'] = 0x7e, ['/'] = 0x7f,
+};
+
+/* As many whole groups of four digits as stand at i without a line break; gives where they end. */
+static size_t decode_groups(hc_str s, size_t i, unsigned char *out)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
+    for (; i + 4 <= s.n; i += 4, out += 3) {
+        const unsigned char *u = (const unsigned char *)s.p + i;
+        uint32_t w = b64_digit[u[0]], x = b64_digit[u[1]], y = b64_digit[u[2]], z = b64_digit[u[3]];
+        if (!(w & x & y & z & 0x40))
+            break;
+        uint32_t v = (w & 63) << 18 | (x & 63) << 12 | (y & 63) << 6 | (z & 63);
+        out[0] = (unsigned char)(v >> 16);
+        out[1] = (unsigned char)(v >> 8);
+        out[2] = (unsigned char)v;
+    }
+    return i;
 }
 
 /* The next byte that is not a line break; SIZE_MAX at the end. */
@@ -124,6 +141,9 @@ hc_str hc_base64_decode(struct hc_arena *a, hc_str s, size_t *out_bad)
     size_t i = 0;
     for (;;) {
         uint32_t v = 0;
+        size_t end = decode_groups(s, i, o);
+        o += (end - i) / 4 * 3;
+        i = end;
         size_t at = next_char(s, i), k = 0;
         if (at == SIZE_MAX)
             return hc_str_n((char *)p, (size_t)(o - p));
@@ -133,10 +153,10 @@ hc_str hc_base64_decode(struct hc_arena *a, hc_str s, size_t *out_bad)
                 *bad = s.n - k; /* as Go names it, line breaks at the end counted */
                 return (hc_str){ NULL, 0 };
             }
-            int d = b64_value(s.p[at]);
-            if (d < 0)
+            uint32_t d = b64_digit[(unsigned char)s.p[at]];
+            if (!d)
                 break;
-            v = v << 6 | (uint32_t)d;
+            v = v << 6 | (d & 63);
             i = at + 1;
         }
         if (k < 4) {

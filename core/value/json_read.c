@@ -137,7 +137,10 @@ static hc_str unescape(struct reader *r, const char *p, const char *end)
                 *to++ = p[-1];
             }
         } else if ((unsigned char)*p < 0x80) {
-            *to++ = *p++;
+            size_t n = 1 + hc_json_plain(p + 1, (size_t)(end - p - 1), false);
+            memcpy(to, p, n);
+            to += n;
+            p += n;
         } else {
             uint32_t rune;
             p += hc_utf8_decode(hc_str_n(p, (size_t)(end - p)), &rune);
@@ -160,9 +163,11 @@ static enum hc_rc read_str(struct reader *r, hc_str *out)
             break;
         if (c >= 0x80) {
             high = true;
+        } else if (c >= 0x20 && c != '\\') {
+            p += hc_json_plain(p + 1, (size_t)(r->end - p - 1), false);
         } else if (c < 0x20) {
             return bad_char(r, p, "in string literal");
-        } else if (c == '\\') {
+        } else {
             plain = false;
             p++;
             if (p >= r->end || !strchr("\"\\/bfnrtu", *p) || !*p)

@@ -28,7 +28,7 @@ void hc_json_write_str(struct hc_buf *b, hc_str s, bool html)
         unsigned char c = (unsigned char)s.p[i];
         char esc = escape_of[c];
         if (!esc || (esc == 'h' && !html)) {
-            i++;
+            i += 1 + hc_json_plain(s.p + i + 1, s.n - i - 1, html);
             continue;
         }
         size_t len = 1;

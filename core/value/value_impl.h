@@ -23,6 +23,36 @@ static inline bool hc_scratch_push(struct hc_scratch *s, const struct hc_entry *
 }
 void hc_scratch_done(struct hc_scratch *s);
 
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+/*
+ * So many bytes from p on, at least, stand for themselves in a JSON string: no quote, backslash, control character, byte of
+ * a longer character, and with `html` none of < > &. Eight at a time: a byte that is meant leaves its highest bit in `hits`,
+ * and a borrow out of it reaches only those behind it.
+ */
+static inline size_t hc_json_plain(const char *p, size_t n, bool html)
+{
+    const uint64_t each = 0x0101010101010101u;
+    const uint64_t quote = html ? ~(each * 0x04) : ~(uint64_t)0; /* '"' and '&' differ in that bit */
+    const uint64_t angle = html ? ~(each * 0x02) : 0; /* '<' and '>' in this; without html nothing is hit */
+    for (size_t i = 0; i + 8 <= n; i += 8) {
+        uint64_t w;
+        memcpy(&w, p + i, sizeof(w));
+        uint64_t hits = (w | (w - each * 0x20) | (((w & quote) ^ each * '"') - each) | ((w ^ each * '\\') - each) |
+                         (((w & angle) ^ each * '<') - each)) &
+                        each * 0x80;
+        if (hits)
+            return i + (size_t)__builtin_ctzll(hits) / 8;
+    }
+    return n & ~(size_t)7;
+}
+#else
+static inline size_t hc_json_plain(const char *p, size_t n, bool html)
+{
+    (void)p, (void)n, (void)html; /* byte by byte */
+    return 0;
+}
+#endif
+
 /* A node with nothing in it but its kind. */
 struct hc_val *hc_node_new(struct hc_arena *a, enum hc_kind kind);
 /* A map of these entries; of equal keys the last value stands at the place of the first. When `out_dup` is

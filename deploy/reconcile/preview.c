@@ -188,7 +188,7 @@ static void check_record(struct scout *s)
 {
     struct hc_err err = HC_ERR_INIT;
     hc_str payload;
-    if (hc_record_encode(s->r->step, &s->r->head, &payload, &err) == HC_E_LIMIT)
+    if (hc_record_encode(s->r->step, &s->r->head, NULL, &payload, &err) == HC_E_LIMIT)
         hc_scout_problem(s,
                          (struct hc_problem){
                              .what = HC_TROUBLE_SIZE,

@@ -157,7 +157,7 @@ static enum hc_rc store_new(struct hc_reconcile *r, struct hc_arena *a, struct h
     int64_t kept = r->spec.one_shot && m->action == HC_ACTION_INSTALL ? 0 : r->spec.max_history;
     if (kept > 0 && (int64_t)briefs_n >= kept) {
         hc_str payload; /* too large: the history stays as it is */
-        rc = hc_record_encode(r->step, rec, &payload, err);
+        rc = hc_record_encode(r->step, rec, a, &payload, err);
     }
     if (rc == HC_OK)
         rc = hc_rec_sound(r, err);

@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <time.h>
 
+enum { LASTING_LEAST = 4096 }; /* bytes of a record for which it pays to keep them packed */
+
 static const char *const status_names[] = {
     [HC_STATUS_UNKNOWN] = "unknown",
     [HC_STATUS_DEPLOYED] = "deployed",
@@ -133,7 +135,12 @@ static void write_hook(struct hc_buf *b, const struct hc_record_hook *h)
     close_object(&w);
 }
 
-enum hc_rc hc_record_json(const struct hc_record *r, struct hc_buf *out, struct hc_err *err)
+/* What of a revision never changes again, whatever becomes of it: from its chart to its manifest. */
+struct lasting {
+    size_t from, to;
+};
+
+static enum hc_rc write_json(const struct hc_record *r, struct hc_buf *out, struct lasting *l, struct hc_err *err)
 {
     struct writer w = { out, true }, info = { out, true };
     text(&w, "name", r->name);
@@ -150,6 +157,7 @@ enum hc_rc hc_record_json(const struct hc_record *r, struct hc_buf *out, struct 
         hc_json_write(out, r->resources, HC_JSON_HTML | HC_JSON_SORT);
     }
     close_object(&info);
+    l->from = out->n;
     if (hc_is_map(r->chart)) {
         key(&w, "chart");
         hc_json_write(out, r->chart, HC_JSON_HTML | HC_JSON_GO_FLOAT);
@@ -159,6 +167,7 @@ enum hc_rc hc_record_json(const struct hc_record *r, struct hc_buf *out, struct 
         hc_json_write(out, r->config, HC_JSON_HTML | HC_JSON_GO_FLOAT | HC_JSON_SORT);
     }
     text(&w, "manifest", r->manifest);
+    l->to = out->n;
     if (r->hooks_n > 0) {
         key(&w, "hooks");
         for (size_t i = 0; i < r->hooks_n; i++) {
@@ -179,6 +188,12 @@ enum hc_rc hc_record_json(const struct hc_record *r, struct hc_buf *out, struct 
     }
     close_object(&w);
     return hc_buf_check(out, err, "release record");
+}
+
+enum hc_rc hc_record_json(const struct hc_record *r, struct hc_buf *out, struct hc_err *err)
+{
+    struct lasting l;
+    return write_json(r, out, &l, err);
 }
 
 static size_t json_size(const struct hc_val *v)
@@ -215,24 +230,41 @@ static size_t growth(const struct hc_record *r)
     return r->storage_name.n > 0 ? 0 : 4096 + 256 * r->hooks_n;
 }
 
-enum hc_rc hc_record_encode(struct hc_arena *a, const struct hc_record *r, hc_str *out, struct hc_err *err)
+/*
+ * Helm packs at level 9, which takes three times as long for a hundredth of the size: here it is 6, and 9 only where it decides
+ * whether the record fits. What of a revision lasts is packed once and taken over into all its states, and into the
+ * revision that a rollback to it makes. One that is about to be deleted, and was not packed by us, is packed fast.
+ */
+static enum hc_rc pack(struct hc_arena *a, const struct hc_record *r, hc_str json, const struct lasting *l,
+                       struct hc_piece *io_piece, hc_str *out, struct hc_err *err)
+{
+    if (l->to - l->from < LASTING_LEAST)
+        return hc_gzip_fast(a, json, 6, out, err);
+    if (r->status == HC_STATUS_UNINSTALLING && !io_piece->packed.n)
+        return hc_gzip_fast(a, json, 1, out, err);
+    return hc_gzip_around(a, json, l->from, l->to, 6, io_piece, out, err);
+}
+
+enum hc_rc hc_record_encode(struct hc_arena *a, struct hc_record *r, struct hc_arena *keep, hc_str *out,
+                            struct hc_err *err)
 {
     size_t room = growth(r), most = HC_MAX_RECORD_BYTES > room ? HC_MAX_RECORD_BYTES - room : 0;
     HC_AUTO(hc_buf) struct hc_buf json;
+    struct hc_piece piece = { r->lasting, r->lasting_n };
+    struct lasting l = { 0, 0 };
     hc_str packed;
     hc_buf_init(&json, 0);
-    /* Helm packs at level 9, which takes three times as long for a hundredth of the size: what is soon written over is
-     * packed fast, the rest well, and 9 only where it decides whether the record fits. */
-    bool pending = r->status >= HC_STATUS_PENDING_INSTALL || r->status == HC_STATUS_UNINSTALLING;
-    int levels[] = { pending ? 1 : 6, 9 };
-    enum hc_rc rc = hc_record_json(r, &json, err);
-    for (size_t i = 0; rc == HC_OK && i < HC_LEN(levels); i++) {
-        rc = hc_gzip_fast(a, hc_buf_str(&json), levels[i], &packed, err);
-        if (rc == HC_OK && packed.n / 3 * 4 + 4 <= most)
-            break;
-    }
+    enum hc_rc rc = write_json(r, &json, &l, err);
+    if (rc == HC_OK)
+        rc = pack(a, r, hc_buf_str(&json), &l, &piece, &packed, err);
+    if (rc == HC_OK && packed.n / 3 * 4 + 4 > most)
+        rc = hc_gzip_fast(a, hc_buf_str(&json), 9, &packed, err);
     if (rc != HC_OK)
         return rc;
+    if (keep && piece.packed.p != r->lasting.p) {
+        r->lasting = hc_arena_str(keep, piece.packed);
+        r->lasting_n = piece.raw_n;
+    }
     *out = hc_base64(a, packed);
     if (!out->p)
         return hc_arena_check(a, err, "release record");
@@ -338,15 +370,22 @@ enum hc_rc hc_record_of_json(struct hc_arena *a, hc_str json, struct hc_record *
 enum hc_rc hc_record_decode(struct hc_arena *a, hc_str payload, struct hc_record *out, struct hc_err *err)
 {
     size_t bad = 0;
+    struct hc_piece piece = { { NULL, 0 }, 0 };
     hc_str raw = hc_base64_decode(a, payload, &bad);
     if (!raw.p && hc_arena_spent(a))
         return hc_arena_check(a, err, "release record");
     if (!raw.p)
         return hc_fail(err, HC_E_INPUT, "release record: illegal base64 data at input byte %zu", bad);
     if (hc_str_starts(raw, HC_S("\x1f\x8b\x08"))) {
+        (void)hc_gzip_piece(raw, &piece);
         enum hc_rc rc = hc_gunzip(a, raw, HC_MAX_BUF, &raw, err);
         if (rc != HC_OK)
             return hc_wrap(err, "release record");
     }
-    return hc_record_of_json(a, raw, out, err);
+    enum hc_rc rc = hc_record_of_json(a, raw, out, err);
+    if (rc == HC_OK) {
+        out->lasting = piece.packed;
+        out->lasting_n = piece.raw_n;
+    }
+    return rc;
 }

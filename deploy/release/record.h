@@ -50,6 +50,9 @@ struct hc_record {
     struct hc_val *extra;      /* unknown top-level fields, kept over a round trip */
     hc_str recording; /* of the render it was made by (templating/render/recording.h), in the same object but
                                   not in Helm's payload: Helm reads past it, and drops it when it writes; absent: none */
+    hc_str
+        lasting; /* deflate of the JSON from chart to manifest, which is packed once (hc_gzip_around); absent: not yet */
+    size_t lasting_n; /* of that JSON, in bytes */
     /* storage */
     hc_str storage_name, resource_version; /* of the object it was read from; absent: never stored */
     int64_t created_at, modified_at;       /* labels, seconds; 0: none */
@@ -67,8 +70,10 @@ enum hc_rc hc_record_json(const struct hc_record *r, struct hc_buf *out, struct 
 enum hc_rc hc_record_of_json(struct hc_arena *a, hc_str json, struct hc_record *out, struct hc_err *err);
 /* Helm's payload: base64 of gzip of the JSON (the Secret's own base64 comes on top). Records made before Helm 3's
  * compression are read too. HC_E_LIMIT: larger than an object may be, with the size by part; of one that was never
- * stored, also when there is no room for what its end adds. */
-enum hc_rc hc_record_encode(struct hc_arena *a, const struct hc_record *r, hc_str *out, struct hc_err *err);
+ * stored, also when there is no room for what its end adds. What of it lasts is kept packed in `keep`, the arena it lives
+ * in, and is found by the next call; NULL: not kept. */
+enum hc_rc hc_record_encode(struct hc_arena *a, struct hc_record *r, struct hc_arena *keep, hc_str *out,
+                            struct hc_err *err);
 enum hc_rc hc_record_decode(struct hc_arena *a, hc_str payload, struct hc_record *out, struct hc_err *err);
 /* Base64 of gzip and back, for what lies beside the payload. */
 enum hc_rc hc_record_pack(struct hc_arena *a, hc_str raw, int level, hc_str *out, struct hc_err *err);

@@ -207,10 +207,10 @@ enum hc_rc hc_storage_last(struct hc_storage *s, struct hc_arena *a, hc_str name
 
 /* ---- writing ----------------------------------------------------------------------------------------------- */
 
-static enum hc_rc stored_of(struct hc_storage *s, struct hc_arena *a, const struct hc_record *r, const char *stamp,
-                            int64_t now_s, struct stored *o, struct hc_err *err)
+static enum hc_rc stored_of(struct hc_storage *s, struct hc_arena *a, struct hc_record *r, struct hc_arena *keep,
+                            const char *stamp, int64_t now_s, struct stored *o, struct hc_err *err)
 {
-    enum hc_rc rc = hc_record_encode(a, r, &o->payload, err);
+    enum hc_rc rc = hc_record_encode(a, r, keep, &o->payload, err);
     if (rc == HC_OK && r->recording.n > 0)
         rc = hc_record_pack(a, r->recording, 6, &o->recording, err);
     if (rc == HC_OK && o->recording.n + o->payload.n > HC_MAX_RECORD_BYTES)
@@ -253,7 +253,7 @@ send(struct hc_storage *s, struct hc_arena *a, struct hc_record *r, const char *
     HC_AUTO(hc_arena) struct hc_arena *tmp = hc_arena_new(0);
     if (!tmp)
         return hc_fail_nomem(err);
-    enum hc_rc rc = stored_of(s, tmp, r, stamp, now_s, &o, err);
+    enum hc_rc rc = stored_of(s, tmp, r, a, stamp, now_s, &o, err);
     if (rc != HC_OK)
         return rc;
     rc = how(s, tmp, &o, err);

@@ -47,7 +47,8 @@ enum hc_rc hc_plan_save(struct hc_arena *a, const struct hc_cli_release *r, cons
     HC_AUTO(hc_buf) struct hc_buf b;
     struct hc_val *out = hc_map_new(a), *list = hc_list_new(a);
     hc_str payload;
-    enum hc_rc rc = hc_record_encode(a, p->record, &payload, err);
+    struct hc_record record = *p->record;
+    enum hc_rc rc = hc_record_encode(a, &record, NULL, &payload, err);
     if (rc != HC_OK)
         return rc;
     hc_map_put_strz(a, out, "format", FORMAT);

@@ -332,6 +332,92 @@ static void gzip_round_trips(void **state)
     assert_int_equal(back.n, 0);
 }
 
+static hc_str gzip_text(struct hc_arena *a, size_t n, bool noise)
+{
+    char *p = hc_arena_alloc(a, n + 1, 1);
+    uint64_t x = 88172645463325252u;
+    for (size_t i = 0; i < n; i++) {
+        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        p[i] = noise ? (char)x : (char)("kind: replicas\n- "[(i + (x % 50 == 0)) % 17]);
+    }
+    return hc_str_n(p, n);
+}
+
+/* A piece in the middle that was packed once: of blocks of all kinds, taken over, taken for another's, and lied about. */
+static void gzip_around_a_piece(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t n, from, to;
+        bool noise;
+        int level;
+    } pieces[] = {
+        { 3, 1, 2, false, 6 },
+        { 100, 0, 99, false, 6 },
+        { 5000, 700, 4000, true, 6 },
+        { 90000, 65535, 80000, false, 1 },
+        { 300000, 300, 299000, true, 6 },
+        { 1500000, 300, 1490000, false, 6 },
+        { 1500000, 300, 1490000, true, 1 },
+        { 40000, 1, 39999, false, 12 },
+    };
+    for (size_t i = 0; i < HC_LEN(pieces); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct hc_err err = HC_ERR_INIT;
+        struct hc_piece piece = { { NULL, 0 }, 0 }, found, same;
+        hc_str raw = gzip_text(a, pieces[i].n, pieces[i].noise), packed, back;
+        size_t from = pieces[i].from, to = pieces[i].to;
+        assert_int_equal(hc_gzip_around(a, raw, from, to, pieces[i].level, &piece, &packed, &err), HC_OK);
+        assert_int_equal(piece.raw_n, to - from);
+        assert_int_equal(hc_gunzip(a, packed, pieces[i].n, &back, &err), HC_OK);
+        assert_true(hc_str_eq(back, raw));
+        assert_true(hc_gzip_piece(packed, &found));
+        assert_true(hc_str_eq(found.packed, piece.packed) && found.raw_n == piece.raw_n);
+
+        /* Another head and rest around it: the very piece. */
+        hc_str three[3] = { HC_S("a new head, "), hc_str_sub(raw, from, to), HC_S(", a new rest") };
+        hc_str around = hc_arena_cat(a, 3, three);
+        same = found;
+        assert_int_equal(hc_gzip_around(a, around, 12, around.n - 12, 6, &same, &packed, &err), HC_OK);
+        assert_ptr_equal(same.packed.p, found.packed.p);
+        assert_int_equal(hc_gunzip(a, packed, around.n, &back, &err), HC_OK);
+        assert_true(hc_str_eq(back, around));
+
+        /* Of a text as long, but another: packed anew. */
+        char *other = hc_arena_strz(a, around);
+        other[12 + (to - from) / 2] ^= 1;
+        assert_int_equal(hc_gzip_around(a, hc_str_n(other, around.n), 12, around.n - 12, 6, &same, &packed, &err),
+                         HC_OK);
+        assert_ptr_not_equal(same.packed.p, found.packed.p);
+        assert_int_equal(hc_gunzip(a, packed, around.n, &back, &err), HC_OK);
+        assert_true(hc_str_eq(back, hc_str_n(other, around.n)));
+
+        /* Whatever the extra field says, and wherever it is cut: what comes out is the text. */
+        for (size_t at = 10; at < 28 && raw.n < 100000; at++) {
+            char *lie = hc_arena_strz(a, packed);
+            lie[at] ^= 1;
+            if (hc_gzip_piece(hc_str_n(lie, packed.n), &same)) {
+                hc_str again;
+                assert_int_equal(hc_gzip_around(a, around, 12, around.n - 12, 1, &same, &again, &err), HC_OK);
+                assert_int_equal(hc_gunzip(a, again, around.n, &back, &err), HC_OK);
+                assert_true(hc_str_eq(back, around));
+            }
+        }
+        for (size_t n = 0; n < 80 && n < packed.n; n++)
+            (void)hc_gzip_piece(hc_str_n(hc_arena_str(a, hc_str_n(packed.p, n)).p, n), &same);
+    }
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_err err = HC_ERR_INIT;
+    struct hc_piece none = { { NULL, 0 }, 0 };
+    hc_str raw = gzip_text(a, 70000, false), packed, back;
+    assert_int_equal(hc_gzip_around(a, raw, 66000, 69000, 6, &none, &packed, &err),
+                     HC_OK); /* such a head fits no block */
+    assert_null(none.packed.p);
+    assert_int_equal(hc_gunzip(a, packed, raw.n, &back, &err), HC_OK);
+    assert_true(hc_str_eq(back, raw));
+    assert_false(hc_gzip_piece(packed, &none));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +425,7 @@ int main(void)
         cmocka_unit_test(paths_and_links),         cmocka_unit_test(reads_names_and_bodies),
         cmocka_unit_test(limits_and_broken_input), cmocka_unit_test(links_cannot_be_written_through),
         cmocka_unit_test(gzip_round_trips),        cmocka_unit_test(ends_of_gzip),
+        cmocka_unit_test(gzip_around_a_piece),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

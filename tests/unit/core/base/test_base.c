@@ -128,6 +128,20 @@ static void base64_both_ways(void **state)
     assert_int_equal(bad, 0);
     assert_null(hc_base64_decode(a, HC_S("Zg=x"), &bad).p);
     assert_true(hc_str_eqz(hc_base64_decode(a, HC_S("Zm9v\r\nYmFy"), NULL), "foobar"));
+    for (size_t n = 0; n < 20; n++) /* a line break, and a byte that is none of the alphabet, at each place */
+        for (size_t at = 0; at <= (n + 2) / 3 * 4; at++) {
+            char text[40];
+            hc_str raw = hc_str_n("\x00\xff\x10\x83twenty bytes of it", n), packed = hc_base64(a, raw);
+            memcpy(text, packed.p, packed.n + 1);
+            memmove(text + at + 1, text + at, packed.n + 1 - at);
+            text[at] = '\n';
+            hc_str back = hc_base64_decode(a, hc_str_n(text, packed.n + 1), NULL);
+            assert_true(back.p && hc_str_eq(back, raw));
+            text[at] = '-';
+            assert_null(hc_base64_decode(a, hc_str_n(text, packed.n + 1), &bad).p);
+            if (at < n / 3 * 4)
+                assert_int_equal(bad, at);
+        }
 }
 
 static void times_and_durations(void **state)

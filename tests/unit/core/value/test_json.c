@@ -1,6 +1,8 @@
 /*
  * JSON in and out against the texts of Go's encoding/json.
  */
+#include <stdio.h>
+
 #include "core/base/limits.h"
 #include "core/value/json.h"
 #include "tests/unit/arena.h"
@@ -67,6 +69,45 @@ static void test_sorts_large_maps(void **state)
     check(hc_buf_str(&in), 0, HC_JSON_SORT, want.p);
     hc_buf_done(&in);
     hc_buf_done(&want);
+}
+
+/* Texts are scanned eight bytes at a time: each byte, at each place of a long one, escaped or not. */
+static void test_each_byte_at_each_place(void **state)
+{
+    (void)state;
+    static const char *const short_of[256] = { ['"'] = "\\\"", ['\\'] = "\\\\", ['\b'] = "\\b", ['\f'] = "\\f",
+                                               ['\n'] = "\\n", ['\r'] = "\\r",  ['\t'] = "\\t" };
+    for (size_t i = 0; i < 19 * 256 * 2; i++) {
+        size_t at = i / 2 % 19, n;
+        unsigned c = (unsigned)(i / 2 / 19);
+        bool html = i % 2 == 1, coded = c < 32 || c >= 128 || (html && (c == '<' || c == '>' || c == '&'));
+        char text[19], code[8], want[64];
+        HC_AUTO(hc_buf) struct hc_buf b;
+        struct hc_err err = HC_ERR_INIT;
+        struct hc_val *v = NULL;
+        hc_buf_init(&b, 0);
+        memset(text, 'a', sizeof(text));
+        text[at] = (char)c;
+        code[0] = (char)c, code[1] = '\0';
+        if (short_of[c])
+            snprintf(code, sizeof(code), "%s", short_of[c]);
+        else if (coded)
+            snprintf(code, sizeof(code), "\\u%04x", c < 128 ? c : 0xfffd);
+        n = (size_t)snprintf(want, sizeof(want), "\"%.*s%s%.*s\"", (int)at, text, code, (int)(18 - at),
+                             text + at + 1);
+        hc_json_write_str(&b, hc_str_n(text, sizeof(text)), html);
+        if (!hc_str_eq(hc_buf_str(&b), hc_str_n(want, n)))
+            fail_msg("byte %u at %zu: %.*s, not %s", c, at, HC_P(hc_buf_str(&b)), want);
+        assert_int_equal(hc_json_parse(arena, hc_buf_str(&b), html ? HC_JSON_REF : 0, &v, &err), HC_OK);
+        assert_true(c >= 128 || hc_str_eq(hc_get_str(v), hc_str_n(text, sizeof(text))));
+        hc_buf_reset(&b);
+        hc_buf_putc(&b, '"');
+        hc_buf_put(&b, hc_str_n(text, sizeof(text)));
+        hc_buf_putc(&b, '"'); /* unescaped: refused, or the end of the string, or read as it stands */
+        bool stands = c >= 32 && c != '"' && c != '\\';
+        assert_int_equal(hc_json_parse(arena, hc_buf_str(&b), 0, &v, &err) == HC_OK, stands);
+        assert_true(c >= 128 || !stands || hc_str_eq(hc_get_str(v), hc_str_n(text, sizeof(text))));
+    }
 }
 
 static void test_errors(void **state)
@@ -191,8 +232,10 @@ static void test_floats(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_sorts_large_maps), cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_depth),      cmocka_unit_test(test_positions),        cmocka_unit_test(test_floats),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_sorts_large_maps),
+        cmocka_unit_test(test_errors),     cmocka_unit_test(test_each_byte_at_each_place),
+        cmocka_unit_test(test_depth),      cmocka_unit_test(test_positions),
+        cmocka_unit_test(test_floats),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

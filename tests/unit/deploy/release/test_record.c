@@ -58,7 +58,7 @@ static void test_payload(void **state)
     assert_int_equal(r.hooks[0].weight, 3);
     same_text(r.hooks[0].phase, HC_S("Succeeded"));
     same_text(r.apply_method, HC_S("ssa"));
-    assert_int_equal(hc_record_encode(a, &r, &packed, &err), HC_OK);
+    assert_int_equal(hc_record_encode(a, &r, a, &packed, &err), HC_OK);
     assert_int_equal(hc_record_decode(a, packed, &again, &err), HC_OK);
     assert_true(hc_val_equal(r.chart, again.chart));
     same_text(again.manifest, r.manifest);
@@ -170,6 +170,48 @@ static void test_storage(void **state)
     hc_storage_free(s);
 }
 
+/* What lasts of a revision is packed once: in all its states, read again, in the revision of a rollback. */
+static void test_packed_once(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_err err = HC_ERR_INIT;
+    struct hc_record r, again;
+    hc_str packed, once;
+    HC_AUTO(hc_buf) struct hc_buf json, before;
+    assert_int_equal(hc_record_decode(a, file(a, "helm4.payload"), &r, &err), HC_OK);
+    assert_null(r.lasting.p); /* Helm's */
+    char *manifest = hc_arena_alloc(a, 9000, 1);
+    for (size_t i = 0; i < 9000; i++)
+        manifest[i] = "data: <x>\n"[(i * i) % 10];
+    r.manifest = hc_str_n(manifest, 9000);
+    assert_int_equal(hc_record_encode(a, &r, a, &packed, &err), HC_OK);
+    assert_non_null(r.lasting.p);
+    once = r.lasting;
+    r.status = HC_STATUS_SUPERSEDED;
+    r.description = HC_S("another description");
+    r.revision = 12;
+    r.hooks[0].phase = HC_S("Failed");
+    hc_buf_init(&json, 0);
+    hc_buf_init(&before, 0);
+    assert_int_equal(hc_record_encode(a, &r, a, &packed, &err), HC_OK);
+    assert_ptr_equal(r.lasting.p, once.p);
+    assert_int_equal(hc_record_json(&r, &before, &err), HC_OK);
+    assert_int_equal(hc_record_decode(a, packed, &again, &err), HC_OK);
+    assert_int_equal(hc_record_json(&again, &json, &err), HC_OK);
+    same_text(hc_buf_str(&json), hc_buf_str(&before));
+    same_text(again.lasting, once);
+    once = again.lasting;
+    again.status = HC_STATUS_UNINSTALLING;
+    assert_int_equal(hc_record_encode(a, &again, a, &packed, &err), HC_OK);
+    assert_ptr_equal(again.lasting.p, once.p);
+    manifest[4500] ^= 1; /* not what was packed any more */
+    again.manifest = r.manifest;
+    assert_int_equal(hc_record_encode(a, &again, a, &packed, &err), HC_OK);
+    assert_int_equal(hc_record_decode(a, packed, &again, &err), HC_OK);
+    same_text(again.manifest, r.manifest);
+}
+
 static void test_too_large(void **state)
 {
     (void)state;
@@ -185,7 +227,7 @@ static void test_too_large(void **state)
     }
     r.manifest = hc_str_n(noise, n);
     hc_str out;
-    assert_int_equal(hc_record_encode(a, &r, &out, &err), HC_E_LIMIT);
+    assert_int_equal(hc_record_encode(a, &r, NULL, &out, &err), HC_E_LIMIT);
     assert_non_null(strstr(err.msg, "manifest 3145728"));
 }
 
@@ -195,7 +237,7 @@ int main(void)
         cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_payload),
         cmocka_unit_test(test_bad_payloads), cmocka_unit_test(test_unknown_fields_stay),
         cmocka_unit_test(test_times),        cmocka_unit_test(test_storage),
-        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_too_large),    cmocka_unit_test(test_packed_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
