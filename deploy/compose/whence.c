@@ -11,12 +11,14 @@
 #include "core/base/mem.h"
 #include "core/value/fieldpath.h"
 #include "core/value/json.h"
+#include "deploy/compose/compose.h"
 #include "templating/render/why.h"
 
 struct hc_whence_render {
     struct hc_arena *a;
     struct hc_chart *chart; /* ours */
     struct hc_origins *origins;
+    struct hc_door door;
     struct hc_trace *trace;
     struct hc_render_output out;
     struct hc_why why;
@@ -45,7 +47,8 @@ static hc_str as_text(struct hc_arena *a, const struct hc_val *v)
     return hc_buf_to_arena(&b, a);
 }
 
-/* NULL: it has sub-charts, which no record holds, or is none. */
+/* Of sub-charts no record holds the templates (Helm's Chart struct keeps them out of its JSON), but their defaults are among
+ * its values: the chart's own templates render without them as long as they call none of theirs. NULL: no chart. */
 static struct hc_chart *chart_of(const struct hc_val *json)
 {
     const struct hc_val *meta = hc_map_getz(json, "metadata"), *templates = hc_map_getz(json, "templates"),
@@ -53,8 +56,7 @@ static struct hc_chart *chart_of(const struct hc_val *json)
     struct hc_arena *a = hc_arena_new(0);
     struct hc_chart *chart = NULL;
     size_t n = 0;
-    if (!a || !hc_is_map(meta) || hc_list_len(hc_map_getz(meta, "dependencies")) > 0 ||
-        hc_list_len(templates) == 0) {
+    if (!a || !hc_is_map(meta) || hc_list_len(templates) == 0) {
         hc_arena_free(a);
         return NULL;
     }
@@ -67,6 +69,27 @@ static struct hc_chart *chart_of(const struct hc_val *json)
     }
     const struct hc_chart_port port = { .no_digest = true };
     return hc_chart_load_files(a, all, n, &port, &chart, NULL) == HC_OK ? chart : NULL; /* takes the arena */
+}
+
+static bool same_file(struct hc_arena *a, const struct hc_val *stored, const struct hc_chart *chart)
+{
+    hc_str name = hc_get_str_at(stored, "name");
+    for (size_t i = 0; i < chart->templates_n; i++)
+        if (hc_str_eq(chart->templates[i].name, name))
+            return hc_str_eq(hc_get_str_at(stored, "data"), hc_base64(a, chart->templates[i].body));
+    return false;
+}
+
+/* The chart at hand is the one the record was made of: its number and its own templates are. */
+static bool is_chart_of(struct hc_arena *a, const struct hc_chart *chart, const struct hc_val *json)
+{
+    const struct hc_val *templates = hc_map_getz(json, "templates");
+    bool same = hc_str_eq(chart->name, hc_get_str_at(json, "metadata.name")) &&
+                hc_str_eq(chart->version, hc_get_str_at(json, "metadata.version")) &&
+                hc_list_len(templates) == chart->templates_n;
+    for (size_t i = 0; same && i < hc_list_len(templates); i++)
+        same = same_file(a, hc_list_at(templates, i), chart);
+    return same;
 }
 
 /* ---- rendering --------------------------------------------------------------------------------------------- */
@@ -91,13 +114,18 @@ static const struct hc_val *values_of(struct hc_whence_render *w, const struct h
     return v;
 }
 
-static bool render(struct hc_whence_render *w, const struct hc_render_input *given, const struct hc_record *record)
+static bool render(struct hc_whence_render *w, const struct hc_whence_input *given, const struct hc_record *record)
 {
+    bool other = given->chart && !is_chart_of(w->a, given->chart, record->chart);
     int64_t revision = record->rollback_revision > 0 ? record->rollback_revision : record->revision;
     bool install = record->status == HC_STATUS_PENDING_INSTALL || revision == 1;
-    struct hc_render_input in = { .chart = given->chart,
-                                  .capabilities = given->capabilities,
-                                  .door = given->door,
+    struct hc_capabilities *caps = given->kube ? HC_NEW(w->a, struct hc_capabilities) : NULL;
+    if (given->kube && (!caps || hc_compose_capabilities(given->kube, w->a, caps, NULL) != HC_OK))
+        return false;
+    w->door = given->door;
+    struct hc_render_input in = { .chart = other ? NULL : given->chart,
+                                  .capabilities = caps,
+                                  .door = &w->door,
                                   .release_name = record->name,
                                   .release_namespace = record->ns,
                                   .revision = install ? 1 : (int)revision,
@@ -117,7 +145,7 @@ static bool render(struct hc_whence_render *w, const struct hc_render_input *giv
            hc_why_open(w->a, w->trace, &w->out, in.release_namespace, false, &w->why, NULL) == HC_OK;
 }
 
-struct hc_whence_render *hc_whence_open(const struct hc_render_input *in, const struct hc_record *record)
+struct hc_whence_render *hc_whence_open(const struct hc_whence_input *in, const struct hc_record *record)
 {
     struct hc_whence_render *w = hc_calloc(1, sizeof(*w));
     if (!w)
@@ -212,7 +240,7 @@ bool hc_whence_ask(struct hc_whence_render *w, struct hc_arena *a, hc_str source
     struct hc_field f = { .path = { NULL, 0 } };
     struct hc_why_answer answer;
     bool exact = false;
-    const struct hc_why_object *o = find(w, source, ref, &tree, &base);
+    const struct hc_why_object *o = w ? find(w, source, ref, &tree, &base) : NULL;
     if (!o)
         return false;
     if (field.n > 0 && hc_field_nearest(a, tree, field, is, &f, &exact))

@@ -10,14 +10,22 @@
 
 struct hc_whence_render; /* one render with its trace */
 
+/* What is at hand. All of it is borrowed until hc_whence_free, `door` is copied. */
+struct hc_whence_input {
+    struct hc_kube *kube; /* what it can; NULL: what a render takes for granted */
+    /* The chart; NULL, or another than the record's: what the record holds of it. Of a chart with sub-charts that is the
+     * templates of its own, which do not render where they call one of theirs. */
+    struct hc_chart *chart;
+    /* With their origins, which tell who set a value. Others than the record's count for nothing: its own are taken. */
+    const struct hc_val *values;
+    struct hc_origins *origins;
+    struct hc_door door;
+};
 /*
- * Renders. Of `in` are taken: chart (NULL: what the record holds of it, where that is all of it, without sub-charts),
- * values with their origins, which tell who set a value (others than the record's count for nothing: then its own are
- * taken), capabilities and door; name, revision and the like are the record's. Post-renderers are left out: what they
- * changed no template wrote. One that does not render (any more) answers no question. All of `in` is borrowed until
- * hc_whence_free. NULL: no memory.
+ * Renders; name, revision and the like are the record's. Post-renderers are left out: what they changed no template wrote.
+ * One that does not render (any more) answers no question. NULL: no memory.
  */
-struct hc_whence_render *hc_whence_open(const struct hc_render_input *in, const struct hc_record *record);
+struct hc_whence_render *hc_whence_open(const struct hc_whence_input *in, const struct hc_record *record);
 void hc_whence_free(struct hc_whence_render *w);
 
 /* What was given to hc_whence_open is what this record was rendered from. */
@@ -29,7 +37,8 @@ struct hc_whence_at {
 };
 /*
  * Where a field (as servers name them: hc_field_nearest; absent: the object) of the object of that template was written, or
- * the nearest thing above it that was. `is`: as for hc_field_nearest. False: the template does not give such an object.
+ * the nearest thing above it that was. `is`: as for hc_field_nearest. False: the template does not give such an object, or w is
+ * NULL.
  * Texts live in `a`.
  */
 bool hc_whence_ask(struct hc_whence_render *w, struct hc_arena *a, hc_str source, const struct hc_ref *ref,

@@ -467,13 +467,25 @@ static bool is_over(const struct hc_kube_op *op)
             hc_get_str_at(op->out, "metadata.deletionTimestamp").n == 0);
 }
 
-/* Deletes what is there, ours and not to be kept; objects in deletion order. What stays is told. *out_going (may be
- * NULL): so many are going, or are gone since. over: becomes true of those that need not be waited for. */
-static enum hc_rc delete_objects(struct hc_reconcile *r, struct hc_plan_object *plan, size_t n, const char *how,
-                                 hc_str manifest, bool *over, size_t *out_going, struct hc_err *err)
+/* Objects that are to go. */
+struct leaving {
+    struct hc_plan_object *plan; /* in deletion order */
+    size_t n;
+    const char *how;             /* the propagation; NULL: in the background */
+    hc_str manifest;             /* they stand in */
+    const struct hc_record *rec; /* it is the manifest of; NULL: of one that is not at hand any more */
+    bool *over;                  /* becomes true of those that need not be waited for */
+    size_t going;                /* so many are going, or are gone since */
+};
+
+/* Deletes what is there, ours and not to be kept. What stays is told. */
+static enum hc_rc delete_objects(struct hc_reconcile *r, struct leaving *l, struct hc_err *err)
 {
+    const struct hc_plan_object *plan = l->plan;
+    const size_t n = l->n;
+    bool *over = l->over;
     struct hc_kube_op *ops = hc_rec_ops(r, n);
-    size_t going = 0, *of = HC_NEW_N(r->step, size_t, n + 1);
+    size_t *of = HC_NEW_N(r->step, size_t, n + 1);
     bool *gone = HC_NEW_N(r->step, bool, n + 1);
     enum hc_rc rc = HC_OK;
     if (!ops || !of || !gone)
@@ -502,7 +514,7 @@ static enum hc_rc delete_objects(struct hc_reconcile *r, struct hc_plan_object *
                 over[to] = true;
                 continue;
             }
-            going++;
+            l->going++;
             gone[to] = hc_get_str_at(got->out, "metadata.deletionTimestamp").n > 0;
             if (gone[to])
                 continue;
@@ -516,9 +528,9 @@ static enum hc_rc delete_objects(struct hc_reconcile *r, struct hc_plan_object *
             rc = hc_rec_fence(r, err);
         if (rc != HC_OK)
             return rc;
-        if (how && strcmp(how, "Background") != 0) {
+        if (l->how && strcmp(l->how, "Background") != 0) {
             for (size_t i = 0; i < m; i++) {
-                const struct hc_kube_delete d = { .propagation = how };
+                const struct hc_kube_delete d = { .propagation = l->how };
                 wave[i].rc = hc_kube_delete(r->spec.kube, &wave[i].ref, &d, &over[of[i]], &wave[i].err);
             }
         } else {
@@ -542,16 +554,15 @@ static enum hc_rc delete_objects(struct hc_reconcile *r, struct hc_plan_object *
             continue;
         rc = wave[bad].rc;
         if (!hc_rec_repeatable(rc) && r->read) {
-            struct hc_rec_source src = { .path = hc_plan_source(manifest, plan[of[bad]].line),
-                                         .text = manifest,
+            struct hc_rec_source src = { .rec = l->rec,
+                                         .path = hc_plan_source(l->manifest, plan[of[bad]].line),
+                                         .text = l->manifest,
                                          .line = plan[of[bad]].line,
                                          .what = "manifest" };
             hc_rec_refused(r, &wave[bad].ref, &src, hc_rec_deleted_text(r, plan, gone, n, of[bad]), &wave[bad].err);
         }
         (void)hc_err_copy(err, &wave[bad].err);
     }
-    if (out_going)
-        *out_going = going;
     return rc;
 }
 
@@ -658,11 +669,15 @@ static enum hc_rc apply_group(struct hc_reconcile *r, bool *out_over, struct hc_
         *out_over = *out_over && (r->objects[i].settled || r->objects[i].plan.name.n == 0);
     if (rc != HC_OK || r->mark.wave < r->groups - 1 || r->left_n == 0)
         return rc;
-    size_t from, to, going = 0;
+    size_t from, to;
     hc_rec_pruned_span(r, &from, &to);
-    rc = delete_objects(r, r->left + from, to - from, how_gone(NULL, to == r->left_n), r->before_manifest,
-                        r->left_gone + from, &going, err);
-    *out_over = going == 0;
+    struct leaving l = { .plan = r->left + from,
+                         .n = to - from,
+                         .how = how_gone(NULL, to == r->left_n),
+                         .manifest = r->before_manifest,
+                         .over = r->left_gone + from };
+    rc = delete_objects(r, &l, err);
+    *out_over = l.going == 0;
     return rc;
 }
 
@@ -695,30 +710,34 @@ enum hc_rc hc_rec_delete(struct hc_reconcile *r, struct hc_err *err)
     enum hc_rc rc = hc_rec_plan_head(r, err);
     if (rc != HC_OK)
         return fault(r, rc, err);
-    struct hc_plan_object *plan = HC_NEW_N(r->step, struct hc_plan_object, r->objects_n + 1);
-    bool *over = HC_NEW_N(r->step, bool, r->objects_n + 1);
-    if (!plan || !over)
+    struct leaving l = { .plan = HC_NEW_N(r->step, struct hc_plan_object, r->objects_n + 1),
+                         .manifest = r->head.manifest,
+                         .rec = &r->head,
+                         .over = HC_NEW_N(r->step, bool, r->objects_n + 1) };
+    if (!l.plan || !l.over)
         return hc_arena_check(r->step, err, "objects to delete");
     if (r->mark.wave == 0)
         hc_rec_kept_reset(r);
     while (rc == HC_OK && !r->applied && !r->wave_sent) {
-        size_t from = 0, to = 0, going = 0;
+        size_t from = 0, to = 0;
         const struct kept before = r->kept;
         bool last = r->mark.wave >= r->groups - 1;
         (void)hc_rec_wave_span(r, &from, &to);
         for (size_t i = from; i < to; i++)
-            plan[i - from] = r->objects[i].plan;
-        hc_plan_order_delete(plan, to - from);
-        rc = delete_objects(r, plan, to - from, how_gone(r->spec.propagation, last), r->head.manifest, over, &going,
-                            err);
-        for (size_t i = 0; i < to - from; i++) /* deleted in another order than they stand in */
+            l.plan[i - from] = r->objects[i].plan;
+        l.n = to - from;
+        l.how = how_gone(r->spec.propagation, last);
+        l.going = 0;
+        hc_plan_order_delete(l.plan, l.n);
+        rc = delete_objects(r, &l, err);
+        for (size_t i = 0; i < l.n; i++) /* deleted in another order than they stand in */
             for (size_t j = from; j < to; j++)
-                if (r->objects[j].plan.object == plan[i].object)
-                    r->objects[j].gone = over[i];
+                if (r->objects[j].plan.object == l.plan[i].object)
+                    r->objects[j].gone = l.over[i];
         if (rc == HC_OK && last)
             r->applied = true;
         else if (rc == HC_OK)
-            (void)wave_passed(r, going == 0);
+            (void)wave_passed(r, l.going == 0);
         else
             kept_back(r, &before);
     }
@@ -729,8 +748,9 @@ enum hc_rc hc_rec_delete(struct hc_reconcile *r, struct hc_err *err)
 enum hc_rc hc_rec_cleanup(struct hc_reconcile *r, struct hc_err *err)
 {
     struct hc_record before;
-    struct hc_plan_object *was = NULL, *now, *brought = NULL;
-    size_t was_n = 0, n;
+    struct hc_plan_object *was = NULL, *now;
+    struct leaving l = { .manifest = r->head.manifest, .rec = &r->head };
+    size_t was_n = 0;
     enum hc_rc rc = hc_rec_plan_head(r, err);
     if (rc == HC_OK && r->mark.from > 0)
         rc = hc_storage_get(r->spec.storage, r->step, r->spec.name, r->mark.from, &before, err);
@@ -741,9 +761,8 @@ enum hc_rc hc_rec_cleanup(struct hc_reconcile *r, struct hc_err *err)
         return rc;
     for (size_t i = 0; i < r->objects_n; i++)
         now[i] = r->objects[i].plan;
-    n = hc_plan_left(r->step, now, r->objects_n, was, was_n, &brought);
-    hc_plan_order_delete(brought, n);
-    bool *over = HC_NEW_N(r->step, bool, n + 1);
-    return over ? delete_objects(r, brought, n, NULL, r->head.manifest, over, NULL, err)
-                : hc_arena_check(r->step, err, "objects to delete");
+    l.n = hc_plan_left(r->step, now, r->objects_n, was, was_n, &l.plan);
+    hc_plan_order_delete(l.plan, l.n);
+    l.over = HC_NEW_N(r->step, bool, l.n + 1);
+    return l.over ? delete_objects(r, &l, err) : hc_arena_check(r->step, err, "objects to delete");
 }

@@ -455,27 +455,25 @@ static bool whence(void *ctx, struct hc_arena *a, const struct hc_whence *what, 
     struct hc_cli_release *r = ctx;
     struct hc_whence_at at = { .at = { NULL, 0 } };
     if (!hc_whence_is_of(r->whence, what->record)) {
-        struct hc_capabilities *caps = HC_NEW(r->a, struct hc_capabilities);
-        struct hc_door *door = HC_NEW(r->a, struct hc_door);
-        struct hc_chart *chart = HC_NEW(r->a, struct hc_chart);
-        bool with_chart = r->chart && what->record->rollback_revision == 0;
-        if (!caps || !door || !chart || hc_compose_capabilities(r->cluster.kube, r->a, caps, NULL) != HC_OK)
-            return false;
-        *door = (struct hc_door){ .ctx = r, .lookup = lookup, .resolve = r->enable_dns ? hc_cli_resolve : NULL };
-        if (with_chart) {
+        struct hc_whence_input in = {
+            .kube = r->cluster.kube,
+            .chart = r->chart,
+            .values = r->values,
+            .origins = r->origins,
+            .door = { .ctx = r, .lookup = lookup, .resolve = r->enable_dns ? hc_cli_resolve : NULL }
+        };
+        if (r->chart && r->reuse_values) { /* its defaults were those of the revision before */
+            struct hc_chart *chart = HC_NEW(r->a, struct hc_chart);
+            if (!chart)
+                return false;
             *chart = *r->chart;
-            if (r->reuse_values) /* its defaults were those of the revision before */
-                chart->values = hc_val_clone(r->a, hc_map_getz(what->record->chart, "values"));
+            chart->values = hc_val_clone(r->a, hc_map_getz(what->record->chart, "values"));
+            in.chart = chart;
         }
-        const struct hc_render_input in = { .chart = with_chart ? chart : NULL,
-                                            .values = r->values,
-                                            .origins = r->origins,
-                                            .capabilities = caps,
-                                            .door = door };
         hc_whence_free(r->whence);
         r->whence = hc_whence_open(&in, what->record);
     }
-    if (!r->whence || !hc_whence_ask(r->whence, a, what->source, what->ref, what->field, what->is, &at))
+    if (!hc_whence_ask(r->whence, a, what->source, what->ref, what->field, what->is, &at))
         return false;
     *out = (struct hc_written){ at.at, at.from };
     return true;

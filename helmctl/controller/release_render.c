@@ -316,28 +316,23 @@ enum hc_rc rel_render(void *ctx, struct hc_arena *a, int64_t revision, bool is_u
     return hc_arena_check(a, err, "release");
 }
 
-/* Something was refused: which line of which template wrote it. Of a rollback the record has the chart. */
+/* Something was refused: which line of which template wrote it. */
 bool rel_whence(void *ctx, struct hc_arena *a, const struct hc_whence *what, struct hc_written *out)
 {
     struct rel *r = ctx;
     struct hc_whence_at at = { .at = { NULL, 0 } };
     if (!hc_whence_is_of(r->whence, what->record)) {
-        struct hc_capabilities *caps = HC_NEW(r->p->a, struct hc_capabilities);
-        struct hc_door *door = HC_NEW(r->p->a, struct hc_door);
-        if (!caps || !door || hc_compose_capabilities(r->kube, r->p->a, caps, NULL) != HC_OK)
-            return false;
-        *door = (struct hc_door){ .ctx = r, .lookup = lookup };
-        const struct hc_render_input in = { .chart = what->record->rollback_revision > 0 ? NULL : r->chart,
+        const struct hc_whence_input in = { .kube = r->kube,
+                                            .chart = r->chart,
                                             .values = r->values,
                                             .origins = r->origins,
-                                            .capabilities = caps,
-                                            .door = door };
+                                            .door = { .ctx = r, .lookup = lookup } };
         hc_whence_free(r->whence);
         render_begin();
         r->whence = hc_whence_open(&in, what->record);
         render_end();
     }
-    if (!r->whence || !hc_whence_ask(r->whence, a, what->source, what->ref, what->field, what->is, &at))
+    if (!hc_whence_ask(r->whence, a, what->source, what->ref, what->field, what->is, &at))
         return false;
     *out = (struct hc_written){ at.at, at.from };
     return true;

@@ -33,9 +33,15 @@ static const struct {
       "metadata:\n      labels: {app: {{ .Values.selector }}}\n    spec:\n      containers:\n        - name: "
       "app\n          image: x:1\n          env:\n            - name: A\n              value: {{ .Values.env "
       "}}\n" },
+    { "charts/db/Chart.yaml", "apiVersion: v2\nname: db\nversion: 0.1.0\n" },
+    { "charts/db/values.yaml", "used: false\nsize: 1\n" },
+    { "charts/db/templates/cm.yaml",
+      "{{- if .Values.used }}\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: db\ndata:\n  size: '{{ "
+      ".Values.size }}'\n{{- end }}\n" },
 };
 
 struct shop {
+    bool alone; /* the chart is not at hand when something was refused */
     struct hc_chart *chart;
     struct hc_arena *a;
     struct hc_origins *origins;
@@ -85,14 +91,14 @@ static bool shop_whence(void *ctx, struct hc_arena *a, const struct hc_whence *w
     struct shop *s = ctx;
     struct hc_whence_at at;
     if (!hc_whence_is_of(s->whence, what->record)) {
-        const struct hc_render_input in = { .chart = what->record->rollback_revision > 0 ? NULL : s->chart,
+        const struct hc_whence_input in = { .chart = s->alone ? NULL : s->chart,
                                             .values = s->values,
                                             .origins = s->origins };
         hc_whence_free(s->whence);
         s->whence = hc_whence_open(&in, what->record);
         whences++;
     }
-    if (!s->whence || !hc_whence_ask(s->whence, a, what->source, what->ref, what->field, what->is, &at))
+    if (!hc_whence_ask(s->whence, a, what->source, what->ref, what->field, what->is, &at))
         return false;
     *out = (struct hc_written){ at.at, at.from };
     return true;
@@ -118,7 +124,8 @@ enum how { INSTALL, UPGRADE, ROLLBACK, UNINSTALL };
 static const struct {
     const char *name;
     enum how how;
-    bool by_client, with_crds;
+    bool by_client, with_crds, alone;
+    const char *first;  /* values of the first revision */
     const char *values; /* of prod.yaml */
     const char *fault;  /* JSON, NULL: the sandbox refuses by itself */
     const char *says[9];
@@ -210,17 +217,28 @@ static const struct {
                      "in API group \\\"\\\""),
       .says = { "ServiceAccount", "shop/templates/old.yaml, line ", " of the manifest)",
                 "the verb delete on serviceaccounts", "Deleted: 0 of 1 objects." } },
-    { "a rollback, of whose chart the record knows", ROLLBACK, .values = "replicas: 2\n",
+    { "a rollback, of whose chart the record knows", ROLLBACK, .alone = true, .first = "db: {used: true}\n",
+      .values = "replicas: 2\n",
       .fault = FAULT("patch", "*/deployments/*", 422,
                      "Deployment.apps \\\"web\\\" is invalid: spec.replicas: Invalid value: 1: too few"),
       .says = { "Deployment", "shop/templates/deployment.yaml:6", "replicas, set by values.yaml:1", "too few",
-                "Applied: 2 of 3" } },
+                "Applied: 3 of 4" } },
+    { "a rollback, a sub-chart of the chart at hand", ROLLBACK, .first = "db: {used: true, size: 2}\n",
+      .values = "db: {used: true, size: 3}\n",
+      .fault = FAULT("patch", "*/configmaps/db", 403,
+                     "admission webhook \\\"w.x.io\\\" denied: data.size is small"),
+      .says = { "ConfigMap", "shop/charts/db/templates/cm.yaml:7", "data.size", "is small", "Applied: " } },
+    { "a rollback, a sub-chart that no record holds", ROLLBACK, .alone = true,
+      .first = "db: {used: true, size: 2}\n", .values = "db: {used: true, size: 3}\n",
+      .fault = FAULT("patch", "*/configmaps/db", 403,
+                     "admission webhook \\\"w.x.io\\\" denied: data.size is small"),
+      .says = { "ConfigMap", "shop/charts/db/templates/cm.yaml, line ", " of the manifest", "is small" } },
     { "an uninstall", UNINSTALL,
       .fault = FAULT(
           "delete", "*/configmaps/*", 403,
           "configmaps \\\"web\\\" is forbidden: User \\\"jane\\\" cannot delete resource \\\"configmaps\\\" in API "
           "group \\\"\\\""),
-      .says = { "ConfigMap", "shop/templates/cm.yaml, line ", "the verb delete on configmaps",
+      .says = { "ConfigMap", "shop/templates/cm.yaml:2)", "the verb delete on configmaps",
                 "Deleted: 2 of 3 objects." } },
 };
 
@@ -255,7 +273,7 @@ static void has(const char *name, const char *where, hc_str text, const char *co
 static void one(size_t at)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
-    struct shop s = { .a = a, .chart = chart_new(), .origins = hc_origins_new(a) };
+    struct shop s = { .alone = rows[at].alone, .a = a, .chart = chart_new(), .origins = hc_origins_new(a) };
     struct release r;
     struct hc_record rec = { 0 };
     char ns[32];
@@ -271,7 +289,7 @@ static void one(size_t at)
                                   .server_side = rows[at].by_client ? HC_SSA_OFF : HC_SSA_AUTO,
                                   .crds = rows[at].with_crds ? HC_CRDS_CREATE : HC_CRDS_SKIP };
     r.spec.install = r.spec.upgrade = r.spec.rollback = r.spec.uninstall = p;
-    shop_values(&s, NULL);
+    shop_values(&s, rows[at].first);
     if (rows[at].how != INSTALL)
         assert_int_equal(go(&r, HC_GOAL_PRESENT).verdict, HC_DONE);
     shop_values(&s, rows[at].values);
