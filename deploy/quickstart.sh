@@ -48,7 +48,7 @@ fi
 export PATH=$PATH:/usr/sbin:/sbin
 
 head_ "Building helmctl"
-cmake --preset release -DHC_WERROR=OFF >/dev/null && cmake --build --preset release --target helmctl helmctl-cluster >/tmp/helmctl-build.$$ 2>&1 ||
+cmake --preset release -DHC_WERROR=OFF >/dev/null && cmake --build --preset release --target helmctl helmctl-cluster helmctl-serve >/tmp/helmctl-build.$$ 2>&1 ||
     { grep -E 'error' /tmp/helmctl-build.$$ | head -20; rm -f /tmp/helmctl-build.$$; echo "the build failed" >&2; exit 1; }
 rm -f /tmp/helmctl-build.$$
 export PATH=$root/build/release/bin:$PATH

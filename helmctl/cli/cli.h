@@ -17,8 +17,15 @@ struct hc_command {
 int hc_cli_dispatch(int argc, char **argv, const struct hc_command *table, size_t n,
                     int (*otherwise)(int argc, char **argv));
 
-/* The verbs of helmctl-cluster. */
+/* The other executable `program` with this command line, argv[0] before the verb: it comes back only where that is not
+ * there, which it says, with the exit code. */
+int hc_cli_hand_over(const char *program, char **argv);
+
+/* The verbs of helmctl-serve. */
+int hc_cmd_controller(int argc, char **argv);
 int hc_cmd_sandbox(int argc, char **argv);
+
+/* The verbs of helmctl-cluster. */
 int hc_cmd_install(int argc, char **argv);
 int hc_cmd_upgrade(int argc, char **argv);
 int hc_cmd_rollback(int argc, char **argv);
@@ -29,7 +36,6 @@ int hc_cmd_history(int argc, char **argv);
 int hc_cmd_status(int argc, char **argv);
 int hc_cmd_get_release(int argc, char **argv);
 int hc_cmd_deploy(int argc, char **argv);
-int hc_cmd_controller(int argc, char **argv);
 int hc_cmd_pull(int argc, char **argv);
 int hc_cmd_push(int argc, char **argv);
 int hc_cmd_registry(int argc, char **argv);
@@ -52,7 +58,7 @@ int hc_cmd_create(int argc, char **argv);
 int hc_cmd_recording(int argc, char **argv);
 
 /*
- * What the two executables do differently. `hand_over` (front only, else NULL) starts helmctl-cluster with the same
+ * What the first two executables do differently. `hand_over` (front only, else NULL) starts helmctl-cluster with the same
  * command line and does not come back; argc and argv as a command got them. `fetch_chart` (cluster only, else NULL) gets
  * a chart that is no local path. `get_release` (cluster only, else NULL) prints parts of a release.
  */

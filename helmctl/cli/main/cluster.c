@@ -1,5 +1,5 @@
 /*
- * The executable `helmctl-cluster`: all verbs. Users call `helmctl`.
+ * The executable `helmctl-cluster`: all verbs but those that serve. Users call `helmctl`.
  */
 #include <stdio.h>
 
@@ -8,8 +8,14 @@
 #include "helmctl/cli/provenance.h"
 #include "helmctl/cli/schemas.h"
 
+static int serve(int argc, char **argv)
+{
+    (void)argc;
+    return hc_cli_hand_over("helmctl-serve", argv - 1);
+}
+
 static const struct hc_command commands[] = {
-    { "controller", hc_cmd_controller, "serve HelmReleases, Kustomizations and their sources" },
+    { "controller", serve, "serve HelmReleases, Kustomizations and their sources" },
     { "deploy", hc_cmd_deploy, "install helmctl itself into a cluster" },
     { "events", hc_cmd_events, "show what happened to GitOps objects" },
     { "get", hc_cmd_get, "show GitOps objects and their state, or parts of a release" },
@@ -25,7 +31,7 @@ static const struct hc_command commands[] = {
     { "recording", hc_cmd_recording, "show and compare recordings of renders" },
     { "resume", hc_cmd_resume, "take up a suspended object again" },
     { "rollback", hc_cmd_rollback, "go back to a revision" },
-    { "sandbox", hc_cmd_sandbox, "serve a simulated Kubernetes API to try things on" },
+    { "sandbox", serve, "serve a simulated Kubernetes API to try things on" },
     { "status", hc_cmd_status, "show the state of a release" },
     { "suspend", hc_cmd_suspend, "make the controller leave an object alone" },
     { "create", hc_cmd_create, "make a new chart" },

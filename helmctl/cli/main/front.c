@@ -1,33 +1,14 @@
 /*
- * The executable `helmctl`: what renders runs here, everything else is handed to helmctl-cluster, which is
- * looked for beside the program (../libexec/helmctl, then the same folder).
+ * The executable `helmctl`: what renders runs here, everything else is handed to helmctl-cluster, and what serves to
+ * helmctl-serve.
  */
-#include <errno.h>
-#include <stdio.h>
-#include <unistd.h>
-
 #include "core/base/mem.h"
 #include "helmctl/cli/cli.h"
 
 static int hand_over(int argc, char **argv)
 {
-    (void)argc;
-    static const char *const places[] = { "/../libexec/helmctl/helmctl-cluster", "/helmctl-cluster" };
-    char self[4096], path[4200];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    if (n < 0)
-        n = 0;
-    self[n] = '\0';
-    char *slash = strrchr(self, '/');
-    if (slash)
-        *slash = '\0';
-    for (size_t i = 0; i < HC_LEN(places); i++) {
-        snprintf(path, sizeof(path), "%s%s", self, places[i]);
-        execv(path, argv);
-    }
-    fprintf(stderr, "Error: the second half of the program, helmctl-cluster, cannot be started from %s: %s\n", self,
-            strerror(errno));
-    return 1;
+    bool serves = argc > 1 && (strcmp(argv[1], "controller") == 0 || strcmp(argv[1], "sandbox") == 0);
+    return hc_cli_hand_over(serves ? "helmctl-serve" : "helmctl-cluster", argv);
 }
 
 /* A command's argv points behind the program's name. */
