@@ -90,6 +90,13 @@ struct hc_http_call {
     struct hc_http_response response;
 };
 
+/* trust.c, once and before any request. */
+void http_trust_init(void);
+/* What no tls of its own decides is decided by the system's authorities. */
+void http_trust_system(struct hc_http_call *c);
+/* The file of them, when they count for this call and it cannot be read; else NULL. */
+const char *http_trust_missing(const struct hc_http_call *c);
+
 /* proxy.c: what HTTP_PROXY, HTTPS_PROXY and NO_PROXY say for this host, which may stand in brackets; empty: no proxy. */
 hc_str http_env_proxy(hc_str scheme, hc_str host, hc_str port);
 

@@ -24,6 +24,7 @@ static CURLcode curl_ready;
 static void init_curl(void)
 {
     curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+    http_trust_init();
 }
 
 bool hc_http_on_loop(const struct hc_http *h)

@@ -466,6 +466,7 @@ enum hc_rc call_prepare(struct hc_http_call *c)
     curl_easy_setopt(e, CURLOPT_TCP_KEEPINTVL, (long)DEAD_CONNECTION_SEC / 6);
     if (c->accept_gzip)
         curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
+    http_trust_system(c);
     enum hc_rc rc = aim(c);
     return rc == HC_OK ? check_headers(c) : rc;
 }
@@ -664,9 +665,12 @@ void call_finish(struct hc_http_call *c, CURLcode code)
     } else {
         long proxy_verified = 0;
         curl_easy_getinfo(c->easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &proxy_verified);
-        c->rc = hc_fail(&c->err, c->response.trouble ? HC_E_INPUT : rc_of(code), "%s %s: %s: %s%s", c->method,
+        const char *none = c->response.trouble == HC_HTTP_UNTRUSTED ? http_trust_missing(c) : NULL;
+        c->rc = hc_fail(&c->err, c->response.trouble ? HC_E_INPUT : rc_of(code), "%s %s: %s: %s%s%s%s%s", c->method,
                         c->origin, phase_of(c->easy), proxy_verified ? "the proxy: " : "",
-                        c->curl_error[0] ? c->curl_error : curl_easy_strerror(code));
+                        c->curl_error[0] ? c->curl_error : curl_easy_strerror(code),
+                        none ? " (the system's authorities cannot be read: " : "", none ? none : "",
+                        none ? ")" : "");
     }
     c->err.http_status = (int)status;
 }

@@ -169,6 +169,14 @@ same "$tls/charts/web-1.0.0.tgz" --insecure-skip-tls-verify
 same "$tls/private/web-1.0.0.tgz" --insecure-skip-tls-verify --username git --password s3cret
 same "$mtls/charts/web-1.0.0.tgz" --ca-file "$pki/ca.pem" --cert-file "$pki/client.pem" --key-file "$pki/client.key"
 refused '.*127\.0\.0\.1' "$tls/charts/web-1.0.0.tgz"
+# The system's authorities: ours stands behind all of them, some words, and another of the same name. Go reads them once a process.
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=authority -keyout "$pki/twin.key" -out "$pki/twin.pem" 2>/dev/null
+{ cat /etc/ssl/certs/ca-certificates.crt "$pki/twin.pem" "$pki/server.key"; echo "# ours"; cat "$pki/ca.pem"; } >"$pki/system.pem"
+h4=$peers/helm4 SSL_CERT_FILE=$pki/system.pem same "$tls/charts/web-1.0.0.tgz"
+h4=$peers/helm4 SSL_CERT_FILE=$pki/system.pem same "oci://127.0.0.1:$TLS_PORT/charts/web" --username oci --password s3cret
+SSL_CERT_FILE=$pki/twin.pem refused '.*127\.0\.0\.1.*(SSL|certificate)' "$tls/charts/web-1.0.0.tgz"
+SSL_CERT_FILE=$pki/nowhere refused ".*the system's authorities cannot be read: $pki/nowhere" "$tls/charts/web-1.0.0.tgz"
+SSL_CERT_FILE=$pki/system.pem refused '.*(SSL|certificate)' "$tls/charts/web-1.0.0.tgz" --ca-file "$pki/twin.pem" # which stands for all
 refused '.*wants a login' "$tls/private/web-1.0.0.tgz" --ca-file "$pki/ca.pem"
 refused '.*ca-file.*nowhere' "$tls/charts/web-1.0.0.tgz" --ca-file /nowhere
 

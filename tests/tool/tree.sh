@@ -59,7 +59,7 @@ BEGIN {
     add("^(lua|lualib|lauxlib|luaconf)\\.h$", "lua/sandbox lua/bridge lua/funcs lua/rt lua/rules templating/render")
     add("^pcre2\\.h$", "lua/funcs"); add("^sqlite3\\.h$", "helmctl/sandbox")
     add("^microhttpd\\.h$", "helmctl/serve helmctl/sandbox");
-    add("^openssl/", "core/base lua/funcs charts-fetch/verify charts-fetch/source deploy/kube")
+    add("^openssl/", "core/base core/http lua/funcs charts-fetch/verify charts-fetch/source deploy/kube")
     # What is not named here knows of no threads: the thread sanitizer passes its tests by (CMakeLists.txt beside this).
     add("^pthread\\.h$", "core/value core/http templating/render lua/funcs charts-fetch/cache charts-fetch/source deploy/release deploy/kube deploy/reconcile helmctl/sandbox helmctl/controller helmctl/serve helmctl/cli")
     # The table: hc_module(FOLDER USES a b LIBS ...), over several lines.
