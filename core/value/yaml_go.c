@@ -74,6 +74,15 @@ size_t hc_yaml_tag_stop(hc_str text, size_t from)
     return i < text.n && (text.p[i] == ',' || text.p[i] == '[' || text.p[i] == ']') ? i : 0;
 }
 
+bool hc_yaml_empty_flow(hc_str text, size_t character)
+{
+    hc_str s = hc_str_sub(text, hc_yaml_byte_of(text, character), text.n);
+    if (s.n < 2 || (*s.p != '{' && *s.p != '['))
+        return false;
+    hc_str rest = hc_str_trim_left(hc_str_sub(s, 1, s.n));
+    return rest.n && *rest.p == (*s.p == '{' ? '}' : ']');
+}
+
 /* Where the innermost flow collection that is open at this character began. */
 static yaml_mark_t innermost(hc_str text, size_t character)
 {

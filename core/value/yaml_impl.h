@@ -49,6 +49,8 @@ bool hc_yaml_marks_in(hc_str text);
 void hc_yaml_hide_marks(hc_str text, struct hc_buf *out);
 /* The byte at character `at`: libyaml counts characters. */
 size_t hc_yaml_byte_of(hc_str s, size_t at);
+/* "{}" or "[]" stands at this character, with nothing but space in it. */
+bool hc_yaml_empty_flow(hc_str text, size_t character);
 /* The comma or bracket at which libyaml ends a tag, and Go does not, for properties that begin at `from`; 0: none. */
 size_t hc_yaml_tag_stop(hc_str text, size_t from);
 /* The plain scalar at this character has a '?': the bracket that Go wants instead, and the line it names (0: none). */

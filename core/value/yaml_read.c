@@ -44,6 +44,9 @@ struct reader {
     struct hc_err *err;
     struct hc_err json_err; /* the first thing that only the step to JSON refuses */
     bool syntax;            /* the failure is one of the first step */
+    bool whole;             /* an empty collection stands for the document, whatever follows */
+    bool item;              /* the node that is read is one of a sequence that is deeper than its key */
+    size_t column;          /* of the mapping that is read */
     bool
         infinite; /* a number that JSON does not know was read; it may be gone again, under a key that came twice */
     size_t given; /* bytes of the text libyaml has, when it gets them in pieces */
@@ -66,22 +69,6 @@ static enum hc_rc spent(struct reader *r)
 
 #define FAIL_AT(r, mark, ...)                                                                                      \
     hc_fail_at((r)->err, HC_E_INPUT, (r)->name, (int)(mark).line + 1, (int)(mark).column + 1, __VA_ARGS__)
-
-/* "{}" or "[]" stands at `mark`. */
-static bool empty_flow_at(hc_str text, yaml_mark_t mark)
-{
-    for (size_t i = 0; i < mark.line; i++) {
-        size_t nl = hc_str_find(text, '\n');
-        if (nl == SIZE_MAX)
-            return false;
-        text = hc_str_sub(text, nl + 1, text.n);
-    }
-    text = hc_str_sub(text, mark.column, text.n);
-    if (text.n < 2 || (*text.p != '{' && *text.p != '['))
-        return false;
-    hc_str rest = hc_str_trim_left(hc_str_sub(text, 1, text.n));
-    return rest.n && *rest.p == (*text.p == '{' ? '}' : ']');
-}
 
 /* A line "%YAML 1.2" stands before `mark`; libyaml takes it, the Go library stops there. */
 static bool newer_version_before(hc_str text, yaml_mark_t mark)
@@ -120,7 +107,8 @@ static enum hc_rc parser_failed(struct reader *r)
     /* Where a key must stand, the Go library forgets that an empty flow collection may be one; not where a value is
      * still awaited. */
     if (p->error == YAML_SCANNER_ERROR && p->state != YAML_PARSE_BLOCK_MAPPING_VALUE_STATE && p->problem &&
-        strcmp(p->problem, "could not find expected ':'") == 0 && empty_flow_at(r->text, p->context_mark)) {
+        strcmp(p->problem, "could not find expected ':'") == 0 &&
+        hc_yaml_empty_flow(r->text, p->context_mark.index)) {
         char at[40] = "";
         if (p->context_mark.line)
             snprintf(at, sizeof(at), "line %zu: ", p->context_mark.line);
@@ -537,6 +525,7 @@ static enum hc_rc read_alias(struct reader *r, struct hc_val **out)
 static enum hc_rc read_sequence(struct reader *r, unsigned depth, struct hc_val **out)
 {
     uint32_t base = r->scratch.n;
+    bool deeper = r->item || depth == 1 || r->ev.start_mark.column != r->column;
     for (;;) {
         enum hc_rc rc = next(r);
         if (rc != HC_OK)
@@ -544,6 +533,7 @@ static enum hc_rc read_sequence(struct reader *r, unsigned depth, struct hc_val 
         if (r->ev.type == YAML_SEQUENCE_END_EVENT)
             break;
         struct hc_entry e = { 0 };
+        r->item = deeper;
         rc = read_node(r, depth, &e.val);
         if (rc != HC_OK)
             return rc;
@@ -646,15 +636,46 @@ static enum hc_rc read_key(struct reader *r, unsigned depth, struct hc_entry *e,
     return rc;
 }
 
+/*
+ * The Go library forgets that an empty flow collection may be a key ("{}: x"): it takes the collection for the node that
+ * it reads, and stumbles over what follows; not where that node is the whole document, which ends there.
+ */
+static enum hc_rc check_empty_key(struct reader *r, unsigned depth, yaml_mark_t start, bool in_item)
+{
+    yaml_mark_t key = r->ev.start_mark;
+    bool first = key.index == start.index;
+    char where[40] = "";
+    if (key.column != start.column || !hc_yaml_empty_flow(r->text, key.index))
+        return HC_OK;
+    r->whole = first && depth == 1;
+    if (r->whole)
+        return HC_OK;
+    if (key.line)
+        snprintf(where, sizeof(where), "line %zu: ", key.line);
+    r->syntax = true;
+    return FAIL_AT(r, key, "yaml: %sdid not find expected %s", where, first && in_item ? "'-' indicator" : "key");
+}
+
 static enum hc_rc read_mapping(struct reader *r, unsigned depth, struct hc_val **out)
 {
     uint32_t base = r->scratch.n;
+    const yaml_mark_t start = r->ev.start_mark;
+    bool block = r->ev.data.mapping_start.style == YAML_BLOCK_MAPPING_STYLE, in_item = r->item;
     for (;;) {
         enum hc_rc rc = next(r);
         if (rc != HC_OK)
             return rc;
         if (r->ev.type == YAML_MAPPING_END_EVENT)
             break;
+        if (block && (r->ev.type == YAML_MAPPING_START_EVENT || r->ev.type == YAML_SEQUENCE_START_EVENT)) {
+            rc = check_empty_key(r, depth, start, in_item);
+            if (rc == HC_OK && r->whole)
+                *out = r->ev.type == YAML_MAPPING_START_EVENT ? hc_map_new(r->a) : hc_list_new(r->a);
+            if (rc != HC_OK || r->whole)
+                return rc;
+        }
+        r->item = false;
+        r->column = start.column;
         if (is_merge_key(&r->ev)) {
             rc = read_merge(r, depth);
             if (rc != HC_OK)
@@ -730,6 +751,8 @@ static enum hc_rc read_node(struct reader *r, unsigned depth, struct hc_val **ou
     }
     if (rc != HC_OK)
         return rc;
+    if (!v)
+        return spent(r);
     v->line = line;
     v->col = col;
     close_anchor(r, anchor, v, before);
@@ -793,7 +816,7 @@ static enum hc_rc read_document(struct reader *r, struct hc_val **out)
     rc = next(r);
     if (rc == HC_OK)
         rc = read_node(r, 0, out);
-    if (rc == HC_OK)
+    if (rc == HC_OK && !r->whole)
         rc = next(r); /* DOCUMENT-END */
     return rc;
 }
@@ -955,6 +978,9 @@ enum hc_rc hc_yaml_parse_all(struct hc_arena *a, hc_str text, hc_str name, unsig
     while (rc == HC_OK) {
         struct hc_val *v = NULL;
         rc = read_document(&r, &v);
+        while (rc == HC_OK && r.whole && r.ev.type != YAML_DOCUMENT_END_EVENT)
+            rc = next(&r);
+        r.whole = false;
         if (rc != HC_OK || r.ev.type == YAML_STREAM_END_EVENT)
             break;
         if (v && v->kind != HC_NULL)

@@ -458,18 +458,23 @@ static void put_binary(struct writer *w, hc_str s)
 static bool odd_octal(hc_str s)
 {
     static const char head[] = "0o";
-    size_t n = 0, digits = 0, counting = 0; /* digits: that are not zeros in front */
+    const uint64_t most = (uint64_t)INT64_MAX;
+    size_t n = 0;
+    uint64_t u = 0;
+    bool negative = false;
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
         if (c == '_' && i > 0)
             continue;
-        if (n < 2 ? c != head[n] : n == 2 ? c != '+' && c != '-' : c < '0' || c > '7')
+        if (n < 2 ? c != head[n] : n == 2 ? c != '+' && c != '-' : c < '0' || c > '7' || u > most >> 2)
             return false;
-        digits += n > 2;
-        counting += n > 2 && (counting || c != '0');
+        if (n == 2)
+            negative = c == '-';
+        if (n > 2)
+            u = u << 3 | (uint64_t)(c - '0');
         n++;
     }
-    return digits > 0 && counting <= 21; /* 63 bits */
+    return n > 3 && u <= most + negative;
 }
 
 static bool resolves(const struct writer *w, hc_str s)

@@ -240,10 +240,13 @@ static void print_pointer(struct pp *p, const struct hc_val *v, uint32_t verb)
                      : v->kind == HC_LIST ? (const void *)v->list
                      : v->kind == HC_STR  ? (const void *)v->s
                                           : v->obj;
+    bool sharp = p->f.sharp;
     switch (verb) {
     case 'v':
     case 'p':
-        hc_buf_printf(p->b, "0x%" PRIxPTR, (uintptr_t)at);
+        p->f.sharp = !sharp;
+        hc_fmt_int(p->b, &p->f, (uintptr_t)at, 16, false, 'v', false);
+        p->f.sharp = sharp;
         break;
     default:
         fmt_integer(p, v, (uintptr_t)at, false, verb);
@@ -299,9 +302,10 @@ static void print_obj(struct pp *p, const struct hc_val *v, uint32_t verb, int d
     }
     HC_AUTO(hc_buf) struct hc_buf text;
     hc_buf_init(&text, 0);
-    if (v->type == HC_GO_TIME && p->f.sharp_v)
-        hc_time_go_string(p->b, v->obj);
-    else if (stringer(v, &text))
+    bool go = v->type == HC_GO_TIME && p->f.sharp_v;
+    if (go)
+        hc_time_go_string(&text, v->obj);
+    if (go || stringer(v, &text))
         hc_fmt_text(p->b, &p->f, hc_buf_str(&text));
     else
         print_pointer(p, v, verb);
@@ -386,10 +390,18 @@ static void print_arg(struct pp *p, const struct hc_val *v, uint32_t verb)
         return;
     }
     if (verb == 'p') {
-        if (v->kind == HC_MAP || v->kind == HC_LIST || v->kind == HC_OBJ || fn_is_bytes(v))
+        bool pointer = v->kind == HC_OBJ   ? v->type == HC_GO_SEMVER
+                       : v->kind == HC_MAP ? !fn_is_struct(v) || fn_is_pointer(v)
+                                           : v->kind == HC_LIST || fn_is_bytes(v);
+        if (pointer)
             print_pointer(p, v, verb);
         else
             bad_verb(p, v, verb);
+        return;
+    }
+    if (verb == 'w' && (v->kind == HC_MAP || v->kind == HC_LIST || v->kind == HC_OBJ)) {
+        bad_verb(p, v,
+                 verb); /* of all, and not of each entry: only Errorf has it, fmt says before it looks inside */
         return;
     }
     if (!handle_methods(p, v, verb))
@@ -602,7 +614,7 @@ static bool directive(struct pp *p, struct reader *r)
         put_rune(p->b, verb);
         hc_buf_puts(p->b, !r->good_arg ? "(BADINDEX)" : "(MISSING)");
     } else {
-        if (verb == 'v') {
+        if (verb == 'v' || verb == 'w') {
             p->f.sharp_v = p->f.sharp;
             p->f.sharp = false;
             p->f.plus_v = p->f.plus;

@@ -67,12 +67,13 @@ bool fn_parse_int(hc_str s, int base, int64_t *out)
             d = (ch | 32) - 'a' + 10;
         if (d >= base)
             return false;
-        if (over || __builtin_mul_overflow(n, (unsigned)base, &n) || __builtin_add_overflow(n, (unsigned)d, &n) ||
-            n > limit)
-            over = true;
+        over = __builtin_mul_overflow(n, (unsigned)base, &n) || __builtin_add_overflow(n, (unsigned)d, &n);
+        if (over)
+            break; /* strconv looks no further: whatever follows, the number is too large */
     }
-    if (underscores && !underscores_ok(whole))
+    if (!over && underscores && !underscores_ok(whole))
         return false;
+    over |= n > limit;
     if (over)
         n = limit;
     *out = negative ? (int64_t)(0 - n) : (int64_t)n;
