@@ -3,7 +3,7 @@
  * them, and what does not fit is told in the words of the library Helm uses.
  *
  * Before that, as in Helm, the schema itself is checked (schema_meta.c), and everything that can be reached from its root
- * must be there (schema_ref.c). Left out: vocabularies.
+ * must be there (schema_ref.c).
  */
 #include "templating/overlay/schema_impl.h"
 
@@ -65,8 +65,6 @@ static bool known(int draft, enum hc_keyword k)
         return draft >= 2020;
     case K_ADDITIONAL_ITEMS:
         return draft < 2020;
-    case K_FORMAT: /* an annotation only, from 2019 on */
-        return draft < 2019;
     default:
         return true;
     }
@@ -90,8 +88,10 @@ static void sort_out(struct hc_schema_run *r, struct hc_schema *s)
     bool only_ref = s->draft < 2019 && hc_is_str(hc_map_getz(n, "$ref"));
     for (size_t i = 0; i < hc_map_len(n); i++) {
         int k = keyword_of(hc_map_at(n, i)->key);
-        if (k >= 0 && (known(s->draft, (enum hc_keyword)k) || (k == K_FORMAT && doc->formats)) &&
-            (!only_ref || k == K_REF || k == K_CONST))
+        /* format is an annotation only from 2019 on, if no vocabulary says otherwise */
+        bool here = k == K_FORMAT ? s->draft < 2019 || doc->formats || doc->vocabs
+                                  : k >= 0 && known(s->draft, (enum hc_keyword)k);
+        if (here && (!only_ref || k == K_REF || k == K_CONST) && hc_schema_active(doc, hc_map_at(n, i)->key))
             s->kw[k] = hc_map_at(n, i)->val;
     }
     const struct hc_val *types = s->kw[K_TYPE];

@@ -91,9 +91,10 @@ struct hc_misfit {
 struct hc_schema_doc {
     hc_str url;
     const struct hc_val *root;
-    int draft;    /* 4, 6, 7, 2019, 2020 */
-    bool inner;   /* schemas in it have identifiers of their own: nearly none does */
-    bool formats; /* asserts formats whatever the draft: metaschemas do */
+    int draft;       /* 4, 6, 7, 2019, 2020 */
+    bool inner;      /* schemas in it have identifiers of their own: nearly none does */
+    bool formats;    /* asserts formats whatever the draft: metaschemas do */
+    uint32_t vocabs; /* the parts that its metaschema's $vocabulary names (schema_meta.c); 0: those of the draft */
 };
 
 struct hc_schema_run {
@@ -102,6 +103,7 @@ struct hc_schema_run {
     struct hc_schema_doc docs[HC_SCHEMA_DOCS];
     uint32_t docs_n, metas;
     uint8_t by_length[32], row_next[HC_SCHEMA_ROWS];
+    uint32_t parts;       /* of the metaschema that are looked at, as bits */
     struct hc_buf *lines; /* where an error of several lines goes */
     struct hc_schema *buckets[HC_SCHEMA_BUCKETS];
     struct hc_buf path, text; /* place in the values; the text being made */
@@ -124,7 +126,7 @@ enum {
 /* schema_ref.c */
 struct hc_schema_doc *hc_schema_doc_of(struct hc_schema_run *r, const struct hc_val *node);
 /* Takes a document in (its text may be absent) and checks it against its metaschema. The error's lines go to `lines`, else
- * it is in r->err. */
+ * it is in r->err. NULL: it is a metaschema, which nobody checks. */
 enum hc_rc hc_schema_add_doc(struct hc_schema_run *r, hc_str url, hc_str text, struct hc_val *root,
                              struct hc_buf *lines);
 /* What `ref`, which stands in `from`, means; NULL: the run is broken. */
@@ -133,7 +135,13 @@ struct hc_val *hc_schema_resolve(struct hc_schema_run *r, const struct hc_val *f
 /* schema_meta.c */
 /* The draft that this address belongs to, and the address of its metaschema; 0: none. */
 int hc_schema_metaschema_of(hc_str url, hc_str *out_meta);
-enum hc_rc hc_schema_metaschema(struct hc_arena *a, int draft, struct hc_val **out, struct hc_err *err);
+/* vocabs: only these parts of it; 0: all. */
+enum hc_rc hc_schema_metaschema(struct hc_arena *a, int draft, uint32_t vocabs, struct hc_val **out,
+                                struct hc_err *err);
+/* The parts that "$vocabulary" of this metaschema asks for; 0: it has none. */
+enum hc_rc hc_schema_vocabs(const struct hc_schema_doc *meta, uint32_t *out, struct hc_err *err);
+/* A keyword counts in this document, as far as vocabularies have a say. */
+bool hc_schema_active(const struct hc_schema_doc *doc, hc_str keyword);
 /* Checks the schema at `node` against its metaschema. `pointer` is where it stands in its document. */
 enum hc_rc hc_schema_meta_check(struct hc_schema_run *r, struct hc_val *node, hc_str pointer, struct hc_buf *lines);
 /* Looks whether all that can be reached from the root is there and is a schema. */

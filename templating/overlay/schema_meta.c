@@ -342,56 +342,147 @@ static void put_head(struct hc_buf *b, int draft, hc_str path)
                   draft == 4 ? "\"object\"" : "[\"object\",\"boolean\"]");
 }
 
+/* As metaschemas and vocabularies name them. */
+static const char *const part_names[] = { "core",      "applicator", "unevaluated", "validation",
+                                          "meta-data", "format",     "content" };
+
+static void put_part(struct hc_buf *b, int draft, enum part part)
+{
+    char path[40];
+    snprintf(path, sizeof(path), "meta/%s%s", part_names[part],
+             draft >= 2020 && part == FORMAT ? "-annotation" : "");
+    put_head(b, draft, hc_str_of(path));
+    put_properties(b, draft, part);
+    hc_buf_puts(b, ",\"$defs\":{");
+    put_definitions(b, draft);
+    hc_buf_puts(b, "}}");
+}
+
 static void put_parts(struct hc_buf *b, int draft)
 {
-    static const char *const names[] = { "core",      "applicator", "unevaluated", "validation",
-                                         "meta-data", "format",     "content" };
     const char *sep = "";
     hc_buf_puts(b, ",\"allOf\":[");
-    for (size_t i = 0; i < HC_LEN(names); i++) {
+    for (size_t i = 0; i < HC_LEN(part_names); i++) {
         if (draft == 2019 && i == UNEVALUATED)
             continue;
-        hc_buf_printf(b, "%s{\"$ref\":\"meta/%s%s\"}", sep, names[i],
+        hc_buf_printf(b, "%s{\"$ref\":\"meta/%s%s\"}", sep, part_names[i],
                       draft >= 2020 && i == FORMAT ? "-annotation" : "");
         sep = ",";
     }
     hc_buf_puts(b, "],\"$defs\":{");
     sep = "";
-    for (size_t i = 0; i < HC_LEN(names); i++) {
-        char path[40];
+    for (size_t i = 0; i < HC_LEN(part_names); i++) {
         if (draft == 2019 && i == UNEVALUATED)
             continue;
-        hc_buf_printf(b, "%s\"%s\":", sep, names[i]);
-        snprintf(path, sizeof(path), "meta/%s%s", names[i], draft >= 2020 && i == FORMAT ? "-annotation" : "");
-        put_head(b, draft, hc_str_of(path));
-        put_properties(b, draft, (enum part)i);
-        hc_buf_puts(b, ",\"$defs\":{");
-        put_definitions(b, draft);
-        hc_buf_puts(b, "}}");
+        hc_buf_printf(b, "%s\"%s\":", sep, part_names[i]);
+        put_part(b, draft, (enum part)i);
         sep = ",";
     }
     hc_buf_puts(b, "}");
 }
 
-enum hc_rc hc_schema_metaschema(struct hc_arena *a, int draft, struct hc_val **out, struct hc_err *err)
+/* What the library puts together of the parts that were asked for: it recurses into all of them in draft 2020-12 only. */
+static void put_chosen(struct hc_buf *b, int draft, uint32_t vocabs)
+{
+    const char *sep = "";
+    hc_buf_printf(b, "{\"$schema\":\"%s%s\",\"$id\":\"%s%s\",%s\"allOf\":[", scheme_of(draft), url_of(draft),
+                  scheme_of(draft), url_of(draft), draft >= 2020 ? "\"$dynamicAnchor\":\"meta\"," : "");
+    for (size_t i = 0; i < HC_LEN(part_names); i++) {
+        if (!(vocabs & 1u << i))
+            continue;
+        hc_buf_puts(b, sep);
+        put_part(b, draft, (enum part)i);
+        sep = ",";
+    }
+    hc_buf_puts(b, "]}");
+}
+
+enum hc_rc hc_schema_metaschema(struct hc_arena *a, int draft, uint32_t vocabs, struct hc_val **out,
+                                struct hc_err *err)
 {
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, HC_MIB);
-    put_head(&b, draft, HC_S("schema"));
-    put_properties(&b, draft, WHOLE);
-    if (draft < 2019) {
-        hc_buf_puts(&b, ",\"definitions\":{");
-        put_definitions(&b, draft);
-        hc_buf_puts(&b, "}");
-        if (draft == 4)
-            hc_buf_puts(
-                &b, ",\"dependencies\":{\"exclusiveMaximum\":[\"maximum\"],\"exclusiveMinimum\":[\"minimum\"]}");
+    if (vocabs) {
+        put_chosen(&b, draft, vocabs);
     } else {
-        put_parts(&b, draft);
+        put_head(&b, draft, HC_S("schema"));
+        put_properties(&b, draft, WHOLE);
+        if (draft < 2019) {
+            hc_buf_puts(&b, ",\"definitions\":{");
+            put_definitions(&b, draft);
+            hc_buf_puts(&b, "}");
+            if (draft == 4)
+                hc_buf_puts(&b, ",\"dependencies\":{\"exclusiveMaximum\":[\"maximum\"],\"exclusiveMinimum\":["
+                                "\"minimum\"]}");
+        } else {
+            put_parts(&b, draft);
+        }
+        hc_buf_puts(&b, "}");
     }
-    hc_buf_puts(&b, "}");
     enum hc_rc rc = hc_buf_check(&b, err, "metaschema");
     return rc == HC_OK ? hc_json_parse(a, hc_buf_to_arena(&b, a), HC_JSON_NO_POSITIONS, out, err) : rc;
+}
+
+/* ---- vocabularies ------------------------------------------------------------------------------------ */
+
+enum { ASSERTS_FORMAT = 1u << PARTS };
+
+/* The bits of a vocabulary; 0: the library does not know it. */
+static uint32_t vocab_bits(int draft, hc_str url)
+{
+    hc_str prefix = draft == 2019 ? HC_S("https://json-schema.org/draft/2019-09/vocab/")
+                                  : HC_S("https://json-schema.org/draft/2020-12/vocab/");
+    if (!hc_str_starts(url, prefix))
+        return 0;
+    hc_str name = hc_str_sub(url, prefix.n, url.n);
+    for (size_t i = 0; i < HC_LEN(part_names); i++)
+        if (hc_str_eqz(name, part_names[i]) && !(draft == 2019 ? i == UNEVALUATED : i == FORMAT))
+            return 1u << i | (i == FORMAT ? ASSERTS_FORMAT : 0u);
+    bool asserts = hc_str_eqz(name, "format-assertion");
+    if (draft == 2019 || (!asserts && !hc_str_eqz(name, "format-annotation")))
+        return 0;
+    return 1u << FORMAT | (asserts ? ASSERTS_FORMAT : 0u);
+}
+
+enum hc_rc hc_schema_vocabs(const struct hc_schema_doc *meta, uint32_t *out, struct hc_err *err)
+{
+    const struct hc_val *named = hc_map_getz(meta->root, "$vocabulary");
+    *out = 0;
+    if (meta->draft < 2019 || !hc_is_map(named))
+        return HC_OK;
+    uint32_t bits = 1u << CORE;
+    for (size_t i = 0; i < hc_map_len(named); i++) {
+        const struct hc_entry *e = hc_map_at(named, i);
+        if (hc_kind_of(e->val) != HC_BOOL || !e->val->b)
+            continue;
+        uint32_t one = vocab_bits(meta->draft, e->key);
+        if (!one) {
+            HC_AUTO(hc_buf) struct hc_buf quoted;
+            hc_buf_init(&quoted, 0);
+            hc_overlay_quote(&quoted, e->key);
+            return hc_fail(err, HC_E_INPUT, "unsupported vocabulary %.*s in \"%.*s\"", HC_P(hc_buf_str(&quoted)),
+                           HC_P(meta->url));
+        }
+        bits |= one;
+    }
+    *out = bits;
+    return HC_OK;
+}
+
+bool hc_schema_active(const struct hc_schema_doc *doc, hc_str keyword)
+{
+    if (!doc->vocabs)
+        return true;
+    if (hc_str_eqz(keyword, "format"))
+        return (doc->vocabs & ASSERTS_FORMAT) != 0;
+    enum part part = hc_str_eqz(keyword, "dependencies") ? APPLICATOR
+                                                         : VALIDATION; /* of "const", which has no row */
+    for (size_t i = 0; i < HC_LEN(rows) && part != APPLICATOR; i++)
+        if (doc->draft >= rows[i].from && doc->draft <= rows[i].to && hc_str_eqz(keyword, rows[i].name)) {
+            part = rows[i].part;
+            break;
+        }
+    return (doc->vocabs & 1u << part) != 0;
 }
 
 /* ---- a look that is sure of what is plain ------------------------------------------------------------ */
@@ -591,7 +682,7 @@ static bool plain(struct hc_schema_run *r, struct hc_val *v, int draft)
     bool good = true;
     for (size_t i = 0; good && i < hc_map_len(v); i++) {
         const struct row *row = row_of(r, hc_map_at(v, i)->key, draft);
-        good = !row || plain_value(r, hc_map_at(v, i)->val, draft, row->shape);
+        good = !row || !(r->parts & 1u << row->part) || plain_value(r, hc_map_at(v, i)->val, draft, row->shape);
     }
     r->depth--;
     return good;
@@ -623,7 +714,7 @@ static enum hc_rc by_metaschema(struct hc_schema_run *r, struct hc_val *node, hc
     hc_buf_init(&own->path, 0);
     hc_buf_init(&own->text, 0);
     hc_str url = hc_arena_printf(r->a, "%s%s", scheme_of(doc->draft), url_of(doc->draft));
-    enum hc_rc rc = hc_schema_metaschema(r->a, doc->draft, &meta, r->err);
+    enum hc_rc rc = hc_schema_metaschema(r->a, doc->draft, doc->vocabs, &meta, r->err);
     if (rc == HC_OK)
         rc = hc_schema_add_doc(own, url, (hc_str){ NULL, 0 }, meta, lines);
     struct hc_schema *top = rc == HC_OK ? hc_schema_of(own, meta) : NULL;
@@ -635,9 +726,11 @@ static enum hc_rc by_metaschema(struct hc_schema_run *r, struct hc_val *node, hc
     hc_buf_done(&own->text);
     if (rc != HC_OK || !m)
         return rc;
+    if (doc->vocabs)
+        url = HC_S("urn:mem:metaschema");
     hc_buf_printf(lines,
-                  "\"%.*s#%.*s\" is not valid against metaschema: jsonschema validation failed with '%.*s#'\n",
-                  HC_P(doc->url), HC_P(pointer), HC_P(url));
+                  "\"%.*s#%.*s\" is not valid against metaschema: jsonschema validation failed with '%.*s%s'\n",
+                  HC_P(doc->url), HC_P(pointer), HC_P(url), doc->vocabs ? "" : "#");
     hc_schema_print_all(lines, m);
     if (lines->n && lines->p[lines->n - 1] == '\n')
         lines->n--;
@@ -649,7 +742,9 @@ enum hc_rc hc_schema_meta_check(struct hc_schema_run *r, struct hc_val *node, hc
     unsigned depth = r->depth;
     if (!r->by_length[strlen("$ref")])
         index_rows(r);
-    bool sure = plain(r, node, hc_schema_doc_of(r, node)->draft);
+    const struct hc_schema_doc *doc = hc_schema_doc_of(r, node);
+    r->parts = doc->vocabs ? doc->vocabs : UINT32_MAX;
+    bool sure = plain(r, node, doc->draft);
     r->depth = depth;
     if (sure)
         return HC_OK;
@@ -769,7 +864,8 @@ static enum hc_rc reach(struct hc_schema_run *r, struct hc_val *v, struct hc_buf
         hc_str key = hc_map_at(v, i)->key;
         struct hc_val *one = hc_map_at(v, i)->val;
         const struct row *row = row_of(r, key, draft);
-        if (!row || row->apart || (only_ref && !hc_str_eqz(key, "$ref")))
+        if (!row || row->apart || !hc_schema_active(hc_schema_doc_of(r, v), key) ||
+            (only_ref && !hc_str_eqz(key, "$ref")))
             continue;
         if (hc_str_eqz(key, "additionalItems") && !hc_is_list(hc_map_getz(v, "items")))
             continue;

@@ -262,7 +262,7 @@ static enum hc_rc load(struct hc_schema_run *r, hc_str url, struct hc_schema_doc
         url = meta;
     if ((*out = known_doc(r, url)))
         return HC_OK;
-    enum hc_rc rc = draft ? hc_schema_metaschema(r->a, draft, &root, r->err) : fetch(r, url, &root);
+    enum hc_rc rc = draft ? hc_schema_metaschema(r->a, draft, 0, &root, r->err) : fetch(r, url, &root);
     if (rc == HC_OK)
         rc = hc_schema_add_doc(r, url, (hc_str){ NULL, 0 }, root, lines);
     if (rc == HC_OK)
@@ -270,9 +270,9 @@ static enum hc_rc load(struct hc_schema_run *r, hc_str url, struct hc_schema_doc
     return rc;
 }
 
-/* Which draft a document speaks: its own word, or that of the metaschema it names. */
+/* Which draft a document speaks, and which parts of it: its own word, or that of the metaschema it names. */
 static enum hc_rc find_draft(struct hc_schema_run *r, hc_str own, const struct hc_val *root, int *out,
-                             struct hc_buf *lines)
+                             uint32_t *out_vocabs)
 {
     hc_str meta, url = hc_get_str(hc_map_getz(root, "$schema"));
     struct hc_schema_doc *doc = NULL;
@@ -285,7 +285,9 @@ static enum hc_rc find_draft(struct hc_schema_run *r, hc_str own, const struct h
         return hc_fail(r->err, HC_E_INPUT, "draft \"%.*s\" is not supported", HC_P(url));
     if (++r->metas > HC_SCHEMA_DOCS)
         return hc_fail(r->err, HC_E_INPUT, "cycle in resolving $schema in \"%.*s\"", HC_P(url));
-    enum hc_rc rc = load(r, url, &doc, lines);
+    enum hc_rc rc = load(r, url, &doc, NULL);
+    if (rc == HC_OK)
+        rc = hc_schema_vocabs(doc, out_vocabs, r->err);
     if (rc == HC_OK)
         *out = doc->draft;
     return rc;
@@ -295,9 +297,10 @@ enum hc_rc hc_schema_add_doc(struct hc_schema_run *r, hc_str url, hc_str text, s
                              struct hc_buf *lines)
 {
     int draft = 0;
+    uint32_t vocabs = 0;
     hc_str meta;
     bool ours = hc_schema_metaschema_of(url, &meta) != 0;
-    enum hc_rc rc = find_draft(r, url, root, &draft, lines);
+    enum hc_rc rc = find_draft(r, url, root, &draft, &vocabs);
     if (rc != HC_OK)
         return rc;
     if (r->docs_n == HC_SCHEMA_DOCS)
@@ -309,10 +312,11 @@ enum hc_rc hc_schema_add_doc(struct hc_schema_run *r, hc_str url, hc_str text, s
         .draft = draft,
         .inner = inner_ids_of(text, root, draft),
         .formats = ours,
+        .vocabs = vocabs,
     };
     if (i)
         hc_val_set_origin(root, i);
-    return ours ? HC_OK : hc_schema_meta_check(r, root, HC_S(""), lines);
+    return ours || !lines ? HC_OK : hc_schema_meta_check(r, root, HC_S(""), lines);
 }
 
 /* ---- where a reference leads --------------------------------------------------------------------- */

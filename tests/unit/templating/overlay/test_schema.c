@@ -105,6 +105,77 @@ static void test_circle(void **state)
     assert_int_equal(hc_schema_check(a, HC_S("{\"items\":{\"$ref\":\"#\"}}"), v, NULL, NULL, &err), HC_OK);
 }
 
+/* ---- vocabularies: what Helm says where the metaschema of a schema is a document of one's own ---------- */
+
+static enum hc_rc load_meta(void *ctx, struct hc_arena *a, hc_str url, hc_str *out, struct hc_err *err)
+{
+    (void)url;
+    (void)err;
+    *out = hc_arena_str(a, hc_str_of(ctx));
+    return HC_OK;
+}
+
+#define META(draft, vocabs)                                                                                        \
+    "{\"$schema\":\"https://json-schema.org/draft/" draft                                                          \
+    "/schema\",\"$id\":\"file:///m\",\"$vocabulary\":{" vocabs "}}"
+#define V19 "https://json-schema.org/draft/2019-09/vocab/"
+#define V20 "https://json-schema.org/draft/2020-12/vocab/"
+#define NO_META                                                                                                    \
+    "\"file:///values.schema.json#\" is not valid against metaschema: jsonschema validation failed with "
+
+static void test_vocabularies(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *meta, *schema, *values, *want; /* NULL: it fits */
+    } v[] = {
+        { META("2020-12", ""), "\"properties\":{\"a\":{\"type\":\"integer\"}},\"required\":[\"z\"]",
+          "{\"a\":\"x\"}", NULL },
+        { META("2020-12", "\"" V20 "applicator\":true"),
+          "\"properties\":{\"a\":{\"const\":1}},\"required\":[\"z\"]", "{\"a\":\"x\"}", NULL },
+        { META("2020-12", "\"" V20 "applicator\":true,\"" V20 "validation\":true"),
+          "\"properties\":{\"a\":{\"const\":1}},\"unevaluatedProperties\":false", "{\"a\":\"x\",\"b\":1}",
+          "- at '/a': value must be 1" },
+        { META("2020-12", "\"" V20 "unevaluated\":true"), "\"unevaluatedProperties\":false", "{\"a\":\"x\"}",
+          "- at '/a': false schema" },
+        { META("2019-09", "\"" V19 "applicator\":true"), "\"unevaluatedProperties\":false", "{\"a\":\"x\"}",
+          "- at '/a': false schema" },
+        { META("2020-12", "\"" V20 "applicator\":true,\"" V20 "format-assertion\":true"),
+          "\"properties\":{\"a\":{\"format\":\"ipv4\"}}", "{\"a\":\"x\"}",
+          "- at '/a': 'x' is not valid ipv4: expected four decimals" },
+        { META("2020-12", "\"" V20 "applicator\":true,\"" V20 "format-annotation\":true"),
+          "\"properties\":{\"a\":{\"format\":\"ipv4\"}}", "{\"a\":\"x\"}", NULL },
+        { META("2019-09", "\"" V19 "applicator\":true,\"" V19 "format\":true"),
+          "\"properties\":{\"a\":{\"format\":\"ipv4\"}}", "{\"a\":\"x\"}",
+          "- at '/a': 'x' is not valid ipv4: expected four decimals" },
+        { META("2020-12", "\"http://x/y\":true"), "\"type\":\"object\"", "{}",
+          "unsupported vocabulary \"http://x/y\" in \"file:///m\"" },
+        { META("2020-12", "\"http://x/y\":false,\"" V20 "core\":1"), "\"type\":\"array\"", "{}", NULL },
+        { META("2020-12", "\"" V20 "applicator\":true"), "\"type\":3,\"not\":4", "{}",
+          NO_META "'urn:mem:metaschema'\n- at '': 'allOf' failed\n  - at '/not': 'allOf' failed\n    - at '/not': "
+                  "got number, want boolean or object\n    - at '/not': got number, want boolean or object" },
+        { META("2020-12", "\"" V20 "applicator\":true,\"" V20 "validation\":true"),
+          "\"allOf\":[{\"minLength\":-1}],\"title\":3", "{}",
+          NO_META "'urn:mem:metaschema'\n- at '': 'allOf' failed\n  - at '/allOf/0': 'allOf' failed\n"
+                  "    - at '/allOf/0/minLength': minimum: got -1, want 0" },
+        { META("2019-09", "\"" V19 "applicator\":true,\"" V19 "validation\":true"),
+          "\"allOf\":[{\"minLength\":-1}],\"title\":3", "{}", NULL },
+    };
+    for (size_t i = 0; i < HC_LEN(v); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        HC_AUTO(hc_buf) struct hc_buf lines;
+        struct hc_err err = HC_ERR_INIT;
+        struct hc_val *values;
+        hc_buf_init(&lines, 0);
+        const struct hc_schema_port port = { .ctx = (void *)(uintptr_t)v[i].meta, .load = load_meta };
+        hc_str schema = hc_arena_printf(a, "{\"$schema\":\"file:///m\",%s}", v[i].schema);
+        assert_int_equal(hc_json_parse(a, hc_str_of(v[i].values), 0, &values, &err), HC_OK);
+        enum hc_rc rc = hc_schema_check(a, schema, values, &port, &lines, &err);
+        if ((rc == HC_OK) != !v[i].want || (v[i].want && !hc_str_eqz(hc_str_trim(hc_str_of(err.msg)), v[i].want)))
+            fail_msg("%zu, %.*s: %s", i, HC_P(schema), err.msg);
+    }
+}
+
 static void test_patterns(void **state)
 {
     (void)state;
@@ -160,6 +231,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_circle),
+        cmocka_unit_test(test_vocabularies),
         cmocka_unit_test(test_patterns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
