@@ -78,18 +78,38 @@ class Ours:
     """helmctl. HC_CONFORM_MANY: the program (default build/release/tests/conform.many)."""
 
     def __init__(self):
-        path = os.environ.get("HC_CONFORM_MANY") or os.path.join(ROOT, "build/release/tests/conform.many")
-        self.p = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENV)
+        self.path = os.environ.get("HC_CONFORM_MANY") or os.path.join(ROOT, "build/release/tests/conform.many")
+        self.more = []
+        self.p = self.start()
+
+    def start(self):
+        return subprocess.Popen([self.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENV)
 
     def run(self, args, folder):
-        self.p.stdin.write(b"%d\n" % (len(args) + 1) + b"".join(os.fsencode(x) + b"\0" for x in [folder] + args))
-        self.p.stdin.flush()
-        rc, out, err = map(int, self.p.stdout.readline().split())
-        return rc, self.p.stdout.read(out), self.p.stdout.read(err)
+        return self.run_in(args, [folder])[0]
+
+    def run_in(self, args, folders):
+        """The same command in each folder (some hundred of them), by a few processes, which all have their part before the
+        first answer is read."""
+        if len(folders) > 8 and not self.more:
+            self.more = [self.start() for _ in range(3)]
+        all_of_us = [self.p] + self.more
+        for i, folder in enumerate(folders):
+            p = all_of_us[i % len(all_of_us)]
+            p.stdin.write(b"%d\n" % (len(args) + 1) + b"".join(os.fsencode(x) + b"\0" for x in [folder] + args))
+        for p in all_of_us:
+            p.stdin.flush()
+        said = []
+        for i in range(len(folders)):
+            answer = all_of_us[i % len(all_of_us)].stdout
+            rc, out, err = map(int, answer.readline().split())
+            said.append((rc, answer.read(out), answer.read(err)))
+        return said
 
     def close(self):
-        self.p.stdin.close()
-        self.p.wait()
+        for p in [self.p] + self.more:
+            p.stdin.close()
+            p.wait()
 
 
 def error_text(err):

@@ -127,12 +127,12 @@ def results(out):
 class Differ:
     def __init__(self, helm, ours, report=None, record=None):
         self.helm, self.ours, self.folder, self.bare = helm, ours, pack_folder(), pack_folder()
-        self.report, self.record, self.equal = report, record, None
+        self.report, self.record, self.equal, self.single = report, record, None, []
         self.cases = self.differences = self.refused = self.varies = 0
 
     def close(self):
-        remove(self.folder)
-        remove(self.bare)
+        for folder in [self.folder, self.bare] + self.single:
+            remove(folder)
 
     def said(self, case, helm, ours):
         self.cases += 1
@@ -185,23 +185,29 @@ class Differ:
             f.write((HEAD + "".join(lines[i] for i in good)).encode("utf-8", "surrogateescape"))
         run = self.ours.run(["template", "r", "."], self.folder)
         ours = results(run[1]) if run[0] == 0 else {}
+        rest = self.ours_alone([c for i, c in enumerate(cases) if i not in ours])
         for i, c in enumerate(cases):
-            if i in ours:
-                got = ("ok", ours[i])
-            else:
-                with open(self.folder + "/templates/t.yaml", "wb") as f:
-                    f.write(template_of([c]).encode("utf-8", "surrogateescape"))
-                got = self.outcome(self.ours.run(["template", "r", "."], self.folder), 0)
+            got = ("ok", ours[i]) if i in ours else next(rest)
             if self.same(helm[i], got):
                 self.said(c, helm[i], got)
             else:
                 self.alone(c)
-                write_data(self.folder, cases)
+
+    def ours_alone(self, cases, at_once=200):
+        """What we say of each, in a chart of its own."""
+        for start in range(0, len(cases), at_once):
+            some = cases[start:start + at_once]
+            self.single += [pack_folder() for _ in range(len(some) - len(self.single))]
+            for folder, c in zip(self.single, some):
+                with open(folder + "/templates/t.yaml", "wb") as f:
+                    f.write(template_of([c]).encode("utf-8", "surrogateescape"))
+            for run in self.ours.run_in(["template", "r", "."], self.single[:len(some)]):
+                yield self.outcome(run)
 
     def helm_of(self, cases, together=20):
         """What Helm's engine says of each: some at once, and one by one where it refuses one of them."""
         groups = [cases[i:i + together] for i in range(0, len(cases), together)]
-        said = []
+        said = []  # None: to be asked about alone
         for group, a in zip(groups, self.helm.templates([(template_of(g), "") for g in groups], self.bare, "")):
             found = results(a[1]) if a[0] == "ok" else {}
             if len(group) == 1:
@@ -209,8 +215,10 @@ class Differ:
             elif len(found) == len(group):
                 said += [("ok", found[i]) for i in range(len(group))]
             else:
-                said += self.helm_of(group, 1)
-        return said
+                said += [None] * len(group)
+        alone = [c for c, s in zip(cases, said) if s is None]
+        rest = iter(self.helm_of(alone, 1) if alone else [])
+        return [s or next(rest) for s in said]
 
     @staticmethod
     def engine(answer):

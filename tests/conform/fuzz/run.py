@@ -95,9 +95,9 @@ def varies(helm, case, first):
 
 
 def feed(differ, cases, pack, record):
-    """To compare, five packs go at once; what is recorded is replayed as it was made."""
+    """To compare, many packs go at once; what is recorded is replayed as it was made."""
     exprs = differ.exprs_by_command if record else differ.exprs
-    pack, batch = pack if record else 5 * pack, []
+    pack, batch = pack if record else 25 * pack, []
     for c in cases:
         if isinstance(c, peer.Chart):
             differ.chart(c)
