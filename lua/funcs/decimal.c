@@ -143,7 +143,8 @@ static enum hc_rc to_float(struct work *w, struct hc_val **out)
     OPENSSL_free(digits);
     if (b.spent)
         return no_memory(w);
-    return fn_f64(w->c, strtod(b.p, NULL), out); /* decimals have no -0; what is too small for a float keeps its sign */
+    return fn_f64(w->c, strtod(b.p, NULL),
+                  out); /* decimals have no -0; what is too small for a float keeps its sign */
 }
 
 static enum hc_rc fold(struct hc_fcall *c, double first, char op, struct hc_val *const *argv, size_t argc,
