@@ -284,10 +284,45 @@ static void on_uninstalled(struct rel *r, const struct hc_tell *t, bool ok)
     pass_log(p, ok ? HC_LOG_INFO : HC_LOG_ERROR, "%.*s", HC_P(msg));
 }
 
+/* The newest revision as it is: taken over, or made by an earlier process that did not live to note it. */
+static void note_head(struct rel *r, const struct hc_record *head)
+{
+    struct pass *p = r->p;
+    struct hc_arena *a = p->a;
+    const struct hc_val *latest = hc_history_latest(p->status);
+    if (latest && hc_get_int_at(latest, "version", 0) != head->revision) { /* made after what is noted */
+        hc_map_put_strz(a, p->status, "lastAttemptedReleaseAction", "upgrade");
+        refresh_previous(r, head->revision, NULL);
+    }
+    hc_str action = hc_get_str(hc_map_getz(p->status, "lastAttemptedReleaseAction"));
+    hc_history_put(a, p->status,
+                   hc_snapshot_of(a, head, action.n ? hc_arena_strz(a, action) : "install", r->oci_digest));
+}
+
+static bool is_noted(const struct rel *r, const struct hc_record *head)
+{
+    const struct hc_val *latest = hc_history_latest(r->p->status);
+    return hc_get_int_at(latest, "version", 0) == head->revision &&
+           hc_str_eqz(hc_get_str(hc_map_getz(latest, "status")), hc_status_name(head->status));
+}
+
+static void set_released(struct rel *r)
+{
+    const struct hc_val *latest = hc_history_latest(r->p->status);
+    bool install = hc_get_int_at(latest, "version", 0) == 1;
+    hc_cond_setf(&r->p->cond, "Released", HC_TRUE, install ? "InstallSucceeded" : "UpgradeSucceeded",
+                 "Helm %s succeeded for release %.*s with chart %.*s", install ? "install" : "upgrade",
+                 HC_P(hc_snapshot_release(r->p->a, latest)), HC_P(hc_snapshot_chart(r->p->a, latest)));
+}
+
 static void on_tested(struct rel *r, const struct hc_tell *t)
 {
     struct pass *p = r->p;
     struct hc_arena *a = p->a;
+    if (!is_noted(r, t->record)) {
+        note_head(r, t->record);
+        set_released(r);
+    }
     struct hc_val *snap = hc_snapshot_of(a, t->record, NULL,
                                          hc_get_str(hc_map_getz(hc_history_latest(p->status), "ociDigest")));
     hc_snapshot_set_tests(a, snap, t->record, hc_get(r->spec, "test.filters"));
@@ -480,34 +515,18 @@ void rel_in_sync(struct rel *r, bool drifted)
     struct pass *p = r->p;
     struct hc_arena *a = p->a;
     const struct hc_record *head = hc_reconcile_head(r->engine);
-    const struct hc_val *latest = hc_history_latest(p->status);
-    int64_t known = hc_get_int_at(latest, "version", 0);
-    bool missed = head && known != head->revision;
-    /* Taken over, or told by an earlier process that did not live to note it. */
-    if (head && (missed || !hc_str_eqz(hc_get_str(hc_map_getz(latest, "status")), hc_status_name(head->status)))) {
-        if (latest && missed) { /* made after what is noted */
-            hc_map_put_strz(a, p->status, "lastAttemptedReleaseAction", "upgrade");
-            refresh_previous(r, head->revision, NULL);
-        }
-        hc_str action = hc_get_str(hc_map_getz(p->status, "lastAttemptedReleaseAction"));
-        hc_history_put(a, p->status,
-                       hc_snapshot_of(a, head, action.n ? hc_arena_strz(a, action) : "install", r->oci_digest));
-        latest = hc_history_latest(p->status);
-    }
+    bool missed = head && hc_get_int_at(hc_history_latest(p->status), "version", 0) != head->revision;
+    if (head && !is_noted(r, head))
+        note_head(r, head);
     hc_history_truncate(a, p->status, ignores_tests(r));
-    hc_str full = hc_snapshot_release(a, latest), chart = hc_snapshot_chart(a, latest);
     if (hc_cond_is(p->status, "Remediated", HC_TRUE)) {
         /* What is there by now is what is wanted: the revision that was rolled back to, or a new install whose beginning
          * an earlier process did not live to note. */
         hc_cond_del(&p->cond, "Remediated");
         missed = true;
     }
-    if ((missed || !hc_cond_is(p->status, "Released", HC_TRUE)) && latest) {
-        bool install = hc_get_int_at(latest, "version", 0) == 1;
-        hc_cond_setf(&p->cond, "Released", HC_TRUE, install ? "InstallSucceeded" : "UpgradeSucceeded",
-                     "Helm %s succeeded for release %.*s with chart %.*s", install ? "install" : "upgrade",
-                     HC_P(full), HC_P(chart));
-    }
+    if ((missed || !hc_cond_is(p->status, "Released", HC_TRUE)) && hc_history_latest(p->status))
+        set_released(r);
     if (drifted && r->want.drift != HC_DRIFT_OFF)
         ; /* stays as it was told: it is only reported, or somebody fights for it */
     else if (r->want.drift != HC_DRIFT_OFF)

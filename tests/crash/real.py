@@ -10,7 +10,7 @@ server = open(plane + "/env").read().strip().split("//", 1)[1]
 token = open(plane + "/pki/tokens.csv").read().split(",")[0]
 tls = ssl.create_default_context(cafile=plane + "/pki/ca.crt")
 PATIENCE = float(os.environ.get("HC_CRASH_PATIENCE", "90"))  # seconds until an act that is not at its end is stuck
-STILL = 30  # seconds without a change after which nothing will come any more
+STILL = PATIENCE / 2  # seconds without a change after which nothing will come any more
 REST = 1.2  # seconds without a change until the undisturbed act is at rest
 RESTARTS = 3
 EVERY = int(os.environ.get("HC_CRASH_EVERY", "1"))

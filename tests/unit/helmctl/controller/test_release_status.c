@@ -68,6 +68,21 @@ static int down(void **state)
     return 0;
 }
 
+static void begin(struct hc_arena *a, struct pass *p, struct rel *r, const char *status)
+{
+    static struct hc_chart chart = { .name = HC_S("c") };
+    *p = (struct pass){ .c = &ctl,
+                        .a = a,
+                        .key = { HC_CTL_RELEASE, HC_S("ns"), HC_S("web") },
+                        .manager = "helm-controller",
+                        .obj = yaml(a, "{apiVersion: helm.toolkit.fluxcd.io/v2, kind: HelmRelease, metadata: "
+                                       "{name: web, namespace: ns, uid: u}}"),
+                        .status = yaml(a, status) };
+    p->cond = (struct hc_conditions){ .a = a, .status = p->status, .generation = 1, .now_ms = 1 };
+    *r = (struct rel){ .p = p, .name = HC_S("web"), .ns = HC_S("ns"), .chart = &chart };
+    r->chart_version = HC_S("1.0.0");
+}
+
 /*
  * Rows: the status as an earlier process stored it, the record of the try that failed now. Behind an uninstall as
  * remediation the next try has the same number again; a process that died after it began left the failure of the first
@@ -115,17 +130,9 @@ static void test_failures_are_counted_once(void **state)
     for (size_t i = 0; i < HC_LEN(rows); i++) {
         HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
         bool install = rows[i].action == HC_ACTION_INSTALL;
-        struct hc_chart chart = { .name = HC_S("c") };
-        struct pass p = { .c = &ctl,
-                          .a = a,
-                          .key = { HC_CTL_RELEASE, HC_S("ns"), HC_S("web") },
-                          .manager = "helm-controller",
-                          .obj = yaml(a, "{apiVersion: helm.toolkit.fluxcd.io/v2, kind: HelmRelease, metadata: "
-                                         "{name: web, namespace: ns, uid: u}}"),
-                          .status = yaml(a, rows[i].status) };
-        p.cond = (struct hc_conditions){ .a = a, .status = p.status, .generation = 1, .now_ms = 1 };
-        struct rel r = { .p = &p, .name = HC_S("web"), .ns = HC_S("ns"), .chart = &chart };
-        r.chart_version = HC_S("1.0.0");
+        struct pass p;
+        struct rel r;
+        begin(a, &p, &r, rows[i].status);
         struct hc_record rec = { .name = HC_S("web"),
                                  .ns = HC_S("ns"),
                                  .revision = rows[i].revision,
@@ -154,8 +161,47 @@ static void test_failures_are_counted_once(void **state)
     assert_int_equal(atomic_load(&warnings), HC_LEN(rows));
 }
 
+/* Tests that end in a process after the one that saw the revision deployed and did not live to note it. */
+static void test_tested_unnoted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *status;
+        int revision;
+        const char *action, *released;
+    } rows[] = {
+        { "{lastAttemptedReleaseAction: install}", 1, "install",
+          "Helm install succeeded for release ns/web.v1 with chart c@1.0.0" },
+        { "{lastAttemptedReleaseAction: upgrade, history: [{version: 1, status: superseded, action: install}], "
+          "conditions: [{type: Released, status: 'True', message: old}]}",
+          2, "upgrade", "Helm upgrade succeeded for release ns/web.v2 with chart c@1.0.0" },
+        /* noted */
+        { "{lastAttemptedReleaseAction: upgrade, history: [{version: 1, status: deployed, action: install}], "
+          "conditions: [{type: Released, status: 'True', message: told}]}",
+          1, "install", "told" },
+    };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct pass p;
+        struct rel r;
+        begin(a, &p, &r, rows[i].status);
+        struct hc_record rec = { .name = HC_S("web"),
+                                 .ns = HC_S("ns"),
+                                 .revision = rows[i].revision,
+                                 .status = HC_STATUS_DEPLOYED,
+                                 .chart = yaml(a, "{metadata: {name: c, version: 1.0.0}}") };
+        rel_tell(&r,
+                 &(struct hc_tell){ .what = HC_TOLD_TESTED, .action = HC_ACTION_TEST, .record = &rec, .ok = true });
+        const struct hc_val *latest = hc_history_latest(p.status);
+        assert_int_equal(hc_get_int_at(latest, "version", 0), rows[i].revision);
+        assert_true(hc_str_eqz(hc_get_str_at(latest, "action"), rows[i].action));
+        assert_true(hc_str_eqz(hc_cond_message(p.status, "Released"), rows[i].released));
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_failures_are_counted_once) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_tested_unnoted),
+                                        cmocka_unit_test(test_failures_are_counted_once) };
     return cmocka_run_group_tests(tests, up, down);
 }
