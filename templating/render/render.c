@@ -70,8 +70,8 @@ static enum hc_rc take_notes(struct hc_arena *a, const struct hc_render_input *i
     size_t kept = 0, most = 0, parts_n = 0;
     for (size_t i = 0; i < *n; i++)
         most += hc_str_ends(files[i].path, HC_S("NOTES.txt"));
-    struct hc_notes_part *list = HC_NEW_N(a, struct hc_notes_part, most + 1);
-    if (!list)
+    struct hc_notes_part *list = most ? HC_NEW_N(a, struct hc_notes_part, most) : NULL;
+    if (most && !list)
         return hc_arena_check(a, err, "notes");
     hc_str parts[] = { in->chart->name, HC_S("/templates/NOTES.txt") };
     hc_str own = hc_arena_cat(a, HC_LEN(parts), parts);
