@@ -246,15 +246,21 @@ static void put_said(const struct job *j, struct hc_buf *b, const struct hc_trac
     }
 }
 
+static void put_value(const struct job *j, struct hc_buf *b, const struct hc_trace_source *s)
+{
+    if (s->path.p)
+        hc_buf_printf(b, s->what == HC_TRACE_KEY ? "the name of %.*s = " : "%.*s = ", HC_P(s->path));
+    hc_buf_printf(b, "%.*s",
+                  HC_P(s->what == HC_TRACE_BUILTIN && !s->value
+                           ? HC_S("a file of the chart")
+                           : hc_traced_scalar(j->a, s->value, hides(j, s->path))));
+}
+
 static void put_source(const struct job *j, struct hc_buf *b, const char *word, const struct hc_trace_source *s)
 {
     bool hidden = hides(j, s->path);
     hc_buf_printf(b, "  %-10s ", word);
-    if (s->path.p)
-        hc_buf_printf(b, s->what == HC_TRACE_KEY ? "the name of %.*s = " : "%.*s = ", HC_P(s->path));
-    hc_buf_printf(b, "%.*s",
-                  HC_P(s->what == HC_TRACE_BUILTIN && !s->value ? HC_S("a file of the chart")
-                                                                : hc_traced_scalar(j->a, s->value, hidden)));
+    put_value(j, b, s);
     if (s->chart.p)
         hc_buf_printf(b, "  (%.*s/Chart.yaml)", HC_P(s->chart));
     hc_buf_putc(b, '\n');
@@ -305,8 +311,8 @@ static void put_short(const struct job *j, struct hc_buf *b, const struct hc_tra
     }
     for (size_t i = 0; i < t->sources_n; i++) {
         const struct hc_trace_source *s = &t->sources[i];
-        hc_buf_printf(b, "    %.*s = %.*s", HC_P(s->path),
-                      HC_P(hc_traced_scalar(j->a, s->value, hides(j, s->path))));
+        hc_buf_puts(b, "    ");
+        put_value(j, b, s);
         if (s->what == HC_TRACE_VALUE)
             hc_buf_printf(b, "  %.*s", HC_P(hc_traced_layer(j->a, j->t.origins, s->value)));
         hc_buf_putc(b, '\n');

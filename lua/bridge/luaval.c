@@ -116,6 +116,7 @@ struct walk {
     const char *what;
     struct level levels[HC_MAX_SCRIPT_DEPTH];
     size_t depth;
+    bool followed;
 };
 
 /* "what: spec.containers[2]: " */
@@ -259,9 +260,12 @@ static void enter(struct walk *w, bool want_list)
     qsort(v->keys, n, sizeof(*v->keys), by_bytes);
 }
 
+/* The table is at the top. */
 static void add(struct walk *w, struct hc_val *item)
 {
     struct level *v = &w->levels[w->depth - 1];
+    if (w->followed)
+        item = w->port->entry_raises(w->l, v->keys ? v->keys[v->at] : (hc_str){ NULL, 0 }, v->at + 1, item);
     if (v->keys)
         hc_map_put_ref(w->a, v->node, v->keys[v->at], item);
     else
@@ -281,6 +285,7 @@ struct hc_val *hc_luaval_get_raises(lua_State *l, int i, bool want_list, const c
         check(l, w.a);
         return v;
     }
+    w.followed = w.port->is_followed && w.port->is_followed(l);
     lua_pushvalue(l, i);
     enter(&w, want_list);
     for (;;) {

@@ -31,6 +31,10 @@ struct hc_luaval_port {
     void (*read)(struct lua_State *l, struct hc_val *v, hc_str name, struct hc_val *entry);
     /* Pushes what Go prints. */
     void (*print_raises)(struct lua_State *l, struct hc_val *v);
+    /* Both NULL, or whether somebody follows where values come from, and who is told, then, of each entry of a table that
+     * becomes a node: the table is at the top, `key` absent in a list, whose places count from 1. Gives what to take. */
+    bool (*is_followed)(struct lua_State *l);
+    struct hc_val *(*entry_raises)(struct lua_State *l, hc_str key, uint32_t place, struct hc_val *item);
 };
 
 /* Once for a state; the port must live as long. */

@@ -22,6 +22,7 @@ struct hc_luabox {
     void (*on_full)(void *user); /* NULL: nobody wants to know */
     enum hc_spent spent;
     bool was_full;
+    lua_Hook watch; /* NULL: nobody follows it */
     void *user;
     lua_State *l;
 };
@@ -74,10 +75,22 @@ static uint64_t stride_cost(struct hc_luabox *s)
     return HC_MAX((s->seen_ns - before) / NS_PER_STEP, (uint64_t)STRIDE);
 }
 
-static void on_count(lua_State *l, lua_Debug *ar)
+static void on_event(lua_State *l, lua_Debug *ar);
+
+static void set_hook(struct hc_luabox *s, int count)
+{
+    lua_sethook(s->l, on_event, LUA_MASKCOUNT | (s->watch ? LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE : 0), count);
+}
+
+static void on_event(lua_State *l, lua_Debug *ar)
 {
     struct hc_luabox *s = hc_luabox_of(l);
-    (void)ar;
+    if (__builtin_expect(ar->event != LUA_HOOKCOUNT, 0)) {
+        if (s->watch)
+            s->watch(l, ar);
+        hc_luabox_look(s);
+        return;
+    }
     uint64_t cost = stride_cost(s);
     if (s->spent != HC_SPENT_STEPS && s->steps_left > cost) {
         s->steps_left -= cost;
@@ -85,7 +98,7 @@ static void on_count(lua_State *l, lua_Debug *ar)
     }
     s->steps_left = 0;
     s->spent = HC_SPENT_STEPS;
-    lua_sethook(l, on_count, LUA_MASKCOUNT, 1);
+    set_hook(s, 1);
     luaL_error(l, "step budget spent");
 }
 
@@ -144,13 +157,19 @@ void hc_luabox_for_people(struct hc_luabox *s, size_t max_piece, void (*on_full)
     lua_gc(s->l, LUA_GCINC, 200, 100, 0); /* what people write makes garbage */
 }
 
+void hc_luabox_watch(struct hc_luabox *s, void (*watch)(lua_State *l, lua_Debug *ar))
+{
+    s->watch = watch;
+    set_hook(s, STRIDE);
+}
+
 void hc_luabox_start(struct hc_luabox *s, uint64_t steps)
 {
     hc_luabox_look(s);
     s->steps_left = steps;
     s->spent = HC_SPENT_NOTHING;
     s->was_full = false;
-    lua_sethook(s->l, on_count, LUA_MASKCOUNT, STRIDE);
+    set_hook(s, STRIDE);
 }
 
 bool hc_luabox_was_full(const struct hc_luabox *s)
@@ -181,7 +200,7 @@ void hc_luabox_charge_raises(struct hc_luabox *s, uint64_t steps)
     }
     s->steps_left = 0;
     s->spent = HC_SPENT_STEPS;
-    lua_sethook(s->l, on_count, LUA_MASKCOUNT, 1);
+    set_hook(s, 1);
     luaL_error(s->l, "step budget spent");
 }
 

@@ -12,6 +12,7 @@
 #include "core/base/err.h"
 
 struct lua_State;
+struct lua_Debug;
 struct hc_luabox;
 
 enum hc_spent {
@@ -40,6 +41,10 @@ void *hc_luabox_user(const struct hc_luabox *s);
 void hc_luabox_for_people(struct hc_luabox *s, size_t max_piece, void (*on_full)(void *user));
 /* What was done since the last look is not charged by time: it was charged otherwise. */
 void hc_luabox_look(struct hc_luabox *s);
+
+/* `watch` (NULL: nobody) is Lua's hook for calls, returns and lines, for whoever follows what runs; what it costs is not
+ * charged. */
+void hc_luabox_watch(struct hc_luabox *s, void (*watch)(struct lua_State *l, struct lua_Debug *ar));
 
 /* Gives it that many steps from now on; forgets that a budget was spent. */
 void hc_luabox_start(struct hc_luabox *s, uint64_t steps);

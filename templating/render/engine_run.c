@@ -831,6 +831,8 @@ static int forget_texts(lua_State *l)
         lua_pushnil(l);
         lua_rawseti(l, -2, func_key(i, 0));
     }
+    if (TRACED(r))
+        script_trace_forget(l);
     return 0;
 }
 
@@ -878,6 +880,7 @@ enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct
         if (in->out_error)
             *in->out_error = hc_buf_to_arena(&r.error, a);
     }
+    script_trace_end(&r);
     if (r.m)
         give_back(&r, rc == HC_OK);
     (void)hc_arena_limit(a, ceiling);

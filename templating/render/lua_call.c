@@ -115,6 +115,13 @@ static int call_own(struct run *r, lua_State *l, enum own_func own, const struct
     }
 }
 
+/* A map or list keeps its own history. */
+static void note_result(struct run *r, const char *name, const struct hc_val *v)
+{
+    if (!v || (v->kind != HC_MAP && v->kind != HC_LIST))
+        script_trace_result(r, hc_str_of(name), dep_of_node(r->trace, v));
+}
+
 static int call_function(lua_State *l)
 {
     struct run *r = run_of(l);
@@ -125,9 +132,19 @@ static int call_function(lua_State *l)
     if (own != OWN_NONE)
         return call_own(r, l, own, f);
     size_t base = r->args_n;
-    for (int i = 1; i <= n; i++)
-        eval_push_arg(r, argument(r, l, i, eval_param_type(f->params, (size_t)i - 1), f->name));
-    push_result(l, eval_call_with(r, f, NULL, base));
+    if (TRACED(r) && frame_of(r->trace))
+        r->trace->log.n = frame_of(r->trace)->log; /* a call is a statement of its own */
+    for (int i = 1; i <= n; i++) {
+        struct hc_val *v = argument(r, l, i, eval_param_type(f->params, (size_t)i - 1), f->name);
+        eval_push_arg(r, TRACED(r) ? script_trace_argument(r, hc_str_of(f->name), (uint32_t)i - 1, v) : v);
+    }
+    uint32_t inst = TRACED(r) ? script_trace_begin(r, hc_str_of(f->name)) : 0;
+    hc_tv v = eval_call_with(r, f, NULL, base);
+    if (TRACED(r)) {
+        script_trace_done(r, inst);
+        note_result(r, f->name, hc_tv_node(v));
+    }
+    push_result(l, v);
     return 1;
 }
 
@@ -164,6 +181,14 @@ static const char *method_params(const struct hc_val *v, hc_str name)
     return hc_func_method_params(v, name);
 }
 
+static void note_method(struct run *r, const struct hc_val *v, hc_str name, const struct hc_val *arg,
+                        const struct hc_val *out)
+{
+    uint32_t dep = v->type == HC_GO_FILES ? value_file_dep(r->trace, name, arg) : dep_of_node(r->trace, v);
+    if (!out || (out->kind != HC_MAP && out->kind != HC_LIST))
+        script_trace_result(r, name, dep);
+}
+
 /* With the arguments from stack position `first` on. */
 static void push_called(struct run *r, lua_State *l, struct hc_val *v, hc_str name, const char *params, int first)
 {
@@ -179,6 +204,8 @@ static void push_called(struct run *r, lua_State *l, struct hc_val *v, hc_str na
         hc_run_fail_limit(r, r->func_err.msg);
     if (rc != HC_OK)
         hc_run_fail_call(r, NULL, hc_arena_str(r->a, name), hc_str_of(r->func_err.msg));
+    if (TRACED(r))
+        note_method(r, v, name, n ? argv[0] : NULL, out);
     hc_luaval_push_raises(l, out);
 }
 
@@ -237,10 +264,19 @@ static void was_read(lua_State *l, struct hc_val *v, hc_str name, struct hc_val 
     struct run *r = run_of(l);
     if (!TRACED(r))
         return;
-    if (name.p)
+    struct hc_trace *t = r->trace;
+    size_t before = t->log.n;
+    uint32_t dep = 0;
+    if (name.p) {
         trace_read(r, v, &name, 1, entry ? hc_tv_box(entry) : HC_TV_NIL);
-    else
-        value_read(r->trace, entry);
+        for (size_t i = before; i < t->log.n; i++)
+            dep = dep_join(t, dep, ((const uint32_t *)t->log.p)[i]);
+        t->log.n = HC_MIN(before, t->log.n); /* it is the line's, not the file's */
+    } else {
+        value_read(t, entry);
+        dep = dep_of_node(t, entry);
+    }
+    script_trace_read(r, name, dep, entry && (entry->kind == HC_MAP || entry->kind == HC_LIST));
 }
 
 static void print_value(lua_State *l, struct hc_val *v)
@@ -255,6 +291,15 @@ static void print_value(lua_State *l, struct hc_val *v)
     r->out.n = mark;
 }
 
-const struct hc_luaval_port script_port = {
-    .arena = arena, .charge_raises = charge, .method_raises = method, .read = was_read, .print_raises = print_value
-};
+static bool is_followed(lua_State *l)
+{
+    return TRACED(run_of(l));
+}
+
+const struct hc_luaval_port script_port = { .arena = arena,
+                                            .charge_raises = charge,
+                                            .method_raises = method,
+                                            .read = was_read,
+                                            .print_raises = print_value,
+                                            .is_followed = is_followed,
+                                            .entry_raises = script_trace_entry };

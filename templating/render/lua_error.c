@@ -14,7 +14,7 @@
 /* Lua keeps its stack as a list, and each step walks it from the end. */
 enum { LEVELS_MOST = 4000, SHOWN_MOST = 16, TEXT_MOST = 120, DEEP = 10000, PLACES_MOST = 8 << 20 };
 
-static const struct hc_template_file *file_of(const struct run *r, const char *source)
+const struct hc_template_file *script_file(const struct run *r, const char *source)
 {
     for (size_t i = 0; source[0] == '@' && i < r->p->files_n; i++)
         if (r->p->files[i].lua && hc_str_eqz(r->p->files[i].name, source + 1))
@@ -93,7 +93,7 @@ static size_t read_levels(struct run *r, struct level *out)
                 frame--;
             continue;
         }
-        const struct hc_template_file *f = file_of(r, ar.source);
+        const struct hc_template_file *f = script_file(r, ar.source);
         if (!f)
             continue;
         out[n] = (struct level){ .frame = frame, .file = f, .line = ar.currentline };
@@ -200,7 +200,7 @@ void script_full(void *run)
     r->script->full_line = 0;
     for (int i = 0; i < 16 && lua_getstack(r->m->l, i, &ar); i++) {
         lua_getinfo(r->m->l, "Sl", &ar);
-        r->script->full_file = file_of(r, ar.source);
+        r->script->full_file = script_file(r, ar.source);
         if (r->script->full_file) {
             r->script->full_line = ar.currentline;
             return;
@@ -214,7 +214,7 @@ bool script_position(struct run *r, hc_str *out_file, int *out_line, hc_str *out
     uint32_t pos;
     for (int i = 0; i < 16 && lua_getstack(r->m->l, i, &ar); i++) {
         lua_getinfo(r->m->l, "Sl", &ar);
-        const struct hc_template_file *f = file_of(r, ar.source);
+        const struct hc_template_file *f = script_file(r, ar.source);
         if (!f)
             continue;
         *out_file = f->name;
@@ -280,7 +280,7 @@ int script_handle(lua_State *l)
     }
     for (int i = 0; i < 8 && !ours && lua_getstack(l, i, &ar); i++) {
         lua_getinfo(l, "S", &ar);
-        ours = file_of(r, ar.source) != NULL || strcmp(ar.source, HC_RT_SCRIPT) == 0;
+        ours = script_file(r, ar.source) != NULL || strcmp(ar.source, HC_RT_SCRIPT) == 0;
     }
     /* In a frame of a Go template it is the engine's own affair. */
     if (!ours && !r->f->t->script)

@@ -11,6 +11,7 @@
 
 #include "lua/rt/rt.h"
 #include "templating/render/lua_impl.h"
+#include "templating/render/trace_impl.h"
 
 /* ---- checking ---------------------------------------------------------------------------------------- */
 
@@ -134,6 +135,8 @@ static int put_text(lua_State *l)
     struct hc_val *v = hc_luaval_get_raises(l, 1, false, "what the template returns");
     if (hc_is_null(v))
         return 0;
+    if (TRACED(r))
+        v = script_trace_given(r, v);
     if (v->kind == HC_STR) {
         put(r, v);
     } else if ((v->kind == HC_MAP && v->type < HC_GO_CAPABILITIES) || v->kind == HC_LIST) {
@@ -172,6 +175,20 @@ static hc_str text_arg(struct run *r, lua_State *l, const char *func, struct hc_
     return hc_get_str(text);
 }
 
+static const struct hc_node *called_here(struct run *r, const char *func)
+{
+    const struct hc_node *call = script_trace_call(r, hc_str_of(func));
+    return call ? call : script_trace_node(r);
+}
+
+static int push_given(lua_State *l, struct run *r, const char *func, struct hc_val *v)
+{
+    if (TRACED(r))
+        script_trace_result(r, hc_str_of(func), dep_of_node(r->trace, v));
+    hc_luaval_push_raises(l, v);
+    return 1;
+}
+
 static int include_enter(lua_State *l)
 {
     struct run *r = run_of(l);
@@ -180,7 +197,7 @@ static int include_enter(lua_State *l)
     r->at = NULL;
     uint32_t *active;
     struct tmpl *t = include_target(r, NULL, name, &active);
-    const struct hc_node *call = TRACED(r) ? script_trace_node(r) : NULL;
+    const struct hc_node *call = TRACED(r) ? called_here(r, "include") : NULL;
     struct frame *f = frame_enter(r, FRAME_INCLUDE, lua_twin(r, t), call, data, NULL);
     f->active = active;
     ++*active;
@@ -189,8 +206,7 @@ static int include_enter(lua_State *l)
 
 static int include_leave(lua_State *l)
 {
-    hc_luaval_push_raises(l, include_result(run_of(l)));
-    return 1;
+    return push_given(l, run_of(l), "include", include_result(run_of(l)));
 }
 
 static int tpl_enter(lua_State *l)
@@ -199,22 +215,23 @@ static int tpl_enter(lua_State *l)
     struct hc_val *data;
     hc_str text = text_arg(r, l, "tpl", &data);
     r->at = NULL;
-    struct hc_val *s = hc_str_val_ref(r->a, text), *plain = tpl_plain(r, s);
+    struct hc_val *s = hc_str_val_ref(r->a, text);
+    if (TRACED(r))
+        s = script_trace_argument(r, HC_S("tpl"), 0, s);
+    struct hc_val *plain = tpl_plain(r, s);
     if (plain) { /* the text stands for itself */
         lua_pushnil(l);
-        hc_luaval_push_raises(l, plain);
-        return 2;
+        return 1 + push_given(l, r, "tpl", plain);
     }
     struct text *parsed = text_of(r, NULL, text);
-    const struct hc_node *call = TRACED(r) ? script_trace_node(r) : NULL;
+    const struct hc_node *call = TRACED(r) ? called_here(r, "tpl") : NULL;
     tpl_frame(r, call, parsed, lua_twin(r, &parsed->tmpls[parsed->n - 1]), s, data);
     return push_body(r, l);
 }
 
 static int tpl_leave(lua_State *l)
 {
-    hc_luaval_push_raises(l, tpl_result(run_of(l)));
-    return 1;
+    return push_given(l, run_of(l), "tpl", tpl_result(run_of(l)));
 }
 
 /* ---- files ------------------------------------------------------------------------------------------- */
@@ -407,6 +424,8 @@ static int run_partials(lua_State *l)
 {
     struct run *r = run_of(l);
     const struct hc_program *p = r->p;
+    if (TRACED(r))
+        script_trace_watch(r, l);
     lua_newtable(l);
     lua_setfield(l, LUA_REGISTRYINDEX, SCRIPT_MODULES);
     for (size_t k = 0; k < p->files_n; k++) {
@@ -441,6 +460,8 @@ void script_start(struct run *r)
     r->script->defs = hc_map_new(r->a);
     check_arena(r);
     r->script->defining = true;
+    if (TRACED(r))
+        script_trace_start(r);
     run_in_lua(r, run_partials);
     r->script->defining = false;
 }

@@ -9,6 +9,7 @@
  * .Values.suffix is not set" can be told, too. Variables that are assigned inside a branch depend on its condition,
  * also when the branch was not taken.
  */
+#include "templating/render/lua_impl.h"
 #include "templating/render/trace_impl.h"
 
 #include <stdlib.h>
@@ -118,7 +119,8 @@ void hc_trace_free(struct hc_trace *t)
                                   &t->slots,   &t->trees,      &t->branches,   &t->assigns,    &t->files,
                                   &t->entries, &t->seen_cells, &t->seen_conds, &t->seen_insts, &t->seen_recs,
                                   &t->work };
-    struct ptrmap *const maps[] = { &t->by_root, &t->by_node, &t->by_pipe, &t->maps, &t->seen, &t->linked };
+    struct ptrmap *const maps[] = { &t->by_root, &t->by_node, &t->by_pipe, &t->maps,
+                                    &t->seen,    &t->linked,  &t->set_at };
     for (size_t i = 0; i < HC_LEN(lists); i++)
         free(lists[i]->p);
     for (size_t i = 0; i < HC_LEN(maps); i++) {
@@ -484,7 +486,9 @@ void trace_enter(struct run *r, const struct hc_val *text)
     const struct trace_frame *caller = frame_of(t);
     if (t->spent)
         return;
-    uint32_t inst = 0, parent = caller ? caller->inst : 0, cond = f->call ? cond_here(t, f->call) : 0;
+    uint32_t inst = 0, parent = caller ? caller->inst : 0, cond = 0;
+    if (!script_trace_caller(r, &parent, &cond) && f->call)
+        cond = cond_here(t, f->call);
     uint32_t src_dep = text ? dep_of(t, text) : 0;
     struct inst *i = vec_add(t, &t->insts, sizeof(*i), &inst);
     if (!i)

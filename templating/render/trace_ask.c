@@ -227,9 +227,11 @@ static size_t pos_of(const struct inst *i, const struct hc_node *n, size_t off)
 
 static void put_calls(struct asker *k, uint32_t inst, struct hc_trace_place *p)
 {
-    static const char *const how[] = {
-        [FRAME_FILE] = "file", [FRAME_INCLUDE] = "include", [FRAME_TPL] = "tpl", [FRAME_TEMPLATE] = "template"
-    };
+    static const char *const how[] = { [FRAME_FILE] = "file",
+                                       [FRAME_INCLUDE] = "include",
+                                       [FRAME_TPL] = "tpl",
+                                       [FRAME_TEMPLATE] = "template",
+                                       [FRAME_SCRIPT] = "function" };
     struct list calls = { 0 };
     for (;;) {
         const struct inst *i = AT(k->t, insts, const struct inst, inst);
@@ -254,7 +256,7 @@ static struct hc_trace_place place_of(struct asker *k, uint32_t inst, const stru
     struct hc_trace_place p = { 0 };
     const struct inst *i = AT(k->t, insts, const struct inst, inst);
     p.file = file_of(i);
-    if (i->kind == FRAME_INCLUDE || i->kind == FRAME_TEMPLATE)
+    if (i->kind == FRAME_INCLUDE || i->kind == FRAME_TEMPLATE || i->kind == FRAME_SCRIPT)
         p.name = i->t->tree.name;
     where(i->t, pos_of(i, n, off), &p.line, &p.col, &p.text);
     p.text = hc_str_trim(p.text);
@@ -273,6 +275,8 @@ static bool same_calls(const struct hc_trace_place *x, const struct hc_trace_pla
     return true;
 }
 
+static void add_places_before(struct asker *k, uint32_t dep, bool lua, int depth);
+
 /* One place a line; an action counts more than the text beside it. */
 static void add_place(struct asker *k, uint32_t cell, size_t off)
 {
@@ -288,12 +292,33 @@ static void add_place(struct asker *k, uint32_t cell, size_t off)
     struct hc_trace_place *to = list_add(k->a, &k->places, sizeof(*to));
     if (to)
         *to = p;
-    /* What was only printed here has a place of its own. */
-    const struct dep *d = c.data ? AT(k->t, deps, const struct dep, c.data) : NULL;
-    if (d && d->kind == DEP_JOIN)
-        d = AT(k->t, deps, const struct dep, d->x);
-    if (d && d->kind == DEP_CELL && k->places.n < 100)
-        add_place(k, d->x, d->y);
+    add_places_before(k, c.data, AT(k->t, insts, const struct inst, c.inst)->t->script != 0, 0);
+}
+
+/* What was only printed here has a place of its own; `lua`: as has all that a template gave to one of Lua. */
+static void add_places_before(struct asker *k, uint32_t dep, bool lua, int depth)
+{
+    if (!dep || k->places.n >= 100 || depth > (lua ? 8 : 1))
+        return;
+    const struct dep d = *AT(k->t, deps, const struct dep, dep);
+    if (d.kind == DEP_JOIN) {
+        add_places_before(k, d.x, lua, depth + 1);
+        if (lua)
+            add_places_before(k, d.y, lua, depth + 1);
+    } else if (d.kind == DEP_CELL) {
+        add_place(k, d.x, d.y);
+    } else if ((d.kind == DEP_REC || d.kind == DEP_RANGE) && lua) {
+        const struct rec rec = *AT(k->t, recs, const struct rec, d.x);
+        const struct span *list = (const struct span *)k->t->spans.p + rec.span;
+        size_t from = d.kind == DEP_RANGE ? d.y : 0, end = d.kind == DEP_RANGE ? d.z : rec.bytes;
+        for (uint32_t i = 0; i < rec.spans_n && list[i].at < end && k->places.n < 100; i++) {
+            struct span s = list[i];
+            if (!AT(k->t, cells, const struct cell, s.cell)->mark &&
+                (i + 1 == rec.spans_n || list[i + 1].at > from))
+                add_place(k, s.cell, s.at < from ? s.off + from - s.at : s.off);
+        }
+        add_places_before(k, rec.dep, lua, depth + 1);
+    }
 }
 
 /* ---- the question ------------------------------------------------------------------------------------ */

@@ -7,6 +7,7 @@
  * trace_calls.c   functions: which argument a result came from
  * trace_values.c  which nodes are values, and which of them were read
  * trace_ask.c     answers
+ * trace_lua.c     Lua templates, from outside (lua_impl.h)
  *
  * A value node that was made while rendering carries its history as its `origin`: HC_TRACED and the number of a
  * record. So whatever copies nodes copies the history, and literals of the program (shared between threads, origin 0)
@@ -141,6 +142,7 @@ struct hc_trace {
     struct ptrmap maps;    /* values: the entry of a map or list                 */
     struct ptrmap linked;  /* the entry of a map that another was merged out of  */
     struct ptrmap seen;    /* scalars that were met                              */
+    struct ptrmap set_at;  /* cells: where a Lua template set the entry of a table that became this node */
     uint32_t *index;       /* of entries by place */
     size_t index_cap;
     struct hc_val *names; /* what templates mention: a map used as a set */
@@ -217,5 +219,7 @@ void value_linked(struct hc_trace *t, const struct hc_val *to, const struct hc_v
 void value_named(struct hc_trace *t, const struct hc_val *v);
 /* All that is in it. */
 void value_read_whole(struct hc_trace *t, const struct hc_val *v);
+/* What a method of .Files gives for that argument. */
+uint32_t value_file_dep(struct hc_trace *t, hc_str method, const struct hc_val *arg);
 /* "a.b" below the map `map`, when the map is one of the values. */
 hc_str value_path_below(struct hc_trace *t, const struct hc_val *map, hc_str name);

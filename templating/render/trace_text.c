@@ -304,20 +304,39 @@ struct dumper {
     uint32_t whole;
 };
 
+/* A cell like `writer`, where a Lua template set what stands there; 0: the function at hand writes it. */
+static uint32_t dumped_cell(struct dumper *d, uint32_t writer, uint32_t dep)
+{
+    struct hc_trace *t = d->m->t;
+    uint32_t i = cell_new(t, d->m->r->at, dep);
+    if (i && writer) {
+        const struct cell w = *AT(t, cells, const struct cell, writer);
+        *AT(t, cells, struct cell, i) = (struct cell){ w.inst, dep, w.cond, false, w.node };
+    }
+    return i;
+}
+
 /* `is`: what was written; `read`: the same, read back, with positions; `through`: what chose the
- * containers around. */
+ * containers around; `writer`: what set them. */
 static void dumped(struct dumper *d, const struct hc_val *is, const struct hc_val *read, size_t key_at,
-                   uint32_t through, int depth)
+                   uint32_t through, uint32_t writer, int depth)
 {
     struct hc_trace *t = d->m->t;
     if (depth > 200 || t->spent)
         return;
+    uint32_t set_at = is ? ptrmap_get(&t->set_at, is) : 0;
+    if (set_at) {
+        writer = set_at;
+        uint32_t cond = AT(t, cells, const struct cell, set_at)->cond;
+        if (cond && (is->kind == HC_MAP || is->kind == HC_LIST))
+            through = dep_join(t, through, dep_new(t, DEP_COND, cond, 0, 0, NULL));
+    }
     if (is && is->origin & HC_TRACED && (is->kind == HC_MAP || is->kind == HC_LIST))
         through = dep_join(t, through, dep_of_node(t, is));
     bool filled = is && ((hc_is_map(is) && hc_is_map(read) && hc_map_len(read)) ||
                          (hc_is_list(is) && hc_is_list(read) && hc_list_len(read)));
     if (filled && key_at != SIZE_MAX)
-        span_add(t, &d->m->out, key_at, cell_new(t, d->m->r->at, dep_join(t, dep_of_node(t, is), through)), 0);
+        span_add(t, &d->m->out, key_at, dumped_cell(d, writer, dep_join(t, dep_of_node(t, is), through)), 0);
     if (filled && hc_is_map(is)) {
         for (size_t i = 0; i < hc_map_len(read); i++) {
             const struct hc_entry *e = hc_map_at(read, i), *from = hc_map_find(is, e->key);
@@ -325,9 +344,9 @@ static void dumped(struct dumper *d, const struct hc_val *is, const struct hc_va
             if (at == SIZE_MAX)
                 at = offset_of(&d->lines, e->val->line, e->val->col);
             if (from)
-                dumped(d, from->val, e->val, at, through, depth + 1);
+                dumped(d, from->val, e->val, at, through, writer, depth + 1);
             else if (at != SIZE_MAX)
-                span_add(t, &d->m->out, at, cell_new(t, d->m->r->at, d->whole), 0);
+                span_add(t, &d->m->out, at, dumped_cell(d, writer, d->whole), 0);
         }
         return;
     }
@@ -335,13 +354,13 @@ static void dumped(struct dumper *d, const struct hc_val *is, const struct hc_va
         for (size_t i = 0; i < hc_list_len(read); i++) {
             const struct hc_val *v = hc_list_at(read, i);
             size_t at = offset_of(&d->lines, v->line, v->col);
-            dumped(d, hc_list_at(is, i), v, at, through, depth + 1);
+            dumped(d, hc_list_at(is, i), v, at, through, writer, depth + 1);
         }
         return;
     }
     if (key_at == SIZE_MAX)
         return;
-    span_add(t, &d->m->out, key_at, cell_new(t, d->m->r->at, dep_join(t, dep_of(t, is), through)), 0);
+    span_add(t, &d->m->out, key_at, dumped_cell(d, writer, dep_join(t, dep_of(t, is), through)), 0);
 }
 
 static int by_offset(const void *x, const void *y)
@@ -363,7 +382,7 @@ static struct hc_val *dump_result(struct run *r, const struct hc_val *is, const 
     check_arena(r);
     d.whole = dep_of(t, is);
     lines_of(r, m.text, &d.lines);
-    dumped(&d, is, read, SIZE_MAX, 0, 0);
+    dumped(&d, is, read, SIZE_MAX, 0, 0, 0);
     if (m.out.n)
         qsort(m.out.p, m.out.n, sizeof(struct span), by_offset);
     if (!m.out.n)

@@ -10,6 +10,7 @@
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/value/fieldpath.h"
+#include "templating/render/lua_source.h"
 #include "templating/render/trace_impl.h"
 
 #define MAX_DEPTH 200
@@ -308,16 +309,19 @@ static const struct hc_val *receiver(hc_tv from, const hc_str *names, size_t n)
     return v;
 }
 
+uint32_t value_file_dep(struct hc_trace *t, hc_str method, const struct hc_val *arg)
+{
+    hc_str path = hc_arena_printf(t->a, ".Files.%.*s%s%.*s", HC_P(method), hc_is_str(arg) ? " " : "",
+                                  HC_P(hc_get_str(arg)));
+    return builtin_dep(t, path, (hc_str){ NULL, 0 }, NULL);
+}
+
 static hc_tv read_method(struct run *r, const struct hc_val *recv, hc_str name, struct hc_val *v, hc_tv was)
 {
     struct hc_trace *t = r->trace;
     uint32_t dep = dep_of_node(t, recv);
-    if (recv && recv->type == HC_GO_FILES) {
-        const struct hc_val *arg = r->args_n < r->args_cap && r->args ? r->args[r->args_n] : NULL;
-        hc_str path = hc_arena_printf(t->a, ".Files.%.*s%s%.*s", HC_P(name), hc_is_str(arg) ? " " : "",
-                                      HC_P(hc_get_str(arg)));
-        dep = builtin_dep(t, path, (hc_str){ NULL, 0 }, NULL);
-    }
+    if (recv && recv->type == HC_GO_FILES)
+        dep = value_file_dep(t, name, r->args_n < r->args_cap && r->args ? r->args[r->args_n] : NULL);
     if (!dep || v->origin)
         return was;
     struct hc_val *to = marked(r, v, dep);
@@ -394,6 +398,26 @@ static void mention(struct hc_trace *t, hc_str name)
         hc_map_put_ref(t->a, t->names, name, t->names);
 }
 
+/* "a.b.c", as some charts' own helpers take it. */
+static void mention_text(struct hc_trace *t, hc_str rest)
+{
+    hc_str part;
+    mention(t, rest);
+    while (rest.p && hc_str_split(&rest, '.', &part))
+        mention(t, part);
+}
+
+static void mention_lua(struct hc_trace *t, hc_str text)
+{
+    const struct lua_source *s = lua_source_read(t->a, text);
+    for (uint32_t i = 0; s && i < s->toks_n; i++) {
+        if (s->toks[i].kind == LUA_TOK_TEXT)
+            mention_text(t, s->toks[i].s);
+        else if (s->toks[i].kind == LUA_TOK_NAME && s->toks[i].reads)
+            mention(t, s->toks[i].s);
+    }
+}
+
 static void mention_pipe(struct hc_trace *t, const struct hc_node *pipe);
 
 static void mention_node(struct hc_trace *t, const struct hc_node *n)
@@ -410,14 +434,9 @@ static void mention_node(struct hc_trace *t, const struct hc_node *n)
         for (uint32_t i = n->kind == HC_NODE_VARIABLE; i < n->n; i++)
             mention(t, n->field.names[i]);
         break;
-    case HC_NODE_STRING: {
-        /* "a.b.c", as some charts' own helpers take it */
-        hc_str rest = n->lit.value, part;
-        mention(t, rest);
-        while (rest.p && hc_str_split(&rest, '.', &part))
-            mention(t, part);
+    case HC_NODE_STRING:
+        mention_text(t, n->lit.value);
         break;
-    }
     default:
         break;
     }
@@ -459,6 +478,9 @@ static const struct hc_val *mentioned(struct hc_trace *t)
         t->names = hc_map_new(t->a);
         for (size_t i = 0; t->program && i < t->program->names_n; i++)
             mention_list(t, t->program->names[i].tmpl->tree.root);
+        for (size_t i = 0; t->program && i < t->program->files_n; i++)
+            if (t->program->files[i].lua)
+                mention_lua(t, t->program->files[i].text);
     }
     return t->names;
 }

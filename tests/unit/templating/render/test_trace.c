@@ -8,6 +8,8 @@
 #include "templating/render/trace.h"
 #include "tests/unit/unit.h"
 
+#define META "apiVersion: v2\nname: web\nversion: 1.0.0\nappVersion: \"7\"\n"
+
 struct traced {
     struct hc_arena *a;
     struct hc_chart *chart;
@@ -16,16 +18,20 @@ struct traced {
     struct hc_render_output out;
 };
 
-/* Renders a chart of one template (and helpers) with defaults and user values. */
+/* Renders a chart of one template (and helpers) with defaults and user values; without a trace: what comes out. */
+static bool lua, untraced;
+
 static struct traced render(const char *template, const char *helpers, const char *defaults, const char *user)
 {
     struct traced r = { .a = hc_arena_new(0) };
     struct hc_err err = HC_ERR_INIT;
     const struct hc_chart_file files[] = {
-        { HC_S("Chart.yaml"), HC_S("apiVersion: v2\nname: web\nversion: 1.0.0\nappVersion: \"7\"\n") },
+        { HC_S("Chart.yaml"), lua ? HC_S(META "annotations: {helmctl.dev/lua-templates: v1}\n") : HC_S(META) },
         { HC_S("values.yaml"), hc_str_of(defaults) },
-        { HC_S("templates/_h.tpl"), hc_str_of(helpers) },
-        { HC_S("templates/a.yaml"), hc_str_of(template) },
+        { lua ? HC_S("templates/_h.lua") : HC_S("templates/_h.tpl"), hc_str_of(helpers) },
+        { lua ? HC_S("templates/a.lua") : HC_S("templates/a.yaml"), hc_str_of(template) },
+        { HC_S("templates/_go.tpl"),
+          HC_S("{{ define \"go\" }}{{ .Values.image.tag }}{{ include \"lua\" . }}{{ end }}") },
         { HC_S("files/x.txt"), HC_S("inside") },
     };
     const struct hc_chart_port port = { .no_digest = true };
@@ -36,7 +42,7 @@ static struct traced render(const char *template, const char *helpers, const cha
     assert_int_equal(hc_values_parse(r.a, hc_str_of(user), HC_S("u.yaml"), &values, &err), HC_OK);
     const struct hc_origin layer = { HC_LAYER_FILE, HC_S("u.yaml"), { NULL, 0 } };
     hc_val_set_origin(values, hc_origins_add(r.origins, &layer));
-    r.trace = hc_trace_new(r.origins);
+    r.trace = untraced ? NULL : hc_trace_new(r.origins);
     const struct hc_render_input in = { .chart = r.chart,
                                         .values = values,
                                         .origins = r.origins,
@@ -74,20 +80,21 @@ static const char *why(struct traced *r, const char *needle)
     static char text[4096];
     struct hc_err err = HC_ERR_INIT;
     struct hc_trace_answer w;
-    hc_str all = hc_trace_text(r->trace, HC_S("web/templates/a.yaml"));
+    hc_str file = lua ? HC_S("web/templates/a.lua") : HC_S("web/templates/a.yaml");
+    hc_str all = hc_trace_text(r->trace, file);
     size_t at = hc_str_find_str(all, hc_str_of(needle));
     if (at == SIZE_MAX)
         fail_msg("no '%s' in:\n%.*s", needle, HC_P(all));
     size_t from = at + strlen(needle), end = hc_str_find(hc_str_sub(all, from, all.n), '\n');
     end = end == SIZE_MAX ? all.n : from + end;
-    if (hc_trace_ask(r->trace, r->a, HC_S("web/templates/a.yaml"), from, end, true, &w, &err) != HC_OK)
+    if (hc_trace_ask(r->trace, r->a, file, from, end, true, &w, &err) != HC_OK)
         fail_msg("%s", err.msg);
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 0);
     for (size_t i = 0; i < w.places_n; i++) {
-        hc_str file = w.places[i].file;
-        size_t slash = hc_str_rfind(file, '/');
-        hc_buf_printf(&b, "%s%.*s:%d", i ? "," : "", HC_P(hc_str_sub(file, slash + 1, file.n)), w.places[i].line);
+        hc_str in = w.places[i].file;
+        size_t slash = hc_str_rfind(in, '/');
+        hc_buf_printf(&b, "%s%.*s:%d", i ? "," : "", HC_P(hc_str_sub(in, slash + 1, in.n)), w.places[i].line);
         for (size_t k = 0; k < w.places[i].calls_n; k++)
             hc_buf_printf(&b, "<%s:%d", w.places[i].calls[k].how, w.places[i].calls[k].line);
     }
@@ -217,13 +224,89 @@ static void what_was_read(void **state)
     done(&r);
 }
 
+/* What Lua templates set: fields on one line and on many, variables, functions here and in a module, includes both ways. */
+static void lua_fields(void **state)
+{
+    (void)state;
+    static const char helpers[] = "local M = {}\n"                                                       /* 1 */
+                                  "define(\"lua\", function(d) return \"-\" .. d.Values.replicas end)\n" /* 2 */
+                                  "function M.named(name, more)\n"
+                                  "  local t = { name = name, kind = \"x\" }\n" /* 4 */
+                                  "  t.more = more\n"
+                                  "  return t\n" /* 6 */
+                                  "end\n"
+                                  "return M\n";
+    static const char template[] = "local lib = require \"_h\"\n" /* 1 */
+                                   "local tag = Values.image.tag\n"
+                                   "local image = printf(\"%s:%s\",\n" /* 3 */
+                                   "  Values.image.repo,\n"
+                                   "  tag)\n" /* 5 */
+                                   "local d = {\n"
+                                   "  image = image, count = Values.replicas + 1, fixed = \"yes\",\n" /* 7 */
+                                   "  name = Release.Name .. \"-\" .. tag,\n"
+                                   "  other = default(Values.replicas, Values.none),\n" /* 9 */
+                                   "  made = lib.named(Values.labels.team, Values.labels.tier),\n"
+                                   "  both = include(\"go\", dot),\n" /* 11 */
+                                   "  whole = Values.labels,\n"
+                                   "  list = { Values.labels.team, \"z\", Values.labels.tier },\n" /* 13 */
+                                   "}\n"
+                                   "if Values.enabled then\n" /* 15 */
+                                   "  d.active = Values.image.repo\n"
+                                   "elseif Values.never then\n" /* 17 */
+                                   "  d.never = 1\n"
+                                   "else\n"
+                                   "  d.idle = 1\n" /* 20 */
+                                   "end\n"
+                                   "d.hosts = {}\n" /* 22 */
+                                   "for i, h in ipairs(Values.hosts) do\n"
+                                   "  d.hosts[#d.hosts + 1] = h\n" /* 24 */
+                                   "  table.insert(d.list, h .. i)\n"
+                                   "end\n"
+                                   "local size = Values.labels.tier\n" /* 27 */
+                                   "if Values.replicas > 5 then size = \"l\" end\n"
+                                   "d.size = size\n" /* 29 */
+                                   "return d\n";
+    static const struct {
+        const char *field, *want;
+    } rows[] = {
+        { "image:", "a.lua:7,a.lua:3 image.repo@values.yaml:2 image.tag@u.yaml:2" },
+        { "count:", "a.lua:7 replicas@values.yaml:4" },
+        { "fixed:", "a.lua:7" },
+        { "\nname:", "a.lua:8 image.tag@u.yaml:2 .Release.Name" },
+        { "other:", "a.lua:9 replicas@values.yaml:4 none?" },
+        { "  name:", "_h.lua:4<function:10 labels.team@values.yaml:6" },
+        { "  kind:", "_h.lua:4<function:10" },
+        { "  more:", "_h.lua:5<function:10 labels.tier@values.yaml:7" },
+        { "both:", "a.lua:11,_go.tpl:1<include:11,_h.lua:2<include:1<include:11 image.tag@u.yaml:2 "
+                   "replicas@values.yaml:4" },
+        { "whole:\n  team:", "a.lua:12 labels.team@values.yaml:6" },
+        { "list:\n-", "a.lua:13 labels.team@values.yaml:6" },
+        { "- z\n-", "a.lua:13 labels.tier@values.yaml:7" },
+        { "active:", "a.lua:16 image.repo@values.yaml:2 | if 15 enabled@values.yaml:9" },
+        { "hosts:\n-", "a.lua:24 hosts[0]@values.yaml:8 | range 23 hosts@values.yaml:8 hosts[0]@values.yaml:8" },
+        { "size:", "a.lua:29 labels.tier@values.yaml:7 | if 28 replicas@values.yaml:4" },
+        { "- b\nimage", "a.lua:7,a.lua:3 image.repo@values.yaml:2 image.tag@u.yaml:2" },
+    };
+    lua = true;
+    struct traced r = render(template, helpers, defaults, "image:\n  tag: \"2\"\n");
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        const char *is = why(&r, rows[i].field);
+        if (strcmp(is, rows[i].want) != 0)
+            fail_msg("%s\n  is     %s\n  should %s", rows[i].field, is, rows[i].want);
+    }
+    untraced = true;
+    struct traced plain = render(template, helpers, defaults, "image:\n  tag: \"2\"\n");
+    assert_true(hc_str_eq(plain.out.docs.manifests[0].text, r.out.docs.manifests[0].text));
+    done(&plain);
+    done(&r);
+    lua = untraced = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_and_layers),
-        cmocka_unit_test(calls),
-        cmocka_unit_test(conditions),
-        cmocka_unit_test(what_was_read),
+        cmocka_unit_test(values_and_layers), cmocka_unit_test(calls),      cmocka_unit_test(conditions),
+        cmocka_unit_test(what_was_read),     cmocka_unit_test(lua_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
