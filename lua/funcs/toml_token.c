@@ -205,7 +205,7 @@ static enum hc_rc escape(struct toml_reader *r, struct hc_buf *b, bool multi, ch
         return HC_OK;
     }
     snprintf(text, sizeof(text), "invalid escape in string '\\%.*s'", (int)(r->i - from), r->s.p + from);
-    return r->i > from ? toml_bad(r, text)
+    return r->i > from ? toml_fail_line(r, toml_line_at(r, r->i), text, "", "") /* a line's end counts already */
                        : toml_fail_line(r, toml_line_at(r, from) - 1, "invalid escape in string '\\", "", "");
 }
 
