@@ -46,6 +46,8 @@ class Helm:
         line = self.p.stdout.readline()
         late.cancel()
         self.runs += 1
+        if not line.endswith(b"\n"):  # it was killed in the midst of it
+            line = b""
         if not line or self.runs % 3000 == 0:
             self.p.kill()
             self.p.wait()
