@@ -249,6 +249,14 @@ size_t hc_arena_used(const struct hc_arena *a)
     return a ? a->used : 0;
 }
 
+size_t hc_arena_held(const struct hc_arena *a)
+{
+    size_t n = a ? sizeof(*a) : 0;
+    for (const struct block *b = a ? a->blocks : NULL; b; b = b->next)
+        n += sizeof(*b) + b->cap;
+    return n + (a && a->spare ? sizeof(*a->spare) + a->spare->cap : 0);
+}
+
 enum hc_rc hc_arena_check(const struct hc_arena *a, struct hc_err *err, const char *what)
 {
     if (!hc_arena_spent(a))

@@ -29,6 +29,8 @@ size_t hc_arena_limit(struct hc_arena *a, size_t ceiling);
 size_t hc_arena_ceiling(const struct hc_arena *a);
 /* Bytes handed out so far. */
 size_t hc_arena_used(const struct hc_arena *a);
+/* Bytes it takes itself, what it did not hand out yet too. */
+size_t hc_arena_held(const struct hc_arena *a);
 /* HC_E_LIMIT ("... is over N bytes") or HC_E_NOMEM for a spent arena; HC_OK for one that is not. */
 enum hc_rc hc_arena_check(const struct hc_arena *a, struct hc_err *err, const char *what);
 

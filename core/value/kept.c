@@ -11,16 +11,17 @@
 #include "core/base/mem.h"
 
 enum {
-    BUCKETS = 1024,
+    BUCKETS = 4096,
     MAX_DEPTH = 200,
-    MAX_NODES = 1 << 18
-}; /* a list may hold one list twice, and that one another */
+    MAX_NODES = 1 << 18, /* a list may hold one list twice, and that one another */
+    VALUE_FLAGS = 0xff   /* of lists and maps: what is part of the value; the others are notes about it */
+};
 
 struct slot {
     struct hc_kept kept; /* first: a borrowed one is its slot */
     struct slot *next;   /* in its bucket */
+    struct slot *older, *newer;
     struct hc_kept_key key;
-    uint64_t used_at;
     size_t bytes;
     unsigned refs; /* borrowers, and one of the table */
     char text[];
@@ -28,9 +29,10 @@ struct slot {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct slot *buckets[BUCKETS];
+static struct slot *oldest, *newest; /* by their last use */
 static size_t held;
 static _Atomic size_t ceiling;
-static uint64_t now, seed[4];
+static uint64_t seed[4];
 static pthread_once_t seeded = PTHREAD_ONCE_INIT;
 
 static void draw(void)
@@ -62,22 +64,43 @@ static inline uint64_t word(const char *p)
 }
 
 /* Both halves see every byte. */
-static void add(struct hc_kept_key *k, uint64_t x, uint64_t y)
+static inline void add(struct hc_kept_key *k, uint64_t x, uint64_t y)
 {
     k->a = mix(x ^ seed[0], y ^ k->a);
     k->b = mix(y ^ seed[1], x ^ k->b ^ seed[2]);
 }
 
-static void add_text(struct hc_kept_key *k, hc_str s)
+/* The last bytes, at most 16, as two words that no other bytes of that number give. */
+static inline void last_words(const char *p, size_t n, uint64_t *x, uint64_t *y)
 {
-    add(k, s.n, seed[3]);
-    for (; s.n >= 16; s = hc_str_sub(s, 16, s.n))
-        add(k, word(s.p), word(s.p + 8));
-    if (s.n) {
-        char last[16] = { 0 };
-        memcpy(last, s.p, s.n);
-        add(k, word(last), word(last + 8));
+    uint32_t low, high;
+    *x = *y = 0;
+    if (n >= 8) {
+        *x = word(p);
+        *y = word(p + n - 8);
+    } else if (n >= 4) {
+        memcpy(&low, p, 4);
+        memcpy(&high, p + n - 4, 4);
+        *x = (uint64_t)high << 32 | low;
+    } else if (n) {
+        *x = (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[n / 2] << 8 | (unsigned char)p[n - 1];
     }
+}
+
+/* `kind` tells apart what the text may be. */
+static void add_text(struct hc_kept_key *k, uint64_t kind, hc_str s)
+{
+    struct hc_kept_key to = *k;
+    const char *p = s.p;
+    size_t n = s.n;
+    uint64_t x, y;
+    to.a += (n ^ kind << 48) * seed[3]; /* nothing that the bytes could make up for */
+    to.b += (n ^ kind << 48) * seed[2];
+    for (; n > 16; n -= 16, p += 16)
+        add(&to, word(p), word(p + 8));
+    last_words(p, n, &x, &y);
+    add(&to, x, y);
+    *k = to;
 }
 
 static struct hc_kept_key begin(char what)
@@ -89,16 +112,35 @@ static struct hc_kept_key begin(char what)
 struct hc_kept_key hc_kept_key(char what, hc_str text)
 {
     struct hc_kept_key k = begin(what);
-    add_text(&k, text);
+    add_text(&k, 0, text);
     return k;
 }
 
-static bool add_value(struct hc_kept_key *k, const struct hc_val *v, int depth, uint32_t *nodes_left)
+struct look {
+    uint32_t left; /* of the values and pieces of text that may be looked at */
+    uint8_t but;   /* maps of this type are not looked into; 0: none */
+};
+
+static bool spend(struct look *l, size_t cost)
+{
+    l->left -= (uint32_t)HC_MIN(cost, (size_t)l->left);
+    return l->left > 0;
+}
+
+static bool add_value(struct hc_kept_key *k, const struct hc_val *v, int depth, struct look *l)
 {
     enum hc_kind kind = hc_kind_of(v);
-    if (depth == MAX_DEPTH || --*nodes_left == 0)
+    if (depth == MAX_DEPTH || !spend(l, 1 + (kind == HC_STR ? v->n / 64 : 0)))
         return false;
-    add(k, kind, v ? v->type : 0);
+    if (kind == HC_STR) { /* most of what there is */
+        add_text(k, (uint64_t)v->type << 4 | HC_STR, hc_get_str(v));
+        return true;
+    }
+    add(k, kind, v ? v->type : UINT64_MAX);
+    if (kind == HC_MAP && l->but && v->type == l->but) {
+        add(k, v->map && v->map->n, 4);
+        return depth <= 1;
+    }
     switch (kind) {
     case HC_NULL:
         return true;
@@ -110,22 +152,19 @@ static bool add_value(struct hc_kept_key *k, const struct hc_val *v, int depth, 
     case HC_FLOAT:
         add(k, v->u, v->spelling != NULL);
         if (v->spelling)
-            add_text(k, (hc_str){ v->spelling, v->n });
-        return true;
-    case HC_STR:
-        add_text(k, hc_get_str(v));
+            add_text(k, 0, (hc_str){ v->spelling, v->n });
         return true;
     case HC_LIST:
-        add(k, v->list->n, 2);
+        add(k, v->list->n, 2 + ((uint64_t)(v->list->flags & VALUE_FLAGS) << 8));
         for (uint32_t i = 0; i < v->list->n; i++)
-            if (!add_value(k, v->list->items[i], depth + 1, nodes_left))
+            if (!add_value(k, v->list->items[i], depth + 1, l))
                 return false;
         return true;
     case HC_MAP:
-        add(k, v->map->n, 3);
+        add(k, v->map->n, 3 + ((uint64_t)(v->map->flags & VALUE_FLAGS) << 8));
         for (uint32_t i = 0; i < v->map->n; i++) {
-            add_text(k, v->map->entries[i].key);
-            if (!add_value(k, v->map->entries[i].val, depth + 1, nodes_left))
+            add_text(k, 0, v->map->entries[i].key);
+            if (!spend(l, v->map->entries[i].key.n / 64) || !add_value(k, v->map->entries[i].val, depth + 1, l))
                 return false;
         }
         return true;
@@ -134,11 +173,26 @@ static bool add_value(struct hc_kept_key *k, const struct hc_val *v, int depth, 
     }
 }
 
+bool hc_kept_key_but(char what, const struct hc_val *v, uint8_t type, uint32_t cost_max, struct hc_kept_key *out,
+                     uint32_t *out_cost)
+{
+    struct look l = { .left = cost_max + 1, .but = type };
+    *out = begin(what);
+    bool whole = add_value(out, v, 0, &l);
+    *out_cost = cost_max + 1 - l.left;
+    return whole;
+}
+
 bool hc_kept_key_of(char what, const struct hc_val *v, struct hc_kept_key *out)
 {
-    *out = begin(what);
-    uint32_t nodes_left = MAX_NODES;
-    return add_value(out, v, 0, &nodes_left);
+    uint32_t cost;
+    return hc_kept_key_but(what, v, 0, MAX_NODES, out, &cost);
+}
+
+struct hc_kept_key hc_kept_key_and(struct hc_kept_key key, uint64_t n)
+{
+    add(&key, n, seed[3]);
+    return key;
 }
 
 /* ---- the table ----------------------------------------------------------------------------------- */
@@ -149,11 +203,35 @@ static void drop(struct slot *s)
     free(s);
 }
 
-/* With the lock held. What nobody borrows any more is put on `gone`. */
+/* With the lock held, as all that follow. */
+static struct slot **find(struct hc_kept_key key)
+{
+    struct slot **at = &buckets[key.a % BUCKETS];
+    while (*at && ((*at)->key.a != key.a || (*at)->key.b != key.b))
+        at = &(*at)->next;
+    return at;
+}
+
+static void unlink_use(struct slot *s)
+{
+    *(s->older ? &s->older->newer : &oldest) = s->newer;
+    *(s->newer ? &s->newer->older : &newest) = s->older;
+}
+
+static void link_newest(struct slot *s)
+{
+    s->older = newest;
+    s->newer = NULL;
+    *(newest ? &newest->newer : &oldest) = s;
+    newest = s;
+}
+
+/* What nobody borrows any more is put on `gone`. */
 static void take_out(struct slot **at, struct slot **gone)
 {
     struct slot *s = *at;
     *at = s->next;
+    unlink_use(s);
     held -= s->bytes;
     if (--s->refs == 0) {
         s->next = *gone;
@@ -163,16 +241,8 @@ static void take_out(struct slot **at, struct slot **gone)
 
 static void shrink(struct slot **gone)
 {
-    while (held > ceiling) {
-        struct slot **oldest = NULL;
-        for (size_t i = 0; i < BUCKETS; i++)
-            for (struct slot **at = &buckets[i]; *at; at = &(*at)->next)
-                if (!oldest || (*at)->used_at < (*oldest)->used_at)
-                    oldest = at;
-        if (!oldest)
-            return;
-        take_out(oldest, gone);
-    }
+    while (held > ceiling && oldest)
+        take_out(find(oldest->key), gone);
 }
 
 static void drop_all(struct slot *gone)
@@ -194,21 +264,14 @@ void hc_kept_limit(size_t bytes)
     drop_all(gone);
 }
 
-static struct slot **find(struct hc_kept_key key)
-{
-    struct slot **at = &buckets[key.a % BUCKETS];
-    while (*at && ((*at)->key.a != key.a || (*at)->key.b != key.b))
-        at = &(*at)->next;
-    return at;
-}
-
 const struct hc_kept *hc_kept_find(struct hc_kept_key key)
 {
     pthread_mutex_lock(&lock);
     struct slot *s = *find(key);
     if (s) {
         s->refs++;
-        s->used_at = ++now;
+        unlink_use(s);
+        link_newest(s);
     }
     pthread_mutex_unlock(&lock);
     return s ? &s->kept : NULL;
@@ -226,31 +289,47 @@ void hc_kept_release(const struct hc_kept *kept)
         drop(s);
 }
 
-void hc_kept_put(struct hc_kept_key key, const struct hc_kept *what)
+/* Gives it with as many borrowers as are said; what is too large stays out of the table. */
+static struct slot *put(struct hc_kept_key key, const struct hc_kept *what, unsigned borrowers)
 {
     struct slot *gone = NULL, *s = hc_malloc(sizeof(*s) + what->text.n);
-    size_t bytes = sizeof(*s) + what->text.n + (what->arena ? hc_arena_used(what->arena) : 0);
-    if (!s || bytes > ceiling / 2) {
+    size_t bytes = sizeof(*s) + what->text.n + (what->arena ? hc_arena_held(what->arena) : 0);
+    bool fits = bytes <= ceiling / 2;
+    if (!s || (!fits && !borrowers)) {
         hc_arena_free(what->arena);
         free(s);
-        return;
+        return NULL;
     }
-    *s = (struct slot){ .kept = *what, .key = key, .bytes = bytes, .refs = 1 };
+    *s = (struct slot){ .kept = *what, .key = key, .bytes = bytes, .refs = borrowers + fits };
     if (what->text.n)
         memcpy(s->text, what->text.p, what->text.n);
     s->kept.text = (hc_str){ s->text, what->text.n };
+    if (!fits)
+        return s;
     pthread_mutex_lock(&lock);
     struct slot **at = find(key);
     if (*at)
         take_out(at, &gone);
     at = &buckets[key.a % BUCKETS];
     s->next = *at;
-    s->used_at = ++now;
     *at = s;
+    link_newest(s);
     held += bytes;
     shrink(&gone);
     pthread_mutex_unlock(&lock);
     drop_all(gone);
+    return s;
+}
+
+void hc_kept_put(struct hc_kept_key key, const struct hc_kept *what)
+{
+    (void)put(key, what, 0);
+}
+
+const struct hc_kept *hc_kept_share(struct hc_kept_key key, const struct hc_kept *what)
+{
+    struct slot *s = put(key, what, 1);
+    return s ? &s->kept : NULL;
 }
 
 static bool copy_list(struct hc_arena *a, struct hc_val *to, const struct hc_list *from)

@@ -417,7 +417,8 @@ FN(fn_must_from_json)
     return rc == HC_OK ? fn_done(c, v, out) : rc;
 }
 
-enum { KEEP_BYTES = 4096 }; /* what is shorter is read and written as fast as it is found */
+/* What is shorter is read, and written, as fast as it is found. */
+enum { KEEP_READ_BYTES = 4096, KEEP_WRITTEN_BYTES = 256 };
 
 /* A document that was read before, or is kept from now on. False: it has to be read anew, errors and all. */
 static bool parse_kept(struct hc_fcall *c, hc_str s, struct hc_val **out)
@@ -444,7 +445,7 @@ static bool parse_kept(struct hc_fcall *c, hc_str s, struct hc_val **out)
 /* An empty document leaves the map or list as it was made: empty. */
 static enum hc_rc parse_yaml(struct hc_fcall *c, hc_str s, bool list, struct hc_val **out)
 {
-    if (c->keeps && s.n >= KEEP_BYTES && parse_kept(c, s, out))
+    if (c->keeps && s.n >= KEEP_READ_BYTES && parse_kept(c, s, out))
         return HC_OK;
     enum hc_rc rc = hc_yaml_parse(c->a, s, HC_S(""), HC_YAML_JSON_NUMBERS, out, c->err);
     if (rc == HC_OK && fn_nil(*out))
@@ -616,7 +617,8 @@ static hc_str without_newline(const struct hc_buf *b)
     return hc_str_ends(s, HC_S("\n")) ? hc_str_sub(s, 0, s.n - 1) : s;
 }
 
-enum hc_rc fn_yaml(struct hc_fcall *c, struct hc_buf *b, const struct hc_val *v, bool *out_written)
+/* *out_written false: Go can not write it. HC_E_LIMIT: it is too much. */
+static enum hc_rc write_yaml(struct hc_fcall *c, struct hc_buf *b, const struct hc_val *v, bool *out_written)
 {
     struct look l = { .c = c };
     look_at(&l, v, 0);
@@ -624,11 +626,10 @@ enum hc_rc fn_yaml(struct hc_fcall *c, struct hc_buf *b, const struct hc_val *v,
     return l.rc;
 }
 
-FN(fn_to_yaml)
+enum hc_rc fn_yaml_text(struct hc_fcall *c, const struct hc_val *v, const char *what, struct hc_val **out)
 {
-    (void)argc;
     struct hc_kept_key key;
-    bool keep = c->keeps && hc_is_map(argv[0]) && hc_kept_key_of('y', argv[0], &key);
+    bool keep = c->keeps && hc_is_map(v) && hc_kept_key_of('y', v, &key);
     const struct hc_kept *kept = keep ? hc_kept_find(key) : NULL;
     if (kept) {
         enum hc_rc found = fn_str(c, kept->text, out);
@@ -638,14 +639,20 @@ FN(fn_to_yaml)
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, HC_MAX_OUTPUT_BYTES);
     bool ok;
-    enum hc_rc rc = fn_yaml(c, &b, argv[0], &ok);
+    enum hc_rc rc = write_yaml(c, &b, v, &ok);
     if (rc != HC_OK)
         return rc;
     if (b.spent)
-        return hc_buf_check(&b, c->err, "toYaml");
-    if (ok && keep && b.n >= KEEP_BYTES)
+        return hc_buf_check(&b, c->err, what);
+    if (ok && keep && b.n >= KEEP_WRITTEN_BYTES)
         hc_kept_put(key, &(struct hc_kept){ .text = without_newline(&b) });
     return ok ? fn_str(c, without_newline(&b), out) : fn_ref(c, HC_S(""), out);
+}
+
+FN(fn_to_yaml)
+{
+    (void)argc;
+    return fn_yaml_text(c, argv[0], "toYaml", out);
 }
 
 /* What the step from JSON to YAML stumbles over: U+0085 breaks a line, and a key in quotes has to be on one; the other
@@ -686,7 +693,7 @@ FN(fn_must_to_yaml)
     size_t line = breaks ? line_of_broken_key(hc_buf_str(&b)) : 0;
     hc_buf_reset(&b);
     bool ok;
-    rc = fn_yaml(c, &b, argv[0], &ok);
+    rc = write_yaml(c, &b, argv[0], &ok);
     if (rc != HC_OK)
         return rc;
     if (b.spent)

@@ -167,8 +167,6 @@ static enum hc_rc files_lines(struct hc_fcall *c, hc_str s, struct hc_val **out)
 
 static enum hc_rc files_config(struct hc_fcall *c, const struct hc_val *files, bool secret, struct hc_val **out)
 {
-    HC_AUTO(hc_buf) struct hc_buf b;
-    hc_buf_init(&b, HC_MAX_OUTPUT_BYTES);
     struct hc_val *map = hc_map_new(c->a);
     const struct hc_entry **order = fn_sorted(c->a, files);
     for (size_t i = 0; order && i < hc_map_len(files); i++) {
@@ -178,14 +176,7 @@ static enum hc_rc files_config(struct hc_fcall *c, const struct hc_val *files, b
     }
     if (hc_arena_spent(c->a))
         return fn_done(c, NULL, out);
-    bool ok;
-    enum hc_rc rc = fn_yaml(c, &b, map, &ok);
-    if (rc != HC_OK)
-        return rc;
-    if (b.spent)
-        return hc_buf_check(&b, c->err, "the text of .Files");
-    hc_str s = ok ? hc_buf_str(&b) : HC_S("");
-    return fn_str(c, hc_str_ends(s, HC_S("\n")) ? hc_str_sub(s, 0, s.n - 1) : s, out);
+    return fn_yaml_text(c, map, "the text of .Files", out);
 }
 
 enum hc_rc fn_files_method(struct hc_fcall *c, struct hc_val *recv, hc_str name, struct hc_val *const *argv,

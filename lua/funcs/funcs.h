@@ -62,6 +62,8 @@ struct hc_fcall {
     bool slow_regex; /* a search of this render took long */
     bool
         keeps; /* large results may be kept for the next render (core/value/kept.h): nobody asks where they came from */
+    uint32_t
+        asked; /* how often the clock, random numbers, the cluster or DNS were asked: what may differ next time */
     uint32_t dear;         /* keys and password hashes of the render so far, see HC_MAX_RENDER_DEAR */
     uint32_t long_keys;    /* those that take a prime of 2048 bits, the one at hand too */
     uint64_t dear_from_ns; /* processor time when the first of all that began; 0: none did */

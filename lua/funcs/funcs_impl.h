@@ -189,8 +189,8 @@ enum hc_rc fn_not_random(struct hc_fcall *c);
 void fn_query_escape(struct hc_buf *b, hc_str s);
 /* encoding/json's bytes of any Go value. HC_E_INPUT: cannot be encoded, err holds Go's text. */
 enum hc_rc fn_json(struct hc_fcall *c, struct hc_buf *b, const struct hc_val *v, unsigned json_flags);
-/* toYaml without its last newline; *out_written false: Go can not write it. HC_E_LIMIT: it is too much. */
-enum hc_rc fn_yaml(struct hc_fcall *c, struct hc_buf *b, const struct hc_val *v, bool *out_written);
+/* toYaml, what is large from an earlier render; `what` is named when a budget is spent. */
+enum hc_rc fn_yaml_text(struct hc_fcall *c, const struct hc_val *v, const char *what, struct hc_val **out);
 
 /* The pieces of strings.Split; n < 0: all. */
 enum hc_rc fn_split(struct hc_fcall *c, hc_str s, hc_str sep, int64_t n, struct hc_val *list);

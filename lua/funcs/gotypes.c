@@ -350,11 +350,13 @@ enum hc_rc fn_buf(struct hc_fcall *c, const struct hc_buf *b, struct hc_val **ou
 
 int64_t fn_now_ns(struct hc_fcall *c)
 {
+    c->asked++;
     return c->door->now_ns ? c->door->now_ns(c->door->ctx) : hc_now_ns();
 }
 
 bool fn_random(struct hc_fcall *c, void *p, size_t n)
 {
+    c->asked++;
     return c->door->random ? c->door->random(c->door->ctx, p, n) : hc_random_bytes(p, n);
 }
 

@@ -225,6 +225,7 @@ FN(fn_lookup)
 {
     (void)argc;
     struct hc_val *found = NULL;
+    c->asked++;
     if (c->door->lookup) {
         enum hc_rc rc = c->door->lookup(c->door->ctx, c->a, fn_s(argv[0]), fn_s(argv[1]), fn_s(argv[2]),
                                         fn_s(argv[3]), &found, c->err);
@@ -240,6 +241,7 @@ FN(fn_get_host_by_name)
 {
     (void)argc;
     hc_str ip = HC_S("");
+    c->asked++;
     if (c->door->resolve)
         ip = c->door->resolve(c->door->ctx, c->a, fn_s(argv[0]));
     return fn_ref(c, ip.p ? ip : HC_S(""), out);

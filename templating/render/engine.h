@@ -61,6 +61,10 @@ enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct
 /* How often template files were parsed and their Lua was compiled since the process started: proof of the cache.
  * Texts given to tpl are not counted, they are part of the values. */
 uint64_t hc_program_parses(void);
+/* How often texts given to tpl were parsed to be kept for later runs. */
+uint64_t hc_program_text_parses(void);
+/* How often an include was not run, as what it prints was known. */
+uint64_t hc_program_recalls(void);
 
 /* The Lua that one template compiles to, with the template's words as comments. */
 enum hc_rc hc_program_lua(struct hc_program *p, hc_str name, struct hc_arena *a, hc_str *out, struct hc_err *err);

@@ -155,6 +155,7 @@ static struct hc_val *validate(struct run *r, hc_tv value, char type)
     if (type == 'm' && v->type == HC_GO_VALUES) {
         /* Assigning converts: the function sees a plain map over the same entries. */
         struct hc_val *plain = HC_NEW(r->a, struct hc_val);
+        memo_spoil(r);
         if (plain) {
             *plain = *v;
             plain->type = HC_GO_PLAIN;
@@ -461,6 +462,8 @@ static bool eval_method(struct run *r, hc_tv dot, struct hc_val *recv, hc_str na
         return false;
     count_args(r, name, params, n > 0 ? n - 1 : 0, final != MISSING);
     gather_all(r, dot, params, args, n, final, g);
+    if (r->args_n > base)
+        memo_spoil(r);
     charge_call(r);
     open_work(r);
     enum hc_rc rc = hc_func_method(&r->fc, recv, name, args_from(r, base), r->args_n - base, &found, &v);
@@ -532,6 +535,8 @@ static hc_tv eval_field(struct run *r, hc_tv dot, hc_str name, const struct hc_n
     if (recv == HC_TV_NIL)
         hc_run_fail(r, "nil pointer evaluating interface {}.%.*s", HC_P(name));
     struct hc_val *v = hc_tv_node(recv);
+    if (r->memo)
+        memo_enter(r, v);
     hc_tv result;
     if (may_have_method(recv, name) && eval_method(r, dot, v, name, node, args, n, final, g, &result))
         return result;
@@ -592,25 +597,39 @@ static hc_tv variable(struct run *r, const struct hc_node *n)
 
 /* ---- functions ------------------------------------------------------------------------------------- */
 
+static HC_NORETURN void miscounted(struct run *r, hc_str name, const char *params, size_t args, bool piped)
+{
+    size_t n = strlen(params);
+    if (n > 0 && params[n - 1] == '*')
+        hc_run_fail(r, "wrong number of args for %.*s: want at least %zu got %zu", HC_P(name), n - 2, args);
+    hc_run_fail(r, "wrong number of args for %.*s: want %zu got %zu", HC_P(name), n, args + piped);
+}
+
+/* Few letters: counted faster than by a call. */
+static inline bool counts(const char *params, size_t in)
+{
+    size_t n = 0;
+    while (params[n])
+        n++;
+    return n > 0 && params[n - 1] == '*' ? in >= n - 2 : in == n;
+}
+
 static void count_args(struct run *r, hc_str name, const char *params, size_t args, bool piped)
 {
-    size_t n = strlen(params), in = args + piped;
-    if (n > 0 && params[n - 1] == '*') {
-        if (in < n - 2)
-            hc_run_fail(r, "wrong number of args for %.*s: want at least %zu got %zu", HC_P(name), n - 2, args);
-    } else if (in != n) {
-        hc_run_fail(r, "wrong number of args for %.*s: want %zu got %zu", HC_P(name), n, in);
-    }
+    if (!counts(params, args + piped))
+        miscounted(r, name, params, args, piped);
 }
 
 /* Gathers all arguments of a call; they are then on top of the stack of arguments. */
 static void gather_all(struct run *r, hc_tv dot, const char *params, struct hc_node *const *args, size_t n,
                        hc_tv final, struct given *g)
 {
-    for (size_t i = 1; i < n; i++)
-        gather(r, dot, param_type(params, i - 1), args[i], g);
+    for (size_t i = 1; i < n; i++) {
+        gather(r, dot, *params ? *params : 'a', args[i], g);
+        params += *params && params[1] != '*';
+    }
     if (final != MISSING) {
-        push_arg(r, validate(r, final, param_type(params, n > 0 ? n - 1 : 0)));
+        push_arg(r, validate(r, final, *params ? *params : 'a'));
         r->invalid = !final;
     }
 }
@@ -700,7 +719,6 @@ static hc_tv eval_own(struct run *r, hc_tv dot, enum own_func own, const struct 
 /* Calls it with the arguments on the stack from `base` on. */
 static inline hc_tv call_gathered(struct run *r, const struct hc_func *f, const struct hc_node *cmd, size_t base)
 {
-    hc_str name = hc_str_of(f->name);
     charge_call(r);
     charge_args(r, base);
     open_work(r);
@@ -713,6 +731,7 @@ static inline hc_tv call_gathered(struct run *r, const struct hc_func *f, const 
     charge_work(r);
     check_arena(r);
     if (rc != HC_OK) {
+        hc_str name = hc_str_of(f->name);
         if (rc == HC_E_LIMIT || rc == HC_E_NOMEM)
             fail_limit_of(r, name);
         hc_str msg = func_error(r);
@@ -721,6 +740,8 @@ static inline hc_tv call_gathered(struct run *r, const struct hc_func *f, const 
         hc_run_fail_call(r, cmd, name, msg);
     }
     charge_result(r, out);
+    if (r->memo && !r->memo->all_spoilt)
+        memo_call(r, f, args, n_args, out);
     if (r->script && r->fc.dear != dear)
         hc_luabox_look(r->m->sandbox);
     if (TRACED(r))
@@ -731,8 +752,9 @@ static inline hc_tv call_gathered(struct run *r, const struct hc_func *f, const 
 static hc_tv eval_call(struct run *r, hc_tv dot, const struct hc_func *f, const struct hc_node *cmd,
                        struct hc_node *const *args, size_t n, hc_tv final, struct given *g)
 {
-    hc_str name = hc_str_of(f->name);
-    count_args(r, name, f->params, n > 0 ? n - 1 : 0, final != MISSING);
+    size_t given = n > 0 ? n - 1 : 0;
+    if (!counts(f->params, given + (final != MISSING)))
+        miscounted(r, hc_str_of(f->name), f->params, given, final != MISSING);
     enum own_func own = own_func_of(f);
     if (own != OWN_NONE)
         return eval_own(r, dot, own, f, cmd, args, n, final, g);
@@ -940,33 +962,6 @@ void eval_two_args(struct run *r, lua_State *l, hc_tv dot, const struct hc_node 
     *out_data = r->args[base + 1];
     r->args_n = base;
     run_charge(r, STEPS_CALL);
-}
-
-/* ---- printing -------------------------------------------------------------------------------------- */
-
-void eval_print(struct run *r, hc_tv value)
-{
-    struct hc_val *v = hc_tv_node(value);
-    if (TRACED(r))
-        trace_print(r, v);
-    if (!v || v->kind == HC_NULL) {
-        hc_buf_put(&r->out, HC_S("<no value>"));
-        return;
-    }
-    if (v->kind == HC_STR && v->type == HC_GO_PLAIN) {
-        hc_buf_put(&r->out, hc_get_str(v));
-        return;
-    }
-    if (v->kind == HC_MAP && v->type == HC_GO_KUBEVERSION) {
-        /* An action can take its address, and so finds String (B14.4). */
-        struct hc_val *s = NULL;
-        bool found = false;
-        if (hc_func_method(&r->fc, v, HC_S("String"), NULL, 0, &found, &s) == HC_OK && found && hc_is_str(s)) {
-            hc_buf_put(&r->out, hc_get_str(s));
-            return;
-        }
-    }
-    hc_go_print(&r->out, v);
 }
 
 /* ---- for Lua templates --------------------------------------------------------------------------------- */

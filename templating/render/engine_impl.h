@@ -8,6 +8,7 @@
  * engine_eval.c     pipelines: fields, methods, functions, literals
  * engine_error.c    Helm's error texts
  * engine_memory.c   what a statement made is given back behind it
+ * engine_kept.c     what a run leaves for the next one
  * engine_door.c     where a question to the outside world is asked
  * lua_*.c           Lua templates (lua_impl.h)
  * trace_*.c         a traced run: where each byte of the output came from
@@ -20,6 +21,7 @@
 #include <setjmp.h>
 #include <stdatomic.h>
 
+#include "core/value/kept.h"
 #include "lua/bridge/tvalue.h"
 #include "lua/funcs/funcs.h"
 #include "lua/sandbox/sandbox.h"
@@ -37,6 +39,7 @@ struct tmpl {
     uint32_t nth;               /* in its file or text */
     uint32_t script;            /* 1 + its file, when it is a Lua template; 0: Go's */
     uint32_t active;            /* tpl only: how deep include is in it */
+    atomic_int worth;           /* of keeping what its includes print (engine_kept.c) */
     _Atomic(struct tmpl *) lua; /* the twin, NULL until Lua first runs it */
     struct hc_code code;        /* twins only */
     atomic_bool ready;          /* `code` is there */
@@ -56,6 +59,7 @@ struct machine {
 
 struct hc_program {
     atomic_uint refs;
+    uint64_t serial; /* no two programs of a process have the same */
     struct hc_arena *a;
     bool helm3;
     struct hc_template_file *files;
@@ -78,6 +82,7 @@ struct text {
     uint64_t hash;
     struct tmpl *tmpls; /* its definitions, the text itself last */
     size_t n;
+    const struct hc_kept *kept; /* what holds the trees, borrowed; NULL: the run does */
 };
 
 /* Names that a tpl text defines, seen while it runs. */
@@ -119,6 +124,16 @@ struct stretch {
     bool opened, held;
 };
 
+/* An include whose result may be kept. Stands on the C stack of who runs it. */
+struct memo {
+    struct memo *outer;
+    struct hc_arena_mark mark;
+    struct hc_kept_key key;
+    uint32_t cost, asked, dear; /* of looking at its data; of struct hc_fcall when it began */
+    uint64_t steps_left;
+    bool open, spoilt, all_spoilt; /* all: the outer ones too */
+};
+
 struct run {
     struct hc_program *p;
     struct hc_arena *a;
@@ -126,6 +141,8 @@ struct run {
     size_t texts_before;      /* of it used, before the text at hand */
     struct stretch *stretch;  /* the innermost; NULL: none */
     bool keeps;               /* nothing is given back: others hold on to what was made */
+    bool memos;               /* what includes print may be kept */
+    struct memo *memo;        /* the innermost; NULL: none */
     struct machine *m;        /* NULL until Lua is needed */
     bool in_lua;              /* running: errors leave by Lua, steps are counted there */
     bool stopped;             /* the budget of steps is spent */
@@ -260,6 +277,8 @@ enum flow walk_items(struct run *r, hc_tv dot, struct hc_node *const *items, siz
 /* include and tpl from C, with their checked arguments. */
 hc_tv walk_include(struct run *r, const struct hc_node *cmd, const struct hc_val *name, hc_tv data);
 hc_tv walk_tpl(struct run *r, const struct hc_node *cmd, const struct hc_val *text, hc_tv data);
+/* Prints the value of an action. */
+void walk_print(struct run *r, hc_tv v);
 /* Runs the template of a file to its end; the output is in r->out. */
 void walk_file(struct run *r, struct tmpl *t, hc_tv dot);
 
@@ -274,6 +293,23 @@ void stretch_assign(struct run *r);
 /* Memory for what is kept to the end of the run; between the two calls, or at once when it fails. */
 struct hc_arena *texts_arena(struct run *r);
 void texts_arena_done(struct run *r);
+
+/* ---- engine_kept.c ---------------------------------------------------------------------------------- */
+
+/* The text as an earlier run parsed it, or parsed now for all; false: it is this run's own matter, mistakes and all. */
+bool kept_text(struct run *r, struct hc_arena *a, hc_str s, struct text *out);
+
+/* What the include prints, known from an earlier run; NULL: it has to run, between this and memo_end. */
+struct hc_val *memo_begin(struct run *r, struct memo *m, struct tmpl *t, const struct hc_val *data);
+void memo_end(struct run *r, struct memo *m, struct tmpl *t, const struct hc_val *v);
+/* What runs now depends on more than its data. The others only with r->memo: all of the value is looked at; one of its
+ * fields or their number is; the map is about to change; the function was called. */
+void memo_spoil(struct run *r);
+void memo_look(struct run *r, const struct hc_val *v);
+void memo_enter(struct run *r, const struct hc_val *v);
+void memo_change(struct run *r, const struct hc_map *map);
+void memo_call(struct run *r, const struct hc_func *f, struct hc_val *const *args, size_t n,
+               const struct hc_val *out);
 
 /* ---- engine_eval.c --------------------------------------------------------------------------------- */
 
@@ -303,7 +339,6 @@ hc_tv eval_chain_base(struct run *r, hc_tv dot, const struct hc_node *chain, hc_
 void eval_declare(struct run *r, const struct hc_node *pipe, hc_tv v);
 void eval_store(struct run *r, const struct hc_node *var, hc_tv v);
 bool eval_truth(hc_tv v);
-void eval_print(struct run *r, hc_tv v);
 /*
  * Calls a function with the values r->args[base...], which are checked against its parameters and popped. `node`: where
  * an error is; NULL in a Lua template.

@@ -12,7 +12,7 @@
 #include "templating/render/engine_impl.h"
 #include "templating/render/lua_impl.h"
 
-static _Atomic uint64_t parses;
+static _Atomic uint64_t parses, programs;
 
 void program_count(void)
 {
@@ -397,6 +397,7 @@ enum hc_rc hc_program_compile(const struct hc_template_file *files, size_t n, bo
         return hc_fail_nomem(err);
     pthread_mutex_init(&p->lock, NULL);
     atomic_init(&p->refs, 1);
+    p->serial = atomic_fetch_add_explicit(&programs, 1, memory_order_relaxed);
     p->helm3 = helm3;
     p->port = (struct hc_syntax_port){
         .ctx = p, .find_func = find_func, .is_alnum = is_alnum, .is_print = is_print, .quote = hc_go_quote

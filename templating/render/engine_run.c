@@ -256,7 +256,7 @@ static int op_put(lua_State *l)
 {
     struct run *r = run_of(l);
     r->at = node_arg(r, l, 1);
-    eval_print(r, lua_touserdata(l, 3));
+    walk_print(r, lua_touserdata(l, 3));
     check_output(r);
     return 0;
 }
@@ -388,6 +388,8 @@ struct walk *range_start(struct run *r, const struct hc_node *n, hc_tv value)
         trace_condition(r, n->branch.pipe, v);
     if (!v || v->kind == HC_NULL)
         return NULL;
+    if (r->memo)
+        memo_enter(r, v);
     struct walk *w = HC_NEW(r->a, struct walk);
     check_arena(r);
     w->node = n;
@@ -590,7 +592,15 @@ static int op_include_leave(lua_State *l)
     return push_value(l, include_result(run_of(l)));
 }
 
-/* What a text parsed to, from this run's memory of texts or parsed now. */
+static void add_text(struct run *r, size_t k, uint64_t hash, struct text *t)
+{
+    t->hash = hash;
+    r->tmpls_n += (uint32_t)t->n;
+    r->texts[k] = t;
+    r->texts_n++;
+}
+
+/* What a text parsed to, from this run's memory of texts, an earlier run's, or parsed now. */
 struct text *text_of(struct run *r, const struct hc_node *cmd, hc_str s)
 {
     uint64_t hash = hc_str_hash(s);
@@ -621,9 +631,14 @@ struct text *text_of(struct run *r, const struct hc_node *cmd, hc_str s)
     struct hc_err e = HC_ERR_INIT;
     run_charge(r, STEPS_TEXT + s.n * STEPS_TEXT_BYTE);
     struct hc_arena *a = texts_arena(r);
+    struct text *t = HC_NEW(a, struct text);
+    if (t && kept_text(r, a, s, t)) { /* in the table before anything can fail: it is given back from there */
+        add_text(r, k, hash, t);
+        texts_arena_done(r);
+        return t;
+    }
     hc_str own = hc_arena_str(a, s);
     enum hc_rc rc = program_parse(r->p, a, HC_S("gotpl"), own, r->tmpls_n + 1, &tmpls, &n, &r->error, &e);
-    struct text *t = HC_NEW(a, struct text);
     texts_arena_done(r);
     if (rc == HC_E_INPUT) {
         hc_str q = quoted(r, s), why = hc_arena_str(r->a, hc_buf_str(&r->error));
@@ -632,10 +647,8 @@ struct text *text_of(struct run *r, const struct hc_node *cmd, hc_str s)
     }
     if (rc != HC_OK)
         hc_run_fail_limit(r, e.msg);
-    r->tmpls_n += (uint32_t)n;
-    *t = (struct text){ own, hash, tmpls, n };
-    r->texts[k] = t;
-    r->texts_n++;
+    *t = (struct text){ .text = own, .tmpls = tmpls, .n = n };
+    add_text(r, k, hash, t);
     return t;
 }
 
@@ -791,6 +804,7 @@ static bool render_files(struct run *r)
     const struct hc_program *p = r->p;
     if (setjmp(r->out_of_run) != 0) {
         r->stretch = NULL;
+        r->memo = NULL;
         return false;
     }
     if (TRACED(r))
@@ -862,6 +876,7 @@ enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct
                               .keeps = in->keeps && !r.keeps && hc_kept_on(),
                               .on_change = stretch_change,
                               .change_ctx = &r };
+    r.memos = r.fc.keeps && !in->strict && !in->lint && !in->by_lua;
     r.stack = __builtin_frame_address(0);
     r.steps_left = in->max_steps ? in->max_steps : HC_MAX_RENDER_STEPS;
     hc_buf_init(&r.out, HC_MAX_OUTPUT_BYTES);
@@ -884,6 +899,8 @@ enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct
     if (r.m)
         give_back(&r, rc == HC_OK);
     (void)hc_arena_limit(a, ceiling);
+    for (size_t i = 0; i < r.texts_cap; i++)
+        hc_kept_release(r.texts[i] ? r.texts[i]->kept : NULL);
     hc_arena_free(r.texts_a);
     hc_buf_done(&r.out);
     hc_buf_done(&r.error);

@@ -7,6 +7,7 @@
  * trace only in what both share.
  */
 #include "core/base/limits.h"
+#include "lua/funcs/gofmt.h"
 #include "templating/render/engine_impl.h"
 
 static enum flow walk_list(struct run *r, hc_tv dot, const struct hc_node *list)
@@ -69,16 +70,22 @@ static struct tmpl *choose(struct run *r, struct tmpl *t)
 /* The template of the top frame. */
 static void run_body(struct run *r)
 {
-    if (r->f->t->code.nodes || r->f->t->script)
+    if (r->f->t->code.nodes || r->f->t->script) {
+        memo_spoil(r);
         run_by_lua(r);
-    else
+    } else {
         walk_list(r, r->slots[r->f->slots], r->f->t->tree.root);
+    }
 }
 
 hc_tv walk_include(struct run *r, const struct hc_node *cmd, const struct hc_val *name, hc_tv data)
 {
     uint32_t *active;
     struct tmpl *t = include_target(r, cmd, hc_get_str(name), &active);
+    struct memo m;
+    struct hc_val *v = memo_begin(r, &m, t, data);
+    if (v)
+        return v;
     struct stretch s;
     stretch_begin(r, &s);
     struct frame *f = frame_enter(r, FRAME_INCLUDE, choose(r, t), cmd, data, NULL);
@@ -86,7 +93,9 @@ hc_tv walk_include(struct run *r, const struct hc_node *cmd, const struct hc_val
     ++*active;
     run_body(r);
     stretch_end(r, &s); /* the result is in the output buffer still */
-    return include_result(r);
+    v = include_result(r);
+    memo_end(r, &m, t, v);
+    return v;
 }
 
 hc_tv walk_tpl(struct run *r, const struct hc_node *cmd, const struct hc_val *s, hc_tv data)
@@ -123,6 +132,33 @@ void walk_file(struct run *r, struct tmpl *t, hc_tv dot)
     frame_leave(r);
 }
 
+void walk_print(struct run *r, hc_tv value)
+{
+    struct hc_val *v = hc_tv_node(value);
+    if (TRACED(r))
+        trace_print(r, v);
+    if (r->memo)
+        memo_look(r, v);
+    if (!v || v->kind == HC_NULL) {
+        hc_buf_put(&r->out, HC_S("<no value>"));
+        return;
+    }
+    if (v->kind == HC_STR && v->type == HC_GO_PLAIN) {
+        hc_buf_put(&r->out, hc_get_str(v));
+        return;
+    }
+    if (v->kind == HC_MAP && v->type == HC_GO_KUBEVERSION) {
+        /* An action can take its address, and so finds String (B14.4). */
+        struct hc_val *s = NULL;
+        bool found = false;
+        if (hc_func_method(&r->fc, v, HC_S("String"), NULL, 0, &found, &s) == HC_OK && found && hc_is_str(s)) {
+            hc_buf_put(&r->out, hc_get_str(s));
+            return;
+        }
+    }
+    hc_go_print(&r->out, v);
+}
+
 static void walk_action(struct run *r, hc_tv dot, const struct hc_node *n)
 {
     if (n->branch.pipe->decl_n > 0) {
@@ -133,7 +169,7 @@ static void walk_action(struct run *r, hc_tv dot, const struct hc_node *n)
     stretch_begin(r, &s);
     hc_tv v = eval_pipe(r, dot, n->branch.pipe);
     r->at = n;
-    eval_print(r, v);
+    walk_print(r, v);
     stretch_end(r, &s);
 }
 

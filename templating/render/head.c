@@ -102,34 +102,66 @@ static hc_str get_place(const uint32_t *from, hc_str text)
     return from[1] ? hc_str_sub(text, from[0], from[0] + from[1]) : HC_S("");
 }
 
-/* Large documents are mostly the same in each render of a chart: CRDs. */
-static bool read_kept(hc_str text, struct hc_head *out)
+/* All of it in another arena. */
+static struct hc_head copy_of(struct hc_arena *a, const struct hc_head *h)
+{
+    return (struct hc_head){ hc_arena_str(a, h->api_version), hc_arena_str(a, h->kind), hc_arena_str(a, h->name),
+                             hc_arena_str(a, h->ns), hc_kept_copy(a, h->annotations) };
+}
+
+static void keep_head(struct hc_kept_key key, const struct hc_head *head)
+{
+    struct hc_arena *a = hc_arena_new(0);
+    struct hc_head *own = HC_NEW(a, struct hc_head);
+    if (own)
+        *own = copy_of(a, head);
+    if (hc_arena_spent(a))
+        hc_arena_free(a);
+    else
+        hc_kept_put(key, &(struct hc_kept){ .arena = a, .root = own });
+}
+
+static void keep_places(struct hc_kept_key key, hc_str text, const struct hc_head *head)
+{
+    struct hc_kept now = { 0 };
+    put_place(&now.extra[0], text, head->api_version);
+    put_place(&now.extra[2], text, head->kind);
+    put_place(&now.extra[4], text, head->name);
+    put_place(&now.extra[6], text, head->ns);
+    hc_kept_put(key, &now);
+}
+
+/*
+ * Large documents are mostly the same in each render of a chart: CRDs. Of a plain one the places of the head's texts are kept,
+ * of one that the reader had to read the head itself.
+ */
+static enum hc_rc read_kept(struct hc_arena *a, hc_str text, bool helm3, struct hc_head *out, struct hc_err *err)
 {
     struct hc_kept_key key = hc_kept_key('H', text);
     const struct hc_kept *kept = hc_kept_find(key);
-    if (!kept) {
-        struct hc_kept now = { 0 };
-        if (!hc_head_read_fast(text, out))
-            return false;
-        put_place(&now.extra[0], text, out->api_version);
-        put_place(&now.extra[2], text, out->kind);
-        put_place(&now.extra[4], text, out->name);
-        put_place(&now.extra[6], text, out->ns);
-        hc_kept_put(key, &now);
-        return true;
+    enum hc_rc rc = HC_OK;
+    if (!kept && hc_head_read_fast(text, out)) {
+        keep_places(key, text, out);
+    } else if (!kept) {
+        rc = read_whole(a, text, helm3, out, err);
+        if (rc == HC_OK)
+            keep_head(key, out);
+    } else if (kept->root) {
+        *out = copy_of(a, kept->root);
+    } else {
+        *out = (struct hc_head){ get_place(&kept->extra[0], text), get_place(&kept->extra[2], text),
+                                 get_place(&kept->extra[4], text), get_place(&kept->extra[6], text), NULL };
     }
-    *out = (struct hc_head){ get_place(&kept->extra[0], text), get_place(&kept->extra[2], text),
-                             get_place(&kept->extra[4], text), get_place(&kept->extra[6], text), NULL };
     hc_kept_release(kept);
-    return true;
+    return rc;
 }
 
 enum hc_rc hc_head_read(struct hc_arena *a, hc_str text, bool helm3, struct hc_head *out, struct hc_err *err)
 {
     enum { KEEP_BYTES = 2048 };
-    bool keep = text.n >= KEEP_BYTES && text.n < UINT32_MAX && hc_kept_on();
-    bool fast = keep ? read_kept(text, out) : hc_head_read_fast(text, out);
-    return fast ? HC_OK : read_whole(a, text, helm3, out, err);
+    if (text.n >= KEEP_BYTES && text.n < UINT32_MAX && hc_kept_on())
+        return read_kept(a, text, helm3, out, err);
+    return hc_head_read_fast(text, out) ? HC_OK : read_whole(a, text, helm3, out, err);
 }
 
 enum hc_rc hc_head_read_whole(struct hc_arena *a, hc_str text, struct hc_head *out, struct hc_err *err)

@@ -285,7 +285,7 @@ static void print_value(lua_State *l, struct hc_val *v)
     size_t mark = r->out.n;
     struct hc_trace *trace = r->trace;
     r->trace = NULL; /* no output */
-    eval_print(r, v);
+    walk_print(r, v);
     r->trace = trace;
     lua_pushlstring(l, r->out.p ? r->out.p + mark : "", r->out.n - mark);
     r->out.n = mark;

@@ -146,7 +146,7 @@ static int put_text(lua_State *l)
             script_trace_node(r);
             trace_print(r, v);
         }
-        eval_print(r, v);
+        walk_print(r, v);
     }
     check_output(r);
     return 0;

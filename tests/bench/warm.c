@@ -4,6 +4,9 @@
  * (medians over the rounds, each with a cold cache of compiled charts), and how many parses and compilations the second
  * renders did. Exit 2: the chart does not render so. TIMES (1): how many more renders there are of each second one; it makes
  * a profile of the whole process one of second renders.
+ *
+ * warm --check ARCHIVE...: whether renders of a chart give, after others in the same process, the bytes that each gives
+ * when nothing is kept. Exit 1: one does not.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -28,9 +31,9 @@ static int by_size(const void *x, const void *y)
     return a < b ? -1 : a > b;
 }
 
-static enum hc_rc render(struct hc_chart *c, const char *key, const char *value, struct hc_err *err)
+static enum hc_rc render_in(struct hc_arena *a, struct hc_chart *c, const char *key, const char *value,
+                            const struct hc_door *door, struct hc_render_output *out, struct hc_err *err)
 {
-    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct hc_val *values = hc_map_new(a);
     if (key)
         hc_map_put_strz(a, values, key, value);
@@ -38,9 +41,69 @@ static enum hc_rc render(struct hc_chart *c, const char *key, const char *value,
                                         .values = values,
                                         .release_name = HC_S("rel"),
                                         .release_namespace = HC_S("default"),
+                                        .door = door,
                                         .revision = 1 };
+    return hc_render(a, &in, out, err);
+}
+
+static enum hc_rc render(struct hc_chart *c, const char *key, const char *value, struct hc_err *err)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct hc_render_output out;
-    return hc_render(a, &in, &out, err);
+    return render_in(a, c, key, value, NULL, &out, err);
+}
+
+/* ---- --check: what an earlier render left changes nothing ------------------------------------------------- */
+
+static int64_t no_time(void *ctx)
+{
+    (void)ctx;
+    return 1700000000000000000;
+}
+
+static bool no_random(void *ctx, void *out, size_t n)
+{
+    uint64_t *x = ctx;
+    for (size_t i = 0; i < n; i++) {
+        *x = *x * 6364136223846793005u + 1442695040888963407u;
+        ((unsigned char *)out)[i] = (unsigned char)(*x >> 56);
+    }
+    return true;
+}
+
+/* The manifest, or the error. */
+static hc_str all_of(struct hc_arena *a, struct hc_chart *c, const char *key, const char *value)
+{
+    uint64_t seed = 1;
+    const struct hc_door door = { .ctx = &seed, .now_ns = no_time, .random = no_random };
+    struct hc_err err = HC_ERR_INIT;
+    struct hc_render_output out;
+    if (render_in(a, c, key, value, &door, &out, &err) != HC_OK)
+        return hc_arena_str(a, hc_str_of(err.msg));
+    hc_str parts[] = { hc_documents_manifest(a, &out.docs), out.docs.notes };
+    return hc_arena_cat(a, parts[1].p ? 2 : 1, parts);
+}
+
+/* Renders with defaults, other values, and defaults again; then each anew with nothing kept. */
+static int check(struct hc_chart *c, const char *name, const char *const *keys)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    static const char *const values[] = { "a", "a-much-longer-name", "a", "b" };
+    hc_str warm[1 + HC_LEN(values)][4];
+    int differ = 0;
+    uint64_t recalls = hc_program_recalls();
+    hc_render_cache_clear();
+    for (size_t i = 0; i <= HC_LEN(values); i++)
+        for (size_t k = 0; keys[k]; k++)
+            warm[i][k] = all_of(a, c, i ? keys[k] : NULL, i ? values[i - 1] : NULL);
+    recalls = hc_program_recalls() - recalls;
+    for (size_t i = 0; i <= HC_LEN(values); i++)
+        for (size_t k = 0; keys[k]; k++) {
+            hc_render_cache_clear();
+            differ += !hc_str_eq(warm[i][k], all_of(a, c, i ? keys[k] : NULL, i ? values[i - 1] : NULL));
+        }
+    printf("%s: %d differ, %llu includes recalled\n", name, differ, (unsigned long long)recalls);
+    return differ;
 }
 
 int main(int argc, char **argv)
@@ -54,6 +117,20 @@ int main(int argc, char **argv)
     struct hc_err err = HC_ERR_INIT;
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     hc_str archive;
+    if (argc > 2 && strcmp(argv[1], "--check") == 0) {
+        int differ = 0;
+        for (int i = 2; i < argc; i++) {
+            struct hc_chart *c = NULL;
+            if (hc_read_file(a, AT_FDCWD, argv[i], HC_MAX_CHART_PACKED, &archive, &err) != HC_OK ||
+                hc_chart_load_archive(archive, &hc_chart_archives, &c, &err) != HC_OK) {
+                fprintf(stderr, "%s: %s\n", argv[i], err.msg);
+                return 2;
+            }
+            differ += check(c, argv[i], keys);
+            hc_chart_unref(c);
+        }
+        return differ > 0;
+    }
     if (argc < 2 || rounds < 1 || rounds > MOST ||
         hc_read_file(a, AT_FDCWD, argv[1], HC_MAX_CHART_PACKED, &archive, &err) != HC_OK) {
         fprintf(stderr, "usage: warm ARCHIVE [ROUNDS [TIMES]] %s\n", err.msg);
@@ -78,9 +155,12 @@ int main(int argc, char **argv)
                 return 2;
             from = cpu_us();
         }
-        for (long n = 1; n < times; n++)
-            if (render(c, keys[k], "other", &err) != HC_OK)
+        for (long n = 1; n < times; n++) {
+            char another[32];
+            snprintf(another, sizeof(another), "other%ld", n); /* nothing that depends on it is known already */
+            if (render(c, keys[k], another, &err) != HC_OK)
                 return 2;
+        }
         second[i] = (cpu_us() - from) / HC_MAX(times, 1L);
         parsed += hc_program_parses() - before;
         hc_chart_unref(c);

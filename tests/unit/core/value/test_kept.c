@@ -85,6 +85,86 @@ static void test_keys_of_trees(void **state)
     assert_false(hc_kept_key_of('t', doubled, &again));
 }
 
+/* What only the run time tells apart: an empty list from a nil one, null from nothing, a text from bytes. */
+static void test_keys_of_go_values(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_val *empty = hc_list_new(a), *nil = hc_list_new(a), *marked = hc_list_new(a),
+                  *text = hc_strz_val(a, "x"), *bytes = hc_strz_val(a, "x");
+    nil->list->flags = 1;
+    marked->list->flags = 0x100; /* a note about it, no part of it */
+    bytes->type = 1;
+    struct hc_kept_key keys[2];
+    const struct hc_val *const apart[][2] = { { empty, nil }, { NULL, hc_null_val(a) }, { text, bytes } };
+    for (size_t i = 0; i < HC_LEN(apart); i++) {
+        for (size_t k = 0; k < 2; k++)
+            assert_true(hc_kept_key_of('t', apart[i][k], &keys[k]));
+        assert_true(keys[0].a != keys[1].a && keys[0].b != keys[1].b);
+    }
+    assert_true(hc_kept_key_of('t', empty, &keys[0]) && hc_kept_key_of('t', marked, &keys[1]));
+    assert_true(keys[0].a == keys[1].a && keys[0].b == keys[1].b);
+}
+
+static void test_keys_but_for_a_type(void **state)
+{
+    (void)state;
+    enum { ODD = 7 };
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_val *one = tree(a, "{\"a\":{\"x\":1},\"b\":2}"), *two = tree(a, "{\"a\":{\"y\":[3]},\"b\":2}");
+    struct hc_kept_key k1, k2;
+    uint32_t cost;
+    hc_map_getz(one, "a")->type = hc_map_getz(two, "a")->type = ODD;
+    assert_true(hc_kept_key_of('t', one, &k1) && hc_kept_key_of('t', two, &k2) && k1.a != k2.a);
+    assert_true(hc_kept_key_but('t', one, ODD, 100, &k1, &cost) && hc_kept_key_but('t', two, ODD, 100, &k2, &cost));
+    assert_true(k1.a == k2.a && k1.b == k2.b && cost == 3);
+    k2 = hc_kept_key_and(k1, 5);
+    assert_true(k1.a != k2.a && k2.a != hc_kept_key_and(k1, 6).a);
+    assert_false(hc_kept_key_but('t', one, ODD, 2, &k1, &cost)); /* too large */
+    struct hc_val *deeper = hc_list_new(a);
+    hc_list_add(a, deeper, one);
+    assert_false(hc_kept_key_but('t', deeper, ODD, 100, &k1, &cost));
+}
+
+/* The ends of texts are read in pieces of several sizes. */
+static void test_keys_of_texts(void **state)
+{
+    (void)state;
+    enum { LONGEST = 40 };
+    char text[LONGEST] = { 0 };
+    struct hc_kept_key seen[LONGEST * 2];
+    size_t n = 0;
+    for (size_t len = 0; len < LONGEST; len++) {
+        seen[n++] = hc_kept_key('t', hc_str_n(text, len));
+        if (len) {
+            text[len - 1] = 1;
+            seen[n++] = hc_kept_key('t', hc_str_n(text, len));
+            text[len - 1] = 0;
+        }
+    }
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < i; k++)
+            assert_true(seen[i].a != seen[k].a && seen[i].b != seen[k].b);
+}
+
+static void test_shared_though_too_large(void **state)
+{
+    (void)state;
+    static char big[3000];
+    hc_kept_limit(4000);
+    const struct hc_kept *k = hc_kept_share(hc_kept_key('o', HC_S("1")),
+                                            &(struct hc_kept){ .text = { big, sizeof(big) } });
+    assert_true(k && k->text.n == sizeof(big));
+    assert_null(hc_kept_find(hc_kept_key('o', HC_S("1"))));
+    hc_kept_release(k);
+    k = hc_kept_share(hc_kept_key('o', HC_S("2")), &(struct hc_kept){ .text = HC_S("small") });
+    assert_ptr_equal(k, hc_kept_find(hc_kept_key('o', HC_S("2"))));
+    hc_kept_release(k);
+    hc_kept_limit(0);
+    assert_true(hc_str_eqz(k->text, "small"));
+    hc_kept_release(k);
+}
+
 static void test_a_copy_shares_nothing(void **state)
 {
     (void)state;
@@ -136,10 +216,10 @@ static void test_the_oldest_goes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_found_by_all_of_it),
-        cmocka_unit_test(test_keys_of_trees),
-        cmocka_unit_test(test_a_copy_shares_nothing),
-        cmocka_unit_test(test_the_oldest_goes),
+        cmocka_unit_test(test_found_by_all_of_it),    cmocka_unit_test(test_keys_of_trees),
+        cmocka_unit_test(test_keys_of_go_values),     cmocka_unit_test(test_keys_but_for_a_type),
+        cmocka_unit_test(test_keys_of_texts),         cmocka_unit_test(test_shared_though_too_large),
+        cmocka_unit_test(test_a_copy_shares_nothing), cmocka_unit_test(test_the_oldest_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
