@@ -179,6 +179,12 @@ struct hc_kube_fence {
 };
 /* NULL: none any more. Borrowed until then. */
 void hc_kube_fence_set(struct hc_kube_fence *f);
+/*
+ * The same for all threads of the process and without asking: what would begin to be sent later than *until_ms (of hc_boot_ms)
+ * is HC_E_CONFLICT. For who holds a lease, which another one takes when it has run out. NULL: none any more. A thread whose
+ * fence asks (`asking`) is let pass: it renews the lease.
+ */
+void hc_kube_fence_process(const _Atomic int64_t *until_ms);
 
 /* ---- watch ---------------------------------------------------------------------------------------- */
 

@@ -56,16 +56,35 @@ static void wake_fiber(void *ctx, enum hc_rc rc, const struct hc_http_response *
 
 static _Thread_local struct hc_kube_fence *fence;
 
+static const _Atomic int64_t *_Atomic process_until;
+
 void hc_kube_fence_set(struct hc_kube_fence *f)
 {
     fence = f;
 }
 
+void hc_kube_fence_process(const _Atomic int64_t *until_ms)
+{
+    atomic_store(&process_until, until_ms);
+}
+
 /* Until when this call may be sent, 0: it does not matter; -1: not at all, call->err says why. */
 static int64_t not_after(struct kube_call *c)
 {
-    if (!fence || fence->asking || strcmp(c->method, "GET") == 0)
+    const _Atomic int64_t *p = atomic_load(&process_until);
+    int64_t most = 0;
+    if ((!fence && !p) || (fence && fence->asking) || strcmp(c->method, "GET") == 0)
         return 0;
+    if (p) {
+        most = atomic_load(p);
+        if (hc_boot_ms() >= most) {
+            c->rc = hc_fail(c->err ? c->err : &c->own_err, HC_E_CONFLICT,
+                            "%s %.*s: not sent, the lease of this process has run out", c->verb, HC_P(c->object));
+            return -1;
+        }
+    }
+    if (!fence)
+        return most;
     if (hc_boot_ms() >= fence->until_ms) {
         fence->asking = true;
         c->rc = fence->again(fence->ctx, c->err ? c->err : &c->own_err);
@@ -73,7 +92,7 @@ static int64_t not_after(struct kube_call *c)
         if (c->rc != HC_OK)
             return -1;
     }
-    return fence->until_ms;
+    return p ? HC_MIN(most, fence->until_ms) : fence->until_ms;
 }
 
 static bool launch(struct hc_kube *k, struct flight *f, int64_t left_ms)

@@ -24,6 +24,9 @@ struct ctl_lease {
     pthread_cond_t wake;
     bool renewing, stopped;
     void (*on_lost)(void);
+    _Atomic int64_t
+        until_ms;       /* of hc_boot_ms: nobody else takes it before; who was stopped meanwhile sends nothing (the
+                                 clock goes on) */
     uint64_t seen_hash; /* of holder and renewTime */
     int64_t seen_at_ms;
 };
@@ -67,8 +70,8 @@ static struct hc_val *lease_object(const struct ctl_lease *l, struct hc_arena *a
     return v;
 }
 
-/* One try. HC_OK: ours for another duration. HC_E_CONFLICT: somebody else's. */
-static enum hc_rc try_hold(struct ctl_lease *l, bool give_back, struct hc_err *err)
+/* HC_OK: ours for another duration. HC_E_CONFLICT: somebody else's. */
+static enum hc_rc one_try(struct ctl_lease *l, bool give_back, struct hc_err *err)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct hc_val *old = NULL;
@@ -94,6 +97,18 @@ static enum hc_rc try_hold(struct ctl_lease *l, bool give_back, struct hc_err *e
     if (!mine && holder.n && hc_mono_ms() < l->seen_at_ms + duration)
         return hc_fail(err, HC_E_CONFLICT, "lease %s/%s is held by %.*s", l->c->o->ns, l->name, HC_P(holder));
     return hc_kube_update(l->c->kube, a, lease_object(l, a, old, !give_back), MANAGER, 0, NULL, err);
+}
+
+static enum hc_rc try_hold(struct ctl_lease *l, bool give_back, struct hc_err *err)
+{
+    struct hc_kube_fence passes = { .asking = true };
+    int64_t began_ms = hc_boot_ms();
+    hc_kube_fence_set(&passes);
+    enum hc_rc rc = one_try(l, give_back, err);
+    hc_kube_fence_set(NULL);
+    if (rc == HC_OK) /* others count from when they see it, which is later */
+        atomic_store(&l->until_ms, began_ms + l->c->o->lease_duration_ms);
+    return rc;
 }
 
 static void *renew(void *arg)
@@ -164,6 +179,7 @@ enum hc_rc ctl_lease_acquire(struct ctl *c, const atomic_bool *stop, void (*on_l
                 ctl_lease_release(l);
                 return hc_fail(err, HC_E_NOMEM, "leader election: no thread to renew the lease with");
             }
+            hc_kube_fence_process(&l->until_ms);
             *out = l;
             return HC_OK;
         }
@@ -188,6 +204,7 @@ void ctl_lease_release(struct ctl_lease *l)
         pthread_join(l->thread, NULL);
         struct hc_err err = HC_ERR_INIT;
         (void)try_hold(l, true, &err);
+        hc_kube_fence_process(NULL);
     }
     pthread_mutex_destroy(&l->lock);
     pthread_cond_destroy(&l->wake);

@@ -439,6 +439,25 @@ static void a_fence_holds_writes_that_come_late(void **state)
     assert_int_equal(atomic_load(&hits), 1);
     hc_kube_fence_set(NULL);
     assert_int_equal(hc_kube_raw(k, arena, "POST", "/busy/429", NULL, HC_S("{}"), &v, &err), HC_OK);
+    /* A lease that ran out: nothing of this process is sent but by the thread that renews it. */
+    _Atomic int64_t until_ms = hc_boot_ms() + 60000;
+    hc_kube_fence_process(&until_ms);
+    assert_int_equal(hc_kube_delete(k, &r, NULL, NULL, &err), HC_OK);
+    atomic_store(&until_ms, hc_boot_ms());
+    x.fence = (struct hc_kube_fence){ hc_boot_ms() + 60000, ask_again, &x, false };
+    for (int fenced = 0; fenced < 2; fenced++) {
+        deleted[0] = '\0';
+        hc_kube_fence_set(fenced ? &x.fence : NULL);
+        assert_int_equal(hc_kube_delete(k, &r, NULL, NULL, &err), HC_E_CONFLICT);
+        assert_string_equal(deleted, "");
+        assert_non_null(strstr(err.msg, "the lease of this process has run out"));
+        assert_int_equal(hc_kube_raw(k, arena, "GET", "/say/200", NULL, HC_S(""), &v, &err), HC_OK);
+    }
+    x.fence.asking = true;
+    assert_int_equal(hc_kube_delete(k, &r, NULL, NULL, &err), HC_OK);
+    hc_kube_fence_set(NULL);
+    hc_kube_fence_process(NULL);
+    assert_int_equal(hc_kube_delete(k, &r, NULL, NULL, &err), HC_OK);
     /* The last gate, at the socket. */
     const struct hc_http_request late = { .method = "DELETE", .url = server.base, .not_after_ms = 1 };
     struct hc_http_response said;
