@@ -20,6 +20,8 @@ int hc_cli_dispatch(int argc, char **argv, const struct hc_command *table, size_
 /* The other executable `program` with this command line, argv[0] before the verb: it comes back only where that is not
  * there, which it says, with the exit code. */
 int hc_cli_hand_over(const char *program, char **argv);
+/* First thing there: what was put into the environment for the loading of libraries goes, so that no child has it. */
+void hc_cli_handed_over(void);
 
 /* The verbs of helmctl-serve. */
 int hc_cmd_controller(int argc, char **argv);

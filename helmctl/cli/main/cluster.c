@@ -79,6 +79,7 @@ static int usage(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    hc_cli_handed_over();
     hc_cli_ports.get_release = hc_cmd_get_release;
     hc_cli_ports.fetch_chart = hc_cli_fetch_chart;
     hc_cli_ports.sign_chart = hc_cli_sign;

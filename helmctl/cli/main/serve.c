@@ -16,5 +16,6 @@ int main(int argc, char **argv)
         { "controller", hc_cmd_controller, NULL },
         { "sandbox", hc_cmd_sandbox, NULL },
     };
+    hc_cli_handed_over();
     return hc_cli_dispatch(argc, argv, commands, HC_LEN(commands), other);
 }
