@@ -11,6 +11,7 @@
 #define MAX_SIGNATURES 32u /* looked at for one artifact: a registry that anybody may push to has many */
 #define TYPE_SIMPLE    "application/vnd.dev.cosign.simplesigning.v1+json"
 #define TYPE_SIGNED    "application/vnd.dev.cosign.artifact.sig.v1+json"
+#define TYPE_EMPTY     "application/vnd.oci.empty.v1+json"
 #define ASK_TIMEOUT_MS 5000 /* notation-go: 2 s for OCSP, 5 s for a list */
 
 struct search {
@@ -80,14 +81,32 @@ static enum hc_rc look_at_layers(struct search *s, const struct hc_val *manifest
     return HC_OK;
 }
 
-/* A manifest that refers to the artifact. */
+/*
+ * What a manifest that refers to the artifact holds. The index of a registry without the API is written by clients, and
+ * go-containerregistry, which cosign pushes with, names the type of the empty config there: then the manifest itself says it.
+ */
+enum held { HELD_OTHER, HELD_LAYERS, HELD_BUNDLE, HELD_UNTOLD };
+static enum held held_by(hc_str type)
+{
+    return hc_cosign_is_bundle(type)                     ? HELD_BUNDLE
+           : hc_str_eqz(type, TYPE_SIGNED)               ? HELD_LAYERS
+           : hc_str_eqz(type, TYPE_EMPTY) || type.n == 0 ? HELD_UNTOLD
+                                                         : HELD_OTHER;
+}
+
 static enum hc_rc look_at_referrer(struct search *s, const struct hc_oci_descriptor *d, struct hc_err *err)
 {
     struct hc_oci_manifest m;
     struct hc_cosign_result res = { .rule = HC_COSIGN_MALFORMED };
     hc_str blob;
+    enum held held = held_by(d->artifact_type);
     enum hc_rc rc = hc_oci_manifest(s->o, d->digest, &m, err);
-    if (rc == HC_OK && hc_str_eqz(d->artifact_type, TYPE_SIGNED))
+    if (rc == HC_OK && held == HELD_UNTOLD) {
+        held = held_by(hc_get_str(hc_map_getz(m.doc, "artifactType")));
+        if (held != HELD_BUNDLE && held != HELD_LAYERS)
+            return HC_OK; /* something else about the artifact */
+    }
+    if (rc == HC_OK && held == HELD_LAYERS)
         return look_at_layers(s, m.doc, err);
     if (rc == HC_OK)
         rc = hc_oci_blob(s->o, hc_get_str_at(hc_list_at(hc_map_getz(m.doc, "layers"), 0), "digest"),
@@ -106,7 +125,7 @@ static enum hc_rc search_cosign(struct search *s, struct hc_err *err)
     size_t n = 0;
     enum hc_rc rc = hc_oci_referrers(s->o, s->digest, (hc_str){ NULL, 0 }, &list, &n, err);
     for (size_t i = 0; rc == HC_OK && i < n && !s->good && s->seen < MAX_SIGNATURES; i++)
-        if (hc_cosign_is_bundle(list[i].artifact_type) || hc_str_eqz(list[i].artifact_type, TYPE_SIGNED))
+        if (held_by(list[i].artifact_type) != HELD_OTHER)
             rc = look_at_referrer(s, &list[i], err);
     if (rc != HC_OK || s->good)
         return rc;

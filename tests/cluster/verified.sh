@@ -2,6 +2,9 @@
 # spec.verify against a real registry: signatures by lib/sign.py (openssl, cosign's specification) in both forms, several
 # keys, a foreign key, no signature, one about another artifact; the Notary Project's by lib/notary.py, JWS and COSE, by the
 # rules of a trust policy; OCIRepository, HelmChart and HelmRelease. The API server is the sandbox.
+#
+# With HC_COSIGN=/path/to/cosign the real program signs too, in each of its forms, and verifies what lib/sign.py made; by
+# hand, since its build takes minutes (go install github.com/sigstore/cosign/v2/cmd/cosign@v2.6.1).
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -29,7 +32,7 @@ sign() { python3 "$here/lib/sign.py" "$registry" charts/storefront "$@"; } # VER
 push 1.0.0
 one=$(sign 1.0.0 "$work/team.key" tag)
 push 1.1.0
-two=$(sign 1.1.0 "$work/other.key" bundle)
+two=$(sign 1.1.0 "$work/other.key" untold)
 push 2.0.0
 three=$(sign 2.0.0 "$work/foreign.key" tag)
 push 3.0.0
@@ -54,6 +57,33 @@ if python3 -c 'import cryptography' 2>/dev/null; then
     seven=$(notary sign "$registry" charts/storefront 5.1.0 "$work/acme" jws)
 else
     echo "SKIP: keyless and Notation: Python's cryptography is not on this machine"
+fi
+real=${HC_COSIGN:-}
+[ -n "$real" ] || echo "SKIP: the real cosign: HC_COSIGN does not name it"
+if [ -n "$real" ]; then
+    export COSIGN_PASSWORD=marked-password COSIGN_EXPERIMENTAL=1
+    for who in cosign stranger; do
+        (cd "$work" && "$real" generate-key-pair --output-key-prefix "$who" >/dev/null 2>&1) || bad "cosign: no key pair"
+    done
+    cosign_sign() { # VERSION WHO [FLAGS]: prints the digest of what it signed
+        push "$1" >&2
+        curl -fsSI -H 'Accept: application/vnd.oci.image.manifest.v1+json' "http://$registry/v2/charts/storefront/manifests/$1" | tr -d '\r' | sed -n 's/^docker-content-digest: *//Ip' >"$work/digest"
+        "$real" sign --yes --key "$work/$2.key" --tlog-upload=false --allow-http-registry "${@:3}" "$registry/charts/storefront@$(cat "$work/digest")" >"$work/cosign.log" 2>&1 || bad "cosign sign $*: $(tail -n 3 "$work/cosign.log")"
+        cat "$work/digest"
+    }
+    r_tag=$(cosign_sign 6.0.0 cosign --new-bundle-format=false)
+    r_bundle=$(cosign_sign 6.0.1 cosign --new-bundle-format=true)
+    r_referrer=$(cosign_sign 6.0.2 cosign --new-bundle-format=false --registry-referrers-mode=oci-1-1)
+    r_notes=$(cosign_sign 6.0.3 cosign --new-bundle-format=false -a release=yes)
+    cosign_sign 6.0.4 stranger --new-bundle-format=false >/dev/null
+    cosign_sign 6.0.5 stranger --new-bundle-format=true >/dev/null
+    cosign_takes() { # WHAT VERSION FLAGS
+        "$real" verify --allow-http-registry "${@:3}" "$registry/charts/storefront:$2" >"$work/cosign.log" 2>&1 && ok "cosign takes $1" || bad "cosign on $1: $(tail -n 3 "$work/cosign.log")"
+    }
+    cosign_takes "our signature under a tag" 1.0.0 --key "$work/team.pub" --insecure-ignore-tlog=true
+    # For a bundle it wants some trust root, even where a key decides.
+    [ -z "$five" ] || cosign_takes "our bundle" 1.1.0 --key "$work/other.pub" --insecure-ignore-tlog=true --new-bundle-format --trusted-root "$work/root.json"
+    [ -z "$five" ] || cosign_takes "our keyless signature" 4.0.0 --trusted-root "$work/root.json" --certificate-identity dev@example.org --certificate-oidc-issuer https://login.example.org
 fi
 policy() { # LEVEL SCOPE IDENTITY
     printf '{"version": "1.0", "trustPolicies": [{"name": "charts", "registryScopes": ["%s"], "signatureVerification": {"level": "%s"}, "trustStores": ["ca:acme"], "trustedIdentities": ["%s"]}]}' "$2" "$1" "$3" | base64 -w0
@@ -87,6 +117,12 @@ team='{provider: cosign, secretRef: {name: keys}}'
     repository keyless '{tag: 1.0.0}' '{provider: cosign, matchOIDCIdentity: [{issuer: a, subject: b}]}'
     repository no-policy '{tag: 1.0.0}' '{provider: notation, secretRef: {name: keys}}'
     repository no-secret '{tag: 1.0.0}' '{provider: notation}'
+    if [ -n "$real" ]; then
+        printf -- '---\napiVersion: v1\nkind: Secret\nmetadata: {name: real, namespace: default}\ndata: {cosign.pub: %s}\n' "$(base64 -w0 <"$work/cosign.pub")"
+        for n in 0 1 2 3 4 5; do
+            repository "real-$n" "{tag: 6.0.$n}" '{provider: cosign, secretRef: {name: real}}' 10m
+        done
+    fi
     if [ -n "$five" ]; then
         notation_secret strict "$(policy strict '*' '*')"
         notation_secret permissive "$(policy permissive "$registry/charts/storefront" 'x509.subject: C=DE, ST=Berlin, O=Example\\, Org, CN=acme signer')"
@@ -149,7 +185,7 @@ unsaid() { # NAMES: those of which nothing is said yet
     get source.toolkit.fluxcd.io/v1 ocirepositories '.items[] | select(any(.status.conditions[]?; .type == "SourceVerified")) | .metadata.name' | sort >"$work/said"
     printf '%s\n' "$@" | sort | comm -23 - "$work/said"
 }
-awaited=(moves by-tag by-digest foreign another lost empty keyless no-policy no-secret ${five:+by-dev by-other n-cose n-jws n-ended n-ended-ok n-foreign n-tampered n-another n-none n-who n-scope n-broken})
+awaited=(${real:+real-0 real-1 real-2 real-3 real-4 real-5} moves by-tag by-digest foreign another lost empty keyless no-policy no-secret ${five:+by-dev by-other n-cose n-jws n-ended n-ended-ok n-foreign n-tampered n-another n-none n-who n-scope n-broken})
 all_said() { [ -z "$(unsaid "${awaited[@]}")" ]; }
 within 60 all_said || bad "nothing is said of: $(unsaid "${awaited[@]}")"
 equal "by tag, the first key" "True Succeeded: verified signature of revision 1.0.0@$one" "$(oci by-tag "$(cond SourceVerified)")"
@@ -163,6 +199,15 @@ refused() { # NAME PATTERN: no artifact, and both conditions say why
     has "$1: SourceVerified" "^False VerificationError: failed to verify the signature using provider '[a-z ]*': .*$2" "${says[1]:-}"
     has "$1: Ready" "^False VerificationError: .*$2" "${says[2]:-}"
 }
+if [ -n "$real" ]; then
+    n=0
+    for made in "tag:$r_tag" "bundle:$r_bundle" "referrer:$r_referrer" "annotations:$r_notes"; do
+        equal "cosign: ${made%%:*}" "True Succeeded: verified signature of revision 6.0.$n@${made#*:}" "$(oci "real-$n" "$(cond SourceVerified)")"
+        n=$((n + 1))
+    done
+    refused real-4 "no matching signatures were found for '$registry/charts/storefront:6.0.4': the signature was made by none of the 1 key"
+    refused real-5 "no matching signatures were found for '$registry/charts/storefront:6.0.5': "
+fi
 refused foreign "no matching signatures were found for '$registry/charts/storefront:2.0.0': the signature was made by none of the 2 keys"
 refused another "the signature is about another artifact than sha256:[0-9a-f]{64}"
 refused lost 'secrets "gone" not found'

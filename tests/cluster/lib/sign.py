@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Signs an artifact of a registry as cosign does, by its specification and with openssl: an independent peer.
 
-sign.py HOST REPO REFERENCE KEY.pem tag|bundle [OTHER-DIGEST]
+sign.py HOST REPO REFERENCE KEY.pem tag|bundle|untold [OTHER-DIGEST]
 sign.py HOST REPO REFERENCE ROOT.json keyless   (a Sigstore of its own, whose trust root goes into ROOT.json)
 
 tag: a simple-signing layer under sha256-HEX.sig; bundle: a DSSE envelope in a bundle that refers to the artifact, with the
-index under sha256-HEX for registries without the API. OTHER-DIGEST: what the signature says it is about instead.
+index under sha256-HEX for registries without the API; untold: the same, but the index does not say that it is a bundle, as
+what cosign 2.6 writes. OTHER-DIGEST: what the signature says it is about instead.
 """
 import base64
 import hashlib
@@ -87,7 +88,7 @@ else:
     layer = blob(json.dumps(bundle).encode(), bundle["mediaType"])
     manifest.update(artifactType=bundle["mediaType"], config=empty, layers=[layer],
                     subject={"mediaType": manifest["mediaType"], "digest": digest, "size": len(body)})
-    made = dict(put(manifest, None), artifactType=bundle["mediaType"])
+    made = dict(put(manifest, None), artifactType=empty["mediaType"] if form == "untold" else bundle["mediaType"])
     put({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [made]},
         digest.replace(":", "-"))
 print(digest)

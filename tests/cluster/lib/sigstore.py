@@ -122,6 +122,7 @@ class Sigstore:
         name = x509.RFC822Name(subject) if "://" not in subject else x509.UniformResourceIdentifier(subject)
         utf8 = b"\x0c" + bytes([len(issuer)]) + issuer.encode()
         ext = [(x509.ExtendedKeyUsage([usage]), False), (x509.SubjectAlternativeName([name]), True),
+               (x509.UnrecognizedExtension(ObjectIdentifier("1.3.6.1.4.1.57264.1.1"), issuer.encode()), False),
                (x509.UnrecognizedExtension(ObjectIdentifier("1.3.6.1.4.1.57264.1.8"), utf8), False)]
         make = lambda more: cert("leaf", key, "mid", self.mid_key, start, end, ext + more)
         if not ct:
