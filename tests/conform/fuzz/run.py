@@ -53,6 +53,7 @@ KNOWN = {
     "insides of a time": lambda h, o, c: re.search(r"toDate|fromToml", c) and re.search(
         rb"time\.Location=|\{[^{}]*([0-9a-fxpA-F.]{7,}|<nil>)[^{}]*\}", h),
     "globs": lambda h, o, c: ".Files.Glob" in c and odd_globs(h, o, c),
+    "a NUL ends an error's text": lambda h, o, c: b"\0" in h and o.startswith(h.split(b"\0")[0]),
     "a budget is spent": lambda h, o, c: b"rendering stopped in template" in o,
 }
 
