@@ -6,7 +6,7 @@ client's process and a mode:
   unanswered   the server has answered the nth write, and the client is killed before it hears of it
   answered     the client got that answer, and is killed when it asks for the next thing, which nobody gets
 """
-import http.client, http.server, json, os, signal, socketserver, subprocess, threading, urllib.parse
+import http.client, http.server, json, os, secrets, signal, socketserver, subprocess, threading, urllib.parse
 
 MODES = ("unanswered", "answered")
 HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "accept-encoding", "host", "upgrade"}
@@ -54,7 +54,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def pass_on(self):
         front, body = self.server.front, self.body()
-        if not front.asked(self.life):
+        # The client's token tells it from one of an earlier run that asks for ever where its own front was.
+        if self.headers.get("Authorization") != "Bearer " + front.key or not front.asked(self.life):
             self.close_connection = True
             return
         headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP} | {"Authorization": "Bearer " + front.token}
@@ -102,10 +103,10 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 class Front:
-    """`url` is where the client finds it. `log` has the act's writes, `created` the uids of what was made by each name."""
+    """`url` is where the client finds it, `key` its token. `log` has the act's writes, `created` the uids of what was made by each name."""
 
     def __init__(self, server, tls, token):
-        self.server, self.tls, self.token, self.lock = server, tls, token, threading.Lock()
+        self.server, self.tls, self.token, self.key, self.lock = server, tls, token, secrets.token_hex(8), threading.Lock()
         self.alive, self.pid, self.life, self.streams = threading.Condition(self.lock), None, 0, set()
         self.begin()
         self.http = Server(("127.0.0.1", 0), Handler)

@@ -1,5 +1,5 @@
 """SIGKILL behind every single API write, on the real API server; see real.sh."""
-import base64, collections, difflib, functools, gzip, http.client, http.server, io, json, os, re, socket, ssl, subprocess, sys, tarfile, threading, time, traceback
+import base64, collections, difflib, functools, gzip, http.client, http.server, io, json, os, re, signal, socket, ssl, subprocess, sys, tarfile, threading, time, traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import front as fronts
@@ -216,7 +216,7 @@ class Story:
         self.front = fronts.Front(server, tls, token)
         with open(self.dir + "/kubeconfig", "w") as f:
             json.dump({"apiVersion": "v1", "kind": "Config", "current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": self.ns}}],
-                       "users": [{"name": "u", "user": {}}], "clusters": [{"name": "c", "cluster": {"server": self.front.url}}]}, f)
+                       "users": [{"name": "u", "user": {"token": self.front.key}}], "clusters": [{"name": "c", "cluster": {"server": self.front.url}}]}, f)
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("HELM_")} | {"KUBECONFIG": self.dir + "/kubeconfig", "HOME": self.dir + "/home"}
         self.files = files_of(self.ns, self.tale in DEFINING)
         for name, text in self.files.items():
@@ -459,17 +459,31 @@ def undisturbed(kind, tale):
     return peace
 
 
+def chosen(all_of, words):
+    """Those of all_of that are among the words; all, when none is."""
+    return [x for x in all_of if x in words] or list(all_of)
+
+
+def spread(numbers):
+    """Every eighth, then those between: a run that is cut short has looked everywhere."""
+    return sorted(numbers, key=lambda n: ("04261537".index(str(n % 8)), n))
+
+
 def main():
-    kinds = [k for k in (Command, Controller) if not {*words} & {"command", "controller"} or k.__name__.lower() in words]
-    modes = [m for m in fronts.MODES if not {*words} & {*fronts.MODES} or m in words]
-    began, failed, kills, lock, jobs = time.monotonic(), [], collections.Counter(), threading.Lock(), []
-    tales = [(kind, tale) for kind in kinds for tale in kind.tales if not {*words} & {*kind.tales} or tale in words]
+    kinds = {"command": Command, "controller": Controller}
+    modes = chosen(fronts.MODES, words)
+    tales = [(kind, tale) for name, kind in kinds.items() for tale in kind.tales if name in chosen(kinds, words)]
+    tales = [t for t in tales if t[1] in words] or tales
+    began, failed, kills, told, lock, jobs = time.monotonic(), [], collections.Counter(), [], threading.Lock(), []
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
 
     def side_by_side(items, do):
         left = iter(items)
 
         def worker():
-            while True:
+            while not stop.is_set():
                 with lock:
                     item = next(left, None)
                 if item is None:
@@ -478,20 +492,22 @@ def main():
                     do(*item)
                 except Exception as e:
                     with lock:
-                        failed.append(" ".join(str(getattr(x, "__name__", x)).lower() for x in item if isinstance(x, (str, int, type))))
+                        failed.append(" ".join(str(x) for x in item[1:4]))
                     say(f"FAILED {e}" if isinstance(e, Stuck) else "FAILED " + traceback.format_exc())
 
         threads = [threading.Thread(target=worker) for _ in range(int(os.environ.get("JOBS", "3")))]
         for t in threads:
             t.start()
         for t in threads:
-            t.join()
+            while t.is_alive():
+                t.join(1)  # a signal is heard in between
 
     def first(kind, tale):
         peace = undisturbed(kind, tale)
         most = max(a["writes"] for name, a in peace.acts.items() if name != BEFORE)
-        for n in [int(n) for n in os.environ.get("HC_CRASH_AT", "").split()] or range(0, most + 1, EVERY):
-            jobs.extend((kind, tale, mode, n, peace) for mode in (modes if n else modes[:1]) if n <= most)
+        with lock:
+            for n in [int(n) for n in os.environ.get("HC_CRASH_AT", "").split()] or range(0, most + 1, EVERY):
+                jobs.extend((kind, tale, mode, n, peace) for mode in (modes if n else modes[:1]) if n <= most)
 
     def then(kind, tale, mode, n, peace):
         story = kind(tale, mode, n, peace)
@@ -499,17 +515,20 @@ def main():
             story.run()
         finally:
             with lock:
+                told.append(story.name)
                 for name in story.kills:
                     kills[kind.__name__.lower(), name, mode] += 1
 
-    if Controller in kinds:
+    if any(kind is Controller for kind, _ in tales):
         serve_charts()
     side_by_side(tales, first)
     if not failed:
-        side_by_side(jobs, then)
+        order = spread({j[3] for j in jobs})
+        side_by_side(sorted(jobs, key=lambda j: order.index(j[3])), then)
     for (kind, name, mode), n in sorted(kills.items()):
         say(f"{kind:10} {name:30} {n:3} kills, {mode}")
-    say(f"{len(jobs)} stories, {sum(kills.values())} kills, {len(failed)} ended otherwise{': ' if failed else ''}{', '.join(failed)}; {time.monotonic() - began:.0f} s")
+    say(f"{len(told)} of {len(jobs)} stories, {sum(kills.values())} kills, {len(failed)} ended otherwise{': ' if failed else ''}"
+        f"{', '.join(failed)}; {time.monotonic() - began:.0f} s")
     return bool(failed) or not kills
 
 

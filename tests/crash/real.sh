@@ -15,7 +15,8 @@
 #   controller   releases: the same by a HelmRelease, then a mended upgrade and the uninstall; failing-releases
 #
 #   HC_CRASH_AT="3 7"     behind these writes only, 0: nobody is killed
-#   HC_CRASH_EVERY=3      behind every third
+#   HC_CRASH_EVERY=3      behind every third; else every eighth first, then those between: on Ctrl-C or SIGTERM it ends with the
+#                         stories that are under way, and says what it has
 #   HC_CRASH_PATIENCE=90  seconds after which an act is stuck
 #   JOBS=3                stories side by side
 #   KEEP=1                leaves the folder
