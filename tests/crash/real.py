@@ -135,7 +135,7 @@ FLUX = ["apis/helm.toolkit.fluxcd.io/v2/%/helmreleases", "apis/source.toolkit.fl
 TIMES = {"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "time", "lastTransitionTime", "lastUpdateTime", "lastProbeTime", "startTime",
          "completionTime", "startedAt", "finishedAt", "first_deployed", "last_deployed", "deleted", "firstDeployed", "lastDeployed", "started_at",
          "completed_at", "modifiedAt", "podIP", "podIPs", "clusterIP", "clusterIPs", "maker", "hookUid", "lastStarted", "lastCompleted", "since",
-         "digest", "lastAttemptedReleaseActionDuration"}  # the digest is of a chart that names the namespace
+         "digest", "size", "lastAttemptedReleaseActionDuration"}  # digest and size are of a chart that names the namespace
 CLUSTER = {"kube-controller-manager", "kube-scheduler", "kwok"}
 
 
@@ -180,6 +180,10 @@ def dump(ns, flux, defines):
     if definition:
         objects.append({"kind": "definition", **definition})
     return tuple(as_text(ns, l, key) for l, key in ((objects, lambda o: (o["kind"], o["metadata"]["name"])), (records, lambda r: r["revision"])))
+
+
+def statuses_of(dump):
+    return " ".join(r["labels"]["status"] for r in json.loads(dump[1]))
 
 
 def as_text(ns, l, key):
@@ -238,8 +242,9 @@ class Story:
         with open(self.dir + "/log") as f:
             return "\n    " + f.read()[-1500:].replace("\n", "\n    ")
 
-    def settles(self, want):
-        """Waits until all is as in peace; None: for the undisturbed story, until nothing changes. Gives what there is."""
+    def settles(self, want, statuses=None):
+        """Waits until all is as in peace; in the undisturbed story until the records are in these and nothing changes. Gives
+        what there is."""
         until, last, since = time.monotonic() + PATIENCE, None, time.monotonic()
         while True:
             self.keep()
@@ -248,7 +253,7 @@ class Story:
                 return now
             if now != last:
                 last, since = now, time.monotonic()
-            if want is None and time.monotonic() - since >= REST and self.at_end():
+            if want is None and time.monotonic() - since >= REST and statuses_of(now) == statuses and self.at_end():
                 return now
             if time.monotonic() >= until or want and time.monotonic() - since > STILL:
                 return now
@@ -274,14 +279,14 @@ class Story:
         began = time.monotonic()
         self.front.begin(0 if name == BEFORE else self.n, self.mode)
         code = self.play(act, want)
-        now = self.settles(want and want["dump"])
+        now = self.settles(want and want["dump"], statuses)
         got = {"dump": now, "code": code, "writes": self.front.writes, "created": {k.replace(self.ns, "NS"): len(v) for k, v in self.front.created.items()}, "log": list(self.front.log),
                "took": time.monotonic() - began}
         if self.front.killed:
             self.kills[name] = self.front.killed
         if want:
             self.compare(name, want, got)
-        elif not got["writes"] or " ".join(r["labels"]["status"] for r in json.loads(now[1])) != statuses:
+        elif not got["writes"] or statuses_of(now) != statuses:
             raise Stuck(f"{self.name}, {name}: the undisturbed story did not come to '{statuses}', exit code {code}\n" + "\n".join(got["log"]) + self.said())
         return got
 
