@@ -141,7 +141,7 @@ static void test_talks(void **state)
         { "exit 3", "", 20000, HC_OK, 3 },
         { "test \"$(cut -d' ' -f5 /proc/$$/stat)\" = \"$(cut -d' ' -f5 /proc/$PPID/stat)\"", "", 20000, HC_OK, 0 },
         { "kill -INT $PPID; echo lives", "lives\n", 20000, HC_OK, 0 },
-        { "head -c 2000 /dev/zero", NULL, 20000, HC_E_LIMIT, -1 },
+        { "head -c 2000000 /dev/zero", NULL, 20000, HC_E_LIMIT, -1 },
         { "exec sleep 60", "", 100, HC_E_LIMIT, -1 },
     };
     struct sigaction sa = { .sa_handler = hear };
