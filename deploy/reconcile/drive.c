@@ -5,10 +5,13 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "deploy/reconcile/reconcile_impl.h"
 
@@ -16,6 +19,7 @@
 /* Nobody who waits trusts watches alone: what was not told is looked at after a second, and after twice the time whenever
  * that found nothing, for a watch whose first list or whose stream was not answered tells nothing either. */
 enum { BLIND_MS = 1000, TRUST_MS = 60000, NO_FD_MS = 250 };
+enum { PATIENCE_MS = 30000 }; /* with a server that does not answer, where the time-out is shorter */
 
 struct waker {
     int fd;
@@ -99,12 +103,44 @@ static void pause_after(struct waker *w, struct hc_reconcile *r, const struct hc
     w->trust_ms = rang ? BLIND_MS : HC_MIN(w->trust_ms * 2, TRUST_MS);
 }
 
+/*
+ * Somebody stands in front of a command: one whose server has been away for as long as the whole operation may take ends and
+ * leaves what it began to be gone on with. (A controller never gives up.) The clock is the process's own, not the one by which
+ * operations run out of time. `*since`: 0, or since when each step has failed.
+ */
+static bool gives_up(struct hc_reconcile *r, struct hc_step *step, int64_t *since)
+{
+    if (step->verdict != HC_WAIT || !hc_rec_repeatable(step->rc)) {
+        *since = 0;
+        return false;
+    }
+    int64_t now = hc_mono_ms(), patience = r->spec.patience_ms;
+    if (!*since)
+        *since = now;
+    if (patience <= 0)
+        patience = HC_MAX(hc_rec_timeout_ms(hc_rec_policy(r, r->mark.action)), PATIENCE_MS);
+    if (now - *since < patience)
+        return false;
+    char why[HC_ERR_MSG], left[120] = "";
+    memcpy(why, step->why, sizeof(why));
+    if (step->revision > 0)
+        snprintf(left, sizeof(left), ": revision %" PRId64 " stays as it is, and the same command goes on with it",
+                 step->revision);
+    snprintf(step->why, sizeof(step->why), "%.800s; no other answer for %" PRId64 " s, given up%s", why,
+             (now - *since) / 1000, left);
+    step->verdict = HC_ENDED;
+    return true;
+}
+
 void hc_reconcile_drive(struct hc_reconcile *r, const struct hc_cancel *cancel, struct hc_step *out)
 {
     struct waker w = { .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .trust_ms = BLIND_MS };
+    int64_t failing_since = 0;
     for (;;) {
         hc_reconcile_step(r, out);
         if (cancel && cancel->asked)
+            break;
+        if (gives_up(r, out, &failing_since))
             break;
         if (out->verdict == HC_GO_ON)
             continue;

@@ -180,7 +180,7 @@ enum hc_rc hc_rec_observe_hook(struct hc_reconcile *r, struct hc_seen *s, struct
     const struct hc_val *live = NULL;
     const struct hc_action_policy *p = hc_rec_policy(r, r->mark.stage == HC_STAGE_TEST ? HC_ACTION_TEST
                                                                                        : r->mark.action);
-    int64_t timeout = p->timeout_ms > 0 ? p->timeout_ms : 300000;
+    int64_t timeout = hc_rec_timeout_ms(p);
     r->hook = NULL;
     r->hook_live = NULL;
     r->hook_message = (hc_str){ NULL, 0 };

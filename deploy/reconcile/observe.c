@@ -181,11 +181,6 @@ static bool untouched(struct hc_reconcile *r)
                HC_E_NOTFOUND;
 }
 
-static int64_t timeout_of(const struct hc_action_policy *p)
-{
-    return p->timeout_ms > 0 ? p->timeout_ms : 300000;
-}
-
 /* A rollback by hand takes Helm a second or two. Who takes its record over meanwhile has two programs writing at once,
  * and Helm's last word, which asks for no version, stays beside ours: two revisions deployed. */
 #define FOREIGN_GRACE_MS 15000
@@ -200,7 +195,7 @@ static bool busy(const struct hc_reconcile *r, int64_t now_ms)
         if (here)
             return alive;
     }
-    return now_ms - last_ms < timeout_of(hc_rec_policy(r, r->mark.action)) + 30000;
+    return now_ms - last_ms < hc_rec_timeout_ms(hc_rec_policy(r, r->mark.action)) + 30000;
 }
 
 static bool pending_for_other(const struct hc_reconcile *r)
@@ -261,7 +256,7 @@ static enum hc_rc operation(struct hc_reconcile *r, struct hc_seen *s, struct hc
     s->post_hooks = hc_rec_has_hooks(r, HC_STAGE_POST);
     bool sent = s->stage == HC_STAGE_PRE && (r->applied || r->wave_sent) &&
                 r->memo.applied_ms > 0; /* the wait has a time of its own */
-    s->deadline_ms = (sent ? r->memo.applied_ms : r->mark.since_ms) + timeout_of(p);
+    s->deadline_ms = (sent ? r->memo.applied_ms : r->mark.since_ms) + hc_rec_timeout_ms(p);
     if (s->stage == HC_STAGE_PRE || s->stage == HC_STAGE_POST) {
         enum hc_rc rc = s->hooks_off ? HC_OK : hc_rec_observe_hook(r, s, err);
         if (rc != HC_OK || s->stage == HC_STAGE_POST)

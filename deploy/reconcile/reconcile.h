@@ -191,6 +191,9 @@ struct hc_reconcile_spec { /* borrowed until hc_reconcile_free */
     int64_t
         trusted_ms; /* nobody else can be at work so soon after the record was read: before a write is sent later than
                            that, it is looked at again; 0: HC_TRUSTED_MS */
+    int64_t
+        patience_ms; /* hc_reconcile_drive: with a server that does not answer; 0: 30 s, or the action's time-out
+                            where that is longer */
     struct hc_action_policy install, upgrade, rollback, uninstall, test;
     enum hc_drift_mode drift;
     const struct hc_drift_ignore *drift_ignore;

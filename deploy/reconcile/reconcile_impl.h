@@ -140,6 +140,8 @@ struct hc_reconcile {
 /* step.c */
 int64_t hc_rec_now(struct hc_reconcile *r);
 const struct hc_action_policy *hc_rec_policy(const struct hc_reconcile *r, enum hc_action action);
+/* How long the action, or each hook of it, may take. */
+int64_t hc_rec_timeout_ms(const struct hc_action_policy *p);
 void hc_rec_tell(struct hc_reconcile *r, struct hc_tell t);
 /* HC_E_NOMEM when memory was refused in this step: whatever was concluded may lack something, and is not written. */
 enum hc_rc hc_rec_sound(const struct hc_reconcile *r, struct hc_err *err);

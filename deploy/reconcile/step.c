@@ -177,6 +177,11 @@ enum hc_rc hc_rec_sound(const struct hc_reconcile *r, struct hc_err *err)
     return hc_mem_shortages() == r->shortages ? HC_OK : hc_fail_nomem(err);
 }
 
+int64_t hc_rec_timeout_ms(const struct hc_action_policy *p)
+{
+    return p->timeout_ms > 0 ? p->timeout_ms : 300000; /* Helm's and Flux's */
+}
+
 /* A step in which memory was refused is as one that was killed: the next begins with what is stored. */
 static enum hc_rc run_short(struct hc_reconcile *r, enum hc_rc rc, struct hc_err *err)
 {
@@ -207,7 +212,7 @@ static void trouble(struct hc_reconcile *r, enum hc_act a, enum hc_rc rc, struct
         return;
     }
     if (hc_rec_repeatable(rc)) {
-        int64_t timeout = p->timeout_ms > 0 ? p->timeout_ms : 300000;
+        int64_t timeout = hc_rec_timeout_ms(p);
         if (r->spec.one_shot && !r->begun && r->tries > 3) {
             hc_rec_own_refused(r, operating, err);
             out->verdict = HC_ENDED;

@@ -625,6 +625,29 @@ static void test_bad_moments(void **state)
     }
 }
 
+/* A command does not stand before a server for ever, and the same command goes on with what was begun. */
+static void test_server_is_away(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct release r;
+    release_init(&r, "away");
+    r.spec.one_shot = r.spec.must_not_exist = true;
+    r.spec.patience_ms = 1;
+    raw(a, "POST", "/sandbox/faults", "application/json",
+        "{\"verb\":\"patch\",\"path\":\"*/namespaces/away/*\",\"action\":\"refuse\",\"count\":1000}");
+    struct hc_step s = run(&r, NULL);
+    raw(a, "DELETE", "/sandbox/faults", NULL, NULL);
+    assert_int_equal(s.verdict, HC_ENDED);
+    if (!strstr(s.why, "given up: revision 1 stays as it is, and the same command goes on with it"))
+        fail_msg("%s", s.why);
+    assert_int_equal(last(&r, a).status, HC_STATUS_PENDING_INSTALL);
+    s = run(&r, NULL);
+    done(&s, 1);
+    assert_int_equal(last(&r, a).status, HC_STATUS_DEPLOYED);
+    hc_storage_free(r.spec.storage);
+}
+
 /* Lets the Job go on as soon as the watch's list was dropped. */
 static void *resume(void *ctx)
 {
@@ -880,6 +903,7 @@ int main(void)
         cmocka_unit_test(test_hook_fails),
         cmocka_unit_test(test_tests_fail),
         cmocka_unit_test(test_bad_moments),
+        cmocka_unit_test(test_server_is_away),
         cmocka_unit_test(test_silent_watch),
         cmocka_unit_test(test_install_fails),
         cmocka_unit_test(test_kind_is_told_late),
