@@ -63,6 +63,8 @@ bool rel_whence(void *ctx, struct hc_arena *a, const struct hc_whence *what, str
 void rel_tell(void *ctx, const struct hc_tell *t);
 /* The release is as desired. */
 void rel_in_sync(struct rel *r, bool drifted); /* drifted: the cluster differs and is left so */
+/* Tells of tests in the record that an earlier process ran to a good end and did not live to note. */
+void rel_note_missed_tests(struct rel *r, const struct hc_record *head);
 /* It waits, and for what. */
 void rel_waiting(struct rel *r, const struct hc_step *st);
 void rel_stalled(struct rel *r, const struct hc_step *st);

@@ -131,7 +131,8 @@ static void note_duration(struct rel *r, const struct hc_record *rec)
                        hc_duration_str(r->p->a, HC_MAX(hc_now_ms() - since, (int64_t)0)));
 }
 
-static void on_recorded(struct rel *r, const struct hc_tell *t)
+/* A revision is pending: by this process, or by one that did not live to note it. */
+static void on_begun(struct rel *r, const struct hc_tell *t)
 {
     struct pass *p = r->p;
     if (t->action == HC_ACTION_INSTALL || t->action == HC_ACTION_UPGRADE) {
@@ -140,12 +141,18 @@ static void on_recorded(struct rel *r, const struct hc_tell *t)
         hc_cond_del(&p->cond, "Remediated");
         if (t->action == HC_ACTION_INSTALL)
             hc_map_del(p->status, HC_S("history"));
-        if (r->want.forced)
-            hc_map_put_str(
-                p->a, p->status, "lastHandledForceAt",
-                hc_get_str(hc_map_getz(hc_get(p->obj, "metadata.annotations"), "reconcile.fluxcd.io/forceAt")));
     }
     running(r, t->action);
+}
+
+static void on_recorded(struct rel *r, const struct hc_tell *t)
+{
+    struct pass *p = r->p;
+    on_begun(r, t);
+    if ((t->action == HC_ACTION_INSTALL || t->action == HC_ACTION_UPGRADE) && r->want.forced)
+        hc_map_put_str(
+            p->a, p->status, "lastHandledForceAt",
+            hc_get_str(hc_map_getz(hc_get(p->obj, "metadata.annotations"), "reconcile.fluxcd.io/forceAt")));
     pass_log(p, HC_LOG_INFO, "running '%s' action: revision %" PRId64, hc_action_name(t->action),
              t->record ? t->record->revision : 0);
 }
@@ -352,6 +359,23 @@ static void on_tested(struct rel *r, const struct hc_tell *t)
                HC_P(msg));
 }
 
+void rel_note_missed_tests(struct rel *r, const struct hc_record *head)
+{
+    struct hc_arena *a = r->p->a;
+    const struct hc_val *latest = hc_history_latest(r->p->status);
+    if (!r->want.tests || hc_get_int_at(latest, "version", 0) != head->revision || hc_snapshot_tested(latest))
+        return;
+    struct hc_val *snap = hc_snapshot_of(a, head, NULL, HC_S(""));
+    hc_snapshot_set_tests(a, snap, head, hc_get(r->spec, "test.filters"));
+    const struct hc_val *tests = hc_map_getz(snap, "testHooks");
+    bool well = hc_map_len(tests) > 0 && hc_snapshot_tested(snap);
+    for (size_t i = 0; i < hc_map_len(tests); i++)
+        well &= hc_str_eqz(hc_get_str(hc_map_getz(hc_map_at(tests, i)->val, "phase")), "Succeeded");
+    if (well)
+        on_tested(
+            r, &(struct hc_tell){ .what = HC_TOLD_TESTED, .action = HC_ACTION_TEST, .record = head, .ok = true });
+}
+
 static void on_drift(struct rel *r, const struct hc_tell *t)
 {
     struct pass *p = r->p;
@@ -413,6 +437,10 @@ static void note_missed_failure(struct rel *r, const struct hc_record *rollback)
     size_t at = hc_str_find_str(why, HC_S(" failed: "));
     if (at != SIZE_MAX)
         why = hc_str_sub(why, at + 9, why.n);
+    static const char *const of_hooks[] = { "pre-upgrade hooks failed: ", "post-upgrade hooks failed: " };
+    for (size_t i = 0; i < HC_LEN(of_hooks); i++) /* which Helm's record says, and who saw it fail did not */
+        if (hc_str_starts(why, hc_str_of(of_hooks[i])))
+            why = hc_str_sub(why, strlen(of_hooks[i]), why.n);
     on_failed(r, &(struct hc_tell){
                      .what = HC_TOLD_FAILED, .action = HC_ACTION_UPGRADE, .record = &failed, .message = why });
 }
@@ -454,7 +482,7 @@ void rel_tell(void *ctx, const struct hc_tell *t)
         on_recorded(r, t);
         break;
     case HC_TOLD_RESUMED:
-        running(r, t->action);
+        on_begun(r, t);
         break;
     case HC_TOLD_TAKEN_OVER:
         on_taken_over(r, t);
@@ -518,6 +546,8 @@ void rel_in_sync(struct rel *r, bool drifted)
     bool missed = head && hc_get_int_at(hc_history_latest(p->status), "version", 0) != head->revision;
     if (head && !is_noted(r, head))
         note_head(r, head);
+    if (head)
+        rel_note_missed_tests(r, head);
     hc_history_truncate(a, p->status, ignores_tests(r));
     if (hc_cond_is(p->status, "Remediated", HC_TRUE)) {
         /* What is there by now is what is wanted: the revision that was rolled back to, or a new install whose beginning

@@ -199,9 +199,83 @@ static void test_tested_unnoted(void **state)
     }
 }
 
+/* The same of tests whose end is in the record already. */
+static void test_tests_unnoted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *status, *phase;
+        bool wanted, told;
+    } rows[] = {
+        { "{history: [{version: 1, status: deployed, action: install}]}", "Succeeded", true, true },
+        { "{history: [{version: 1, status: deployed, action: install}]}", "Succeeded", false, false },
+        { "{history: [{version: 1, status: deployed, action: install}]}", "Failed", true, false },
+        { "{history: [{version: 1, status: deployed, action: install}]}", "", true, false },
+        { "{history: [{version: 2, status: deployed, action: upgrade}]}", "Succeeded", true, false },
+        { "{history: [{version: 1, status: deployed, testHooks: {t: {phase: Succeeded}}}]}", "Succeeded", true,
+          false },
+    };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct pass p;
+        struct rel r;
+        begin(a, &p, &r, rows[i].status);
+        r.spec = yaml(a, "{test: {enable: true}}");
+        r.want.tests = rows[i].wanted;
+        struct hc_val *events = hc_list_new(a);
+        hc_list_add(a, events, hc_strz_val(a, "test"));
+        struct hc_record_hook hook = {
+            .name = HC_S("t"), .kind = HC_S("Pod"), .events = events, .phase = hc_str_of(rows[i].phase)
+        };
+        const struct hc_record rec = { .name = HC_S("web"),
+                                       .ns = HC_S("ns"),
+                                       .revision = 1,
+                                       .status = HC_STATUS_DEPLOYED,
+                                       .hooks = &hook,
+                                       .hooks_n = 1,
+                                       .chart = yaml(a, "{metadata: {name: c, version: 1.0.0}}") };
+        rel_note_missed_tests(&r, &rec);
+        if (hc_cond_is(p.status, "TestSuccess", HC_TRUE) != rows[i].told)
+            fail_msg("row %zu", i);
+        if (rows[i].told)
+            assert_true(hc_str_eqz(
+                hc_get_str_at(hc_map_at(hc_map_getz(hc_history_latest(p.status), "testHooks"), 0)->val, "phase"),
+                "Succeeded"));
+    }
+}
+
+/* A revision that an earlier process began and did not live to note. */
+static void test_begun_unnoted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *status;
+        enum hc_action action;
+        const char *attempted;
+        size_t history;
+    } rows[] = {
+        { "{}", HC_ACTION_INSTALL, "install", 0 },
+        { "{lastAttemptedReleaseAction: install, history: [{version: 1, status: deployed}]}", HC_ACTION_UPGRADE,
+          "upgrade", 1 },
+        { "{lastAttemptedReleaseAction: upgrade, history: [{version: 2, status: failed}]}", HC_ACTION_ROLLBACK,
+          "upgrade", 1 },
+    };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct pass p;
+        struct rel r;
+        begin(a, &p, &r, rows[i].status);
+        rel_tell(&r, &(struct hc_tell){ .what = HC_TOLD_RESUMED, .action = rows[i].action });
+        if (!hc_str_eqz(hc_get_str(hc_map_getz(p.status, "lastAttemptedReleaseAction")), rows[i].attempted) ||
+            hc_list_len(hc_map_getz(p.status, "history")) != rows[i].history)
+            fail_msg("row %zu", i);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_tested_unnoted),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_tested_unnoted), cmocka_unit_test(test_tests_unnoted),
+                                        cmocka_unit_test(test_begun_unnoted),
                                         cmocka_unit_test(test_failures_are_counted_once) };
     return cmocka_run_group_tests(tests, up, down);
 }
