@@ -368,7 +368,7 @@ void rel_note_missed_tests(struct rel *r, const struct hc_record *head)
     struct hc_val *snap = hc_snapshot_of(a, head, NULL, HC_S(""));
     hc_snapshot_set_tests(a, snap, head, hc_get(r->spec, "test.filters"));
     const struct hc_val *tests = hc_map_getz(snap, "testHooks");
-    bool well = hc_map_len(tests) > 0 && hc_snapshot_tested(snap);
+    bool well = hc_map_len(tests) > 0;
     for (size_t i = 0; i < hc_map_len(tests); i++)
         well &= hc_str_eqz(hc_get_str(hc_map_getz(hc_map_at(tests, i)->val, "phase")), "Succeeded");
     if (well)
