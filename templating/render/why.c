@@ -356,6 +356,8 @@ enum hc_rc hc_why_line(const struct hc_why *w, int number, struct hc_why_line *o
     int n = 0;
     while (n < number && hc_str_split(&rest, '\n', &line))
         n++;
+    while (number < 1 && hc_str_split(&rest, '\n', &line))
+        n++;
     if (n < number || number < 1)
         return hc_fail(err, HC_E_NOTFOUND, "the notes have no line %d: %d lines, counted from 1", number, n);
     *out = (struct hc_why_line){ .number = number, .text = line };
