@@ -13,7 +13,8 @@
 #define MAX_REPEAT  1000 /* RE2's own limit */
 #define MAX_RUNE    0x10ffffu
 
-enum node_kind { N_EMPTY, N_CLASS, N_CAT, N_ALT, N_REPEAT, N_ASSERT };
+/* N_FLAGS, "(?i)", is in no tree: a repetition behind it repeats what stands before it (Go regexp/syntax: parse). */
+enum node_kind { N_EMPTY, N_FLAGS, N_CLASS, N_CAT, N_ALT, N_REPEAT, N_ASSERT };
 enum assert_kind { A_LINE_START, A_LINE_END, A_TEXT_START, A_TEXT_END, A_WORD, A_NOT_WORD };
 
 struct range {
@@ -473,7 +474,7 @@ static struct node *parse_group(struct parser *p)
             return fail(p, "invalid or unsupported Perl syntax");
     }
     if (!group)
-        return node_new(p, N_EMPTY); /* flags hold to the end of the group around */
+        return node_new(p, N_FLAGS); /* they hold to the end of the group around */
     if (++p->depth > MAX_NESTING)
         return fail(p, "expression nests too deeply");
     struct node *n = parse_alt(p);
@@ -513,19 +514,18 @@ static struct node *parse_atom(struct parser *p)
             add_range(p, any, '\n' + 1, MAX_RUNE);
         }
         return class_node(p, any);
-    case '*':
-    case '+':
-    case '?':
-        return fail(p, "missing argument to repetition operator");
     default:
         return literal(p, c);
     }
 }
 
+/* No zero before another digit (Go regexp/syntax: parseInt). */
 static bool read_count(hc_str *s, int *out)
 {
     int v = 0;
     size_t n = 0;
+    if (s->n > 1 && s->p[0] == '0' && s->p[1] >= '0' && s->p[1] <= '9')
+        return false;
     while (n < s->n && s->p[n] >= '0' && s->p[n] <= '9' && v <= MAX_REPEAT)
         v = v * 10 + (s->p[n++] - '0');
     *s = hc_str_sub(*s, n, s->n);
@@ -551,37 +551,37 @@ static bool parse_counts(struct parser *p, int *out_min, int *out_max)
     return true;
 }
 
-static struct node *parse_repeat(struct parser *p)
+/* "*", "+", "?" and counts, with the "?" behind: whether it is lazy changes nothing of whether there is a match. */
+static bool parse_repetition(struct parser *p, int *out_min, int *out_max)
 {
-    struct node *n = parse_atom(p);
-    for (bool repeated = false; n && more(p); repeated = true) {
-        int min = 0, max = -1;
-        char c = p->rest.p[0];
-        if (c == '*' || c == '+' || c == '?') {
-            min = c == '+';
-            max = c == '?' ? 1 : -1;
-            skip(p, 1);
-        } else if (c != '{' || !parse_counts(p, &min, &max)) {
-            break;
-        }
-        if (repeated)
-            return fail(p, "invalid nested repetition operator");
-        /* Repeats of repeats count together (Go regexp/syntax: repeatIsValid). */
-        uint32_t times = (uint32_t)HC_MAX(HC_MAX(min, max), 1), inside = HC_MAX(n->repeats, 1u);
-        if (min > MAX_REPEAT || max > MAX_REPEAT || (max >= 0 && max < min) || times * inside > MAX_REPEAT)
-            return fail(p, "invalid repeat count");
-        if (at(p, '?'))
-            skip(p, 1); /* lazy or not: whether there is a match is the same */
-        struct node *r = node_new(p, N_REPEAT);
-        if (!r)
-            return NULL;
+    char c = p->rest.p[0];
+    *out_min = c == '+';
+    *out_max = c == '?' ? 1 : -1;
+    if (c == '*' || c == '+' || c == '?')
+        skip(p, 1);
+    else if (c != '{' || !parse_counts(p, out_min, out_max))
+        return false;
+    if (at(p, '?'))
+        skip(p, 1);
+    return true;
+}
+
+static struct node *repeat(struct parser *p, struct node *n, int min, int max)
+{
+    if (!n)
+        return fail(p, "missing argument to repetition operator");
+    /* Repeats of repeats count together (Go regexp/syntax: repeatIsValid). */
+    uint32_t times = (uint32_t)HC_MAX(HC_MAX(min, max), 1), inside = HC_MAX(n->repeats, 1u);
+    if (times * inside > MAX_REPEAT)
+        return fail(p, "invalid repeat count");
+    struct node *r = node_new(p, N_REPEAT);
+    if (r) {
         r->a = n;
         r->repeats = times * inside;
         r->min = min;
         r->max = max;
-        n = r;
     }
-    return n;
+    return r;
 }
 
 static struct node *join(struct parser *p, enum node_kind kind, struct node *a, struct node *b)
@@ -597,10 +597,32 @@ static struct node *join(struct parser *p, enum node_kind kind, struct node *a, 
 
 static struct node *parse_cat(struct parser *p)
 {
-    struct node *n = node_new(p, N_EMPTY);
-    while (n && more(p) && !at(p, '|') && !at(p, ')'))
-        n = join(p, N_CAT, n, parse_repeat(p));
-    return n;
+    struct node *n = node_new(p, N_EMPTY), *last = NULL; /* `last` joins the others once nothing can repeat it */
+    int repeats = 0;                                     /* of `last`, with flags between them */
+    bool repeated = false;
+    while (n && !p->why && more(p) && !at(p, '|') && !at(p, ')')) {
+        int min, max;
+        if (parse_repetition(p, &min, &max)) {
+            if (min > MAX_REPEAT || max > MAX_REPEAT || (max >= 0 && max < min))
+                return fail(p, "invalid repeat count");
+            if (repeated)
+                return fail(p, "invalid nested repetition operator");
+            if (++repeats > MAX_NESTING)
+                return fail(p, "expression nests too deeply");
+            last = repeat(p, last, min, max);
+            repeated = true;
+            continue;
+        }
+        struct node *atom = parse_atom(p);
+        repeated = false;
+        if (!atom || atom->kind == N_FLAGS)
+            continue;
+        if (last)
+            n = join(p, N_CAT, n, last);
+        last = atom;
+        repeats = 0;
+    }
+    return p->why ? NULL : last ? join(p, N_CAT, n, last) : n;
 }
 
 static struct node *parse_alt(struct parser *p)
@@ -642,6 +664,7 @@ static void generate(struct parser *p, const struct node *n)
         return;
     switch (n->kind) {
     case N_EMPTY:
+    case N_FLAGS:
         return;
     case N_CLASS:
         emit(p, (struct inst){ .op = OP_CLASS, .class = n->class });

@@ -206,6 +206,41 @@ static void tokens_of_a_github_app(void **state)
     EVP_PKEY_free(key);
 }
 
+/* Bytes this process has read so far (proc(5): rchar). */
+static unsigned long long bytes_read(void)
+{
+    char text[512] = "";
+    unsigned long long n = 0;
+    FILE *f = fopen("/proc/self/io", "r");
+    if (f) {
+        text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+        fclose(f);
+    }
+    if (sscanf(text, "rchar: %llu", &n) != 1)
+        fail_msg("/proc/self/io does not begin with rchar");
+    return n;
+}
+
+/* libgit2's start would read the system's authorities, some 200 KiB; the commit at hand needs no server. */
+static void the_start_reads_no_authorities(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    const struct hc_source_env env = { 0 };
+    const struct hc_source_auth auth = { 0 };
+    const struct hc_git_spec spec = { .url = "https://h/x",
+                                      .commit = HC_S("0123456789012345678901234567890123456789") };
+    struct hc_artifact out;
+    unsigned long long before = bytes_read();
+    assert_int_equal(
+        hc_git_fetch(&env, a, &spec, &auth, HC_S("sha1:0123456789012345678901234567890123456789"), &out, &err),
+        HC_OK);
+    assert_true(out.unchanged);
+    unsigned long long after = bytes_read();
+    if (after - before > 32 * 1024)
+        fail_msg("%llu bytes were read to start", after - before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +249,7 @@ int main(void)
         cmocka_unit_test(host_keys),
         cmocka_unit_test(what_was_signed),
         cmocka_unit_test(tokens_of_a_github_app),
+        cmocka_unit_test(the_start_reads_no_authorities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -200,9 +200,20 @@ static void test_patterns(void **state)
         { "^\xe6\xbc\xa2.$", "\xe6\xbc\xa2\xc3\xa9", "\xe6\xbc\xa2" },
         { "^(?P<n>a)(?<m>b)$", "ab", "a" },
         { "^((([0-9]+)y)?(([0-9]+)w)?(([0-9]+)d)?|0)$", "1y2d", "1" },
+        /* flags are nothing that could be repeated: what stands before them is */
+        { "/(?i)?^..*?", "ab", "" },
+        { "\\b(?i)|b(?i)(?i)?x", "a", "" },
+        { "^a(?i){2}$", "aa", "a" },
+        { "^a*(?i)*$", "aaa", "b" },
+        { "^(?i)*b$", "ab", "ba" },
+        { "^((-{2)(?i)?){2}$", "-{2-{2", "-{2-{2-{2" },
+        { "^(?P<n>[a-z0-9](\\Aa-z0-9]*wa-z0-9])?)(?i){1,3}$", "abc", "abcd" },
+        /* no counts */
+        { "x{02,}$", "x{02,}", "xx" },
+        { "x{2,03}$", "x{2,03}", "xx" },
     };
-    static const char *const bad[] = { "(",       ")",   "[a",    "a**b\\", "*a",  "a{2,1}",
-                                       "a{1001}", "\\1", "(?=a)", "[b-a]",  "\\pL" };
+    static const char *const bad[] = { "(",     ")",     "[a",   "a**b\\", "*a",      "a{2,1}", "a{1001}", "\\1",
+                                       "(?=a)", "[b-a]", "\\pL", "(?i)*",  "a|(?i)*", "(+)",    "a*(?i)**" };
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct hc_pattern *re = NULL;
     for (size_t i = 0; i < HC_LEN(p); i++) {
