@@ -31,7 +31,7 @@ dir=/nonexistent
 
 # ---- packages and build ---------------------------------------------------------------------------------------
 
-packages="gcc cmake ninja-build pkg-config libcurl4-openssl-dev libyaml-dev libarchive-dev libgit2-dev libssh-dev
+packages="gcc cmake ninja-build pkg-config libcurl4-openssl-dev libnghttp2-dev libidn2-dev libyaml-dev libarchive-dev libgit2-dev libssh-dev
 liblua5.4-dev libmicrohttpd-dev libpcre2-dev libsqlite3-dev libssl-dev zlib1g-dev libdeflate-dev libcmocka-dev
 git nginx-light fcgiwrap curl jq openssl ca-certificates"
 missing=

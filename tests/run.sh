@@ -10,7 +10,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-build_packages="gcc clang cmake ninja-build ccache pkg-config libcurl4-openssl-dev libyaml-dev libarchive-dev libgit2-dev libssh-dev
+build_packages="gcc clang cmake ninja-build ccache pkg-config libcurl4-openssl-dev libnghttp2-dev libidn2-dev libyaml-dev libarchive-dev libgit2-dev libssh-dev
 libdeflate-dev liblua5.4-dev libmicrohttpd-dev libpcre2-dev libsqlite3-dev libssl-dev zlib1g-dev"
 test_packages="libcmocka-dev gnupg clang-format clang-tidy libclang-rt-14-dev bats git nginx-light fcgiwrap openssh-server
 openssh-client docker-registry curl jq python3 openssl time procps ca-certificates"
