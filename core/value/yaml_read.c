@@ -70,10 +70,10 @@ static enum hc_rc spent(struct reader *r)
 #define FAIL_AT(r, mark, ...)                                                                                      \
     hc_fail_at((r)->err, HC_E_INPUT, (r)->name, (int)(mark).line + 1, (int)(mark).column + 1, __VA_ARGS__)
 
-/* A line "%YAML 1.2" stands before `mark`; libyaml takes it, the Go library stops there. */
-static bool newer_version_before(hc_str text, yaml_mark_t mark)
+/* A line "%YAML 1.2" is one of the first `lines`; libyaml takes it, the Go library stops there. */
+static bool newer_version_in(hc_str text, size_t lines)
 {
-    for (size_t i = 0; i <= mark.line && text.n; i++) {
+    for (size_t i = 0; i < lines && text.n; i++) {
         size_t nl = HC_MIN(hc_str_find(text, '\n'), text.n);
         hc_str line = hc_str_sub(text, 0, nl);
         if (hc_str_starts(line, HC_S("%YAML")) &&
@@ -101,8 +101,10 @@ static enum hc_rc parser_failed(struct reader *r)
             return rc;
     }
     if (p->error == YAML_PARSER_ERROR && p->problem &&
-        strcmp(p->problem, "did not find expected <document start>") == 0 &&
-        newer_version_before(r->text, p->problem_mark))
+        ((strcmp(p->problem, "did not find expected <document start>") == 0 &&
+          newer_version_in(r->text, p->problem_mark.line + 1)) ||
+         (strcmp(p->problem, "found duplicate %YAML directive") == 0 &&
+          newer_version_in(r->text, p->problem_mark.line))))
         return FAIL_AT(r, p->problem_mark, "yaml: found incompatible YAML document");
     /* Where a key must stand, the Go library forgets that an empty flow collection may be one; not where a value is
      * still awaited. */

@@ -85,6 +85,8 @@ static void test_documents(void **state)
         { "[a:, {b:, c: d:}, 'e:']", "[\"a:\",{\"b:\":null,\"c\":\"d:\"},\"e:\"]" },
         { "a: \"\\'\\q\"", "yaml: found unknown escape character" },
         { "%YAML 1.2", "yaml: found incompatible YAML document" },
+        { "%YAML 1.2\n%YAML 1.2\n---\n", "yaml: found incompatible YAML document" },
+        { "%YAML 1.1\n%YAML 1.2\n---\n", "yaml: line 1: found duplicate %YAML directive" },
         { "[!!str, x, !a, b]", "[\"x\",\"b\"]" },
         { "- !!str, x\n- !x,y b\n- !p[q] [1]", "[\"x\",\"b\",[1]]" },
         { "[!a]", "yaml: line 1: did not find expected ',' or ']'" },
