@@ -251,6 +251,8 @@ static void remember(struct hc_reconcile *r, const struct hc_seen *s, const stru
 {
     if (r->read && r->has && !r->dry_done) {
         size_t n = HC_MIN(r->head.resource_version.n, sizeof(r->memo.resource_version) - 1);
+        if (r->memo.revision != r->head.revision || !hc_str_eqz(r->head.resource_version, r->memo.resource_version))
+            r->memo.synced_digest[0] = '\0'; /* that was another record */
         r->memo.revision = r->head.revision;
         memcpy(r->memo.resource_version, r->head.resource_version.p ? r->head.resource_version.p : "", n);
         r->memo.resource_version[n] = '\0';

@@ -120,6 +120,39 @@ static void step_until_it_waits(struct release *r, struct hc_reconcile_memo *mem
     hc_reconcile_free(engine);
 }
 
+/*
+ * In sync with the first wish, then the second one is under way, or has failed, and the first is wanted back. What is
+ * remembered of the first is of another record.
+ */
+static void test_wanted_back(void **state)
+{
+    (void)state;
+    for (int failed = 0; failed < 2; failed++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct release r;
+        struct hc_reconcile_memo memo = { 0 };
+        struct hc_step s;
+        release_init(&r, failed ? "back-failed" : "back-pending");
+        s = run(&r, &memo);
+        done(&s, 1);
+        r.spec.digest = HC_S("two");
+        r.wish.image = "x:broken";
+        r.spec.upgrade.timeout_ms = failed ? 1 : 10000;
+        if (failed)
+            s = run(&r, &memo);
+        else
+            step_until_it_waits(&r, &memo, &s);
+        assert_int_equal(s.verdict, failed ? HC_STALLED : HC_WAIT);
+        r.spec.digest = HC_S("one");
+        r.wish.image = "x:1";
+        r.spec.upgrade.timeout_ms = 10000;
+        s = run(&r, &memo);
+        done(&s, 3);
+        assert_int_equal(last(&r, a).status, HC_STATUS_DEPLOYED);
+        hc_storage_free(r.spec.storage);
+    }
+}
+
 static void await_deployment(struct release *r, struct hc_arena *a)
 {
     struct hc_ref ref = { HC_S("apps/v1"), HC_S("Deployment"), hc_str_of(r->ns), HC_S("web") };
@@ -888,6 +921,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_to_do),
+        cmocka_unit_test(test_wanted_back),
         cmocka_unit_test(test_told_of_no_record),
         cmocka_unit_test(test_seen_by_a_watch),
         cmocka_unit_test(test_taken_over),
