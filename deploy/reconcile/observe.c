@@ -307,6 +307,18 @@ static bool undoing(const struct hc_reconcile *r, const struct hc_seen *s)
            r->mark.stage != HC_STAGE_BROKEN && !busy(r, s->now_ms);
 }
 
+/* An uninstall that failed is tried again, ever more rarely; as a remediation it is not, nor by a command. 0: no more. */
+static int64_t uninstall_again_ms(const struct hc_reconcile *r)
+{
+    enum { MOST_MS = 15 * 60000, FIRST_MS = 750 }; /* Flux: --max-retry-delay, --min-retry-delay */
+    int64_t first_ms = r->spec.uninstall.retry_interval_ms, delay_ms = first_ms > 0 ? first_ms : FIRST_MS;
+    if (r->spec.goal != HC_GOAL_ABSENT || r->spec.one_shot || r->mark.stage != HC_STAGE_BROKEN)
+        return 0;
+    for (int64_t i = 1; i < r->mark.failures && delay_ms < MOST_MS; i++)
+        delay_ms *= 2;
+    return r->mark.since_ms + HC_MIN(delay_ms, (int64_t)MOST_MS);
+}
+
 enum hc_rc hc_rec_observe(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err)
 {
     enum hc_rc rc = HC_OK;
@@ -362,7 +374,7 @@ enum hc_rc hc_rec_observe(struct hc_reconcile *r, struct hc_seen *s, struct hc_e
         }
         return HC_OK;
     case HC_HEAD_UNINSTALLING:
-        s->retry_ms = 0;
+        s->retry_ms = uninstall_again_ms(r);
         if (!r->resumed_told && !r->begun)
             hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_RESUMED,
                                              .action = r->mark.action,

@@ -139,7 +139,7 @@ struct hc_action_policy {
     /* remediation: install, upgrade */
     enum hc_strategy strategy; /* install: rollback is read as uninstall */
     int64_t retries;           /* < 0: endless */
-    int64_t retry_interval_ms; /* HC_STRATEGY_RETRY */
+    int64_t retry_interval_ms; /* HC_STRATEGY_RETRY; of an uninstall: its second try, then ever later */
     bool remediate_last, ignore_test_failures;
     bool replace; /* install: reuse the name of an uninstalled or failed release */
 };

@@ -729,12 +729,15 @@ enum hc_rc hc_rec_tested(struct hc_reconcile *r, struct hc_err *err)
 
 enum hc_rc hc_rec_uninstall(struct hc_reconcile *r, struct hc_err *err)
 {
-    bool remediation = r->spec.goal != HC_GOAL_ABSENT;
+    bool remediation = r->spec.goal != HC_GOAL_ABSENT,
+         again = r->mark.stage == HC_STAGE_BROKEN && !r->mark.remediation;
     struct mark m = { .there = true,
                       .stage = HC_STAGE_PRE,
                       .action = HC_ACTION_UNINSTALL,
                       .since_ms = hc_rec_now(r),
-                      .failures = remediation ? hc_rec_failures(r) : 0,
+                      .failures = remediation ? hc_rec_failures(r)
+                                  : again     ? r->mark.failures
+                                              : 0,
                       .digest = hc_arena_str(r->keep, r->spec.digest),
                       .maker = hc_rec_maker(r->keep),
                       .why = r->mark.why,
@@ -769,6 +772,8 @@ enum hc_rc hc_rec_break(struct hc_reconcile *r, const char *why, struct hc_err *
     /* Helm leaves "Deletion in progress (or silently failed)", which tells nobody which of both. */
     r->head.description = hc_rec_text(r, "Deletion failed: %.*s", HC_P(flat(r, r->mark.why)));
     r->mark.stage = HC_STAGE_BROKEN;
+    if (!r->mark.remediation)
+        r->mark.failures++;
     r->mark.since_ms = hc_rec_now(r);
     r->mark.maker = (hc_str){ NULL, 0 };
     clear_progress(&r->mark);

@@ -182,6 +182,7 @@ void rel_policies(struct rel *r)
     common(r, "upgrade", &w->upgrade);
     common(r, "rollback", &w->rollback);
     common(r, "uninstall", &w->uninstall);
+    w->uninstall.retry_interval_ms = r->p->c->o->min_retry_delay_ms;
     common(r, "test", &w->test);
     remediation(r, "install", &w->install);
     remediation(r, "upgrade", &w->upgrade);

@@ -4,6 +4,7 @@
  */
 #include <pthread.h>
 
+#include "core/value/json.h"
 #include "tests/unit/deploy/reconcile/engine.h"
 
 /* ---- tests ------------------------------------------------------------------------------------------------- */
@@ -899,15 +900,34 @@ static void test_uninstall(void **state)
     raw(a, "DELETE", "/sandbox/stats", NULL, NULL);
     r.spec.goal = HC_GOAL_ABSENT;
     r.spec.uninstall.timeout_ms = 1;
+    r.spec.one_shot = true;
     s = run(&r, NULL);
     assert_non_null(strstr(s.why, "ConfigMap uninstall/cm"));
     /* The answer to its delete says that the other is gone: it is not looked at again. */
     assert_int_equal(stat_by("get deployments.apps"), 1);
     assert_int_equal(stat_by("delete deployments.apps"), 1);
     assert_true(stat_by("get configmaps") >= 2);
+    /* A controller takes it up, and again, less and less soon. */
+    r.spec.one_shot = false;
+    r.spec.uninstall.retry_interval_ms = 400000;
+    static const int64_t after_ms[] = { 400000, 800000, 900000 };
+    r.spec.port.now_ms = later;
+    minutes_on = 0;
+    for (size_t i = 0; i < HC_LEN(after_ms); i++) {
+        struct hc_reconcile *engine = NULL;
+        struct hc_val *mark = NULL;
+        assert_int_equal(hc_reconcile_new(&r.spec, NULL, &engine, NULL), HC_OK);
+        do
+            hc_reconcile_step(engine, &s);
+        while (s.verdict == HC_GO_ON || (s.verdict == HC_WAIT && s.until_ms < later(NULL) + 60000));
+        hc_reconcile_free(engine);
+        assert_int_equal(s.verdict, HC_WAIT);
+        assert_int_equal(hc_json_parse(a, last(&r, a).mark, 0, &mark, NULL), HC_OK);
+        assert_int_equal(s.until_ms, hc_get_int_at(mark, "since", 0) + after_ms[i]);
+        minutes_on += after_ms[i] / 60000 + 1;
+    }
     configmap(&r, a, "{\"metadata\":{\"finalizers\":null}}");
     r.spec.uninstall.timeout_ms = 10000;
-    r.spec.forced = true;
     s = run(&r, NULL);
     assert_int_equal(s.verdict, HC_DONE);
     assert_int_equal(r.wish.told_n[HC_TOLD_UNINSTALLED], 1);
