@@ -52,6 +52,7 @@ void hc_mark_read(struct hc_arena *a, hc_str text, struct mark *out)
     out->why = hc_get_str(hc_map_getz(v, "why"));
     out->note = hc_get_str(hc_map_getz(v, "note"));
     out->maker = hc_get_str(hc_map_getz(v, "maker"));
+    out->force = hc_get_str(hc_map_getz(v, "force"));
     out->remediation = hc_get_bool_at(v, "remediation", false);
     out->owed = hc_get_bool_at(v, "owed", false);
     out->wave = hc_get_int_at(v, "wave", 0);
@@ -91,6 +92,7 @@ hc_str hc_mark_write(struct hc_arena *a, const struct mark *m)
     put_str(a, v, "why", m->why);
     put_str(a, v, "note", m->note);
     put_str(a, v, "maker", m->maker);
+    put_str(a, v, "force", m->force);
     put_bool(a, v, "remediation", m->remediation);
     put_bool(a, v, "owed", m->owed);
     put_int(a, v, "wave", m->wave);

@@ -64,6 +64,8 @@ enum hc_rc hc_rec_read_head(struct hc_reconcile *r, struct hc_err *err)
     r->read = true;
     r->confirmed_ms = began_ms;
     hc_mark_read(a, rec.mark, &r->mark);
+    if (r->spec.goal == HC_GOAL_PRESENT && hc_reconcile_force_done(r))
+        r->asked = false; /* by a process that did not live to note it */
     if (!r->has)
         r->memo.revision = 0;
     r->planned = r->left_known = r->fault = false;
@@ -359,7 +361,7 @@ enum hc_rc hc_rec_observe(struct hc_reconcile *r, struct hc_seen *s, struct hc_e
         if (s->head == HC_HEAD_FOREIGN && !r->spec.one_shot)
             s->foreign_until_ms = HC_MAX(r->head.modified_at, r->head.created_at) * 1000 + FOREIGN_GRACE_MS;
         s->want_changed = s->head == HC_HEAD_PENDING && pending_for_other(r);
-        if (s->head == HC_HEAD_PENDING && !s->busy && !s->want_changed && r->asked) {
+        if (s->head == HC_HEAD_PENDING && !s->busy && !s->want_changed && r->asked && r->spec.one_shot) {
             r->asked = s->asked = false; /* begun before, by somebody who is gone: gone on with */
             r->begun = true;
         }

@@ -174,7 +174,8 @@ struct hc_reconcile_spec { /* borrowed until hc_reconcile_free */
     bool dry_run;  /* server dry run: nothing is written */
     hc_str digest; /* of the desired state: chart, values, post-renderers, policy that shapes objects. Records we
                           make carry it, so that "in sync" needs no comparison */
-    bool forced;   /* reconcile.fluxcd.io/forceAt: one revision more, even when in sync */
+    hc_str force;  /* a token: one revision more, even when in sync. Records carry it on, so that it is one, whoever
+                      dies behind the first write (reconcile.fluxcd.io/forceAt); absent: none is asked for */
     int64_t rollback_to; /* HC_GOAL_ROLLBACK: revision, 0: the one before */
     int64_t failures;    /* as the caller's status remembers; the record's own count wins when it is higher */
     enum hc_action
@@ -266,6 +267,8 @@ void hc_reconcile_stale(struct hc_reconcile *r);
 struct hc_reconcile_memo hc_reconcile_memo(const struct hc_reconcile *r);
 /* The newest record as last observed, NULL: none or not read. Borrowed until the next step. */
 const struct hc_record *hc_reconcile_head(const struct hc_reconcile *r);
+/* The newest record, or one before it, was made for spec.force. */
+bool hc_reconcile_force_done(const struct hc_reconcile *r);
 /* Objects of the head's manifest (with the namespace filled in), for inventories. Borrowed until the next step. */
 size_t hc_reconcile_objects(struct hc_reconcile *r, const struct hc_ref **out);
 

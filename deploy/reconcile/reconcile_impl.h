@@ -18,7 +18,8 @@ struct mark {
     int64_t from;     /* revision that was current before: its objects that left are deleted; 0: none */
     int64_t failures; /* of the desired state `digest`, or of the uninstall that is wanted */
     hc_str digest, why, maker;
-    hc_str note; /* the description the record gets at its end; absent: Helm's */
+    hc_str force; /* the last token that a revision was made for; each next record takes it over */
+    hc_str note;  /* the description the record gets at its end; absent: Helm's */
     bool remediation;
     bool owed;    /* a command failed and was to undo it: asked again after a crash, it does that first */
     int64_t wave; /* stage pre: so many groups of objects are ready (gone), objects.c */

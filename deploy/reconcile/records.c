@@ -146,6 +146,9 @@ static enum hc_rc store_new(struct hc_reconcile *r, struct hc_arena *a, struct h
     m->since_ms = hc_rec_now(r);
     m->digest = hc_arena_str(a, r->spec.digest);
     m->maker = hc_rec_maker(a);
+    /* What was asked for is a revision of the wish; a rollback is none. */
+    bool forced = r->spec.force.n > 0 && m->action != HC_ACTION_ROLLBACK;
+    m->force = hc_arena_str(a, forced ? r->spec.force : r->has ? r->mark.force : (hc_str){ NULL, 0 });
     rec->mark = hc_mark_write(a, m);
     if (r->spec.dry_run) {
         rec->description = HC_S("Dry run complete");
@@ -686,7 +689,9 @@ enum hc_rc hc_rec_take_over(struct hc_reconcile *r, bool ours, struct hc_err *er
     r->head.description = ours ? hc_rec_text(r, "Superseded in state '%s': something else is wanted by now", was)
                                : hc_rec_text(r, "Release unlocked from stale '%s' state", was);
     r->head.status = HC_STATUS_FAILED;
-    r->mark = (struct mark){ .there = true, .stage = HC_STAGE_END, .since_ms = hc_rec_now(r) };
+    r->mark = (struct mark){
+        .there = true, .stage = HC_STAGE_END, .since_ms = hc_rec_now(r), .force = r->mark.force
+    };
     r->mark.action = r->head.revision == 1 ? HC_ACTION_INSTALL : HC_ACTION_UPGRADE;
     r->mark.why = r->head.description;
     enum hc_rc rc = hc_rec_store(r, err);
@@ -740,6 +745,7 @@ enum hc_rc hc_rec_uninstall(struct hc_reconcile *r, struct hc_err *err)
                                               : 0,
                       .digest = hc_arena_str(r->keep, r->spec.digest),
                       .maker = hc_rec_maker(r->keep),
+                      .force = r->mark.force,
                       .why = r->mark.why,
                       .remediation = remediation };
     r->head.status = HC_STATUS_UNINSTALLING;

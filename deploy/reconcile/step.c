@@ -57,7 +57,7 @@ enum hc_rc hc_reconcile_new(const struct hc_reconcile_spec *spec, const struct h
         r->memo = *memo;
     r->memo.resource_version[sizeof(r->memo.resource_version) - 1] = '\0';
     r->memo.synced_digest[sizeof(r->memo.synced_digest) - 1] = '\0';
-    r->asked = spec->one_shot || spec->forced;
+    r->asked = spec->one_shot || spec->force.n > 0;
     r->failures = spec->failures;
     r->failed = spec->failed_action;
     hc_buf_init(&r->kept.policy, 0);
@@ -93,6 +93,11 @@ struct hc_reconcile_memo hc_reconcile_memo(const struct hc_reconcile *r)
 const struct hc_record *hc_reconcile_head(const struct hc_reconcile *r)
 {
     return r->has ? &r->head : NULL;
+}
+
+bool hc_reconcile_force_done(const struct hc_reconcile *r)
+{
+    return r->has && r->spec.force.n > 0 && hc_str_eq(r->mark.force, r->spec.force);
 }
 
 size_t hc_reconcile_objects(struct hc_reconcile *r, const struct hc_ref **out)

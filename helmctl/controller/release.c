@@ -332,6 +332,7 @@ static struct ctl_result run_engine(struct rel *r)
         !hc_str_eq(hc_get_str(hc_map_getz(latest, "status")), status_before) ||
         (st.verdict == HC_DONE && !hc_map_getz(p->status, "inventory")))
         rel_inventory(r);
+    rel_note_force(r);
     if (park(r, &st))
         out = (struct ctl_result){ CTL_AGAIN, 0 };
     engine_free(r);

@@ -70,5 +70,7 @@ void rel_waiting(struct rel *r, const struct hc_step *st);
 void rel_stalled(struct rel *r, const struct hc_step *st);
 /* status.inventory from the engine's objects and the chart's CRDs. */
 void rel_inventory(struct rel *r);
+/* status.lastHandledForceAt, when the records say that this was done: by this process, or by one that did not live to note it. */
+void rel_note_force(struct rel *r);
 /* Failure counters and history start anew when what is wanted changed (Flux: MustResetFailures). */
 void rel_reset_failures(struct rel *r);

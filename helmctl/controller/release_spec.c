@@ -128,14 +128,22 @@ static void test_filters(struct rel *r)
     r->want.test_filters_n = names ? n : 0;
 }
 
-/* reconcile.fluxcd.io/forceAt with the token of requestedAt, not handled yet. */
-static bool is_forced(const struct pass *p)
+/*
+ * reconcile.fluxcd.io/forceAt with the token of requestedAt, not handled yet. With the object's uid: a HelmRelease that was made
+ * anew with the same annotations, over records that stayed, asks for it anew. As a digest, since records keep it and the
+ * token is as long as somebody likes.
+ */
+static hc_str force_of(const struct pass *p)
 {
     const struct hc_val *notes = hc_get(p->obj, "metadata.annotations");
     hc_str asked = hc_get_str(hc_map_getz(notes, "reconcile.fluxcd.io/requestedAt"));
     hc_str force = hc_get_str(hc_map_getz(notes, "reconcile.fluxcd.io/forceAt"));
-    return force.n && hc_str_eq(asked, force) &&
-           !hc_str_eq(force, hc_get_str(hc_map_getz(p->status, "lastHandledForceAt")));
+    if (!force.n || !hc_str_eq(asked, force) ||
+        hc_str_eq(force, hc_get_str(hc_map_getz(p->status, "lastHandledForceAt"))))
+        return (hc_str){ NULL, 0 };
+    char hex[HC_SHA256_HEX + 1];
+    hc_sha256_of(hc_arena_printf(p->a, "%.*s/%.*s", HC_P(hc_get_str_at(p->obj, "metadata.uid")), HC_P(force)), hex);
+    return hc_arena_str(p->a, hc_str_of(hex));
 }
 
 /* Annotations of the HelmRelease, before the controller's own flag. */
@@ -176,7 +184,7 @@ void rel_policies(struct rel *r)
                                                              : "Background",
         .max_history = hc_get_int_at(spec, "maxHistory", 5),
         .resync_ms = pass_duration(spec, "interval", 60000),
-        .forced = is_forced(r->p),
+        .force = force_of(r->p),
     };
     common(r, "install", &w->install);
     common(r, "upgrade", &w->upgrade);

@@ -149,10 +149,6 @@ static void on_recorded(struct rel *r, const struct hc_tell *t)
 {
     struct pass *p = r->p;
     on_begun(r, t);
-    if ((t->action == HC_ACTION_INSTALL || t->action == HC_ACTION_UPGRADE) && r->want.forced)
-        hc_map_put_str(
-            p->a, p->status, "lastHandledForceAt",
-            hc_get_str(hc_map_getz(hc_get(p->obj, "metadata.annotations"), "reconcile.fluxcd.io/forceAt")));
     pass_log(p, HC_LOG_INFO, "running '%s' action: revision %" PRId64, hc_action_name(t->action),
              t->record ? t->record->revision : 0);
 }
@@ -468,9 +464,18 @@ static void note_before_uninstall(struct rel *r, const struct hc_tell *t)
         pass_log(p, HC_LOG_ERROR, "cannot store the status: %s", p->err.msg);
 }
 
+void rel_note_force(struct rel *r)
+{
+    if (r->engine && hc_reconcile_force_done(r->engine))
+        hc_map_put_str(
+            r->p->a, r->p->status, "lastHandledForceAt",
+            hc_get_str(hc_map_getz(hc_get(r->p->obj, "metadata.annotations"), "reconcile.fluxcd.io/forceAt")));
+}
+
 void rel_tell(void *ctx, const struct hc_tell *t)
 {
     struct rel *r = ctx;
+    rel_note_force(r); /* before the record that says so may be deleted */
     hc_str kind = t->ref.kind, name = t->ref.name;
     if (t->action == HC_ACTION_ROLLBACK && t->remediation)
         note_missed_failure(r, t->record);

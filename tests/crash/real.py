@@ -135,7 +135,7 @@ FLUX = ["apis/helm.toolkit.fluxcd.io/v2/%/helmreleases", "apis/source.toolkit.fl
 TIMES = {"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "time", "lastTransitionTime", "lastUpdateTime", "lastProbeTime", "startTime",
          "completionTime", "startedAt", "finishedAt", "first_deployed", "last_deployed", "deleted", "firstDeployed", "lastDeployed", "started_at",
          "completed_at", "modifiedAt", "podIP", "podIPs", "clusterIP", "clusterIPs", "maker", "hookUid", "lastStarted", "lastCompleted", "since",
-         "digest", "size", "lastAttemptedReleaseActionDuration"}  # digest and size are of a chart that names the namespace
+         "digest", "size", "force", "lastAttemptedReleaseActionDuration"}  # digest and size are of a chart that names the namespace, force of an uid
 CLUSTER = {"kube-controller-manager", "kube-scheduler", "kwok"}
 
 
@@ -204,6 +204,7 @@ class Stuck(Exception):
 
 DEFINING = ("good", "releases")
 BEFORE = "before"  # an act in which nobody is killed
+FORCE = "force"  # not a value: the token of reconcile.fluxcd.io/forceAt
 
 
 class Story:
@@ -371,6 +372,15 @@ class Controller(Story):
             ("install fails, is uninstalled", {"fails": "post-install"}, ""),
             ("install behind a failed one", {"step": "two", "fails": ""}, "deployed"),
         ],
+        "forced": [
+            (BEFORE, {"step": "one"}, "deployed"),
+            ("forced upgrade", {FORCE: "first"}, "superseded deployed"),
+            ("forced upgrade fails, is rolled back", {FORCE: "second", "fails": "post-upgrade"}, "superseded superseded failed deployed"),
+        ],
+        "forced-install": [
+            (BEFORE, {"fails": "post-install"}, ""),
+            ("forced install fails, is uninstalled", {FORCE: "first"}, ""),
+        ],
     }
 
     def __init__(self, *args):
@@ -403,7 +413,10 @@ class Controller(Story):
             call("DELETE", path)
             return None
         if self.began:
-            call("PATCH", path, {"spec": {"values": act}}, "application/merge-patch+json")
+            token = act.get(FORCE)
+            notes = {f"reconcile.fluxcd.io/{k}": token for k in ("requestedAt", "forceAt") if token}
+            values = {k: v for k, v in act.items() if k != FORCE}
+            call("PATCH", path, {"metadata": {"annotations": notes}, "spec": {"values": values}}, "application/merge-patch+json")
             return None
         self.began = True
         meta = lambda name: {"name": name, "namespace": self.ns}
@@ -428,6 +441,9 @@ class Controller(Story):
 
     def at_end(self):
         r = call("GET", f"/apis/helm.toolkit.fluxcd.io/v2/namespaces/{self.ns}/helmreleases/web", missing={})
+        asked = r.get("metadata", {}).get("annotations", {}).get("reconcile.fluxcd.io/forceAt")
+        if asked and asked != r.get("status", {}).get("lastHandledForceAt"):
+            return False
         status = r.get("status", {})
         at = {c["type"]: c["status"] for c in status.get("conditions", [])}
         return not r or status.get("observedGeneration") == r["metadata"]["generation"] and at.get("Ready") in ("True", "False") and at.get("Reconciling") != "True"

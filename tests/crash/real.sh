@@ -12,7 +12,8 @@
 #
 #   command      good: install, test, upgrade, rollback, uninstall; failing: an upgrade whose rollout runs out of time and one
 #                whose hook fails, both rolled back; failing-install: one whose hook fails, uninstalled again
-#   controller   releases: the same by a HelmRelease, then a mended upgrade and the uninstall; failing-releases
+#   controller   releases: the same by a HelmRelease, then a mended upgrade and the uninstall; failing-releases; forced,
+#                forced-install: an upgrade and an install that reconcile.fluxcd.io/forceAt asks for, and such that fail
 #
 #   HC_CRASH_AT="3 7"     behind these writes only, 0: nobody is killed
 #   HC_CRASH_EVERY=3      behind every third; else every eighth first, then those between: on Ctrl-C or SIGTERM it ends with the

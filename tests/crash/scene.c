@@ -386,6 +386,7 @@ static int child(void)
         .one_shot = w->one_shot,
         .must_not_exist = w->fresh,
         .digest = hc_str_of(digest),
+        .force = w->force ? HC_S("token") : (hc_str){ NULL, 0 },
         .rollback_to = w->rollback_to,
         .keep_history = w->keep_history,
         .tests = w->tests,

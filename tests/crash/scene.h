@@ -22,6 +22,7 @@ struct scene_act {
     enum scene_variant variant;
     int64_t rollback_to, retries;
     bool remediate_last, keep_history, one_shot, tests, waves;
+    bool force;      /* asked for by a token, which nobody but the records remembers */
     bool fresh;      /* as the command install, which refuses a name in use */
     bool crds;       /* crds/ brings a definition, and the manifest an object of it */
     enum hc_ssa ssa; /* auto: an install by the server, the others as the release is */

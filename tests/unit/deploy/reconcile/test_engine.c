@@ -345,6 +345,67 @@ static void test_superseded(void **state)
     hc_storage_free(r.spec.storage);
 }
 
+/* One more revision is asked for by a token, which only the records remember here: the caller's status is never stored. */
+static void test_forced(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct release r;
+    struct hc_reconcile_memo memo = { 0 };
+    struct hc_step s;
+    release_init(&r, "forced");
+    s = run(&r, NULL);
+    done(&s, 1);
+    r.spec.force = HC_S("t1");
+    for (int i = 0; i < 2; i++) {
+        s = run(&r, &memo); /* the second one knows nothing but what is stored */
+        done(&s, 2);
+        memo = (struct hc_reconcile_memo){ 0 };
+    }
+    /* Begun by a process that did not live to see its end. */
+    r.spec.force = HC_S("t2");
+    r.wish.image = "x:broken";
+    step_until_it_waits(&r, &memo, &s);
+    assert_int_equal(s.verdict, HC_WAIT);
+    r.spec.upgrade.timeout_ms = 1;
+    r.spec.upgrade.remediate_last = true;
+    s = run(&r, NULL);
+    assert_int_equal(r.wish.told_n[HC_TOLD_RESUMED], 1);
+    assert_int_equal(s.verdict, HC_STALLED); /* failed, rolled back, and that was all */
+    assert_int_equal(last(&r, a).revision, 4);
+    s = run(&r, NULL);
+    assert_int_equal(s.verdict, HC_STALLED);
+    assert_int_equal(last(&r, a).revision, 4);
+    /* Asked for while another revision is under way: that one is gone on with, and one follows. */
+    r.spec.upgrade.timeout_ms = 10000;
+    r.spec.digest = HC_S("two");
+    r.wish.image = "x:5";
+    step_until_it_waits(&r, &memo, &s);
+    assert_int_equal(s.head, HC_HEAD_PENDING);
+    r.spec.force = HC_S("t3");
+    s = run(&r, NULL);
+    done(&s, 6);
+    assert_int_equal(r.wish.told_n[HC_TOLD_SUPERSEDED], 0);
+    /* Something else is wanted before it is done: that is the one. */
+    r.spec.force = HC_S("t4");
+    r.wish.image = "x:broken";
+    step_until_it_waits(&r, &memo, &s);
+    r.spec.digest = HC_S("three");
+    r.wish.image = "x:8";
+    s = run(&r, NULL);
+    done(&s, 8);
+    /* Nor does a command make it forgotten, though it has no token. */
+    r.spec.one_shot = true;
+    r.spec.force = (hc_str){ NULL, 0 };
+    s = run(&r, NULL);
+    assert_int_equal(last(&r, a).revision, 9);
+    r.spec.one_shot = false;
+    r.spec.force = HC_S("t4");
+    s = run(&r, NULL);
+    done(&s, 9);
+    hc_storage_free(r.spec.storage);
+}
+
 static void wish(struct release *r, const char *digest, const char *env)
 {
     r->spec.digest = hc_str_of(digest);
@@ -949,6 +1010,7 @@ int main(void)
         cmocka_unit_test(test_rolled_back_from_pending),
         cmocka_unit_test(test_taken_over_alive),
         cmocka_unit_test(test_superseded),
+        cmocka_unit_test(test_forced),
         cmocka_unit_test(test_legacy_wait),
         cmocka_unit_test(test_client_side),
         cmocka_unit_test(test_drift),
