@@ -26,7 +26,7 @@ static void server_unref(struct kube_server *s)
     pthread_mutex_destroy(&s->mu);
     pthread_mutex_destroy(&s->events_mu);
     pthread_mutex_destroy(&s->docs_mu);
-    hc_arena_free(s->docs_arena);
+    kube_docs_free(s->docs);
     free(s);
 }
 

@@ -60,6 +60,7 @@ struct kube_seen_event {
 };
 #define KUBE_SEEN_EVENTS 512
 struct kube_doc; /* types.c: how the kinds of a group and version merge */
+void kube_docs_free(struct kube_doc *first);
 
 /* The server: shared by all identities that talk to it. */
 struct kube_server {
@@ -79,7 +80,6 @@ struct kube_server {
     hc_str version;
 
     pthread_mutex_t docs_mu; /* held while a document is read */
-    struct hc_arena *docs_arena;
     struct kube_doc *docs; /* types.c */
 
     pthread_mutex_t events_mu;

@@ -20,6 +20,7 @@ struct type {
 };
 struct kube_doc {
     struct kube_doc *next;
+    struct hc_arena *a; /* all of it; its own, since memory refused once spends an arena for good */
     hc_str api_version;
     const struct hc_val *kinds; /* NULL: the server does not serve the document */
     struct type *types;         /* in the order of the kinds' map */
@@ -155,8 +156,8 @@ static enum hc_rc fetch(struct hc_kube *k, struct kube_doc *doc, struct hc_err *
         return HC_OK;
     }
     if (rc == HC_OK)
-        read_document(k->server->docs_arena, document, doc);
-    return rc == HC_OK ? hc_arena_check(k->server->docs_arena, err, "the server's types") : rc;
+        read_document(doc->a, document, doc);
+    return rc == HC_OK ? hc_arena_check(doc->a, err, "the server's types") : rc;
 }
 
 static enum hc_rc document_of(struct hc_kube *k, hc_str api_version, struct kube_doc **out, struct hc_err *err)
@@ -168,19 +169,32 @@ static enum hc_rc document_of(struct hc_kube *k, hc_str api_version, struct kube
             return HC_OK;
         }
     }
-    if (!s->docs_arena)
-        s->docs_arena = hc_arena_new(0);
-    struct kube_doc *d = s->docs_arena ? HC_NEW(s->docs_arena, struct kube_doc) : NULL;
-    if (!d)
-        return hc_fail_nomem(err);
-    d->api_version = hc_arena_str(s->docs_arena, api_version);
-    enum hc_rc rc = fetch(k, d, err);
-    if (rc != HC_OK)
+    struct hc_arena *a = hc_arena_new(0);
+    struct kube_doc *d = a ? HC_NEW(a, struct kube_doc) : NULL;
+    enum hc_rc rc = HC_E_NOMEM;
+    if (d) {
+        *d = (struct kube_doc){ .a = a, .api_version = hc_arena_str(a, api_version) };
+        rc = fetch(k, d, err);
+    } else {
+        hc_fail_nomem(err);
+    }
+    if (rc != HC_OK) {
+        hc_arena_free(a);
         return rc;
+    }
     d->next = s->docs;
     s->docs = d;
     *out = d;
     return HC_OK;
+}
+
+void kube_docs_free(struct kube_doc *d)
+{
+    while (d) {
+        struct kube_doc *next = d->next;
+        hc_arena_free(d->a);
+        d = next;
+    }
 }
 
 static bool field_rule(const void *ctx, const void *type, hc_str name, struct hc_merge_rule *out)
