@@ -70,6 +70,8 @@ static void adopt(struct hc_reconcile *r, struct hc_arena *a, const struct hc_re
     r->mark = *m;
     r->has = r->read = true;
     r->planned = r->left_known = r->applied = r->wave_sent = r->swept = r->fault = false;
+    /* Of one that had this number before somebody else uninstalled it. */
+    r->memo.applied_revision = r->memo.wave_revision = 0;
     r->unsaved = r->hook_absent = false;
     r->objects_n = r->left_n = 0;
     r->asked = false;

@@ -115,7 +115,7 @@ static void step_until_it_waits(struct release *r, struct hc_reconcile_memo *mem
     *memo = hc_reconcile_memo(engine);
     if (out->verdict == HC_WAIT) {
         assert_int_equal(out->awaited_n, 1);
-        assert_true(out->awaited_rv && out->awaited_rv[0] > 0);
+        assert_true(hc_str_eqz(out->awaited->kind, "Job") || (out->awaited_rv && out->awaited_rv[0] > 0));
     }
     out->awaited = NULL;
     hc_reconcile_free(engine);
@@ -152,6 +152,32 @@ static void test_wanted_back(void **state)
         assert_int_equal(last(&r, a).status, HC_STATUS_DEPLOYED);
         hc_storage_free(r.spec.storage);
     }
+}
+
+/* Somebody else uninstalled it, and it is installed again: the numbers of revisions begin anew, and nothing of the second
+ * revision 1 was sent. */
+static void test_numbers_begin_anew(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct release r;
+    struct hc_reconcile_memo memo = { 0 };
+    struct hc_step s;
+    release_init(&r, "anew");
+    r.wish.hook = "pre-install";
+    r.wish.hook_behavior = "complete";
+    s = run(&r, &memo);
+    done(&s, 1);
+    r.spec.goal = HC_GOAL_ABSENT;
+    s = run(&r, NULL);
+    assert_int_equal(s.verdict, HC_DONE);
+    r.spec.goal = HC_GOAL_PRESENT;
+    r.spec.install.timeout_ms = 3000;
+    step_until_it_waits(&r, &memo, &s); /* laid down while the hook runs */
+    s = run(&r, &memo);
+    done(&s, 1);
+    assert_true(hc_str_eqz(value(&r, a), "1"));
+    hc_storage_free(r.spec.storage);
 }
 
 static void await_deployment(struct release *r, struct hc_arena *a)
@@ -1003,6 +1029,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_to_do),
         cmocka_unit_test(test_wanted_back),
+        cmocka_unit_test(test_numbers_begin_anew),
         cmocka_unit_test(test_told_of_no_record),
         cmocka_unit_test(test_seen_by_a_watch),
         cmocka_unit_test(test_taken_over),
