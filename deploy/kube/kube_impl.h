@@ -80,7 +80,7 @@ struct kube_server {
     hc_str version;
 
     pthread_mutex_t docs_mu; /* held while a document is read */
-    struct kube_doc *docs; /* types.c */
+    struct kube_doc *docs;   /* types.c */
 
     pthread_mutex_t events_mu;
     struct kube_seen_event *seen;
