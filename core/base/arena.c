@@ -1,5 +1,6 @@
 /*
- * A bump allocator over a list of blocks that double in size. Under the address sanitizer what was not handed out is
+ * A bump allocator over a list of blocks that double in size. Memory is made zero when it is handed out, and only where
+ * something has been before: much of it is texts, which are written over anyway. Under the address sanitizer what was not handed out is
  * poisoned and a gap stands behind every object, so that each overrun is seen without a malloc for each.
  */
 #include "core/base/arena.h"
@@ -33,11 +34,12 @@ enum { GAP = 0 };
 struct block {
     _Alignas(16) struct block *next; /* so that what follows it is aligned for anything */
     size_t cap, used;
+    size_t dirty; /* what stands before it may be anything, what stands behind is zero */
 };
 
 struct hc_arena {
     struct block *blocks;
-    struct block *spare; /* all zero: what was given back last is soon wanted again */
+    struct block *spare; /* what was given back last is soon wanted again */
     size_t ceiling, used, next_cap;
     bool spent, over;
 };
@@ -78,6 +80,13 @@ void hc_arena_free(struct hc_arena *a)
     free(a);
 }
 
+static void take_back(struct block *b, size_t from)
+{
+    POISON((char *)(b + 1) + from, b->used - from);
+    b->dirty = HC_MAX(b->dirty, b->used);
+    b->used = from;
+}
+
 void hc_arena_reset(struct hc_arena *a)
 {
     struct block *b = a->blocks;
@@ -92,10 +101,7 @@ void hc_arena_reset(struct hc_arena *a)
         a->blocks = NULL;
         return;
     }
-    UNPOISON(b + 1, b->used); /* what is behind it was never handed out */
-    memset(b + 1, 0, b->used);
-    POISON(b + 1, b->used);
-    b->used = 0;
+    take_back(b, 0);
 }
 
 void hc_arena_free_auto(struct hc_arena **a)
@@ -117,9 +123,12 @@ static struct block *add_block(struct hc_arena *a, size_t need)
     if (b && b->cap >= need + GAP) {
         a->spare = NULL;
     } else {
-        b = hc_block_new(sizeof(*b) + cap);
+        size_t dirty;
+        b = hc_block_new(sizeof(*b) + cap, &dirty);
         if (!b)
             return NULL;
+        b->used = 0;
+        b->dirty = dirty - HC_MIN(dirty, sizeof(*b));
         if (a->next_cap < LARGEST_BLOCK)
             a->next_cap *= 2;
         POISON(b + 1, cap);
@@ -130,7 +139,8 @@ static struct block *add_block(struct hc_arena *a, size_t need)
     return b;
 }
 
-void *hc_arena_alloc(struct hc_arena *a, size_t size, size_t align)
+/* Without making it zero; *out_dirty: how much of it may be anything. */
+static inline void *take(struct hc_arena *a, size_t size, size_t align, size_t *out_dirty)
 {
     if (!a || a->spent)
         return NULL;
@@ -151,12 +161,22 @@ void *hc_arena_alloc(struct hc_arena *a, size_t size, size_t align)
     }
     b->used = at + size;
     a->used += size;
+    *out_dirty = at < b->dirty ? HC_MIN(size, b->dirty - at) : 0;
     UNPOISON((char *)(b + 1) + at, size);
 #ifdef POISONS
     b->used = HC_MIN(b->cap,
                      (b->used + 7 + GAP) & ~(size_t)7); /* the sanitizer poisons whole words of eight bytes */
 #endif
     return (char *)(b + 1) + at;
+}
+
+void *hc_arena_alloc(struct hc_arena *a, size_t size, size_t align)
+{
+    size_t dirty = 0;
+    void *p = take(a, size, align, &dirty);
+    if (dirty)
+        memset(p, 0, dirty);
+    return p;
 }
 
 void *hc_arena_alloc_n(struct hc_arena *a, size_t n, size_t size, size_t align)
@@ -187,15 +207,6 @@ struct hc_arena_mark hc_arena_mark(const struct hc_arena *a)
     return (struct hc_arena_mark){ b, b ? b->used : 0, a->used };
 }
 
-static void make_zero(struct block *b, size_t from)
-{
-    char *p = (char *)(b + 1);
-    UNPOISON(p + from, b->used - from);
-    memset(p + from, 0, b->used - from);
-    POISON(p + from, b->used - from);
-    b->used = from;
-}
-
 void hc_arena_release(struct hc_arena *a, const struct hc_arena_mark *m)
 {
     if (a->used == m->total || a->spent)
@@ -205,14 +216,14 @@ void hc_arena_release(struct hc_arena *a, const struct hc_arena_mark *m)
         a->blocks = b->next;
         b->next = NULL;
         if (!a->spare && b->cap <= LARGEST_BLOCK && a->blocks == m->block) {
-            make_zero(b, 0);
+            take_back(b, 0);
             a->spare = b;
         } else {
             free_blocks(b);
         }
     }
     if (a->blocks)
-        make_zero(a->blocks, m->used);
+        take_back(a->blocks, m->used);
     a->used = m->total;
 }
 
@@ -268,11 +279,13 @@ enum hc_rc hc_arena_check(const struct hc_arena *a, struct hc_err *err, const ch
 
 hc_str hc_arena_str(struct hc_arena *a, hc_str s)
 {
-    char *p = hc_arena_alloc(a, s.n + 1, 1);
+    size_t dirty;
+    char *p = take(a, s.n + 1, 1, &dirty);
     if (!p)
         return (hc_str){ NULL, 0 };
     if (s.n)
         memcpy(p, s.p, s.n);
+    p[s.n] = '\0';
     return (hc_str){ p, s.n };
 }
 
@@ -289,9 +302,11 @@ hc_str hc_arena_cat(struct hc_arena *a, size_t n, const hc_str *parts)
     size_t total = 0, at = 0;
     for (size_t i = 0; i < n; i++)
         total += parts[i].n;
-    char *p = hc_arena_alloc(a, total + 1, 1);
+    size_t dirty;
+    char *p = take(a, total + 1, 1, &dirty);
     if (!p)
         return (hc_str){ NULL, 0 };
+    p[total] = '\0';
     for (size_t i = 0; i < n; i++) {
         if (parts[i].n)
             memcpy(p + at, parts[i].p, parts[i].n);

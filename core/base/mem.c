@@ -57,7 +57,11 @@ void *hc_realloc(void *p, size_t n)
 
 /* ---- blocks ------------------------------------------------------------------------------------------ */
 
-enum { HUGE = 2 << 20, REGION = 32 << 20 };
+enum {
+    HUGE = 2 << 20,
+    REGION = 32 << 20,
+    FRESH_FROM = 128 << 10 /* the C library maps what is larger, and what is mapped is zero without a touch */
+};
 
 static bool one_job;
 /* The mapping at hand: taken up to `region`, never touched from `region_fresh` on. One thread. */
@@ -108,7 +112,6 @@ static void *from_hole(size_t n)
     h->n -= n;
     if (h->n == 0)
         *best = h->next;
-    memset(p, 0, n);
     return p;
 }
 
@@ -140,21 +143,28 @@ static void close_hole(void)
     }
 }
 
-void *hc_block_new(size_t n)
+void *hc_block_new(size_t n, size_t *out_dirty)
 {
     n = rounded(n);
-    if (!one_job || n > REGION / 2)
-        return hc_calloc(1, n);
+    *out_dirty = 0;
+    if (!one_job || n > REGION / 2) {
+        if (n > FRESH_FROM)
+            return hc_calloc(1, n);
+        *out_dirty = n;
+        return hc_malloc(n);
+    }
     if (fails())
         return given(NULL);
     char *p = from_hole(n);
-    if (p)
+    if (p) {
+        *out_dirty = n;
         return p;
+    }
     if (n > (size_t)(region_end - region) && !new_region())
         return given(NULL);
     p = region;
     if (p < region_fresh)
-        memset(p, 0, HC_MIN(n, (size_t)(region_fresh - p)));
+        *out_dirty = HC_MIN(n, (size_t)(region_fresh - p));
     region += n;
     region_fresh = HC_MAX(region_fresh, region);
     return p;
