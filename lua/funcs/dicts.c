@@ -57,8 +57,10 @@ FN(fn_set)
 FN(fn_unset)
 {
     (void)argc;
-    if (hc_is_map(argv[0]))
+    if (hc_map_find(argv[0], fn_s(argv[1]))) {
+        fn_changes(c, argv[0]);
         hc_map_del(argv[0], fn_s(argv[1]));
+    }
     return fn_done(c, as_map(c->a, argv[0]), out);
 }
 

@@ -83,6 +83,7 @@ static const struct {
     { "an include further in", "(dict \"ctx\" $)", "{{ include \"u\" (dict \"c\" .ctx) }}", false },
     { "one deep in the data", "(dict \"d\" (dict \"ctx\" $))", "{{ .d.ctx.Values.n }}", false },
     { "a change of what is older", "(dict \"d\" .Values.box)", "{{ $_ := set .d \"k\" \"v\" }}", false },
+    { "a key taken out of what is older", "(dict \"d\" .Values.plain)", "{{ $_ := unset .d \"a\" }}", false },
     { "a change of its own", "(dict \"v\" .Values.same)", "{{ $m := dict }}{{ $_ := set $m \"a\" .v }}{{ $m.a }}",
       true },
     { "the clock", "(dict \"v\" .Values.same)", "{{ $_ := now }}", false },
@@ -102,7 +103,7 @@ static void includes(void **state)
                  "{{ define \"deep\" }}{{ .Values.n }}{{ end }}")
         };
         const hc_str file[] = { HC_S("kind: A\nx: |\n  {{ include \"t\" "), hc_str_of(rows[i].data),
-                                HC_S(" | nindent 2 }}\ny: {{ toJson .Values.box }}\n") };
+                                HC_S(" | nindent 2 }}\ny: {{ toJson .Values.box }}{{ toJson .Values.plain }}\n") };
         HC_AUTO(hc_chart)
         struct hc_chart *c = chart_of(hc_arena_cat(a, HC_LEN(helper), helper).p,
                                       hc_arena_cat(a, HC_LEN(file), file).p);
