@@ -216,6 +216,16 @@ size_t hc_utf8_count(hc_str s)
 {
     size_t count = 0;
     while (s.n) {
+        uint64_t eight;
+        for (; s.n >= sizeof(eight); s.p += sizeof(eight), s.n -= sizeof(eight), count += sizeof(eight)) {
+            memcpy(&eight, s.p, sizeof(eight));
+            if (eight & 0x8080808080808080u)
+                break;
+        }
+        for (; s.n && (unsigned char)*s.p < 0x80; s.p++, s.n--)
+            count++;
+        if (!s.n)
+            break;
         uint32_t r;
         size_t n = hc_utf8_decode(s, &r);
         s.p += n, s.n -= n;

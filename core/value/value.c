@@ -58,27 +58,64 @@ static inline uint64_t mix(uint64_t x)
     return x;
 }
 
+static inline uint64_t word(const char *p)
+{
+    uint64_t w;
+    memcpy(&w, p, sizeof(w));
+    return w;
+}
+
+/* The last bytes, at most 8, as a word that no other bytes of that number give; `n` is of all. */
+static inline uint64_t last_word(const char *p, size_t n)
+{
+    uint32_t low, high;
+    if (n >= 8)
+        return word(p + n - 8);
+    if (n >= 4) {
+        memcpy(&low, p, 4);
+        memcpy(&high, p + n - 4, 4);
+        return (uint64_t)high << 32 | low;
+    }
+    return n ? (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[n / 2] << 8 |
+                   (unsigned char)p[n - 1]
+             : 0;
+}
+
 static uint32_t key_hash(hc_str k)
 {
     uint64_t h = seed ^ (k.n * 0x9e3779b97f4a7c15u);
-    const char *p = k.p;
-    size_t n = k.n;
-    for (; n >= 8; n -= 8, p += 8) {
-        uint64_t w;
-        memcpy(&w, p, 8);
-        h = mix(h ^ w);
+    for (size_t at = 0; at + 8 < k.n; at += 8)
+        h = mix(h ^ word(k.p + at));
+    return (uint32_t)mix(mix(h ^ last_word(k.p, k.n)));
+}
+
+/* Keys are short, and a call costs more than comparing one: ends that overlap see every byte. */
+static inline bool same_bytes(const char *x, const char *y, size_t n)
+{
+    if (n > 16)
+        return memcmp(x, y, n) == 0;
+    if (n >= 8) {
+        uint64_t a, b, c, d;
+        memcpy(&a, x, 8);
+        memcpy(&b, y, 8);
+        memcpy(&c, x + n - 8, 8);
+        memcpy(&d, y + n - 8, 8);
+        return a == b && c == d;
     }
-    if (n) {
-        uint64_t w = 0;
-        memcpy(&w, p, n);
-        h = mix(h ^ w);
+    if (n >= 4) {
+        uint32_t a, b, c, d;
+        memcpy(&a, x, 4);
+        memcpy(&b, y, 4);
+        memcpy(&c, x + n - 4, 4);
+        memcpy(&d, y + n - 4, 4);
+        return a == b && c == d;
     }
-    return (uint32_t)mix(h);
+    return n == 0 || (x[0] == y[0] && x[n / 2] == y[n / 2] && x[n - 1] == y[n - 1]);
 }
 
 static inline bool key_is(const struct hc_entry *e, hc_str key)
 {
-    return e->key.n == key.n && (key.n == 0 || memcmp(e->key.p, key.p, key.n) == 0);
+    return e->key.n == key.n && (e->key.p == key.p || same_bytes(e->key.p, key.p, key.n));
 }
 
 /* The slot of `key`: holds its entry, or is the free one where it belongs. */
@@ -302,24 +339,43 @@ void hc_list_add(struct hc_arena *a, struct hc_val *list, struct hc_val *item)
     l->items[l->n++] = item;
 }
 
+static bool entries_grow(struct hc_arena *a, struct hc_map *m, uint32_t cap)
+{
+    struct hc_entry *entries = cap > m->cap ? HC_NEW_N(a, struct hc_entry, cap) : NULL;
+    if (!entries)
+        return false;
+    if (m->n)
+        memcpy(entries, m->entries, m->n * sizeof(*entries));
+    m->entries = entries;
+    m->cap = cap;
+    return true;
+}
+
+/* An index for as many entries, when they are worth one. */
+static bool index_grow(struct hc_arena *a, struct hc_map *m, uint32_t n)
+{
+    if (n < INDEX_FROM || n * 2 <= m->index_cap)
+        return true;
+    if (!index_make(a, m, n))
+        return false;
+    index_fill(m);
+    return true;
+}
+
 static bool map_room(struct hc_arena *a, struct hc_map *m)
 {
-    if (m->n == m->cap) {
-        uint32_t cap = m->cap ? m->cap * 2 : 4;
-        struct hc_entry *entries = cap > m->cap ? HC_NEW_N(a, struct hc_entry, cap) : NULL;
-        if (!entries)
-            return false;
-        if (m->n)
-            memcpy(entries, m->entries, m->n * sizeof(*entries));
-        m->entries = entries;
-        m->cap = cap;
-    }
-    if (m->n + 1 >= INDEX_FROM && (m->n + 1) * 2 > m->index_cap) {
-        if (!index_make(a, m, (m->n + 1) * 2))
-            return false;
-        index_fill(m);
-    }
-    return true;
+    if (m->n == m->cap && !entries_grow(a, m, m->cap ? m->cap * 2 : 4))
+        return false;
+    return (m->n + 1) * 2 <= m->index_cap || m->n + 1 < INDEX_FROM || index_grow(a, m, (m->n + 1) * 2);
+}
+
+static void append(struct hc_arena *a, struct hc_map *m, hc_str key, struct hc_val *val)
+{
+    if (!map_room(a, m))
+        return;
+    m->entries[m->n++] = (struct hc_entry){ { key.p ? key.p : "", key.n }, val, val->line, val->col };
+    if (m->index)
+        *slot_of(m, key) = m->n;
 }
 
 static void put(struct hc_arena *a, struct hc_val *map, hc_str key, struct hc_val *val, bool copy_key)
@@ -339,11 +395,23 @@ static void put(struct hc_arena *a, struct hc_val *map, hc_str key, struct hc_va
         if (!key.p)
             return;
     }
-    if (!map_room(a, m))
+    append(a, m, key, val);
+}
+
+void hc_map_append_ref(struct hc_arena *a, struct hc_val *map, hc_str key, struct hc_val *val)
+{
+    if (hc_is_map(map) && val)
+        append(a, map->map, key, val);
+}
+
+void hc_map_reserve(struct hc_arena *a, struct hc_val *map, size_t more)
+{
+    struct hc_map *m = hc_is_map(map) ? map->map : NULL;
+    if (!m || more > UINT32_MAX / 4 - m->n)
         return;
-    m->entries[m->n++] = (struct hc_entry){ { key.p ? key.p : "", key.n }, val, val->line, val->col };
-    if (m->index)
-        *slot_of(m, key) = m->n;
+    uint32_t n = m->n + (uint32_t)more;
+    if (n > m->cap && entries_grow(a, m, n))
+        (void)index_grow(a, m, n);
 }
 
 void hc_map_put(struct hc_arena *a, struct hc_val *map, hc_str key, struct hc_val *val)

@@ -91,6 +91,10 @@ void hc_list_add(struct hc_arena *a, struct hc_val *list, struct hc_val *item);
 /* Puts or replaces. The key's bytes are copied unless `_ref`. A replaced entry keeps its place. */
 void hc_map_put(struct hc_arena *a, struct hc_val *map, hc_str key, struct hc_val *val);
 void hc_map_put_ref(struct hc_arena *a, struct hc_val *map, hc_str key, struct hc_val *val);
+/* The same for a key that the map does not have, as its caller has seen. */
+void hc_map_append_ref(struct hc_arena *a, struct hc_val *map, hc_str key, struct hc_val *val);
+/* Room for as many more entries at once. */
+void hc_map_reserve(struct hc_arena *a, struct hc_val *map, size_t more);
 /* Common shapes: put a text (skipped when it is absent), a number, a bool. */
 void hc_map_put_str(struct hc_arena *a, struct hc_val *map, const char *key, hc_str s);
 void hc_map_put_strz(struct hc_arena *a, struct hc_val *map, const char *key, const char *z);

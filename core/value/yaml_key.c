@@ -268,8 +268,18 @@ static int compare(const struct key *a, const struct key *b, bool v3)
     return less(ar < br);
 }
 
+static inline bool is_ascii_letter(char c)
+{
+    return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+}
+
 static int order(hc_str x, hc_str y, bool v3)
 {
+    size_t n = HC_MIN(x.n, y.n), i = 0;
+    while (i < n && x.p[i] == y.p[i])
+        i++;
+    if (i < n && is_ascii_letter(x.p[i]) && is_ascii_letter(y.p[i])) /* most keys; a code point of its own each */
+        return less(x.p[i] < y.p[i]);
     uint32_t few_x[128], few_y[128];
     struct key a = key_of(x, few_x, HC_LEN(few_x)), b = key_of(y, few_y, HC_LEN(few_y));
     int r = compare(&a, &b, v3);

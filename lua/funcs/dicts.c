@@ -142,6 +142,8 @@ static enum hc_rc merge_into(struct hc_fcall *c, struct hc_val *dst, const struc
         return HC_OK;
     fn_changes(c, dst);
     bool dst_empty = dst->map->n == 0;
+    if (dst->map->n < src->map->n) /* or most of it is there already */
+        hc_map_reserve(c->a, dst, src->map->n);
     for (uint32_t i = 0; i < src->map->n; i++) {
         if (!fn_work(c, STEPS_MERGE))
             return fn_spent(c);
@@ -167,7 +169,9 @@ static enum hc_rc merge_into(struct hc_fcall *c, struct hc_val *dst, const struc
         }
         if (has && both_maps)
             continue;
-        if (over || !has)
+        if (!at)
+            hc_map_append_ref(c->a, dst, key, from);
+        else if (over || !has)
             hc_map_put_ref(c->a, dst, key, from);
         if (hc_arena_spent(c->a))
             break;

@@ -78,11 +78,27 @@ static void put_escaped(struct hc_buf *b, uint32_t r, char quote, bool ascii)
     }
 }
 
+/* Whether eight bytes all stand for themselves between quotes: from ' ' to '~', no '"', no '\\'. */
+static inline bool eight_plain(const char *p)
+{
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    uint64_t w;
+    memcpy(&w, p, sizeof(w));
+    if (w & tops)
+        return false;
+    /* with no top bit set, no byte borrows from another */
+    uint64_t low = (w | tops) - ones * ' ', del = w + ones, quote = (w ^ ones * '"') + ones * 0x7f,
+             back = (w ^ ones * '\\') + ones * 0x7f;
+    return (low & ~del & quote & back & tops) == tops;
+}
+
 static void put_quoted(struct hc_buf *b, hc_str s, bool ascii)
 {
     hc_buf_putc(b, '"');
     for (size_t i = 0; i < s.n;) {
         size_t plain = i; /* most of any text stands for itself */
+        while (s.n - plain >= 8 && eight_plain(s.p + plain))
+            plain += 8;
         while (plain < s.n && s.p[plain] >= ' ' && s.p[plain] < 0x7f && s.p[plain] != '"' && s.p[plain] != '\\')
             plain++;
         if (plain > i) {
