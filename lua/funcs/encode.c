@@ -5,6 +5,7 @@
 #include <openssl/sha.h>
 
 #include "core/base/digest.h"
+#include "core/value/kept.h"
 #include "lua/funcs/funcs_impl.h"
 #include "lua/funcs/gounicode.h"
 
@@ -124,11 +125,28 @@ FN(fn_sha1sum)
     return hex_of(c, md, sizeof(md), out);
 }
 
+/* Charts hash the same files over and over to see a change of them; looking a text up costs a part of hashing it. */
+enum { KEEP_HASHED_BYTES = 1024 };
+
 FN(fn_sha256sum)
 {
     (void)argc;
     char hex[HC_SHA256_HEX + 1];
-    hc_sha256_of(fn_s(argv[0]), hex);
+    hc_str s = fn_s(argv[0]);
+    bool keep = c->keeps && s.n >= KEEP_HASHED_BYTES;
+    struct hc_kept_key key;
+    if (keep) {
+        key = hc_kept_key('h', s);
+        const struct hc_kept *kept = hc_kept_find(key);
+        if (kept) {
+            enum hc_rc rc = fn_str(c, kept->text, out);
+            hc_kept_release(kept);
+            return rc;
+        }
+    }
+    hc_sha256_of(s, hex);
+    if (keep)
+        hc_kept_put(key, &(struct hc_kept){ .text = hc_str_n(hex, HC_SHA256_HEX) });
     return fn_str(c, hc_str_n(hex, HC_SHA256_HEX), out);
 }
 
