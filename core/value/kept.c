@@ -13,8 +13,7 @@
 enum {
     BUCKETS = 4096,
     MAX_DEPTH = 200,
-    MAX_NODES = 1 << 18, /* a list may hold one list twice, and that one another */
-    VALUE_FLAGS = 0xff   /* of lists and maps: what is part of the value; the others are notes about it */
+    MAX_NODES = 1 << 18 /* a list may hold one list twice, and that one another */
 };
 
 struct slot {
@@ -155,13 +154,13 @@ static bool add_value(struct hc_kept_key *k, const struct hc_val *v, int depth, 
             add_text(k, 0, (hc_str){ v->spelling, v->n });
         return true;
     case HC_LIST:
-        add(k, v->list->n, 2 + ((uint64_t)(v->list->flags & VALUE_FLAGS) << 8));
+        add(k, v->list->n, 2 + ((uint64_t)(v->list->flags & HC_VALUE_FLAGS) << 8));
         for (uint32_t i = 0; i < v->list->n; i++)
             if (!add_value(k, v->list->items[i], depth + 1, l))
                 return false;
         return true;
     case HC_MAP:
-        add(k, v->map->n, 3 + ((uint64_t)(v->map->flags & VALUE_FLAGS) << 8));
+        add(k, v->map->n, 3 + ((uint64_t)(v->map->flags & HC_VALUE_FLAGS) << 8));
         for (uint32_t i = 0; i < v->map->n; i++) {
             add_text(k, 0, v->map->entries[i].key);
             if (!spend(l, v->map->entries[i].key.n / 64) || !add_value(k, v->map->entries[i].val, depth + 1, l))
@@ -192,6 +191,12 @@ bool hc_kept_key_of(char what, const struct hc_val *v, struct hc_kept_key *out)
 struct hc_kept_key hc_kept_key_and(struct hc_kept_key key, uint64_t n)
 {
     add(&key, n, seed[3]);
+    return key;
+}
+
+struct hc_kept_key hc_kept_key_text(struct hc_kept_key key, hc_str text)
+{
+    add_text(&key, 0, text);
     return key;
 }
 
@@ -340,7 +345,7 @@ static bool copy_list(struct hc_arena *a, struct hc_val *to, const struct hc_lis
     *to->list = (struct hc_list){ .items = HC_NEW_N(a, struct hc_val *, from->n + 1),
                                   .n = from->n,
                                   .cap = from->n };
-    to->list->flags = from->flags;
+    to->list->flags = from->flags & HC_VALUE_FLAGS;
     bool good = to->list->items != NULL;
     for (uint32_t i = 0; good && i < from->n; i++)
         good = (to->list->items[i] = hc_kept_copy(a, from->items[i])) != NULL;
@@ -355,6 +360,7 @@ static bool copy_map(struct hc_arena *a, struct hc_val *to, const struct hc_map 
         return false;
     *to->map = *from;
     to->map->cap = from->n;
+    to->map->flags &= HC_VALUE_FLAGS;
     to->map->entries = HC_NEW_N(a, struct hc_entry, from->n + 1);
     if (from->index)
         to->map->index = HC_NEW_N(a, uint32_t, from->index_cap);

@@ -40,6 +40,7 @@ bool hc_kept_key_but(char what, const struct hc_val *v, uint8_t type, uint32_t c
                      uint32_t *out_cost);
 /* The key of what belongs to both. */
 struct hc_kept_key hc_kept_key_and(struct hc_kept_key key, uint64_t n);
+struct hc_kept_key hc_kept_key_text(struct hc_kept_key key, hc_str text);
 
 /* Borrowed until hc_kept_release; NULL: not here. */
 const struct hc_kept *hc_kept_find(struct hc_kept_key key);

@@ -64,6 +64,9 @@ struct hc_entry {
     uint16_t col;
 };
 
+/* Of the flags of lists and maps: what is part of the value. The others are notes about it, which no copy has. */
+#define HC_VALUE_FLAGS 0xffu
+
 /* Entries stand in the order they were put. `index` finds a key in O(1) and is made when a map grows. */
 struct hc_map {
     struct hc_entry *entries;

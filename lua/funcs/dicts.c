@@ -260,7 +260,7 @@ static struct hc_val *copied(struct hc_arena *a, const struct hc_val *v, int dep
         for (uint32_t i = 0; list && i < v->list->n; i++)
             fn_add(a, list, copied(a, v->list->items[i], depth + 1));
         if (list) {
-            list->list->flags = v->list->flags;
+            list->list->flags = v->list->flags & HC_VALUE_FLAGS;
             to->list = list->list;
         }
     } else if (v->kind == HC_MAP) {
@@ -270,7 +270,7 @@ static struct hc_val *copied(struct hc_arena *a, const struct hc_val *v, int dep
         if (map) {
             if (v->type == HC_GO_KUBEVALUE)
                 hc_map_put_ref(a, map, HC_S("normalizedVersion"), hc_str_val_ref(a, HC_S("")));
-            map->map->flags = v->map->flags;
+            map->map->flags = v->map->flags & HC_VALUE_FLAGS;
             to->map = map->map;
         }
     }

@@ -65,6 +65,8 @@ uint64_t hc_program_parses(void);
 uint64_t hc_program_text_parses(void);
 /* How often an include was not run, as what it prints was known. */
 uint64_t hc_program_recalls(void);
+/* How often one was not run, as it had run before in the same run. */
+uint64_t hc_program_repeats(void);
 
 /* The Lua that one template compiles to, with the template's words as comments. */
 enum hc_rc hc_program_lua(struct hc_program *p, hc_str name, struct hc_arena *a, hc_str *out, struct hc_err *err);

@@ -535,14 +535,18 @@ static hc_tv eval_field(struct run *r, hc_tv dot, hc_str name, const struct hc_n
     if (recv == HC_TV_NIL)
         hc_run_fail(r, "nil pointer evaluating interface {}.%.*s", HC_P(name));
     struct hc_val *v = hc_tv_node(recv);
-    if (r->memo)
+    if (is_watched(r))
         memo_enter(r, v);
+    if (r->again)
+        again_field(r, v, name);
     hc_tv result;
     if (may_have_method(recv, name) && eval_method(r, dot, v, name, node, args, n, final, g, &result))
         return result;
     if (v->kind == HC_MAP) {
         bool has_args = n > 1 || final != MISSING;
         struct hc_entry *e = v->map ? hc_map_find(v, name) : NULL;
+        if (r->agains && e)
+            again_taken(r, v, e->val);
         if (v->type >= HC_GO_CAPABILITIES) { /* a struct */
             if (e && !is_unexported(v, name)) {
                 if (has_args)
@@ -679,6 +683,8 @@ static hc_tv eval_own(struct run *r, hc_tv dot, enum own_func own, const struct 
             v = eval_arg(r, dot, 'r', args[i]);
             if (TRACED(r))
                 seen = trace_also(r, seen, v);
+            if (r->again)
+                again_truth(r, v);
             if (eval_truth(v) == (own == OWN_OR))
                 return TRACED(r) ? trace_chosen(r, seen, v) : v;
         }
@@ -740,8 +746,10 @@ static inline hc_tv call_gathered(struct run *r, const struct hc_func *f, const 
         hc_run_fail_call(r, cmd, name, msg);
     }
     charge_result(r, out);
-    if (r->memo && !r->memo->all_spoilt)
+    if (r->memo ? !r->memo->all_spoilt : r->again != NULL)
         memo_call(r, f, args, n_args, out);
+    if (r->agains)
+        again_call(r, f, args, n_args, out);
     if (r->script && r->fc.dear != dear)
         hc_luabox_look(r->m->sandbox);
     if (TRACED(r))

@@ -8,6 +8,7 @@
  * engine_eval.c     pipelines: fields, methods, functions, literals
  * engine_error.c    Helm's error texts
  * engine_memory.c   what a statement made is given back behind it
+ * engine_again.c    an include that ran before in this run
  * engine_kept.c     what a run leaves for the next one
  * engine_door.c     where a question to the outside world is asked
  * lua_*.c           Lua templates (lua_impl.h)
@@ -134,18 +135,57 @@ struct memo {
     bool open, spoilt, all_spoilt; /* all: the outer ones too */
 };
 
+/* An include whose result may be known again later in the run (engine_again.c). Likewise. */
+struct again {
+    struct again *outer;
+    struct hc_map *map; /* its data, of which single entries are noted; NULL: all of it counts, which is `data` */
+    struct hc_kept_key data;
+    const struct hc_map *said; /* older than it, and `said_key` is what it says */
+    struct hc_kept_key said_key;
+    unsigned said_left; /* how many values are in it */
+    struct hc_arena_mark mark;
+    size_t reads, deepest;       /* of the run, when it began; deepest: to be put back */
+    uint32_t asked, dear, looks; /* likewise */
+    uint64_t steps;
+    uint8_t type; /* of the data */
+    bool open;
+    bool lost;    /* what it depends on is not known */
+    bool changed; /* it changed something older than itself */
+    bool in_file; /* it depends on the file at hand */
+};
+
+struct again_read {
+    struct hc_map *map;
+    hc_str key; /* .p NULL: how many entries there are */
+};
+
+struct known_of;
+
 struct run {
     struct hc_program *p;
     struct hc_arena *a;
-    struct hc_arena *texts_a; /* what tpl texts parsed to, NULL: nothing or `keeps`; counts as part of `a` */
-    size_t texts_before;      /* of it used, before the text at hand */
-    struct stretch *stretch;  /* the innermost; NULL: none */
-    bool keeps;               /* nothing is given back: others hold on to what was made */
-    bool memos;               /* what includes print may be kept */
-    struct memo *memo;        /* the innermost; NULL: none */
-    struct machine *m;        /* NULL until Lua is needed */
-    bool in_lua;              /* running: errors leave by Lua, steps are counted there */
-    bool stopped;             /* the budget of steps is spent */
+    struct hc_arena *texts_a;     /* what tpl texts parsed to, NULL: nothing or `keeps`; counts as part of `a` */
+    size_t texts_before;          /* of it used, before the text at hand */
+    struct stretch *stretch;      /* the innermost; NULL: none */
+    bool keeps;                   /* nothing is given back: others hold on to what was made */
+    bool memos;                   /* what includes print may be kept */
+    struct memo *memo;            /* the innermost; NULL: none */
+    uint32_t looks;               /* how often what is kept would have been spoilt */
+    bool agains, again_off;       /* what includes print may be known again in this run; not any more */
+    struct again *again;          /* the innermost that runs; NULL: none */
+    struct known_of *again_known; /* by template */
+    struct hc_arena *again_a;     /* what is known */
+    struct hc_kept_key again_seed;
+    struct hc_arena_mark again_since; /* what is older changes only with again_epoch */
+    uint32_t again_epoch, again_file;
+    const struct hc_map *again_made; /* by dict, and nobody else has it yet */
+    struct again_read *reads;        /* stack of what running includes have read of their data */
+    size_t reads_n, reads_cap;
+    size_t deepest;      /* most frames at a time */
+    uint64_t text_steps; /* what parsing texts of tpl cost */
+    struct machine *m;   /* NULL until Lua is needed */
+    bool in_lua;         /* running: errors leave by Lua, steps are counted there */
+    bool stopped;        /* the budget of steps is spent */
     uint64_t steps_left;
     const char *stack; /* where the C stack stood when the run began */
     jmp_buf out_of_run;
@@ -310,6 +350,35 @@ void memo_enter(struct run *r, const struct hc_val *v);
 void memo_change(struct run *r, const struct hc_map *map);
 void memo_call(struct run *r, const struct hc_func *f, struct hc_val *const *args, size_t n,
                const struct hc_val *out);
+
+/* Whether anybody wants to be told of what is looked at. */
+static inline bool is_watched(const struct run *r)
+{
+    return r->memo || r->again;
+}
+
+/* ---- engine_again.c --------------------------------------------------------------------------------- */
+
+/* Before all files, and before each. */
+void again_start(struct run *r);
+void again_file(struct run *r);
+/* What the include prints, known from earlier in the run; NULL: it has to run, between this and again_end. */
+struct hc_val *again_begin(struct run *r, struct again *g, struct tmpl *t, const struct hc_val *data);
+void again_end(struct run *r, struct again *g, struct tmpl *t, const struct hc_val *v);
+/* What merge made of `.` of a file: large, and another one in each. */
+bool again_is_copy(const struct hc_val *data);
+/* What runs now depends on nobody knows what. */
+void again_lose(struct run *r);
+/* Only with r->agains: a field of the value is read; what was found; whether it is empty counts; all of it is looked at; its
+ * entries are gone through; a function was called; the map is about to change. */
+void again_field(struct run *r, const struct hc_val *v, hc_str name);
+void again_taken(struct run *r, const struct hc_val *from, const struct hc_val *v);
+void again_truth(struct run *r, hc_tv value);
+void again_look(struct run *r, const struct hc_val *v);
+void again_range(struct run *r, const struct hc_val *v);
+void again_call(struct run *r, const struct hc_func *f, struct hc_val *const *args, size_t n,
+                const struct hc_val *out);
+void again_change(struct run *r, const struct hc_map *map);
 
 /* ---- engine_eval.c --------------------------------------------------------------------------------- */
 

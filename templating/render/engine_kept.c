@@ -134,6 +134,7 @@ static void learn(struct tmpl *t, int by)
 
 void memo_spoil(struct run *r)
 {
+    r->looks++;
     for (struct memo *m = r->memo; m && !m->all_spoilt; m = m->outer)
         m->spoilt = m->all_spoilt = true;
 }
@@ -174,8 +175,8 @@ void memo_call(struct run *r, const struct hc_func *f, struct hc_val *const *arg
 struct hc_val *memo_begin(struct run *r, struct memo *m, struct tmpl *t, const struct hc_val *data)
 {
     m->open = false;
-    if (!r->memos || r->in_lua || r->env || !data || is_context(data) || r->frames_n > MAX_KEPT_FRAMES ||
-        atomic_load_explicit(&t->worth, memory_order_relaxed) <= LOST)
+    if (!r->memos || r->in_lua || r->env || !data || is_context(data) || again_is_copy(data) ||
+        r->frames_n > MAX_KEPT_FRAMES || atomic_load_explicit(&t->worth, memory_order_relaxed) <= LOST)
         return NULL;
     struct hc_kept_key key;
     uint32_t cost;

@@ -36,6 +36,8 @@ void stretch_change(void *ctx, const struct hc_map *map)
     struct run *r = ctx;
     if (r->memo)
         memo_change(r, map);
+    if (r->agains)
+        again_change(r, map);
     for (struct stretch *s = r->stretch; s && !hc_arena_is_newer(r->a, &s->mark, map); s = s->outer)
         s->held = true;
 }

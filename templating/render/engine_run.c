@@ -98,6 +98,7 @@ struct frame *frame_enter(struct run *r, enum frame_kind kind, struct tmpl *t, c
         r->slots[r->slots_n + i] = &eval_unset;
     r->slots_n += slots;
     r->frames_n++;
+    r->deepest = HC_MAX(r->deepest, r->frames_n);
     r->f = f;
     r->at = NULL;
     if (TRACED(r))
@@ -388,8 +389,10 @@ struct walk *range_start(struct run *r, const struct hc_node *n, hc_tv value)
         trace_condition(r, n->branch.pipe, v);
     if (!v || v->kind == HC_NULL)
         return NULL;
-    if (r->memo)
+    if (is_watched(r))
         memo_enter(r, v);
+    if (r->agains)
+        again_range(r, v);
     struct walk *w = HC_NEW(r->a, struct walk);
     check_arena(r);
     w->node = n;
@@ -630,6 +633,7 @@ struct text *text_of(struct run *r, const struct hc_node *cmd, hc_str s)
     size_t n;
     struct hc_err e = HC_ERR_INIT;
     run_charge(r, STEPS_TEXT + s.n * STEPS_TEXT_BYTE);
+    r->text_steps += STEPS_TEXT + s.n * STEPS_TEXT_BYTE;
     struct hc_arena *a = texts_arena(r);
     struct text *t = HC_NEW(a, struct text);
     if (t && kept_text(r, a, s, t)) { /* in the table before anything can fail: it is given back from there */
@@ -805,8 +809,11 @@ static bool render_files(struct run *r)
     if (setjmp(r->out_of_run) != 0) {
         r->stretch = NULL;
         r->memo = NULL;
+        r->again = NULL;
         return false;
     }
+    if (r->agains)
+        again_start(r);
     if (TRACED(r))
         trace_start(r);
     if (p->scripts_n)
@@ -824,6 +831,8 @@ static bool render_files(struct run *r)
         r->slots_n = 0;
         hc_tv dot = file_context(r, i);
         struct stretch file;
+        if (r->agains)
+            again_file(r);
         stretch_begin(r, &file);
         walk_file(r, t, dot);
         stretch_end(r, &file);
@@ -876,7 +885,8 @@ enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct
                               .keeps = in->keeps && !r.keeps && hc_kept_on(),
                               .on_change = stretch_change,
                               .change_ctx = &r };
-    r.memos = r.fc.keeps && !in->strict && !in->lint && !in->by_lua;
+    r.agains = !r.keeps && !in->strict && !in->lint && !in->by_lua;
+    r.memos = r.fc.keeps && r.agains;
     r.stack = __builtin_frame_address(0);
     r.steps_left = in->max_steps ? in->max_steps : HC_MAX_RENDER_STEPS;
     hc_buf_init(&r.out, HC_MAX_OUTPUT_BYTES);
@@ -902,6 +912,7 @@ enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct
     for (size_t i = 0; i < r.texts_cap; i++)
         hc_kept_release(r.texts[i] ? r.texts[i]->kept : NULL);
     hc_arena_free(r.texts_a);
+    hc_arena_free(r.again_a);
     hc_buf_done(&r.out);
     hc_buf_done(&r.error);
     free(r.frames);
@@ -909,6 +920,8 @@ enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct
         hc_arena_free(r.script->places);
     free(r.slots);
     free(r.args);
+    free(r.reads);
+    free(r.again_known);
     free(r.active);
     free(r.texts);
     return rc;

@@ -23,6 +23,8 @@ static enum flow walk_branch(struct run *r, hc_tv dot, const struct hc_node *n)
         const struct hc_node *orelse = n->branch.orelse;
         if (TRACED(r))
             trace_condition(r, n->branch.pipe, v);
+        if (r->again)
+            again_truth(r, v);
         if (eval_truth(v))
             return walk_list(r, n->kind == HC_NODE_WITH ? v : dot, n->branch.list);
         if (!orelse)
@@ -72,6 +74,7 @@ static void run_body(struct run *r)
 {
     if (r->f->t->code.nodes || r->f->t->script) {
         memo_spoil(r);
+        again_lose(r);
         run_by_lua(r);
     } else {
         walk_list(r, r->slots[r->f->slots], r->f->t->tree.root);
@@ -82,10 +85,17 @@ hc_tv walk_include(struct run *r, const struct hc_node *cmd, const struct hc_val
 {
     uint32_t *active;
     struct tmpl *t = include_target(r, cmd, hc_get_str(name), &active);
+    struct again g;
     struct memo m;
-    struct hc_val *v = memo_begin(r, &m, t, data);
+    struct hc_val *v = again_begin(r, &g, t, data);
     if (v)
         return v;
+    v = memo_begin(r, &m, t, data);
+    if (v) {
+        again_look(r, data);
+        again_end(r, &g, t, v);
+        return v;
+    }
     struct stretch s;
     stretch_begin(r, &s);
     struct frame *f = frame_enter(r, FRAME_INCLUDE, choose(r, t), cmd, data, NULL);
@@ -95,6 +105,7 @@ hc_tv walk_include(struct run *r, const struct hc_node *cmd, const struct hc_val
     stretch_end(r, &s); /* the result is in the output buffer still */
     v = include_result(r);
     memo_end(r, &m, t, v);
+    again_end(r, &g, t, v);
     return v;
 }
 
@@ -137,8 +148,10 @@ void walk_print(struct run *r, hc_tv value)
     struct hc_val *v = hc_tv_node(value);
     if (TRACED(r))
         trace_print(r, v);
-    if (r->memo)
+    if (is_watched(r))
         memo_look(r, v);
+    if (r->again)
+        again_look(r, v);
     if (!v || v->kind == HC_NULL) {
         hc_buf_put(&r->out, HC_S("<no value>"));
         return;

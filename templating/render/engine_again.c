@@ -1,0 +1,576 @@
+/*
+ * An include that has run before in this run: the same template over the same data prints the same, and charts ask for
+ * their names and labels in every file, often several times in one expression.
+ *
+ * What it depended on is noted while it runs: entries of the map that is its data (`.` of a file, or what dict and merge
+ * made) by their keys, so that `include "name" .` of one file serves all files, where .Template is another one each time, and
+ * what merge made of `.` as well. An entry is compared by what it says; a map or list in it that is older than the file at
+ * hand by its place, as nobody changes it without telling: then all that is known is forgotten. So values and contexts, which
+ * are most of what templates read, are never looked through. Whoever looks at all of a map, or hands it to a function
+ * that may, depends on every entry of it.
+ *
+ * It counts only what can be told apart from nothing else: what changes something older than itself, asks the outside world or
+ * was run by Lua is run each time. Steps are charged as if it had run. What is known lives and ends with the run.
+ */
+#include "core/base/limits.h"
+#include "core/base/mem.h"
+#include "core/value/kept.h"
+#include "lua/bridge/gotype.h"
+#include "templating/render/engine_impl.h"
+
+enum {
+    MAX_KNOWN_BYTES = 512 << 10, /* of a run: what charts include over and over is short */
+    MAX_TEXT = 32 << 10,
+    MAX_OF_ONE = 8,   /* results of one template: more are hardly met again */
+    MAX_READS = 40,   /* of one include */
+    MAX_FRAMES = 300, /* far below the budgets of depth: whether one is met must not depend on what is known */
+    MAX_VALUES = 64,  /* of data that is compared by what it says */
+    LOST = -6,        /* of known_of.worth: not tried any more */
+    WON = 8,
+};
+
+/* Among the flags of a map: */
+#define IS_CONTEXT 0x200u /* `.` of files */
+#define IS_DATA    0x400u /* data of an include that runs, or ran */
+/* Of a map or list: one of those two can be reached from it; .Template of a file can. */
+#define HOLDS    0x800u
+#define HAS_FILE 0x1000u
+#define ANY      (IS_CONTEXT | IS_DATA | HOLDS | HAS_FILE)
+
+/* What an entry of the data has to say; key.p NULL: how many there are. */
+struct need {
+    hc_str key;
+    struct hc_kept_key val;
+};
+
+/* What an include printed. */
+struct known {
+    struct known *next;
+    hc_str text;
+    uint64_t steps;
+    uint32_t epoch, file, height, needs_n;
+    bool by_entries; /* the data is a map that was read entry by entry; otherwise all of it is in `data` */
+    bool in_file;    /* of no use in another one */
+    bool looked;     /* into a context (engine_kept.c) */
+    struct hc_kept_key data;
+    struct need needs[];
+};
+
+static _Atomic uint64_t repeats;
+
+uint64_t hc_program_repeats(void)
+{
+    return atomic_load_explicit(&repeats, memory_order_relaxed);
+}
+
+struct known_of {
+    struct known *first;
+    int worth;
+};
+
+/* ---- what a value says --------------------------------------------------------------------------------- */
+
+static uint32_t flags_of(const struct hc_val *v)
+{
+    if (v && v->kind == HC_MAP && v->map)
+        return v->map->flags & ANY;
+    return v && v->kind == HC_LIST && v->list ? v->list->flags & ANY : 0;
+}
+
+/* Of what holds a value with these. */
+static uint32_t flags_around(uint32_t flags)
+{
+    return (flags & (IS_CONTEXT | IS_DATA | HOLDS) ? HOLDS : 0) | (flags & (IS_CONTEXT | HAS_FILE) ? HAS_FILE : 0);
+}
+
+static bool is_old(const struct run *r, const void *p)
+{
+    return !hc_arena_is_newer(r->a, &r->again_since, p);
+}
+
+static bool add_value(const struct run *r, struct hc_kept_key *k, const struct hc_val *v, unsigned *left);
+
+static bool add_map(const struct run *r, struct hc_kept_key *k, const struct hc_map *map, unsigned *left)
+{
+    struct again *g = r->again;
+    while (g && (g->said != map || g->said_left > *left))
+        g = g->outer;
+    struct hc_kept_key whole = r->again_seed;
+    if (g) {
+        whole = g->said_key;
+        *left -= g->said_left;
+    } else {
+        unsigned before = *left;
+        whole = hc_kept_key_and(whole, (uint64_t)map->n << 1 | (map->flags & HC_LIST_NIL));
+        for (uint32_t i = 0; i < map->n; i++) {
+            whole = hc_kept_key_text(whole, map->entries[i].key);
+            if (!add_value(r, &whole, map->entries[i].val, left))
+                return false;
+        }
+        /* it lives as long as the outermost include runs that is younger */
+        struct again *keeper = NULL;
+        for (g = map->n > 3 ? r->again : NULL; g && !hc_arena_is_newer(r->a, &g->mark, map); g = g->outer)
+            keeper = g;
+        if (keeper) {
+            keeper->said = map;
+            keeper->said_key = whole;
+            keeper->said_left = before - *left;
+        }
+    }
+    *k = hc_kept_key_and(hc_kept_key_and(*k, whole.a), whole.b);
+    return true;
+}
+
+static bool add_value(const struct run *r, struct hc_kept_key *k, const struct hc_val *v, unsigned *left)
+{
+    enum hc_kind kind = hc_kind_of(v);
+    if ((*left)-- == 0)
+        return false;
+    *k = hc_kept_key_and(*k, (uint64_t)kind << 8 | (v ? v->type : 0));
+    switch (kind) {
+    case HC_NULL:
+        return true;
+    case HC_BOOL:
+        *k = hc_kept_key_and(*k, v->b);
+        return true;
+    case HC_INT:
+    case HC_UINT:
+    case HC_FLOAT:
+        *k = hc_kept_key_and(*k, v->u);
+        if (v->spelling)
+            *k = hc_kept_key_text(*k, (hc_str){ v->spelling, v->n });
+        return true;
+    case HC_STR:
+        *k = hc_kept_key_text(*k, hc_get_str(v));
+        return v->n <= MAX_TEXT;
+    case HC_LIST:
+        if (is_old(r, v->list)) {
+            *k = hc_kept_key_and(*k, (uintptr_t)v->list);
+            return true;
+        }
+        *k = hc_kept_key_and(*k, (uint64_t)v->list->n << 1 | (v->list->flags & HC_LIST_NIL));
+        for (uint32_t i = 0; i < v->list->n; i++)
+            if (!add_value(r, k, v->list->items[i], left))
+                return false;
+        return true;
+    case HC_MAP:
+        if (v->map->flags & IS_CONTEXT || is_old(r, v->map)) {
+            *k = hc_kept_key_and(*k, (uintptr_t)v->map);
+            return true;
+        }
+        return add_map(r, k, v->map, left);
+    default:
+        return false;
+    }
+}
+
+/* False: it holds what has no plain value, or is too large. */
+static bool value_key(const struct run *r, const struct hc_val *v, struct hc_kept_key *out)
+{
+    unsigned left = MAX_VALUES;
+    *out = r->again_seed;
+    return add_value(r, out, v, &left);
+}
+
+/* Of the data of `g`. */
+static bool entry_key(const struct run *r, const struct again *g, hc_str key, struct hc_kept_key *out)
+{
+    const struct hc_val data = { .kind = HC_MAP, .map = g->map };
+    if (!key.p) {
+        *out = hc_kept_key_and(r->again_seed, (uint64_t)g->map->n << 8 | g->type);
+        return true;
+    }
+    const struct hc_entry *e = hc_map_find(&data, key);
+    if (e)
+        return value_key(r, e->val, out);
+    *out = r->again_seed; /* no value gives that one */
+    return true;
+}
+
+/* ---- notes ---------------------------------------------------------------------------------------------- */
+
+static bool is_data_of_running(const struct again *g, const struct hc_map *map)
+{
+    while (g && g->map != map)
+        g = g->outer;
+    return g != NULL;
+}
+
+/* Keys live as long as the map, or the run. */
+static void note(struct run *r, struct hc_map *map, hc_str key)
+{
+    struct again *g = r->again;
+    if (g->lost)
+        return;
+    for (size_t i = g->reads; i < r->reads_n; i++) {
+        const struct again_read *have = &r->reads[i];
+        if (have->map == map && have->key.n == key.n &&
+            (have->key.p == key.p || (key.n && memcmp(have->key.p, key.p, key.n) == 0)))
+            return;
+    }
+    if (r->reads_n - g->reads == MAX_READS) {
+        g->lost = true;
+        return;
+    }
+    if (r->reads_n == r->reads_cap) {
+        size_t cap = r->reads_cap ? r->reads_cap * 2 : 64;
+        void *grown = hc_realloc(r->reads, cap * sizeof(*r->reads));
+        if (!grown) {
+            g->lost = true;
+            return;
+        }
+        r->reads = grown;
+        r->reads_cap = cap;
+    }
+    r->reads[r->reads_n++] = (struct again_read){ map, key };
+}
+
+/* Methods of what .Values and `.` are, entries in a plain map. */
+static bool may_be_method(hc_str name)
+{
+    return hc_str_eqz(name, "YAML") || hc_str_eqz(name, "Table") || hc_str_eqz(name, "AsMap") ||
+           hc_str_eqz(name, "PathValue") || hc_str_eqz(name, "Encode");
+}
+
+static void note_key(struct run *r, struct hc_map *map, hc_str key)
+{
+    if (hc_str_eqz(key, "Template"))
+        r->again->in_file = true;
+    if (may_be_method(key))
+        r->again->lost = true;
+    if (map->flags & (IS_CONTEXT | IS_DATA) && is_data_of_running(r->again, map))
+        note(r, map, key.p ? key : HC_S(""));
+}
+
+static void note_all(struct run *r, struct hc_map *map, bool with_template)
+{
+    if (!(map->flags & (IS_CONTEXT | IS_DATA)) || !is_data_of_running(r->again, map))
+        return;
+    note(r, map, (hc_str){ NULL, 0 });
+    for (uint32_t i = 0; i < map->n && !r->again->lost; i++)
+        if (with_template || !hc_str_eqz(map->entries[i].key, "Template"))
+            note_key(r, map, map->entries[i].key);
+}
+
+/* All that can be reached from a value with these flags may have been looked at. */
+static void note_everything(struct run *r, const struct hc_val *v, uint32_t flags)
+{
+    r->again->in_file |= (flags & (IS_CONTEXT | HAS_FILE)) != 0;
+    if (flags & IS_DATA)
+        note_all(r, v->map, true);
+    for (const struct again *g = r->again; flags & (IS_CONTEXT | HOLDS) && g; g = g->outer)
+        if (g->map)
+            note_all(r, g->map, true);
+}
+
+/* What is older than the file at hand holds none of what was made since, or all is forgotten. */
+static void hold(const struct run *r, const struct hc_val *v, uint32_t flags)
+{
+    if (hc_is_map(v) && !is_old(r, v->map))
+        v->map->flags |= flags;
+    else if (hc_is_list(v) && !is_old(r, v->list))
+        v->list->flags |= flags;
+}
+
+void again_lose(struct run *r)
+{
+    if (r->again)
+        r->again->lost = true;
+}
+
+void again_field(struct run *r, const struct hc_val *v, hc_str name)
+{
+    if (r->again && flags_of(v) && v->kind == HC_MAP)
+        note_key(r, v->map, name);
+}
+
+void again_taken(struct run *r, const struct hc_val *from, const struct hc_val *v)
+{
+    uint32_t flags = flags_of(from) & (HOLDS | HAS_FILE);
+    if (flags)
+        hold(r, v, flags);
+}
+
+void again_truth(struct run *r, hc_tv value)
+{
+    const struct hc_val *v = hc_tv_node(value);
+    if (flags_of(v) & IS_DATA && is_data_of_running(r->again, v->map))
+        note(r, v->map, (hc_str){ NULL, 0 });
+}
+
+void again_look(struct run *r, const struct hc_val *v)
+{
+    uint32_t flags = flags_of(v);
+    if (r->again && flags)
+        note_everything(r, v, flags);
+}
+
+void again_range(struct run *r, const struct hc_val *v)
+{
+    uint32_t flags = flags_of(v), n = v->kind == HC_MAP ? v->map->n : v->kind == HC_LIST ? v->list->n : 0;
+    if (!flags)
+        return;
+    if (r->again && flags & (IS_CONTEXT | IS_DATA))
+        note_all(r, v->map, true);
+    for (uint32_t i = 0; i < n; i++)
+        again_taken(r, v, v->kind == HC_MAP ? v->map->entries[i].val : v->list->items[i]);
+}
+
+static bool is_one_of(const char *name, const char *const *names)
+{
+    while (*names && strcmp(name, *names) != 0)
+        names++;
+    return *names != NULL;
+}
+
+/*
+ * dict and list hand on what they get, and so does merge into a map that nobody else has; get, hasKey and index take one entry.
+ * All others may look at all of it. Where set and merge put what holds a context into a map that others may hold, nobody knows any
+ * more who can reach one.
+ */
+void again_call(struct run *r, const struct hc_func *f, struct hc_val *const *args, size_t n,
+                const struct hc_val *out)
+{
+    static const char *const merges[] = { "merge", "mustMerge", "mergeOverwrite", "mustMergeOverwrite", NULL },
+                             *const hands[] = { "dict", "list", NULL },
+                             *const takes[] = { "get", "hasKey", "index", NULL };
+    const struct hc_map *made = r->again_made;
+    uint32_t first = n ? flags_of(args[0]) : 0, others = 0;
+    for (size_t i = 1; i < n; i++)
+        others |= flags_of(args[i]);
+    r->again_made = hc_is_map(out) && strcmp(f->name, "dict") == 0 ? out->map : NULL;
+    if (!(first | others))
+        return;
+    if (is_one_of(f->name, hands)) {
+        hold(r, out, flags_around(first | others));
+        return;
+    }
+    bool merges_it = is_one_of(f->name, merges), is_new = merges_it && hc_is_map(args[0]) && args[0]->map == made;
+    if (is_new) { /* which has the same entries, but is not the same */
+        hold(r, out, ((first | others) & HOLDS) | (flags_around(first | others) & HAS_FILE));
+        for (size_t i = 1; r->again && i < n; i++)
+            if (hc_is_map(args[i]))
+                note_all(r, args[i]->map, false);
+        return;
+    }
+    hold(r, out, flags_around(first | others));
+    if (others && (strcmp(f->name, "set") == 0 || (merges_it && (first | others) != first)))
+        r->again_off = true;
+    if (!r->again)
+        return;
+    if (n == 2 && !others && is_one_of(f->name, takes) && hc_is_map(args[0]) && hc_is_str(args[1])) {
+        const struct hc_entry *e = hc_map_find(args[0], hc_get_str(args[1]));
+        if (e)
+            note_key(r, args[0]->map, e->key);
+        else
+            note_all(r, args[0]->map, true);
+    } else if (!(n == 2 && hc_is_list(args[0]) && strcmp(f->name, "index") == 0)) {
+        for (size_t i = 0; i < n; i++)
+            again_look(r, args[i]);
+    }
+}
+
+void again_change(struct run *r, const struct hc_map *map)
+{
+    for (struct again *g = r->again; g; g = g->outer) {
+        g->changed |= !hc_arena_is_newer(r->a, &g->mark, map);
+        g->said = NULL;
+    }
+    if (!is_old(r, map))
+        return;
+    r->again_epoch++; /* what is put into it can be reached from now on, too */
+    r->again_since = hc_arena_mark(r->a);
+}
+
+/* ---- runs of includes ------------------------------------------------------------------------------------ */
+
+void again_start(struct run *r)
+{
+    r->again_seed = hc_kept_key('A', HC_S(""));
+    for (size_t i = 0; i < r->p->files_n; i++) {
+        const struct hc_val *dot = r->in->contexts[i], *subs = hc_map_getz(dot, "Subcharts");
+        dot->map->flags |= IS_CONTEXT;
+        if (hc_map_len(subs))
+            subs->map->flags |= HOLDS | HAS_FILE;
+    }
+}
+
+void again_file(struct run *r)
+{
+    r->again_file++;
+    r->again_since = hc_arena_mark(r->a);
+}
+
+static struct known_of *known_of(struct run *r, const struct tmpl *t)
+{
+    if (t->index > r->p->tmpls_n)
+        return NULL;
+    if (!r->again_known)
+        r->again_known = hc_calloc(r->p->tmpls_n + 1, sizeof(*r->again_known));
+    return r->again_known ? &r->again_known[t->index] : NULL;
+}
+
+static void learn(struct known_of *of, int by)
+{
+    of->worth = HC_MIN(of->worth + by, (int)WON);
+}
+
+static bool same_key(struct hc_kept_key x, struct hc_kept_key y)
+{
+    return x.a == y.a && x.b == y.b;
+}
+
+static bool meets(const struct run *r, const struct known *k, const struct again *g)
+{
+    if (k->epoch != r->again_epoch || (k->in_file && k->file != r->again_file) ||
+        k->by_entries != (g->map != NULL) || r->frames_n + k->height > MAX_FRAMES)
+        return false;
+    if (!g->map)
+        return same_key(k->data, g->data);
+    for (uint32_t i = 0; i < k->needs_n; i++) {
+        struct hc_kept_key val;
+        if (!entry_key(r, g, k->needs[i].key, &val) || !same_key(val, k->needs[i].val))
+            return false;
+    }
+    return true;
+}
+
+/* What runs around it depends on the same. */
+static void depend(struct run *r, const struct known *k, struct hc_map *map, uint32_t flags)
+{
+    if (!r->again)
+        return;
+    r->again->in_file |= k->in_file;
+    if (map && is_data_of_running(r->again, map))
+        for (uint32_t i = 0; i < k->needs_n; i++)
+            note(r, map, k->needs[i].key);
+    for (const struct again *g = r->again; flags & HOLDS && g; g = g->outer)
+        if (g->map && g->map != map)
+            note_all(r, g->map, false);
+}
+
+bool again_is_copy(const struct hc_val *data)
+{
+    return (flags_of(data) & (HAS_FILE | HOLDS)) == HAS_FILE;
+}
+
+struct hc_val *again_begin(struct run *r, struct again *g, struct tmpl *t, const struct hc_val *data)
+{
+    struct known_of *of;
+    g->open = false;
+    r->agains &= !r->again_off || r->again;
+    if (!r->agains || r->again_off || r->in_lua || r->env || r->frames_n > MAX_FRAMES || !(of = known_of(r, t)) ||
+        of->worth <= LOST)
+        return NULL;
+    uint32_t flags = flags_of(data);
+    g->map = NULL;
+    g->type = data ? data->type : 0;
+    if (hc_is_map(data) && (data->type == HC_GO_PLAIN || data->type == HC_GO_VALUES) &&
+        (flags & IS_CONTEXT || !is_old(r, data->map))) {
+        g->map = data->map;
+        g->map->flags |= flags & IS_CONTEXT ? 0 : IS_DATA;
+    } else if (!value_key(r, data, &g->data)) {
+        learn(of, -1);
+        return NULL;
+    }
+    for (struct known **at = &of->first, *k; (k = *at); at = &k->next) {
+        if (!meets(r, k, g))
+            continue;
+        *at = k->next;
+        k->next = of->first;
+        of->first = k;
+        learn(of, 2);
+        atomic_fetch_add_explicit(&repeats, 1, memory_order_relaxed);
+        depend(r, k, g->map, flags);
+        if (k->looked)
+            memo_spoil(r);
+        struct hc_val *v = hc_str_val(r->a, k->text);
+        check_arena(r);
+        run_charge(r, k->steps);
+        return v;
+    }
+    g->outer = r->again;
+    g->mark = hc_arena_mark(r->a);
+    g->reads = r->reads_n;
+    g->asked = r->fc.asked;
+    g->dear = r->fc.dear;
+    g->looks = r->looks;
+    g->deepest = r->deepest;
+    g->steps = r->steps_left + r->text_steps;
+    g->lost = g->changed = g->in_file = false;
+    g->said = NULL;
+    g->open = true;
+    r->deepest = r->frames_n;
+    r->again = g;
+    r->again_made = NULL;
+    return NULL;
+}
+
+static struct known *put(struct run *r, struct again *g, hc_str text)
+{
+    uint32_t n = 0;
+    if (!r->again_a && !(r->again_a = hc_arena_new(MAX_KNOWN_BYTES)))
+        return NULL;
+    for (size_t i = g->reads; g->map && i < r->reads_n; i++)
+        n += r->reads[i].map == g->map;
+    struct known *k = hc_arena_alloc(r->again_a, sizeof(*k) + n * sizeof(k->needs[0]), _Alignof(struct known));
+    hc_str copy = hc_arena_str(r->again_a, text);
+    if (!k || !copy.p)
+        return NULL;
+    *k = (struct known){ .text = copy,
+                         .steps = g->steps - (r->steps_left + r->text_steps),
+                         .epoch = r->again_epoch,
+                         .file = r->again_file,
+                         .height = (uint32_t)(r->deepest - r->frames_n),
+                         .by_entries = g->map != NULL,
+                         .in_file = g->in_file,
+                         .looked = r->looks != g->looks,
+                         .data = g->data };
+    for (size_t i = g->reads; g->map && i < r->reads_n; i++) {
+        struct need *need = &k->needs[k->needs_n];
+        if (r->reads[i].map != g->map)
+            continue;
+        if (!entry_key(r, g, r->reads[i].key, &need->val))
+            return NULL;
+        need->key = r->reads[i].key.p ? hc_arena_str(r->again_a, r->reads[i].key) : r->reads[i].key;
+        k->needs_n++;
+    }
+    return hc_arena_spent(r->again_a) ? NULL : k;
+}
+
+void again_end(struct run *r, struct again *g, struct tmpl *t, const struct hc_val *v)
+{
+    if (!g->open)
+        return;
+    struct known_of *of = known_of(r, t);
+    bool good = !g->lost && !g->changed && r->fc.asked == g->asked && r->fc.dear == g->dear && !r->fc.slow_regex &&
+                v->n <= MAX_TEXT;
+    struct known *k = good ? put(r, g, hc_get_str(v)) : NULL;
+    if (k) {
+        k->next = of->first;
+        of->first = k;
+        uint32_t n = 1;
+        for (struct known *last = k; last->next; last = last->next) {
+            if (++n > MAX_OF_ONE) {
+                last->next = NULL;
+                learn(of, -1);
+                break;
+            }
+        }
+    } else {
+        learn(of, -1);
+    }
+    /* what runs around it may have the same data, or may have handed on its own */
+    struct again *outer = r->again = g->outer;
+    size_t n = r->reads_n;
+    r->reads_n = g->reads;
+    if (outer) {
+        outer->lost |= g->lost;
+        outer->in_file |= g->in_file;
+        for (size_t i = g->reads; i < n; i++)
+            if (is_data_of_running(outer, r->reads[i].map))
+                note(r, r->reads[i].map, r->reads[i].key);
+    }
+    r->deepest = HC_MAX(r->deepest, g->deepest);
+    r->again_made = NULL;
+}
