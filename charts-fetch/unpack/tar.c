@@ -256,6 +256,14 @@ static bool octal(const char *p, size_t n, uint64_t *out)
     return digits > 0;
 }
 
+/* A number that is not needed here: nothing, or octal. What it may be besides (GNU's binary ones, rubbish) libarchive knows, so
+ * that an archive is taken or refused by both ways of reading. */
+static bool plain_number(const char *p, size_t n)
+{
+    uint64_t v;
+    return p[0] == '\0' || octal(p, n, &v);
+}
+
 static bool sum_is_right(const struct header *h)
 {
     const unsigned char *p = (const unsigned char *)h;
@@ -312,7 +320,9 @@ static bool plain_header(hc_str tar, size_t *at, const struct header **out, char
         if ((unsigned char)name[i] >= 0x80)
             return false;
     uint64_t mode;
-    if (!octal(h->size, sizeof(h->size), size) || !octal(h->mode, sizeof(h->mode), &mode))
+    if (!octal(h->size, sizeof(h->size), size) || !octal(h->mode, sizeof(h->mode), &mode) ||
+        !plain_number(h->uid, sizeof(h->uid)) || !plain_number(h->gid, sizeof(h->gid)) ||
+        !plain_number(h->mtime, sizeof(h->mtime)))
         return false;
     bool folder = h->type == '5', slash = name[dir + n - 1] == '/';
     if (!folder && ((h->type != '0' && h->type != '\0') || slash))

@@ -14,6 +14,15 @@
 #include "core/base/limits.h"
 #include "tests/unit/unit.h"
 
+static void put_sum(char *at)
+{
+    unsigned sum = 0;
+    memset(at + 148, ' ', 8);
+    for (int i = 0; i < 512; i++)
+        sum += (unsigned char)at[i];
+    snprintf(at + 148, 8, "%06o", sum);
+}
+
 /* A ustar block for one entry, then its body, padded: to write archives no packer would. */
 static size_t put_entry(char *at, const char *name, char type, const char *link, const char *body)
 {
@@ -28,11 +37,7 @@ static size_t put_entry(char *at, const char *name, char type, const char *link,
     at[156] = type;
     snprintf(at + 157, 100, "%s", link);
     memcpy(at + 257, "ustar\00000", 8);
-    memset(at + 148, ' ', 8);
-    unsigned sum = 0;
-    for (int i = 0; i < 512; i++)
-        sum += (unsigned char)at[i];
-    snprintf(at + 148, 8, "%06o", sum);
+    put_sum(at);
     memcpy(at + 512, body, n);
     return 512 + (n + 511) / 512 * 512;
 }
@@ -212,6 +217,27 @@ static void limits_and_broken_input(void **state)
 }
 
 /* What gzip says at its end counts for what is written piece by piece, too. */
+/* Found by fuzzing: what libarchive does not take for an archive was one in memory. */
+static void rubbish_for_an_owner(void **state)
+{
+    (void)state;
+    static const char *const owners[] = { "0000\00000", "12345678", "root", "" };
+    for (size_t i = 0; i < HC_LEN(owners); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct hc_err errs[2] = { HC_ERR_INIT, HC_ERR_INIT };
+        struct hc_unpacked *files;
+        char tar[4096] = { 0 };
+        size_t files_n, n = put_entry(tar, "c/Chart.yaml", '0', "", "name: c");
+        memset(tar + 108, 0, 8);
+        memcpy(tar + 108, owners[i], i ? strlen(owners[i]) : 8);
+        put_sum(tar);
+        enum hc_rc whole = hc_unpack_memory(a, hc_str_n(tar, n + 1024), NULL, &files, &files_n, &errs[0]);
+        if (whole != to_folder(hc_str_n(tar, n + 1024), NULL, &errs[1]) || strcmp(errs[0].msg, errs[1].msg) != 0)
+            fail_msg("%zu: %d, '%s' and '%s'", i, (int)whole, errs[0].msg, errs[1].msg);
+        assert_int_equal(whole, i < 3 ? HC_E_INPUT : HC_OK);
+    }
+}
+
 static void ends_of_gzip(void **state)
 {
     (void)state;
@@ -241,11 +267,7 @@ static void ends_of_gzip(void **state)
                      HC_E_LIMIT); /* by what comes behind an empty archive */
     memcpy(bomb, tar, 512);
     snprintf(bomb + 124, 12, "%011o", 38u << 20);
-    memset(bomb + 148, ' ', 8);
-    unsigned sum = 0;
-    for (int i = 0; i < 512; i++)
-        sum += (unsigned char)bomb[i];
-    snprintf(bomb + 148, 8, "%06o", sum);
+    put_sum(bomb);
     assert_int_equal(hc_gzip(a, hc_str_n(bomb, 40 * HC_MIB), 1, &parts[0], &err), HC_OK);
     assert_int_equal(to_folder(hc_arena_cat(a, 2, parts), NULL, &err), HC_E_LIMIT); /* by what is in it */
     assert_non_null(strstr(err.msg, "unpacks to more than"));
@@ -422,9 +444,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(piece_by_piece), /* first: it measures the most that there was */
-        cmocka_unit_test(paths_and_links),         cmocka_unit_test(reads_names_and_bodies),
-        cmocka_unit_test(limits_and_broken_input), cmocka_unit_test(links_cannot_be_written_through),
-        cmocka_unit_test(gzip_round_trips),        cmocka_unit_test(ends_of_gzip),
+        cmocka_unit_test(paths_and_links),
+        cmocka_unit_test(reads_names_and_bodies),
+        cmocka_unit_test(limits_and_broken_input),
+        cmocka_unit_test(links_cannot_be_written_through),
+        cmocka_unit_test(gzip_round_trips),
+        cmocka_unit_test(rubbish_for_an_owner),
+        cmocka_unit_test(ends_of_gzip),
         cmocka_unit_test(gzip_around_a_piece),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
