@@ -131,7 +131,19 @@ FN(fn_omit)
 /* ---- merge ----------------------------------------------------------------------------------------- */
 
 #define MAX_MERGE_DEPTH 1000
-enum { STEPS_MERGE = 20 }; /* of an entry: a look-up by key */
+enum {
+    STEPS_MERGE = 20, /* of an entry: a look-up by key */
+    FEW = 8
+};
+
+/* Among the first `n`: all that can have the key while one map with keys of its own is put behind them. */
+static struct hc_entry *find_among(struct hc_val *map, uint32_t n, hc_str key)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (hc_str_eq(map->map->entries[i].key, key))
+            return &map->map->entries[i];
+    return NULL;
+}
 
 /* mergo's deepMerge of two maps. Depth stops maps that contain themselves. */
 static enum hc_rc merge_into(struct hc_fcall *c, struct hc_val *dst, const struct hc_val *src, bool over, int depth)
@@ -141,7 +153,9 @@ static enum hc_rc merge_into(struct hc_fcall *c, struct hc_val *dst, const struc
     if (dst->map == src->map || (dst->map->flags & HC_LIST_NIL))
         return HC_OK;
     fn_changes(c, dst);
-    bool dst_empty = dst->map->n == 0;
+    const uint32_t before = dst->map->n;
+    uint32_t appended = 0;
+    bool dst_empty = before == 0;
     if (dst->map->n < src->map->n) /* or most of it is there already */
         hc_map_reserve(c->a, dst, src->map->n);
     for (uint32_t i = 0; i < src->map->n; i++) {
@@ -149,7 +163,8 @@ static enum hc_rc merge_into(struct hc_fcall *c, struct hc_val *dst, const struc
             return fn_spent(c);
         hc_str key = src->map->entries[i].key;
         struct hc_val *from = src->map->entries[i].val;
-        struct hc_entry *at = hc_map_find(dst, key);
+        bool few = before <= FEW && dst->map->n == before + appended; /* a map may be a part of itself */
+        struct hc_entry *at = few ? find_among(dst, before, key) : hc_map_find(dst, key);
         if (fn_nil(from)) {
             if (over)
                 hc_map_put_ref(c->a, dst, key, value_or_null(c->a, from));
@@ -169,10 +184,12 @@ static enum hc_rc merge_into(struct hc_fcall *c, struct hc_val *dst, const struc
         }
         if (has && both_maps)
             continue;
-        if (!at)
+        if (!at) {
             hc_map_append_ref(c->a, dst, key, from);
-        else if (over || !has)
+            appended++;
+        } else if (over || !has) {
             hc_map_put_ref(c->a, dst, key, from);
+        }
         if (hc_arena_spent(c->a))
             break;
     }

@@ -182,6 +182,14 @@ FN(fn_print)
     hc_buf_init(&b, HC_MAX_OUTPUT_BYTES);
     if (argc == 1 && fn_is_string(argv[0]))
         return fn_ref(c, fn_s(argv[0]), out);
+    hc_str texts[8];
+    size_t n = 0;
+    while (n < argc && n < HC_LEN(texts) && fn_is_string(argv[n])) {
+        texts[n] = fn_s(argv[n]);
+        n++;
+    }
+    if (n == argc) /* between texts there is no space */
+        return fn_ref(c, hc_arena_cat(c->a, n, texts), out);
     hc_go_sprint(&b, argv, argc);
     return fn_buf(c, &b, out);
 }
