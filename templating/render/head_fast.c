@@ -47,8 +47,26 @@ static inline bool word_char(char c)
     return word_chars[(unsigned char)c];
 }
 
+/* Eight bytes, so that most of a text is passed over at once. */
+static inline uint64_t eight(const char *p)
+{
+    uint64_t w;
+    memcpy(&w, p, sizeof(w));
+    return w;
+}
+
+/* Not zero when one of the eight is `c`. */
+static inline uint64_t any_is(uint64_t w, char c)
+{
+    const uint64_t ones = 0x0101010101010101u;
+    uint64_t x = w ^ ones * (unsigned char)c;
+    return (x - ones) & ~x & ones << 7;
+}
+
 static size_t skip_spaces(hc_str s, size_t at)
 {
+    while (s.n - HC_MIN(at, s.n) >= 8 && eight(s.p + at) == 0x2020202020202020u)
+        at += 8;
     while (at < s.n && s.p[at] == ' ')
         at++;
     return at;
@@ -66,6 +84,14 @@ static size_t quoted(hc_str s, size_t at)
 {
     char q = s.p[at++];
     for (; at < s.n; at++) {
+        while (s.n - at >= 8) {
+            uint64_t w = eight(s.p + at);
+            if (any_is(w, q) | any_is(w, '\\') | any_is(w, '\t'))
+                break;
+            at += 8;
+        }
+        if (at == s.n)
+            break;
         char c = s.p[at];
         if (c == '\t')
             return 0;
@@ -170,6 +196,14 @@ static size_t plain(hc_str s, size_t at)
         return 0;
     size_t end = at;
     for (; end < s.n; end++) {
+        while (s.n - end >= 8) {
+            uint64_t w = eight(s.p + end);
+            if (any_is(w, '\t') | any_is(w, ':') | any_is(w, '#'))
+                break;
+            end += 8;
+        }
+        if (end == s.n)
+            break;
         c = s.p[end];
         if (c == '\t' || (c == ':' && (end + 1 >= s.n || s.p[end + 1] == ' ')))
             return 0;
