@@ -164,9 +164,24 @@ static bool add_value(const struct run *r, struct hc_kept_key *k, const struct h
     }
 }
 
-/* False: it holds what has no plain value, or is too large. */
+/* False: it holds what has no plain value, or is too large. What needs no hash is its own key. */
 static bool value_key(const struct run *r, const struct hc_val *v, struct hc_kept_key *out)
 {
+    enum hc_kind kind = hc_kind_of(v);
+    const uint64_t what = (uint64_t)kind << 8 | (v ? v->type : 0);
+    const void *place = kind == HC_MAP ? (const void *)v->map : kind == HC_LIST ? (const void *)v->list : NULL;
+    if (place && ((kind == HC_MAP && v->map->flags & IS_CONTEXT) || is_old(r, place))) {
+        *out = (struct hc_kept_key){ (uintptr_t)place, what };
+        return true;
+    }
+    if (kind == HC_STR) {
+        *out = hc_kept_key_text((struct hc_kept_key){ r->again_seed.a ^ what, r->again_seed.b }, hc_get_str(v));
+        return v->n <= MAX_TEXT;
+    }
+    if (kind == HC_BOOL || kind == HC_NULL) {
+        *out = (struct hc_kept_key){ kind == HC_BOOL && v->b, what };
+        return true;
+    }
     unsigned left = MAX_VALUES;
     *out = r->again_seed;
     return add_value(r, out, v, &left);
@@ -177,7 +192,7 @@ static bool entry_key(const struct run *r, const struct again *g, hc_str key, st
 {
     const struct hc_val data = { .kind = HC_MAP, .map = g->map };
     if (!key.p) {
-        *out = hc_kept_key_and(r->again_seed, (uint64_t)g->map->n << 8 | g->type);
+        *out = (struct hc_kept_key){ (uint64_t)g->map->n << 8 | g->type, UINT64_MAX };
         return true;
     }
     const struct hc_entry *e = hc_map_find(&data, key);
@@ -506,18 +521,34 @@ struct hc_val *again_begin(struct run *r, struct again *g, struct tmpl *t, const
     return NULL;
 }
 
+static hc_str copy(char **room, hc_str s)
+{
+    char *to = *room;
+    if (s.n)
+        memcpy(to, s.p, s.n);
+    *room = to + s.n;
+    return (hc_str){ to, s.n };
+}
+
+/* With the keys, which may live shorter. */
 static struct known *put(struct run *r, struct again *g, hc_str text)
 {
-    uint32_t n = 0;
+    size_t n = 0, bytes = 0;
     if (!r->again_a && !(r->again_a = hc_arena_new(MAX_KNOWN_BYTES)))
         return NULL;
-    for (size_t i = g->reads; g->map && i < r->reads_n; i++)
-        n += r->reads[i].map == g->map;
-    struct known *k = hc_arena_alloc(r->again_a, sizeof(*k) + n * sizeof(k->needs[0]), _Alignof(struct known));
-    hc_str copy = hc_arena_str(r->again_a, text);
-    if (!k || !copy.p)
+    for (size_t i = g->map ? g->reads : r->reads_n; i < r->reads_n; i++) {
+        if (r->reads[i].map != g->map)
+            continue;
+        n++;
+        bytes += r->reads[i].key.n;
+    }
+    struct known *k = hc_arena_alloc(r->again_a, sizeof(*k) + n * sizeof(k->needs[0]) + bytes,
+                                     _Alignof(struct known));
+    text = hc_arena_str(r->again_a, text);
+    if (!k || !text.p)
         return NULL;
-    *k = (struct known){ .text = copy,
+    char *room = (char *)&k->needs[n];
+    *k = (struct known){ .text = text,
                          .steps = g->steps - (r->steps_left + r->text_steps),
                          .epoch = r->again_epoch,
                          .file = r->again_file,
@@ -526,16 +557,16 @@ static struct known *put(struct run *r, struct again *g, hc_str text)
                          .in_file = g->in_file,
                          .looked = r->looks != g->looks,
                          .data = g->data };
-    for (size_t i = g->reads; g->map && i < r->reads_n; i++) {
+    for (size_t i = g->reads; k->needs_n < n; i++) {
         struct need *need = &k->needs[k->needs_n];
         if (r->reads[i].map != g->map)
             continue;
         if (!entry_key(r, g, r->reads[i].key, &need->val))
             return NULL;
-        need->key = r->reads[i].key.p ? hc_arena_str(r->again_a, r->reads[i].key) : r->reads[i].key;
+        need->key = r->reads[i].key.p ? copy(&room, r->reads[i].key) : r->reads[i].key;
         k->needs_n++;
     }
-    return hc_arena_spent(r->again_a) ? NULL : k;
+    return k;
 }
 
 void again_end(struct run *r, struct again *g, struct tmpl *t, const struct hc_val *v)

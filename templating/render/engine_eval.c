@@ -746,10 +746,7 @@ static inline hc_tv call_gathered(struct run *r, const struct hc_func *f, const 
         hc_run_fail_call(r, cmd, name, msg);
     }
     charge_result(r, out);
-    if (r->memo ? !r->memo->all_spoilt : r->again != NULL)
-        memo_call(r, f, args, n_args, out);
-    if (r->agains)
-        again_call(r, f, args, n_args, out);
+    watch_call(r, f, args, n_args, out);
     if (r->script && r->fc.dear != dear)
         hc_luabox_look(r->m->sandbox);
     if (TRACED(r))

@@ -380,6 +380,20 @@ void again_call(struct run *r, const struct hc_func *f, struct hc_val *const *ar
                 const struct hc_val *out);
 void again_change(struct run *r, const struct hc_map *map);
 
+/* A function was called. Whoever watches needs to be told of collections only: what is one value was looked at when it was
+ * read. */
+static inline void watch_call(struct run *r, const struct hc_func *f, struct hc_val *const *args, size_t n,
+                              const struct hc_val *out)
+{
+    bool has = out && out->kind >= HC_LIST;
+    for (size_t i = 0; i < n; i++)
+        has |= args[i] && args[i]->kind >= HC_LIST;
+    if (has && (r->memo ? !r->memo->all_spoilt : r->again != NULL))
+        memo_call(r, f, args, n, out);
+    if (has && r->agains)
+        again_call(r, f, args, n, out);
+}
+
 /* ---- engine_eval.c --------------------------------------------------------------------------------- */
 
 /* Arguments that Lua got: the values from stack position `next` on, or the table there. */
