@@ -277,15 +277,22 @@ enum hc_rc hc_arena_check(const struct hc_arena *a, struct hc_err *err, const ch
     return hc_fail(err, HC_E_NOMEM, "%s: out of memory", what);
 }
 
-hc_str hc_arena_str(struct hc_arena *a, hc_str s)
+char *hc_arena_text(struct hc_arena *a, size_t n)
 {
     size_t dirty;
-    char *p = take(a, s.n + 1, 1, &dirty);
+    char *p = take(a, n + 1, 1, &dirty);
+    if (p)
+        p[n] = '\0';
+    return p;
+}
+
+hc_str hc_arena_str(struct hc_arena *a, hc_str s)
+{
+    char *p = hc_arena_text(a, s.n);
     if (!p)
         return (hc_str){ NULL, 0 };
     if (s.n)
         memcpy(p, s.p, s.n);
-    p[s.n] = '\0';
     return (hc_str){ p, s.n };
 }
 
@@ -302,11 +309,9 @@ hc_str hc_arena_cat(struct hc_arena *a, size_t n, const hc_str *parts)
     size_t total = 0, at = 0;
     for (size_t i = 0; i < n; i++)
         total += parts[i].n;
-    size_t dirty;
-    char *p = take(a, total + 1, 1, &dirty);
+    char *p = hc_arena_text(a, total);
     if (!p)
         return (hc_str){ NULL, 0 };
-    p[total] = '\0';
     for (size_t i = 0; i < n; i++) {
         if (parts[i].n)
             memcpy(p + at, parts[i].p, parts[i].n);

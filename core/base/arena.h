@@ -47,6 +47,8 @@ void hc_arena_release(struct hc_arena *a, const struct hc_arena_mark *m);
 /* Whether `p`, which may come from anywhere, was handed out since the mark. */
 bool hc_arena_is_newer(const struct hc_arena *a, const struct hc_arena_mark *m, const void *p);
 
+/* Room for a text of `n` bytes, which its caller writes over as a whole; closed by NUL. */
+char *hc_arena_text(struct hc_arena *a, size_t n);
 /* A copy in the arena, closed by NUL besides its length. {NULL,0} when spent. */
 hc_str hc_arena_str(struct hc_arena *a, hc_str s);
 hc_str hc_arena_printf(struct hc_arena *a, const char *fmt, ...) HC_PRINTF(2, 3);

@@ -75,7 +75,7 @@ static const char b64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0
 hc_str hc_base64(struct hc_arena *a, hc_str s)
 {
     size_t n = (s.n + 2) / 3 * 4;
-    char *p = hc_arena_alloc(a, n + 1, 1), *o = p;
+    char *p = hc_arena_text(a, n), *o = p;
     if (!p)
         return (hc_str){ NULL, 0 };
     const unsigned char *u = (const unsigned char *)s.p;

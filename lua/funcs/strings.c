@@ -350,7 +350,7 @@ static enum hc_rc indented(struct hc_fcall *c, int64_t n, hc_str s, bool newline
     if (pad > HC_MAX_OUTPUT_BYTES / lines)
         return fn_too_long(c, newline ? "nindent" : "indent");
     size_t total = s.n + lines * pad + newline;
-    char *p = hc_arena_alloc(c->a, total + 1, 1), *o = p;
+    char *p = hc_arena_text(c->a, total), *o = p;
     if (!p)
         return fn_done(c, NULL, out);
     if (newline)
