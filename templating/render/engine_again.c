@@ -220,7 +220,7 @@ static void note(struct run *r, struct hc_map *map, hc_str key)
     for (size_t i = g->reads; i < r->reads_n; i++) {
         const struct again_read *have = &r->reads[i];
         if (have->map == map && have->key.n == key.n &&
-            (have->key.p == key.p || (key.n && memcmp(have->key.p, key.p, key.n) == 0)))
+            (have->key.p == key.p || (key.n && *have->key.p == *key.p && memcmp(have->key.p, key.p, key.n) == 0)))
             return;
     }
     if (r->reads_n - g->reads == MAX_READS) {
@@ -278,7 +278,7 @@ static void note_everything(struct run *r, const struct hc_val *v, uint32_t flag
             note_all(r, g->map, true);
 }
 
-/* What is older than the file at hand holds none of what was made since, or all is forgotten. */
+/* What is old needs no mark: it counts by its place, and if it came by a context, that was by a change. */
 static void hold(const struct run *r, const struct hc_val *v, uint32_t flags)
 {
     if (hc_is_map(v) && !is_old(r, v->map))
