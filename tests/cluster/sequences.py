@@ -206,6 +206,10 @@ class Turns:
             return ["test", "r"]
         return ["uninstall", "r"] + (["--keep-history"] if r.random() < 0.6 else []) + (["--no-hooks"] if r.random() < 0.15 else [])
 
+    @staticmethod
+    def is_conflict(err):
+        return 'conflict with "helm"' in err and "Apply failed with" in err
+
     def step(self, seen):
         global steps_done
         args, tool = self.choose(seen), self.rng.choice(["helmctl", "helmctl", "helm4", "helm3"])
@@ -217,6 +221,9 @@ class Turns:
         if pending and tool == "helmctl" and args[0] == "test" and rc and "operation is in progress" in err:
             self.parted = True  # Helm tests what is half done
             return seen
+        if rc and not want and self.is_conflict(err) and (tool == "helm4" or self.is_conflict(self.run("helm4", self.mixed, *args)[2])):
+            self.parted = True  # Helm 3 wrote here by the client, Helm 4 alone did not; the real Helm 4 is refused here as well
+            return seen
         if (rc == 0) != (want == 0):
             self.bad("the step ends otherwise", f"  {rc}: {out[-300:]}{err[-600:]}\n  Helm 4 alone, {want}: {four_err[-600:]}")
         us, four, three = (self.reads(t, self.mixed) for t in ("helmctl", "helm4", "helm3"))
@@ -227,7 +234,8 @@ class Turns:
         # by a rollback, too. They part here.
         was_pending = pending and args[0] == "rollback"
         is_pending = alone["release"] != "not found" and alone["release"]["status"].startswith("pending-")
-        if tool == "helmctl" and (rc and is_pending or was_pending and us["history"] != alone["history"]):
+        untouched = pending and args[0] == "install" and rc and want and us["history"] == alone["history"]
+        if tool == "helmctl" and not untouched and (rc and is_pending or was_pending and us["history"] != alone["history"]):
             if us["release"]["status"] != ("failed" if rc else alone["release"]["status"]) or us["release"]["revision"] != alone["release"]["revision"]:
                 self.bad("Helm is stuck, helmctl neither failed nor at the same revision", f"{us['release']}")
             self.parted = True
