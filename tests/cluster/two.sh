@@ -1,9 +1,16 @@
 #!/usr/bin/env bash
-# Two controllers with leader election on a real control plane. The one that leads is stopped (SIGSTOP) in the middle of an
-# upgrade with hooks, the other takes its lease and goes on, and then the first one continues (SIGCONT): when the work is done,
-# and, every other time, as soon as the other has begun to write. By hand, some minutes (lib/two.py says what is compared):
+# Two controllers with leader election on a real control plane. The one that leads is stopped (SIGSTOP) in the middle of its
+# work, the other takes its lease and goes on, and then the first one continues (SIGCONT): when the work is done, and, every other
+# time, as soon as the other has begun to write. By hand, some minutes a tale (lib/two.py says what is compared):
 #
-#   tests/cluster/two.sh [WRITE...]        stopped behind these writes of the upgrade; without: behind each
+#   tests/cluster/two.sh [TALE...] [WRITE...]    stopped behind these writes; without: behind each
+#
+#   upgrade      with hooks of both sides
+#   remediated   an upgrade whose last hook fails, and its rollback with hooks
+#   late         an upgrade whose objects are not ready in time, and its rollback
+#   undone       an install whose last hook fails, and its uninstall
+#   uninstall    the HelmRelease is deleted
+#
 #   KEEP=1 leaves the folder with logs
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -31,7 +38,7 @@ export KUBECONFIG=$work/cp/kubeconfig
 chart=$work/two
 mkdir -p "$chart/templates"
 printf 'apiVersion: v2\nname: two\nversion: 1.0.0\n' >"$chart/Chart.yaml"
-printf 'v: "0"\n' >"$chart/values.yaml"
+printf 'v: "0"\nfails: ""\nstuck: ""\n' >"$chart/values.yaml"
 cat >"$chart/templates/all.yaml" <<'CHART'
 {{- range $i := until 4 }}
 ---
@@ -47,7 +54,9 @@ metadata: {name: web}
 spec:
   selector: {matchLabels: {app: web}}
   template:
-    metadata: {labels: {app: web}, annotations: {v: {{ .Values.v | quote }}}}
+    metadata:
+      labels: {app: web}
+      annotations: {v: {{ .Values.v | quote }}{{ if .Values.stuck }}, sandbox.helmctl.dev/behavior: image-pull{{ end }}}
     spec:
       containers: [{name: web, image: example/web:1}]
 {{- if eq .Values.v "1" }}
@@ -58,7 +67,8 @@ metadata: {name: leaves}
 {{- end }}
 CHART
 cat >"$chart/templates/hooks.yaml" <<'CHART'
-{{- range $name, $event := dict "before-a" "pre-upgrade" "before-b" "pre-upgrade" "behind" "post-upgrade" }}
+{{- range $name, $event := dict "before-a" "pre-upgrade" "before-b" "pre-upgrade" "behind" "post-upgrade" "made" "post-install"
+      "back-a" "pre-rollback" "back-b" "post-rollback" "leave-a" "pre-delete" "leave-b" "post-delete" }}
 ---
 apiVersion: batch/v1
 kind: Job
@@ -66,7 +76,11 @@ metadata:
   name: {{ $name }}
   annotations: {helm.sh/hook: {{ $event }}}
 spec:
+  backoffLimit: 0
   template:
+    {{- if eq $.Values.fails $name }}
+    metadata: {annotations: {sandbox.helmctl.dev/behavior: fail}}
+    {{- end }}
     spec:
       restartPolicy: Never
       containers: [{name: job, image: example/job:1}]

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""two.py DIR HELMCTL WORK CHARTS [WRITE...]: the stories of ../two.sh. DIR is of control-plane.sh, with its audit log.
+"""two.py DIR HELMCTL WORK CHARTS [TALE...] [WRITE...]: the stories of ../two.sh. DIR is of control-plane.sh, with its audit log.
 
-A story: a HelmRelease is installed, then its values change. Behind the nth write of the upgrade, as the audit log tells them,
-the leader is stopped. Told undisturbed first; each other story must come to the same end: records without gaps and with the same
-statuses, objects, history in the status. And: no write of the one that was stopped (object, hook, record, status) comes to the server
-after it was continued, so that the writes of the two do not interleave; each hook was made once.
+A tale: a HelmRelease is installed, then something is done to it. Behind the nth write that comes of this, as the audit log tells
+them, the leader is stopped. Told undisturbed first; each other story must come to the same end: records without gaps and with the same
+statuses, objects, history, conditions and counts of failures in the status. And: no write of the one that was stopped (object, hook,
+record, status) comes to the server after it was continued, so that the writes of the two do not interleave; each hook was made as
+often.
 """
 import base64
 import http.client
@@ -18,11 +19,25 @@ import sys
 import time
 
 where, helmctl, work, charts = sys.argv[1:5]
-wanted = [int(n) for n in sys.argv[5:]]
+wanted = [int(n) for n in sys.argv[5:] if n.isdigit()]
 token = open(f"{where}/pki/tokens.csv").read().split(",")[0]
 server = open(f"{where}/env").read().strip().split("//")[1]
 tls = ssl.create_default_context(cafile=f"{where}/pki/ca.crt")
 KINDS = ("/api/v1/{}/configmaps", "/apis/apps/v1/{}/deployments", "/apis/batch/v1/{}/jobs")
+ONCE = {"retries": 0, "remediateLastFailure": True}
+# What is installed before (None: nothing), what is done then (values; None: the HelmRelease is deleted), and when that is over.
+TALES = {
+    "upgrade": ({"v": "1"}, {"v": "2"}, lambda hr: stands(hr, "Ready", "True")),
+    # A hook behind the wait fails, so that all of a rollback is to be done.
+    "remediated": ({"v": "1"}, {"v": "2", "fails": "behind"},
+                   lambda hr: stands(hr, "Stalled", "True") and [h["status"] for h in hr["status"]["history"]][0] == "deployed"),
+    # The objects are never ready: it is the time that is over, and it goes on while the leader stands.
+    "late": ({"v": "1"}, {"v": "2", "stuck": "yes"},
+             lambda hr: stands(hr, "Stalled", "True") and [h["status"] for h in hr["status"]["history"]][0] == "deployed"),
+    "undone": (None, {"v": "1", "fails": "made"},
+               lambda hr: stands(hr, "Stalled", "True") and hr["status"]["history"][0]["status"] == "uninstalled"),
+    "uninstall": ({"v": "1"}, None, lambda hr: not hr),
+}
 LEASE = ("--leader-election-lease-duration", "6s", "--leader-election-renew-deadline", "4s", "--leader-election-retry-period", "500ms")
 
 
@@ -95,11 +110,11 @@ def release(ns):
     return api("GET", f"/apis/helm.toolkit.fluxcd.io/v2/namespaces/{ns}/helmreleases/two") or {}
 
 
-def is_ready(ns):
-    hr = release(ns)
-    status = hr.get("status", {})
-    return status.get("observedGeneration") == hr["metadata"]["generation"] and any(
-        c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", []))
+def stands(hr, kind, status):
+    """The status is of what is wanted now, and has this condition."""
+    s = hr.get("status", {})
+    return s.get("observedGeneration") == hr.get("metadata", {}).get("generation", 0) and any(
+        c["type"] == kind and c["status"] == status for c in s.get("conditions", []))
 
 
 def until(what, condition, limit=120):
@@ -130,22 +145,40 @@ def end_of(ns):
     for kind in KINDS:
         items = api("GET", kind.format(f"namespaces/{ns}"))["items"]
         out[kind] = sorted(strip(o).replace(ns, "NS") for o in items if o["metadata"]["name"] != "kube-root-ca.crt")
-    out["history"] = [[h["version"], h["status"]] for h in release(ns)["status"]["history"]]
-    return json.loads(json.dumps(out).replace(ns, "NS"))
+    status = release(ns).get("status", {})
+    out["history"] = [[h["version"], h["status"], h.get("action")] for h in status.get("history", [])]
+    out["conditions"] = sorted([c["type"], c["status"], c["reason"]] for c in status.get("conditions", []))
+    out["counts"] = [status.get(k) for k in ("failures", "installFailures", "upgradeFailures", "lastAttemptedReleaseAction")]
+    # Pods have names of chance, and what failed is told with them.
+    return json.loads(re.sub(r"\b(web-[0-9a-f]{7,10}|before-[ab]|behind|made|back-[ab]|leave-[ab])-[bcdfghjklmnpqrstvwxz2456789]{5}\b", r"\1-RANDOM",
+                             json.dumps(out).replace(ns, "NS")))
 
 
-def story(n, early, leader, other):
-    """(its end, how many writes the leader had sent when it stood, what went wrong)"""
-    ns, wrong = f"two-{n}{'-early' if early else ''}", []
+def story(tale, n, early, leader, other):
+    """(its end and the hooks made, how many writes the leader had sent when it stood, what went wrong)"""
+    ns, wrong = f"{tale}-{n}{'-early' if early else ''}", []
+    before, act, over = TALES[tale]
+
+    def at_end():
+        return over(release(ns))
     api("POST", "/api/v1/namespaces", {"metadata": {"name": ns}})
     api("POST", f"/apis/source.toolkit.fluxcd.io/v1/namespaces/{ns}/helmrepositories",
         {"apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "HelmRepository", "metadata": {"name": "charts"}, "spec": {"interval": "1h", "url": charts}})
     path = f"/apis/helm.toolkit.fluxcd.io/v2/namespaces/{ns}/helmreleases"
-    api("POST", path, {"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease", "metadata": {"name": "two"}, "spec": {
-        "interval": "1h", "values": {"v": "1"}, "chart": {"spec": {"chart": "two", "sourceRef": {"kind": "HelmRepository", "name": "charts"}}}}})
-    until("installed", lambda: is_ready(ns))
+    hr = {"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease", "metadata": {"name": "two"}, "spec": {
+        "interval": "1h", "values": before or act, "install": {"remediation": ONCE},
+        "upgrade": {"remediation": ONCE, "timeout": "8s" if tale == "late" else "1m"},
+        "chart": {"spec": {"chart": "two", "sourceRef": {"kind": "HelmRepository", "name": "charts"}}}}}
+    if before:
+        api("POST", path, hr)
+        until("installed", lambda: stands(release(ns), "Ready", "True"))
     audit = Audit()
-    api("PATCH", f"{path}/two", {"spec": {"values": {"v": "2"}}}, "application/merge-patch+json")
+    if not before:
+        api("POST", path, hr)
+    elif act:
+        api("PATCH", f"{path}/two", {"spec": {"values": act}}, "application/merge-patch+json")
+    else:
+        api("DELETE", f"{path}/two")
     continued, stood = None, 0
 
     def sent():
@@ -154,21 +187,21 @@ def story(n, early, leader, other):
     if n:
         end = time.time() + 120
         while len(sent()) < n:
-            if is_ready(ns) or time.time() > end:
+            if at_end() or time.time() > end:
                 return None, len(sent()), wrong
         leader.signal(signal.SIGSTOP)
         stopped = time.time()
         time.sleep(0.3)  # what was on its way is there, and in the log
         stood = len(sent())
-        if is_ready(ns):
+        if at_end():
             leader.signal(signal.SIGCONT)
             return None, stood, wrong
         until("the other one leads", lambda: any(w["user"] == other.user for w in audit.read(ns)))
         if not early:
-            until("the other one is done", lambda: is_ready(ns))
+            until("the other one is done", at_end)
         continued = time.time()
         leader.signal(signal.SIGCONT)
-    until("upgraded", lambda: is_ready(ns))
+    until("it is over", at_end)
     if n:
         leader.process.wait(60)  # it sees that it does not lead any more, and a kubelet starts it again
         leader.start()
@@ -183,38 +216,37 @@ def story(n, early, leader, other):
     for w in writes:
         if w["kind"] == "jobs" and w["code"] == 201:
             made[w["name"]] = made.get(w["name"], 0) + 1
-    if made != {"before-a": 1, "before-b": 1, "behind": 1}:
-        wrong.append(f"hooks made: {made}")
-    return end_of(ns), stood, wrong
+    return {**end_of(ns), "hooks made": made}, stood, wrong
 
 
 def main():
     leader, other = Controller("a"), None
     bad = told = 0
+    tales = [t for t in TALES if t in sys.argv[5:]] or list(TALES)
     try:
         until("it leads", lambda: (api("GET", "/apis/coordination.k8s.io/v1/namespaces/default/leases") or {}).get("items"))
         other = Controller("b")
-        peace, _, wrong = story(0, False, leader, other)
-        print("undisturbed:", [r[:3] for r in peace["records"]], *wrong, flush=True)
-        bad += len(wrong)
-        n = 0
-        while True:
-            n += 1
-            if wanted and not any(w >= n for w in wanted):
-                break
-            if wanted and n not in wanted:
-                continue
-            end, stood, wrong = story(n, n % 2 == 0, leader, other)
-            if end is None:
-                print(f"stopped behind write {n}: there were but {stood}")
-                break
-            told += 1
-            for part in end:
-                if end[part] != peace[part]:
-                    wrong.append(f"{part}: {json.dumps(end[part])[:1500]}\n        undisturbed: {json.dumps(peace[part])[:1500]}")
-            print(f"stopped behind write {n} ({stood} had come), went on {'in the midst' if n % 2 == 0 else 'at the end'}:", "; ".join(wrong) or "the same end", flush=True)
+        for tale in tales:
+            peace, _, wrong = story(tale, 0, False, leader, other)
+            print(f"{tale}, undisturbed:", [r[:3] for r in peace["records"]], peace["history"], peace["conditions"], peace["hooks made"], *wrong, flush=True)
             bad += len(wrong)
-            leader, other = other, leader
+            n = 0
+            while not wanted or any(w > n for w in wanted):
+                n += 1
+                if wanted and n not in wanted:
+                    continue
+                end, stood, wrong = story(tale, n, n % 2 == 0, leader, other)
+                if end is None:
+                    print(f"{tale}, stopped behind write {n}: there were but {stood}", flush=True)
+                    break
+                told += 1
+                for part in end:
+                    if end[part] != peace[part]:
+                        wrong.append(f"{part}: {json.dumps(end[part])[:1500]}\n        undisturbed: {json.dumps(peace[part])[:1500]}")
+                print(f"{tale}, stopped behind write {n} ({stood} had come), went on {'in the midst' if n % 2 == 0 else 'at the end'}:",
+                      "; ".join(wrong) or "the same end", flush=True)
+                bad += len(wrong)
+                leader, other = other, leader
     finally:
         for c in leader, other:
             if c:
