@@ -64,10 +64,12 @@ struct hc_fcall {
         keeps; /* large results may be kept for the next render (core/value/kept.h): nobody asks where they came from */
     uint32_t
         asked; /* how often the clock, random numbers, the cluster or DNS were asked: what may differ next time */
-    uint32_t dear;         /* keys and password hashes of the render so far, see HC_MAX_RENDER_DEAR */
-    uint32_t long_keys;    /* those that take a prime of 2048 bits, the one at hand too */
-    uint64_t dear_from_ns; /* processor time when the first of all that began; 0: none did */
-    bool unlucky;          /* the budget that is spent is one that the next render may well keep */
+    uint32_t dear;             /* keys and password hashes of the render so far, see HC_MAX_RENDER_DEAR */
+    uint32_t long_keys;        /* those that take a prime of 2048 bits, the one at hand too */
+    uint64_t dear_from_ns;     /* processor time when the first of all that began; 0: none did */
+    uint32_t random_n;         /* what is left of `random`: the kernel is asked for many bytes at once */
+    unsigned char random[256]; /* what was taken is zero */
+    bool unlucky;              /* the budget that is spent is one that the next render may well keep */
 };
 
 /*

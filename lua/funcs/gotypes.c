@@ -357,7 +357,19 @@ int64_t fn_now_ns(struct hc_fcall *c)
 bool fn_random(struct hc_fcall *c, void *p, size_t n)
 {
     c->asked++;
-    return c->door->random ? c->door->random(c->door->ctx, p, n) : hc_random_bytes(p, n);
+    if (c->door->random)
+        return c->door->random(c->door->ctx, p, n);
+    if (n > sizeof(c->random) / 4)
+        return hc_random_bytes(p, n);
+    if (c->random_n < n) {
+        if (!hc_random_bytes(c->random, sizeof(c->random)))
+            return false;
+        c->random_n = sizeof(c->random);
+    }
+    c->random_n -= (uint32_t)n;
+    memcpy(p, c->random + c->random_n, n);
+    memset(c->random + c->random_n, 0, n);
+    return true;
 }
 
 enum hc_rc fn_not_random(struct hc_fcall *c)
