@@ -166,7 +166,8 @@ def ours(archive, ns, story):
         was = len(api("GET", f"/api/v1/namespaces/{ns}/secrets?labelSelector=owner%3Dhelm").get("items", []))
         begun = was > sum(what in ("ok", "plan", "failed") for what, _ in out)
         there = there or begun
-        what = "failed" if begun else "render" if DOES_NOT_RENDER.search(said) else "refused"
+        foretold = "refused before anything was written" in said
+        what = "failed" if begun else "render" if DOES_NOT_RENDER.search(said) and not foretold else "refused"
         if planned in (0, 2) and what == "refused" and not quick:
             what += ", planned"
         out.append((what, said))
