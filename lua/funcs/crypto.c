@@ -20,19 +20,21 @@ static enum hc_rc no_random(struct hc_fcall *c)
 /* A text of so many characters of a set, each as likely as the others. */
 static enum hc_rc random_text(struct hc_fcall *c, int64_t count, hc_str set, const char *name, struct hc_val **out)
 {
+    enum { VAIN = 256 }; /* of so many draws in a row none was to be had: that is no chance */
     unsigned char pool[256];
     if (count <= 0)
         return fn_ref(c, HC_S(""), out);
     if ((uint64_t)count > HC_MAX_OUTPUT_BYTES)
         return fn_too_long(c, name);
     char *p = hc_arena_alloc(c->a, (size_t)count + 1, 1);
-    size_t fair = 256 - 256 % set.n, left = 0, before = SIZE_MAX;
+    size_t fair = 256 - 256 % set.n, left = 0, before = SIZE_MAX, vain = 0;
     for (size_t i = 0; p && i < (size_t)count;) {
         if (left == 0) {
-            if (i == before) /* 256 bytes and none of them to be had */
+            vain = i == before ? vain + 1 : 0;
+            if (vain == VAIN)
                 return fn_not_random(c);
             before = i;
-            left = sizeof(pool);
+            left = HC_MIN(sizeof(pool), (size_t)count - i);
             if (!fn_random(c, pool, left))
                 return no_random(c);
         }
