@@ -64,4 +64,7 @@ if [ -z "${TMPDIR:-}" ] && [ "$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 { pri
         trap - EXIT
     fi
 fi
+export HC_PORTS="$PWD/build/ports" # free_port of deploy/examples/servers.sh
+rm -rf "$HC_PORTS"
+mkdir -p "$HC_PORTS"
 ctest --test-dir build/release --output-on-failure "$@"

@@ -2,10 +2,12 @@
 # To be sourced. Each keeps all it has below $SERVERS; servers_stop stops them.
 
 free_port() {
-    # A port nobody listens on now, below the range the kernel takes for outgoing connections (32768 on).
+    # A port nobody listens on now, below the range the kernel takes for outgoing connections (32768 on). Where many run
+    # side by side, the folder $HC_PORTS knows who took which and does not listen yet.
     local p
     for _ in $(seq 50); do
         p=$((20000 + RANDOM % 12700))
+        [ -z "${HC_PORTS:-}" ] || mkdir "$HC_PORTS/$p" 2>/dev/null || continue
         (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || { echo "$p"; return; }
     done
     return 1

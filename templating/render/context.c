@@ -298,5 +298,5 @@ enum hc_rc hc_program_input_collect(struct hc_arena *a, const struct hc_overlay_
     out->files = w.files;
     out->contexts = w.contexts;
     out->n = w.n;
-    return hc_arena_check(a, err, "render");
+    return hc_arena_check(a, err, "what templates see of charts and values");
 }

@@ -137,13 +137,19 @@ static enum hc_rc run_templates(struct hc_arena *a, const struct hc_render_input
     return HC_OK;
 }
 
+/* A budget that is spent names the chart. */
+static enum hc_rc limit_of(const struct hc_render_input *in, enum hc_rc rc, struct hc_err *err)
+{
+    return rc == HC_E_LIMIT ? hc_wrap(err, "chart %.*s", HC_P(in->chart->name)) : rc;
+}
+
 static enum hc_rc put_warnings(struct hc_arena *a, const struct hc_overlay *o, const struct hc_val *more,
                                struct hc_render_output *out, struct hc_err *err)
 {
     size_t n = o->warnings_n + hc_list_len(more);
     hc_str *all = HC_NEW_N(a, hc_str, n + 1);
     if (!all)
-        return hc_arena_check(a, err, "render");
+        return hc_arena_check(a, err, "rendered documents");
     for (size_t i = 0; i < o->warnings_n; i++)
         all[i] = o->warnings[i];
     for (size_t i = 0; i < hc_list_len(more); i++)
@@ -213,9 +219,10 @@ static enum hc_rc render(struct hc_arena *a, const struct hc_render_input *in, s
     rc = hc_program_input_collect(a, overlay.root, release_val(a, in),
                                   hc_capabilities_val(a, in->capabilities, &kube, in->helm3), in->helm3, &input,
                                   err);
+    if (rc != HC_OK)
+        return limit_of(in, rc, err);
     struct hc_program *program = NULL;
-    if (rc == HC_OK)
-        rc = compile(a, in, overlay.root, &input, out, &program, err);
+    rc = compile(a, in, overlay.root, &input, out, &program, err);
     if (rc != HC_OK)
         return rc;
     struct hc_rendered *files = NULL;
@@ -239,7 +246,7 @@ static enum hc_rc render(struct hc_arena *a, const struct hc_render_input *in, s
     rc = hc_documents_sort(a, files, n, in->helm3, &out->docs, told, err);
     if (rc != HC_OK) {
         whole_files(a, files, n, &out->docs);
-        return rc == HC_E_LIMIT ? hc_wrap(err, "chart %.*s", HC_P(in->chart->name)) : rc;
+        return limit_of(in, rc, err);
     }
     if (!in->skip_crds) {
         out->docs.crds = HC_NEW_N(a, struct hc_document, count_crds(overlay.root) + 1);
@@ -248,10 +255,10 @@ static enum hc_rc render(struct hc_arena *a, const struct hc_render_input *in, s
     }
     rc = put_warnings(a, &overlay, told, out, err);
     if (rc == HC_OK)
-        rc = hc_arena_check(a, err, "render");
+        rc = hc_arena_check(a, err, "rendered documents");
     if (rc == HC_OK)
         out->stage = HC_RENDER_DONE;
-    return rc;
+    return limit_of(in, rc, err);
 }
 
 enum hc_rc hc_render(struct hc_arena *a, const struct hc_render_input *in, struct hc_render_output *out,

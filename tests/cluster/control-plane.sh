@@ -55,6 +55,7 @@ port() { # sets $free: a port of loopback nobody listens on
     while :; do
         free=$((20000 + RANDOM % 12000))
         case $taken in *" $free "*) continue ;; esac
+        [ -z "${HC_PORTS:-}" ] || mkdir "$HC_PORTS/$free" 2>/dev/null || continue # taken by a neighbour that starts, too
         (exec 3<>"/dev/tcp/127.0.0.1/$free") 2>/dev/null && continue
         taken="$taken$free "
         return
