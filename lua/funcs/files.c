@@ -22,6 +22,15 @@ static void put_literal(struct hc_buf *b, uint32_t r)
     hc_buf_printf(b, "\\x{%x}", r);
 }
 
+static void put_text(struct hc_buf *b, hc_str s)
+{
+    while (s.n) {
+        uint32_t r;
+        s = hc_str_sub(s, hc_utf8_decode(s, &r), s.n);
+        put_literal(b, r);
+    }
+}
+
 static uint32_t next_rune(struct glob *g)
 {
     uint32_t r;
@@ -106,6 +115,38 @@ static bool glob_element(struct glob *g)
     return true;
 }
 
+/* A text without wildcards, unescaped. */
+static bool glob_text(hc_str s, struct hc_buf *out)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (strchr("*?[{", s.p[i]) || (s.p[i] == '\\' && ++i == s.n))
+            return false;
+        hc_buf_putc(out, s.p[i]);
+    }
+    return s.n > 0;
+}
+
+/* Text, "**", text: for gobwas a beginning and an end, which may share what they have in common ("ab**ba" takes "aba"). */
+static void put_overlaps(hc_str pattern, struct hc_buf *out)
+{
+    enum { LONGEST = 256 }; /* pattern: what they have in common is written out */
+    size_t at = pattern.n <= LONGEST ? hc_str_find_str(pattern, HC_S("**")) : SIZE_MAX;
+    HC_AUTO(hc_buf) struct hc_buf head, tail;
+    hc_buf_init(&head, 1 << 16);
+    hc_buf_init(&tail, 1 << 16);
+    if (at == SIZE_MAX || !glob_text(hc_str_sub(pattern, 0, at), &head) ||
+        !glob_text(hc_str_sub(pattern, at + 2, pattern.n), &tail))
+        return;
+    hc_str a = hc_buf_str(&head), b = hc_buf_str(&tail);
+    for (size_t k = 1; k <= HC_MIN(a.n, b.n); k++) {
+        if (memcmp(a.p + a.n - k, b.p, k) != 0)
+            continue;
+        hc_buf_putc(out, '|');
+        put_text(out, a);
+        put_text(out, hc_str_sub(b, k, b.n));
+    }
+}
+
 /* Gives no expression when the pattern is bad, which then matches everything. */
 static enum hc_rc glob_compile(struct hc_fcall *c, hc_str pattern, struct hc_regex **out)
 {
@@ -119,6 +160,7 @@ static enum hc_rc glob_compile(struct hc_fcall *c, hc_str pattern, struct hc_reg
         ok = glob_element(&g);
     for (; g.depth > 0; g.depth--)
         hc_buf_putc(&b, ')');
+    put_overlaps(pattern, &b);
     hc_buf_puts(&b, ")\\z");
     if (!ok)
         return HC_OK;
