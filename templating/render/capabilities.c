@@ -81,7 +81,7 @@ enum hc_rc hc_kube_version_parse(struct hc_arena *a, hc_str text, struct hc_kube
     hc_buf_putc(&normal, 'v');
     uint64_t numbers[2] = { 0 };
     size_t count = 0;
-    hc_str first = { "", 0 };
+    hc_str first = { "", 0 }, too_large = { "", 0 };
     for (;;) {
         size_t n = 0;
         uint64_t number = 0;
@@ -89,11 +89,8 @@ enum hc_rc hc_kube_version_parse(struct hc_arena *a, hc_str text, struct hc_kube
             n++;
         if (!n)
             break;
-        if (!hc_str_to_u64(hc_str_sub(s, 0, n), &number))
-            return hc_fail(err, HC_E_INPUT,
-                           "illegal non-numeric version component \"%.*s\" in \"%.*s\": strconv.ParseUint: parsing "
-                           "\"%.*s\": value out of range",
-                           (int)HC_MIN(n, (size_t)60), s.p, HC_P(text), (int)HC_MIN(n, (size_t)60), s.p);
+        if (!hc_str_to_u64(hc_str_sub(s, 0, n), &number) && !too_large.n)
+            too_large = hc_str_sub(s, 0, HC_MIN(n, (size_t)60));
         hc_buf_printf(&normal, "%s%" PRIu64, count ? "." : "", number);
         if (count < 2)
             numbers[count] = number;
@@ -115,6 +112,11 @@ enum hc_rc hc_kube_version_parse(struct hc_arena *a, hc_str text, struct hc_kube
     if (first.n > 1 && *first.p == '0')
         return hc_fail(err, HC_E_INPUT, "illegal zero-prefixed version component \"%.*s\" in \"%.*s\"", HC_P(first),
                        HC_P(text));
+    if (too_large.n)
+        return hc_fail(err, HC_E_INPUT,
+                       "illegal non-numeric version component \"%.*s\" in \"%.*s\": strconv.ParseUint: parsing "
+                       "\"%.*s\": value out of range",
+                       HC_P(too_large), HC_P(text), HC_P(too_large));
     out->version = *text.p == 'v' ? hc_arena_str(a, text) : hc_arena_cat(a, 2, (hc_str[]){ HC_S("v"), text });
     out->normalized = hc_buf_to_arena(&normal, a);
     out->major = hc_arena_printf(a, "%" PRIu64, numbers[0]);

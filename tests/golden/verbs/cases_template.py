@@ -27,7 +27,7 @@ for key, args in {
         "skip-crds": "template r chart --include-crds --skip-crds", "no-hooks": "template r chart --no-hooks", "skip-tests": "template r chart --skip-tests",
         "upgrade": "template r chart --is-upgrade", "namespace": "template r chart -n shop", "namespace-late": "template r chart --namespace=shop",
         "kube": "template r chart --kube-version 1.29", "kube-v": "template r chart --kube-version v1.29.3-gke.1", "kube-bad": "template r chart --kube-version abc",
-        "kube-one": "template r chart --kube-version 1", "kube-empty": "template r chart --kube-version ''", "api": "template r chart -a x/v1 --api-versions y/v1,z",
+        "kube-one": "template r chart --kube-version 1", "kube-one-large": "template r chart --kube-version v99999999999999999999..3.1", "kube-empty": "template r chart --kube-version ''", "api": "template r chart -a x/v1 --api-versions y/v1,z",
         "show": "template r chart -s templates/a.yaml", "show-two": "template r chart -s templates/b.yaml -s templates/a.yaml", "show-glob": "template r chart -s 'templates/*.yaml'",
         "show-sub": "template r chart -s charts/s/templates/s.yaml", "show-deep": "template r chart -s 'templates/*/c.yaml'", "show-none": "template r chart -s templates/no.yaml",
         "show-notes": "template r chart -s templates/NOTES.txt", "show-crd": "template r chart --include-crds -s crds/x.yaml", "show-bad-glob": "template r chart -s 'templates/[a'",
