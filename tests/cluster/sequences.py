@@ -234,7 +234,7 @@ class Turns:
         # by a rollback, too. They part here.
         was_pending = pending and args[0] == "rollback"
         is_pending = alone["release"] != "not found" and alone["release"]["status"].startswith("pending-")
-        untouched = pending and args[0] == "install" and rc and want and us["history"] == alone["history"]
+        untouched = pending and rc and want and us["history"] == seen["history"] == alone["history"]  # refused by both
         if tool == "helmctl" and not untouched and (rc and is_pending or was_pending and us["history"] != alone["history"]):
             if us["release"]["status"] != ("failed" if rc else alone["release"]["status"]) or us["release"]["revision"] != alone["release"]["revision"]:
                 self.bad("Helm is stuck, helmctl neither failed nor at the same revision", f"{us['release']}")
