@@ -171,13 +171,9 @@ static enum hc_rc document_of(struct hc_kube *k, hc_str api_version, struct kube
     }
     struct hc_arena *a = hc_arena_new(0);
     struct kube_doc *d = a ? HC_NEW(a, struct kube_doc) : NULL;
-    enum hc_rc rc = HC_E_NOMEM;
-    if (d) {
+    if (d)
         *d = (struct kube_doc){ .a = a, .api_version = hc_arena_str(a, api_version) };
-        rc = fetch(k, d, err);
-    } else {
-        hc_fail_nomem(err);
-    }
+    enum hc_rc rc = d ? fetch(k, d, err) : hc_fail_nomem(err);
     if (rc != HC_OK) {
         hc_arena_free(a);
         return rc;
