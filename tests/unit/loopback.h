@@ -149,12 +149,18 @@ HC_UNUSED static void loopback_start(struct loopback *s,
         abort();
 }
 
-/* Call after the clients are gone: waits until every connection ended. */
+/* Call after the clients are gone: waits until every connection ended, and dies of one that does not (the client of a
+ * test that failed keeps its own). */
 HC_UNUSED static void loopback_stop(struct loopback *s)
 {
     shutdown(s->fd, SHUT_RDWR);
     pthread_join(s->thread, NULL);
     close(s->fd);
-    while (atomic_load(&s->open))
-        sched_yield();
+    for (int ms = 0; atomic_load(&s->open); ms++) {
+        if (ms == 30000) {
+            fprintf(stderr, "%s: %d connections are still open\n", s->base, atomic_load(&s->open));
+            abort();
+        }
+        usleep(1000);
+    }
 }

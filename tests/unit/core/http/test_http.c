@@ -13,6 +13,7 @@ static struct hc_http *http;
 static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
 static int gathered, wanted;
+static bool held; /* /held is not answered while this is so */
 static struct hc_http_call *hanging;
 static atomic_int tries, failures_left;
 static int flaky_status;
@@ -71,6 +72,13 @@ static bool handle(struct loopback *s, const struct loopback_request *r, int fd)
         pthread_mutex_unlock(&mu);
         loopback_wait_closed(fd);
         return false;
+    }
+    if (starts(r->path, "/held")) {
+        pthread_mutex_lock(&mu);
+        while (held)
+            pthread_cond_wait(&cond, &mu);
+        pthread_mutex_unlock(&mu);
+        return loopback_answer(fd, 200, "", "late", 4);
     }
     if (starts(r->path, "/stall")) {
         loopback_send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", 44);
@@ -395,8 +403,16 @@ static void what_may_be_repeated_is_repeated(void **state)
     }
 }
 
-/* Several begun and then finished, last first: on a plain thread and on a fiber, which parks for each. One of them is
- * cancelled. */
+static void hold(bool on)
+{
+    pthread_mutex_lock(&mu);
+    held = on;
+    pthread_cond_broadcast(&cond);
+    pthread_mutex_unlock(&mu);
+}
+
+/* Several begun and then finished, last first: on a plain thread and on a fiber, which parks for each that is not there
+ * yet, for the held one in any case. One of them is cancelled. */
 #define BEGUN 8
 struct begun {
     struct hc_http *h;
@@ -410,8 +426,8 @@ static void begin_and_finish(void *arg)
     struct hc_err err = HC_ERR_INIT;
     struct hc_arena *a = hc_arena_new(0);
     char url[128];
-    snprintf(url, sizeof(url), "%s/flaky", server.base);
     for (int i = 0; i < BEGUN; i++) {
+        snprintf(url, sizeof(url), "%s/%s", server.base, i == BEGUN - 1 ? "held" : "flaky");
         calls[i] = hc_http_begin(b->h, &(struct hc_http_request){ .url = url, .timeout_ms = 20000 }, &err);
         assert_non_null(calls[i]);
     }
@@ -446,10 +462,11 @@ static void several_are_begun_at_once(void **state)
     atomic_store(&failures_left, 0);
     flaky_headers = "";
     begin_and_finish(&plain);
-    assert_int_equal(plain.good, BEGUN);
-    assert_true(plain.cancelled);
     struct hc_fibers *fs = hc_fibers_new(1, note_news, NULL);
-    assert_true(hc_fibers_start(fs, begin_and_finish, &fiber));
+    hold(true);
+    bool started = hc_fibers_start(fs, begin_and_finish, &fiber);
+    size_t parked = hc_fibers_alive(fs);
+    hold(false);
     while (hc_fibers_alive(fs)) {
         if (hc_fibers_ready(fs))
             hc_fibers_run(fs);
@@ -457,10 +474,14 @@ static void several_are_begun_at_once(void **state)
             usleep(1000);
     }
     hc_fibers_free(fs);
+    hc_http_free(plain.h);
+    assert_int_equal(plain.good, BEGUN);
+    assert_true(plain.cancelled);
+    assert_true(started);
+    assert_int_equal(parked, 1);
     assert_int_equal(fiber.good, BEGUN);
     assert_true(fiber.cancelled);
     assert_true(atomic_load(&fiber_news) > 0);
-    hc_http_free(plain.h);
 }
 
 static bool count_bytes(void *ctx, const char *p, size_t n)
