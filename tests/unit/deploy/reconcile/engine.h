@@ -198,6 +198,26 @@ static inline struct hc_step run(struct release *r, struct hc_reconcile_memo *me
     return step;
 }
 
+/* One step after another until it ends or waits; `awaited` is not handed out. */
+static inline void step_until_it_waits(struct release *r, struct hc_reconcile_memo *memo, struct hc_step *out)
+{
+    struct hc_reconcile *engine = NULL;
+    r->spec.port.ctx = &r->wish;
+    r->spec.port.render = render;
+    r->spec.port.tell = tell;
+    assert_int_equal(hc_reconcile_new(&r->spec, memo, &engine, NULL), HC_OK);
+    do
+        hc_reconcile_step(engine, out);
+    while (out->verdict == HC_GO_ON);
+    *memo = hc_reconcile_memo(engine);
+    if (out->verdict == HC_WAIT) {
+        assert_int_equal(out->awaited_n, 1);
+        assert_true(hc_str_eqz(out->awaited->kind, "Job") || (out->awaited_rv && out->awaited_rv[0] > 0));
+    }
+    out->awaited = NULL;
+    hc_reconcile_free(engine);
+}
+
 static inline void done(const struct hc_step *s, int64_t revision)
 {
     if (s->verdict != HC_DONE)
