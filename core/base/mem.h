@@ -14,8 +14,9 @@ HC_MUST_USE char *hc_strdup_n(const char *p, size_t n);
 
 /*
  * Memory for an arena's block, zero behind its first *out_dirty bytes, and back with the same size. After
- * hc_mem_one_job(), which a program of one thread that does one job and ends calls first thing, blocks come from one
- * large mapping in huge pages, and what comes back is used again: in a fresh process page faults are a third of all time.
+ * hc_mem_one_job(), which a program that does one job and ends calls first thing, and that takes blocks on one thread
+ * alone, blocks come from one large mapping in huge pages, and what comes back is used again: in a fresh process page
+ * faults are a third of all time.
  */
 HC_MUST_USE void *hc_block_new(size_t n, size_t *out_dirty);
 void hc_block_free(void *p, size_t n);

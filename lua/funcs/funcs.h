@@ -67,6 +67,7 @@ struct hc_fcall {
     uint32_t dear;             /* keys and password hashes of the render so far, see HC_MAX_RENDER_DEAR */
     uint32_t long_keys;        /* those that take a prime of 2048 bits, the one at hand too */
     uint64_t dear_from_ns;     /* processor time when the first of all that began; 0: none did */
+    uint64_t dear_beside_ns;   /* processor time that other threads took for them */
     uint32_t random_n;         /* what is left of `random`: the kernel is asked for many bytes at once */
     unsigned char random[256]; /* what was taken is zero */
     bool unlucky;              /* the budget that is spent is one that the next render may well keep */

@@ -301,7 +301,8 @@ enum hc_rc fn_fail(struct hc_fcall *c, const char *fmt, ...)
 enum hc_rc fn_dear_go_on(struct hc_fcall *c)
 {
     /* The first one is made on the slowest machine, too. */
-    if (c->long_keys < 2 || hc_thread_cpu_ns() - c->dear_from_ns < (uint64_t)HC_MAX_RENDER_DEAR_CPU_MS * 1000000u)
+    if (c->long_keys < 2 ||
+        hc_thread_cpu_ns() - c->dear_from_ns + c->dear_beside_ns < (uint64_t)HC_MAX_RENDER_DEAR_CPU_MS * 1000000u)
         return HC_OK;
     c->unlucky = true;
     return hc_fail(

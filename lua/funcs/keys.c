@@ -9,10 +9,10 @@
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
-#include <pthread.h>
 
 #include "core/base/digest.h"
 #include "lua/funcs/funcs_impl.h"
+#include "lua/funcs/primes.h"
 
 #define RSA_EXPONENT 65537
 
@@ -26,168 +26,6 @@ static enum hc_rc failed(struct hc_fcall *c, const char *what)
     if (c->err && c->err->code != HC_OK)
         return c->err->code;
     return fn_fail(c, "error generating %s key", what);
-}
-
-/*
- * Primes. libcrypto's own test runs 64 Miller-Rabin rounds on what is prime, which takes longer than finding it; the
- * rounds here are those of FIPS 186-5 (and of Go) for candidates drawn at random. Nearly all the time goes into the
- * first round of composites, so whoever has a factor below 2^18 is not asked: of 1024 bits that leaves 32 to ask (2^16: 36),
- * of 2048 twice as many. Beyond that sieving takes longer than what it saves.
- */
-#define SIEVE_PRIMES_BELOW 262144u
-#define SIEVE_PRIMES       22999 /* the odd ones */
-#define SIEVE_STEPS        2048
-
-static uint32_t small_primes[SIEVE_PRIMES];
-static pthread_once_t small_primes_once = PTHREAD_ONCE_INIT;
-
-static void find_small_primes(void)
-{
-    static bool composite[SIEVE_PRIMES_BELOW / 2]; /* of the odd numbers */
-    size_t n = 0;
-    for (uint32_t p = 3; p < SIEVE_PRIMES_BELOW && n < SIEVE_PRIMES; p += 2) {
-        if (composite[p / 2])
-            continue;
-        small_primes[n++] = p;
-        for (uint64_t m = (uint64_t)p * p; m < SIEVE_PRIMES_BELOW; m += (uint64_t)2 * p)
-            composite[m / 2] = true;
-    }
-}
-
-/* How many times `step` has to be added to a number with the rest `left` for a multiple of p. */
-static unsigned steps_to_multiple(unsigned left, unsigned step, unsigned p)
-{
-    /* Euclid's algorithm, for the step's inverse. */
-    int64_t r0 = p, r1 = step, t0 = 0, t1 = 1;
-    while (r1) {
-        int64_t q = r0 / r1, r = r0 - q * r1, t = t0 - q * t1;
-        r0 = r1;
-        r1 = r;
-        t0 = t1;
-        t1 = t;
-    }
-    uint64_t inverse = (uint64_t)(t0 < 0 ? t0 + p : t0);
-    return (unsigned)((left ? p - left : 0) * inverse % p);
-}
-
-/* Marks which of start, start + step, start + 2 step, ... have a small factor. `step` has none but 2; NULL: it is 2. */
-static bool sieve(const BIGNUM *start, const BIGNUM *step, bool composite[SIEVE_STEPS])
-{
-    pthread_once(&small_primes_once, find_small_primes);
-    memset(composite, 0, SIEVE_STEPS * sizeof(*composite));
-    for (size_t i = 0; i < SIEVE_PRIMES;) {
-        /* One long division for as many primes as a word takes. */
-        BN_ULONG product = small_primes[i], more;
-        size_t to = i + 1;
-        for (; to < SIEVE_PRIMES && !__builtin_mul_overflow(product, small_primes[to], &more); to++)
-            product = more;
-        BN_ULONG left = BN_mod_word(start, product), stride = step ? BN_mod_word(step, product) : 2;
-        if (left == (BN_ULONG)-1 || stride == (BN_ULONG)-1)
-            return false;
-        for (; i < to; i++) {
-            unsigned p = small_primes[i], rest = (unsigned)(left % p);
-            unsigned up = rest ? p - rest : 0; /* start + up is a multiple of p */
-            unsigned first = step ? steps_to_multiple(rest, (unsigned)(stride % p), p) : (up % 2 ? up + p : up) / 2;
-            for (unsigned at = first; at < SIEVE_STEPS; at += p)
-                composite[at] = true;
-        }
-    }
-    return true;
-}
-
-/* Miller-Rabin: 1 probably prime, 0 composite, -1 failed. */
-static int probably_prime(struct hc_fcall *c, const BIGNUM *n, BN_CTX *ctx)
-{
-    int bits = BN_num_bits(n), rounds = bits >= 3747 ? 3 : bits >= 1345 ? 4 : bits >= 476 ? 5 : 20, result = -1;
-    unsigned char bytes[512];
-    size_t size = (size_t)bits / 8;
-    BN_CTX_start(ctx);
-    BIGNUM *less = BN_CTX_get(ctx), *odd = BN_CTX_get(ctx), *base = BN_CTX_get(ctx), *x = BN_CTX_get(ctx);
-    BN_MONT_CTX *mont = BN_MONT_CTX_new();
-    bool ok = x && mont && size <= sizeof(bytes) && BN_copy(less, n) && BN_sub_word(less, 1) &&
-              BN_MONT_CTX_set(mont, n, ctx);
-    int twos = 1;
-    while (ok && !BN_is_bit_set(less, twos))
-        twos++;
-    ok = ok && BN_rshift(odd, less, twos);
-    for (int round = 0; ok && result != 0 && round <= rounds; round++) {
-        if (round == 0) { /* most composites go here, without asking for randomness, and to this base faster */
-            ok = ok && BN_mod_exp_mont_word(x, 2, odd, n, ctx, mont);
-        } else {
-            ok = fn_random(c, bytes, size);
-            bytes[0] &= 0x7f;
-            ok = ok && BN_bin2bn(bytes, (int)size, base) && BN_add_word(base, 2);
-        }
-        ok = ok && (round == 0 || BN_mod_exp_mont(x, base, odd, n, ctx, mont));
-        bool passes = ok && (BN_is_one(x) || BN_cmp(x, less) == 0);
-        for (int i = 1; ok && !passes && i < twos; i++) {
-            ok = BN_mod_sqr(x, x, n, ctx);
-            passes = ok && BN_cmp(x, less) == 0;
-        }
-        if (ok && !passes)
-            result = 0;
-    }
-    BN_MONT_CTX_free(mont);
-    BN_CTX_end(ctx);
-    return !ok ? -1 : result == 0 ? 0 : 1;
-}
-
-/*
- * Moves p to the first prime of p, p + step, p + 2 step, ... that has so many bits. `step` NULL: 2, and the prime fits RSA's
- * exponent. 1 found, 0 there is none near, -1 failed.
- */
-static int next_prime(struct hc_fcall *c, int bits, const BIGNUM *step, BIGNUM *p, BN_CTX *ctx)
-{
-    bool composite[SIEVE_STEPS];
-    int found = 0;
-    BN_CTX_start(ctx);
-    BIGNUM *far = BN_CTX_get(ctx);
-    if (!far || !sieve(p, step, composite))
-        found = -1;
-    for (unsigned at = 0, last = 0; found == 0 && at < SIEVE_STEPS; at++) {
-        if (composite[at])
-            continue;
-        BN_ULONG steps = at - last;
-        bool ok = step ? BN_copy(far, step) && BN_mul_word(far, steps) && BN_add(p, p, far)
-                       : BN_add_word(p, 2 * steps);
-        last = at;
-        if (!ok || fn_dear_go_on(c) != HC_OK)
-            found = -1;
-        else if (BN_num_bits(p) == bits && (step || BN_mod_word(p, RSA_EXPONENT) != 1))
-            found = probably_prime(c, p, ctx);
-    }
-    BN_CTX_end(ctx);
-    return found;
-}
-
-/* A prime of so many bits, its two highest set, that fits the exponent. With `step` one that is 1 more than a multiple of it. */
-static bool make_prime(struct hc_fcall *c, int bits, const BIGNUM *step, BIGNUM *p, BN_CTX *ctx)
-{
-    unsigned char bytes[512], before[512] = { 0 };
-    size_t n = (size_t)bits / 8;
-    for (unsigned draw = 0; draw < FN_MOST_DRAWS; draw++) {
-        if (n > sizeof(bytes) || !fn_random(c, bytes, n)) {
-            fn_fail(c, "the system gives no random numbers");
-            return false;
-        }
-        if (draw && memcmp(bytes, before, n) == 0)
-            break; /* the same candidates once more */
-        memcpy(before, bytes, n);
-        bytes[0] |= 0xc0;
-        bytes[n - 1] |= 1;
-        bool ok = BN_bin2bn(bytes, (int)n, p);
-        if (ok && step) {
-            BN_CTX_start(ctx);
-            BIGNUM *rest = BN_CTX_get(ctx);
-            ok = rest && BN_mod(rest, p, step, ctx) && BN_sub(p, p, rest) && BN_add_word(p, 1);
-            BN_CTX_end(ctx);
-        }
-        int found = ok ? next_prime(c, bits, step, p, ctx) : -1;
-        if (found)
-            return found > 0;
-    }
-    fn_not_random(c);
-    return false;
 }
 
 struct rsa_parts {
@@ -219,7 +57,8 @@ enum hc_rc hc_key_rsa(struct hc_fcall *c, int bits, EVP_PKEY **out)
     RSA *rsa = RSA_new();
     EVP_PKEY *key = EVP_PKEY_new();
     bool ok = ctx && rsa && key && r.n && r.e && r.d && r.p && r.q && r.dp && r.dq && r.qi;
-    ok = ok && make_prime(c, bits / 2, NULL, r.p, ctx) && make_prime(c, bits / 2, NULL, r.q, ctx);
+    const struct hc_prime_want wants[] = { { bits / 2, NULL, r.p }, { bits / 2, NULL, r.q } };
+    ok = ok && hc_primes(c, hc_prime_way(), wants, 2);
     if (ok && BN_cmp(r.p, r.q) == 0) {
         fn_not_random(c);
         ok = false;
@@ -323,7 +162,9 @@ static enum hc_rc key_dsa(struct hc_fcall *c, EVP_PKEY **out)
     EVP_PKEY *key = EVP_PKEY_new();
     BIGNUM *p = BN_new(), *q = BN_new(), *g = BN_new(), *x = BN_new(), *y = BN_new(), *twice = BN_new();
     bool ok = ctx && dsa && key && p && q && g && x && y && twice;
-    ok = ok && make_prime(c, 256, NULL, q, ctx) && BN_lshift1(twice, q) && make_prime(c, 2048, twice, p, ctx);
+    const struct hc_prime_want want_q = { 256, NULL, q }, want_p = { 2048, twice, p };
+    ok = ok && hc_primes(c, hc_prime_way(), &want_q, 1) && BN_lshift1(twice, q) &&
+         hc_primes(c, hc_prime_way(), &want_p, 1);
     ok = ok && dsa_generator(p, q, g, ctx) && draw_below(c, q, x) && BN_mod_exp(y, g, x, p, ctx);
     if (ok && DSA_set0_pqg(dsa, p, q, g))
         p = q = g = NULL;

@@ -372,7 +372,7 @@ static void charge_call(struct run *r)
     run_charge(r, STEPS_CALL);
     if ((++r->calls & 63) != 0 && r->calls != 1)
         return;
-    uint64_t now = hc_thread_cpu_ns();
+    uint64_t now = hc_thread_cpu_ns() + r->fc.dear_beside_ns;
     if (r->deadline_ns == 0)
         r->deadline_ns = now + (uint64_t)HC_MAX_RENDER_CPU_MS * 1000000u;
     else if (now > r->deadline_ns)
