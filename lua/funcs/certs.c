@@ -7,6 +7,7 @@
 #include <openssl/bn.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/sha.h>
 #include <openssl/x509v3.h>
 
@@ -62,6 +63,20 @@ static bool set_serial(struct hc_fcall *c, X509 *x)
     bool ok = n && BN_to_ASN1_INTEGER(n, X509_get_serialNumber(x));
     BN_free(n);
     return ok;
+}
+
+/* X509_set_pubkey reads what it wrote once more, which takes longer than all other fields together. */
+static bool set_public_key(X509 *x, EVP_PKEY *key)
+{
+    unsigned char *der = NULL;
+    if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA)
+        return X509_set_pubkey(x, key);
+    int n = i2d_RSAPublicKey(EVP_PKEY_get0_RSA(key), &der);
+    if (n > 0 &&
+        X509_PUBKEY_set0_param(X509_get_X509_PUBKEY(x), OBJ_nid2obj(NID_rsaEncryption), V_ASN1_NULL, NULL, der, n))
+        return true;
+    OPENSSL_free(der);
+    return false;
 }
 
 static bool add_conf(X509 *x, int nid, const char *value)
@@ -176,7 +191,7 @@ static bool set_times(struct hc_fcall *c, X509 *x, int64_t days)
 static bool fill(struct hc_fcall *c, X509 *x, const struct request *r, EVP_PKEY *key, X509 *parent)
 {
     return X509_set_version(x, 2) && set_serial(c, x) && set_name(x, r->name) && set_times(c, x, r->days) &&
-           X509_set_issuer_name(x, X509_get_subject_name(parent ? parent : x)) && X509_set_pubkey(x, key) &&
+           X509_set_issuer_name(x, X509_get_subject_name(parent ? parent : x)) && set_public_key(x, key) &&
            add_conf(x, NID_key_usage,
                     r->is_ca ? "critical,digitalSignature,keyEncipherment,keyCertSign"
                              : "critical,digitalSignature,keyEncipherment") &&

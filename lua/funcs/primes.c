@@ -76,22 +76,44 @@ static struct group group_of(uint64_t product)
     return g;
 }
 
+/* Marks the odd numbers (bit i: 2 i + 1) that are 1 or multiples of the primes below 64, a word at a time. */
+static void mark_tiny_multiples(uint64_t *composite, size_t words)
+{
+    static const unsigned char tiny[] = { 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61 };
+    uint64_t themselves = 0;
+    for (size_t i = 0; i < HC_LEN(tiny); i++) {
+        unsigned p = tiny[i], at = p / 2; /* the word's first multiple */
+        uint64_t every = 0;
+        for (unsigned bit = 0; bit < 64; bit += p)
+            every |= (uint64_t)1 << bit;
+        for (size_t w = 0; w < words; w++) {
+            composite[w] |= every << at;
+            at += p - 64 % p;
+            at -= at >= p ? p : 0;
+        }
+        themselves |= (uint64_t)1 << p / 2;
+    }
+    composite[0] = (composite[0] & ~themselves) | 1;
+}
+
 static void find_small_primes(void)
 {
-    uint64_t composite[SIEVE_PRIMES_BELOW / 2 / 64] = { 0 }; /* of the odd numbers */
+    enum { SIEVE_WORDS = SIEVE_PRIMES_BELOW / 128 };
+    uint64_t composite[SIEVE_WORDS] = { 0 }, product = 1, more;
     size_t n = 0, group = 0;
-    uint64_t product = 1, more;
-    for (uint32_t p = 3; p < SIEVE_PRIMES_BELOW && n < SIEVE_PRIMES; p += 2) {
-        if (composite[p / 128] >> p / 2 % 64 & 1)
-            continue;
-        small_primes[n++] = p;
-        for (uint64_t m = (uint64_t)p * p; m < SIEVE_PRIMES_BELOW; m += (uint64_t)2 * p)
-            composite[m / 128] |= (uint64_t)1 << m / 2 % 64;
-        if (__builtin_mul_overflow(product, p, &more) || more >> 62) {
-            groups[group++] = group_of(product);
-            more = p;
+    mark_tiny_multiples(composite, SIEVE_WORDS);
+    for (size_t w = 0; w < SIEVE_WORDS; w++) {
+        for (uint64_t primes = ~composite[w]; primes && n < SIEVE_PRIMES; primes &= primes - 1) {
+            uint32_t p = (uint32_t)w * 128 + 2 * (uint32_t)__builtin_ctzll(primes) + 1;
+            small_primes[n++] = p;
+            for (uint64_t m = (uint64_t)p * p; p > 64 && m < SIEVE_PRIMES_BELOW; m += (uint64_t)2 * p)
+                composite[m / 128] |= (uint64_t)1 << m / 2 % 64;
+            if (__builtin_mul_overflow(product, p, &more) || more >> 62) {
+                groups[group++] = group_of(product);
+                more = p;
+            }
+            product = more;
         }
-        product = more;
     }
     groups[group] = group_of(product);
 }
@@ -182,7 +204,7 @@ struct search {
     size_t n, lanes;
     pthread_mutex_t lock;
     pthread_cond_t news;
-    unsigned busy; /* jobs that are being done */
+    unsigned busy; /* jobs that are being done and may bring more */
     bool stopped, failed;
     atomic_uint_fast64_t helper_ns; /* the second thread's processor time */
 };
@@ -394,7 +416,7 @@ static void work(struct search *s, size_t whose, struct hc_fcall *c)
             pthread_cond_wait(&s->news, &s->lock);
             continue;
         }
-        s->busy++;
+        s->busy += job.kind != JOB_ROUND;
         pthread_mutex_unlock(&s->lock);
         ok = do_job(&h, &job);
         bool go_on = ok;
@@ -405,7 +427,7 @@ static void work(struct search *s, size_t whose, struct hc_fcall *c)
             atomic_store(&s->helper_ns, hc_thread_cpu_ns());
         }
         pthread_mutex_lock(&s->lock);
-        s->busy--;
+        s->busy -= job.kind != JOB_ROUND;
         if (ok)
             put_back(&job);
         s->stopped = s->stopped || !go_on;
