@@ -5,6 +5,9 @@
 #include "charts-fetch/chart/chart.h"
 #include "helmctl/cli/flags.h"
 
+/* Below the folder a chart is pulled into, with the process's number, until all of it is there. */
+#define HC_CLI_PULLED ".helmctl-pull-%d.tgz"
+
 /* Where a chart is and how to get it; texts are NULL when not given. */
 struct hc_chart_source {
     const char *ref; /* path, "oci://...", "https://...", or NAME with repo_url, or REPO/NAME */
@@ -13,6 +16,7 @@ struct hc_chart_source {
     bool want_prov;   /* pull --prov */
     bool update_deps; /* --dependency-update: deps.h; the verb sees to it */
     bool tell_stdout; /* what a registry gave is told on stdout: pull, install, upgrade */
+    bool to_file;     /* pull, dependency: the content cache is read, but not filled, as by Helm */
     bool no_digest;   /* the caller renders once */
     bool helm3;       /* --helm-version 3 */
     const char *into; /* pull: the archive is streamed into this folder, not held; NULL: it is held */

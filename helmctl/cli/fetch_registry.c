@@ -155,7 +155,7 @@ static enum hc_rc take(struct wanted *w, struct hc_fetched *out)
     uint64_t size;
     if (w->s->into) {
         out->digest = hc_arena_str(w->a, digest);
-        out->written = hc_arena_printf(w->a, "%s/.helmctl-pull-%d.tgz", w->s->into, (int)getpid()).p;
+        out->written = hc_arena_printf(w->a, "%s/" HC_CLI_PULLED, w->s->into, (int)getpid()).p;
         rc = out->written ? hc_oci_blob_file(w->o, digest, HC_MAX_CHART_PACKED, out->written, &size, w->err)
                           : hc_fail_nomem(w->err);
     } else {

@@ -14,7 +14,11 @@
 #include "core/base/digest.h"
 #include "core/base/fs.h"
 #include "core/base/limits.h"
+#include "core/value/json.h"
 #include "core/value/yaml.h"
+#include "helmctl/cli/leftovers.h"
+
+#define TEMPORARY "helmctl-chart-" /* folders that live as long as a command */
 
 enum { TIMEOUT_MS = 120000, /* Helm pkg/getter: DefaultHTTPTimeout */ LOCK_MS = 30000, LOCK_STEP_US = 50000 };
 
@@ -50,7 +54,77 @@ const char *hc_helm_indexes(struct hc_arena *a, const struct hc_globals *g)
     return g && g->repository_cache ? g->repository_cache : hc_helm_cache(a, "repository");
 }
 
+static const char *cached(struct hc_arena *a, const struct hc_globals *g, hc_str name, const char *file)
+{
+    return hc_arena_printf(a, "%s/%.*s%s%s", hc_helm_indexes(a, g), HC_P(name), name.n ? "-" : "", file).p;
+}
+
+const char *hc_helm_index_file(struct hc_arena *a, const struct hc_globals *g, hc_str name)
+{
+    return cached(a, g, name, "index.yaml");
+}
+
+const char *hc_helm_charts_file(struct hc_arena *a, const struct hc_globals *g, hc_str name)
+{
+    return cached(a, g, name, "charts.txt");
+}
+
 /* ---- the list ------------------------------------------------------------------------------------------------- */
+
+static const char *const texts[] = { "caFile", "certFile", "keyFile", "name", "password", "url", "username" };
+static const char *const flags[] = { "insecure_skip_tls_verify", "pass_credentials_all" };
+
+/* As Go reads fields: the exact name before others that differ in case. */
+static const struct hc_val *field(const struct hc_val *entry, const char *name)
+{
+    const struct hc_val *v = hc_map_getz(entry, name);
+    for (size_t i = 0; !v && i < hc_map_len(entry); i++) {
+        const struct hc_entry *e = hc_map_at(entry, i);
+        if (hc_str_eq_nocase(e->key, hc_str_of(name)))
+            v = e->val;
+    }
+    return v;
+}
+
+/* An entry with Helm's fields, each a text or a bool; numbers become texts, as sigs.k8s.io/yaml makes them: a password of
+ * digits alone is a password. */
+static struct hc_val *entry_of(struct hc_arena *a, const struct hc_val *had)
+{
+    struct hc_val *e = hc_map_new(a);
+    for (size_t i = 0; i < HC_LEN(texts); i++) {
+        const struct hc_val *v = field(had, texts[i]);
+        hc_str text = HC_S("");
+        if (v && v->kind != HC_NULL && !hc_scalar_text(a, v, &text))
+            return NULL;
+        hc_map_put(a, e, hc_str_of(texts[i]), hc_str_val(a, text.p ? text : HC_S("")));
+    }
+    for (size_t i = 0; i < HC_LEN(flags); i++) {
+        const struct hc_val *v = field(had, flags[i]);
+        if (v && v->kind != HC_NULL && v->kind != HC_BOOL)
+            return NULL;
+        hc_map_put_bool(a, e, flags[i], v && v->kind == HC_BOOL && v->b);
+    }
+    return e;
+}
+
+/* What is not understood is refused here: to write the list anew without it would be to lose it. */
+static enum hc_rc shape(struct hc_arena *a, struct hc_val *doc, const char *path, struct hc_err *err)
+{
+    const struct hc_val *list = field(doc, "repositories");
+    struct hc_val *out = hc_list_new(a);
+    if (list && !hc_is_list(list) && list->kind != HC_NULL)
+        return hc_fail(err, HC_E_INPUT, "repositories in '%s': 'repositories' is no list", path);
+    for (size_t i = 0; i < hc_list_len(list); i++) {
+        struct hc_val *e = hc_is_map(hc_list_at(list, i)) ? entry_of(a, hc_list_at(list, i)) : NULL;
+        if (!e && !hc_arena_spent(a))
+            return hc_fail(err, HC_E_INPUT,
+                           "repositories in '%s': entry %zu is no map of texts with the fields that Helm writes",
+                           path, i + 1);
+        hc_list_add(a, out, e);
+    }
+    hc_map_put(a, doc, HC_S("repositories"), out);
+    return hc_arena_check(a, err, "repositories");
+}
 
 enum hc_rc hc_helm_repositories(struct hc_arena *a, const struct hc_globals *g, struct hc_val **out,
                                 bool *out_there, struct hc_err *err)
@@ -67,8 +141,11 @@ enum hc_rc hc_helm_repositories(struct hc_arena *a, const struct hc_globals *g, 
     }
     if (hc_yaml_parse(a, text, hc_str_of(path), HC_YAML_PLAIN, out, err) != HC_OK)
         return hc_wrap(err, "repositories in '%s'", path);
-    if (!hc_is_map(*out))
-        *out = hc_map_new(a);
+    if (*out && !hc_is_map(*out) && (*out)->kind != HC_NULL)
+        return hc_fail(err, HC_E_INPUT, "repositories in '%s': it is no map with a list 'repositories'", path);
+    if (hc_is_map(*out))
+        return shape(a, *out, path, err);
+    *out = hc_map_new(a);
     return hc_arena_check(a, err, "repositories");
 }
 
@@ -162,8 +239,6 @@ static struct hc_val *text_val(struct hc_arena *a, hc_str s)
 enum hc_rc hc_helm_write_repositories(struct hc_arena *a, const struct hc_globals *g, const struct hc_val *doc,
                                       struct hc_err *err)
 {
-    static const char *const texts[] = { "caFile", "certFile", "keyFile", "name", "password", "url", "username" };
-    static const char *const flags[] = { "insecure_skip_tls_verify", "pass_credentials_all" };
     const struct hc_val *list = hc_map_getz(doc, "repositories");
     struct hc_val *out = hc_map_new(a), *entries = hc_list_new(a);
     hc_str generated = hc_get_str_at(doc, "generated");
@@ -187,27 +262,45 @@ enum hc_rc hc_helm_write_repositories(struct hc_arena *a, const struct hc_global
 
 /* ---- the network ----------------------------------------------------------------------------------------------------- */
 
-enum hc_rc hc_cli_net_open(struct hc_arena *a, const char *parent, struct hc_cli_net *out, struct hc_err *err)
+/* A name that nobody has, and the folder's lock. */
+static enum hc_rc make_folder(struct hc_arena *a, const char *parent, struct hc_cli_net *out, struct hc_err *err)
 {
     unsigned char name[12];
+    if (!hc_random_bytes(name, sizeof(name)))
+        return hc_fail(err, HC_E_AGAIN, "no random bytes for the name of a temporary folder");
+    hc_str hex = hc_hex(a, hc_str_n((const char *)name, sizeof(name)));
+    const char *dir = hc_arena_printf(a, "%s/" TEMPORARY "%.*s", parent, HC_P(hex)).p;
+    if (!dir)
+        return hc_fail_nomem(err);
+    enum hc_rc rc = hc_cli_lock_folder(dir, &out->lock, err);
+    if (rc != HC_OK)
+        return rc;
+    out->dir = dir;
+    out->leftover = hc_cli_leave_nothing(dir);
+    return HC_OK;
+}
+
+enum hc_rc hc_cli_net_open(struct hc_arena *a, const char *parent, struct hc_cli_net *out, struct hc_err *err)
+{
     const char *tmp = hc_cli_env("TMPDIR");
     *out = (struct hc_cli_net){
         .env = { .timeout_ms = TIMEOUT_MS,
                  .one_lookup = true,
                  .login = "it wants a login; name it with --username and --password, or for a registry log in with "
-                          "`helm registry login`" }
+                          "`helm registry login`" },
+        .lock = -1,
+        .leftover = -1,
     };
-    if (!hc_random_bytes(name, sizeof(name)))
-        return hc_fail(err, HC_E_AGAIN, "no random bytes for the name of a temporary folder");
-    hc_str hex = hc_hex(a, hc_str_n((const char *)name, sizeof(name)));
+    if (parent)
+        hc_cli_sweep(parent, TEMPORARY);
     parent = parent ? parent : tmp ? tmp : "/tmp";
-    const char *dir = hc_arena_printf(a, "%s/helmctl-chart-%.*s", parent, HC_P(hex)).p;
-    if (!dir)
-        return hc_fail_nomem(err);
-    if (mkdir(dir, 0700) < 0)
-        return hc_fail_errno(err, "make a temporary folder", dir);
-    out->dir = dir;
-    enum hc_rc rc = hc_store_open(dir, 0, &out->env.store, err);
+    enum hc_rc rc = HC_E_CONFLICT;
+    for (int tries = 0; rc == HC_E_CONFLICT && tries < 4; tries++) {
+        hc_err_clear(err);
+        rc = make_folder(a, parent, out, err);
+    }
+    if (rc == HC_OK)
+        rc = hc_store_open(out->dir, 0, &out->env.store, err);
     if (rc == HC_OK && !(out->env.http = hc_http_new(err)))
         rc = err ? err->code : HC_E_NOMEM;
     if (rc != HC_OK)
@@ -221,5 +314,8 @@ void hc_cli_net_close(struct hc_cli_net *n)
     hc_store_close(n->env.store);
     if (n->dir)
         hc_remove_tree(n->dir, NULL);
-    *n = (struct hc_cli_net){ 0 };
+    hc_cli_leave(n->dir ? n->leftover : -1);
+    if (n->dir && n->lock >= 0)
+        close(n->lock);
+    *n = (struct hc_cli_net){ .lock = -1, .leftover = -1 };
 }

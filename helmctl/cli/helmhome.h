@@ -17,7 +17,13 @@ const char *hc_helm_cache(struct hc_arena *a, const char *name);
 const char *hc_helm_repositories_file(struct hc_arena *a, const struct hc_globals *g);
 const char *hc_helm_indexes(struct hc_arena *a, const struct hc_globals *g);
 
-/* The document, a map with the list "repositories"; *out_there false: there is no file yet. */
+/* The cached index of the repository of that name, and the names of its charts: NAME-index.yaml and NAME-charts.txt, of no
+ * name (which Helm takes) index.yaml and charts.txt. */
+const char *hc_helm_index_file(struct hc_arena *a, const struct hc_globals *g, hc_str name);
+const char *hc_helm_charts_file(struct hc_arena *a, const struct hc_globals *g, hc_str name);
+
+/* The document, a map with the list "repositories", each a map of the fields that Helm has; *out_there false: there is no file yet.
+ * A file of another shape is an error: it would be lost when it is written. */
 enum hc_rc hc_helm_repositories(struct hc_arena *a, const struct hc_globals *g, struct hc_val **out,
                                 bool *out_there, struct hc_err *err);
 /* The entry of that name, or NULL. */
@@ -38,10 +44,12 @@ enum hc_rc hc_helm_write_repositories(struct hc_arena *a, const struct hc_global
 enum hc_rc hc_helm_fetch_index(struct hc_arena *a, const struct hc_globals *g, const struct hc_val *entry,
                                int64_t timeout_ms, struct hc_err *err);
 
-/* A loop and a store in a folder of its own below `parent` (NULL: the temporary folder), for one command. */
+/* A loop and a store in a folder of its own below `parent` (NULL: the temporary folder), for one command. A signal that
+ * ends the process takes the folder along; what was killed below `parent` before is swept. */
 struct hc_cli_net {
     struct hc_source_env env;
     const char *dir;
+    int lock, leftover;
 };
 enum hc_rc hc_cli_net_open(struct hc_arena *a, const char *parent, struct hc_cli_net *out, struct hc_err *err);
 void hc_cli_net_close(struct hc_cli_net *n);

@@ -12,6 +12,7 @@
 #include "core/base/limits.h"
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/leftovers.h"
 
 static const char about[] =
     "Fetches charts and leaves them here as archives, or unpacked.\n"
@@ -56,12 +57,14 @@ static enum hc_rc untar_to(struct pull *p, const struct hc_fetched *got)
     const char *place = hc_arena_printf(p->a, "%.*s/%.*s", HC_P(clean), HC_P(chart->name)).p;
     if (hc_arena_spent(p->a))
         return hc_fail_nomem(&p->err);
+    int leftover = hc_cli_leave_nothing(tmp);
     enum hc_rc rc = hc_mkdirs(tmp, 0755, &p->err);
     if (rc == HC_OK)
         rc = hc_unpack_to_dir(got->archive, tmp, NULL, &p->err);
     if (rc == HC_OK && rename(from, place) < 0)
         rc = hc_fail_errno(&p->err, "failed to untar", place);
     hc_remove_tree(tmp, NULL);
+    hc_cli_leave(leftover);
     return rc;
 }
 
@@ -77,12 +80,9 @@ static enum hc_rc keep(struct pull *p, const char *written, const char *path)
     return HC_OK;
 }
 
-static enum hc_rc pull_one(struct pull *p)
+static enum hc_rc fetch_one(struct pull *p)
 {
     struct hc_fetched got = { .written = NULL };
-    struct stat there;
-    bool held = p->untar || p->source.verify || stat(p->dir, &there) < 0;
-    p->source.into = held ? NULL : p->dir;
     enum hc_rc rc = hc_cli_fetch_archive(&p->source, p->a, &got, &p->err);
     if (rc != HC_OK)
         return rc;
@@ -106,6 +106,20 @@ static enum hc_rc pull_one(struct pull *p)
     }
     if (rc == HC_OK)
         printf("%.*s", HC_P(got.report));
+    return rc;
+}
+
+static enum hc_rc pull_one(struct pull *p)
+{
+    struct stat there;
+    bool held = p->untar || p->source.verify || stat(p->dir, &there) < 0;
+    const char *streamed = hc_arena_printf(p->a, "%s/" HC_CLI_PULLED, p->dir, (int)getpid()).p;
+    if (!streamed)
+        return hc_fail_nomem(&p->err);
+    p->source.into = held ? NULL : p->dir;
+    int leftover = held ? -1 : hc_cli_leave_nothing(streamed);
+    enum hc_rc rc = fetch_one(p);
+    hc_cli_leave(leftover);
     return rc;
 }
 
@@ -135,6 +149,7 @@ int hc_cmd_pull(int argc, char **argv)
         return code;
     p.source.globals = &cli.globals;
     p.source.tell_stdout = true;
+    p.source.to_file = true;
     for (size_t i = 0; i < cli.args_n; i++) {
         p.source.ref = cli.args[i];
         if (pull_one(&p) != HC_OK)
