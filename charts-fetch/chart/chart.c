@@ -509,6 +509,7 @@ static enum hc_rc collect(struct walk *w, const char *path)
     enum hc_rc rc = hc_read_file(w->a, dir, ".helmignore", HC_MIB, &text, w->err);
     if (rc != HC_OK && rc != HC_E_NOTFOUND)
         return rc;
+    hc_err_clear(w->err); /* most charts have none: no message is left behind of that */
     rc = hc_ignore_parse(w->a, text, &rules, w->err);
     if (rc != HC_OK)
         return rc;

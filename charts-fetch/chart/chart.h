@@ -87,5 +87,9 @@ enum hc_rc hc_values_parse(struct hc_arena *a, hc_str text, hc_str name, struct 
 enum hc_rc hc_values_read(struct hc_arena *a, hc_str text, hc_str name, bool helm3, struct hc_val **out,
                           struct hc_err *err);
 
+/* A text of a chart's metadata as Helm cleans it: white space is a space, what does not print is left out. Borrows from `s`
+ * where it is plain ASCII, else it is in the arena. */
+hc_str hc_chart_clean_text(struct hc_arena *a, hc_str s);
+
 /* Path in templates and "# Source:": "top/charts/sub" (E4.8). */
 hc_str hc_chart_path(struct hc_arena *a, const struct hc_chart *c);

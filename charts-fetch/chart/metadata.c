@@ -92,7 +92,7 @@ static bool is_print(uint32_t c)
            c != 0xfeff && !(c >= 0xfff0 && c <= 0xfffb) && c < 0xe0000;
 }
 
-static hc_str clean_text(struct hc_arena *a, hc_str s)
+hc_str hc_chart_clean_text(struct hc_arena *a, hc_str s)
 {
     bool plain = true;
     for (size_t i = 0; i < s.n && plain; i++)
@@ -157,7 +157,7 @@ static enum hc_rc read_texts(struct reader *r, const struct hc_val *v, const str
         if (!hc_scalar_text(r->a, hc_list_at(v, i), &text))
             return mismatch(r, hc_list_at(v, i), owner, path, "string");
         if (f->clean)
-            text = clean_text(r->a, text);
+            text = hc_chart_clean_text(r->a, text);
         hc_list_add(r->a, list, hc_str_val(r->a, text));
     }
     return HC_OK;
@@ -237,7 +237,7 @@ static enum hc_rc read_field(struct reader *r, const struct hc_val *v, const str
         if (!hc_scalar_text(r->a, v, &text))
             return mismatch(r, v, owner, path, "string");
         if (f->clean)
-            text = clean_text(r->a, text);
+            text = hc_chart_clean_text(r->a, text);
         if (text.n || f->always)
             hc_map_put_ref(r->a, out, key, hc_str_val(r->a, text));
         else

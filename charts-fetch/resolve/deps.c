@@ -109,6 +109,7 @@ static enum hc_rc choose(struct update *u, const struct hc_dep *d, hc_str *out)
     if (rc != HC_OK)
         return rc;
     *out = hc_arena_str(u->a, c->version);
+    hc_err_clear(u->err);
     return good ? HC_OK : HC_E_NOTFOUND;
 }
 

@@ -214,6 +214,7 @@ int hc_cmd_dependency(int argc, char **argv)
         .flags_n = HC_LEN(flags),
         .min_args = 1,
         .max_args = 2,
+        .group = true,
     };
     int code = hc_cli_parse(a, &cli, argc, argv);
     if (code >= 0)

@@ -277,7 +277,7 @@ static const char *index_of(struct net *n, hc_str repository, hc_str *out_name)
 {
     const struct hc_val *e = entry_at(n, repository);
     *out_name = e ? hc_get_str_at(e, "name") : made_name(n->a, repository);
-    return hc_arena_printf(n->a, "%s/%.*s-index.yaml", hc_helm_indexes(n->a, n->g), HC_P(*out_name)).p;
+    return hc_helm_index_file(n->a, n->g, *out_name);
 }
 
 static enum hc_rc choose(void *ctx, struct hc_arena *a, const struct hc_dep *dep, hc_str *out, struct hc_err *err)
@@ -434,6 +434,7 @@ enum hc_rc hc_cli_deps_net(const struct hc_cli_deps *d, struct hc_arena *a, stru
     n->source = *d->source;
     n->source.verify = d->verify == HC_DEPS_SIGNED; /* without a provenance file the fetch fails */
     n->source.want_prov = d->verify != HC_DEPS_TRUST;
+    n->source.to_file = true;
     enum hc_rc rc = hc_helm_repositories(a, n->g, &doc, &there, err);
     if (rc != HC_OK)
         return rc;

@@ -1,10 +1,11 @@
 /*
  * Charts that are not on this machine. The argument is read in Helm's order (pkg/action LocateChart,
  * pkg/downloader ResolveChartVersion): NAME with --repo, oci://, http(s)://, REPO/NAME of Helm's
- * repositories.yaml, which is only read. An index is fetched anew each time, so nothing is ever stale.
+ * repositories.yaml, which is only read. An index is fetched anew each time, so nothing is ever stale; where that
+ * fails, the one that `repo update` cached is taken, which is the one that Helm looks into.
  *
- * What is fetched passes through a store in a temporary folder that goes with the call. With --content-cache the
- * archive is kept there as Helm 4 keeps it (XX/SHA256.chart), and taken from there when the index names its digest.
+ * What is fetched passes through a store in a temporary folder that goes with the call. In Helm 4's content cache an
+ * archive is kept as Helm keeps it (XX/SHA256.chart), and taken from there when the index names its digest.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +36,7 @@ struct fetch {
     struct hc_source_auth auth;
     hc_str version;       /* as asked; "": the latest release */
     hc_str archive, file; /* what was fetched, and the name it has at its source */
+    bool indexed;         /* it is of an index, which names its digest */
     hc_str digest;        /* of `written` */
     const char *written;  /* instead of `archive`: a file below s->into */
     hc_str prov;          /* its provenance file, absent: none was asked for or found */
@@ -146,9 +148,10 @@ static enum hc_rc from_registry(struct fetch *f, hc_str ref)
 static const char *cache_path(struct fetch *f, hc_str hex)
 {
     const struct hc_globals *g = f->s->globals;
-    if (!g || !g->content_cache || hex.n != HC_SHA256_HEX)
+    if (!g || hex.n != HC_SHA256_HEX)
         return NULL;
-    return hc_arena_printf(f->a, "%s/%.2s/%.*s.chart", g->content_cache, hex.p, HC_P(hex)).p;
+    const char *root = g->content_cache ? g->content_cache : hc_helm_cache(f->a, "content");
+    return root ? hc_arena_printf(f->a, "%s/%.2s/%.*s.chart", root, hex.p, HC_P(hex)).p : NULL;
 }
 
 static bool from_cache(struct fetch *f, hc_str digest)
@@ -186,26 +189,33 @@ static enum hc_rc copy_file(struct fetch *f, const char *from, const char *to, s
     return rc;
 }
 
-/* A cache that cannot be written costs a line and nothing else. */
+/* A cache that cannot be written costs a line and nothing else; one that nobody named not even that. By itself what an
+ * index names is kept: nothing else is ever looked for there. */
 static void to_cache(struct fetch *f)
 {
     char hex[HC_SHA256_HEX + 1];
     struct hc_err err = HC_ERR_INIT;
+    bool named = f->s->globals && f->s->globals->content_cache;
+    if (!named && (f->s->to_file || !f->indexed))
+        return;
     if (!f->written)
         hc_sha256_of(f->archive, hex);
     const char *path = cache_path(f, f->written ? hc_str_sub(f->digest, 7, f->digest.n) : hc_str_of(hex));
     if (!path || access(path, F_OK) == 0)
         return;
     char *dir = hc_arena_strz(f->a, hc_str_sub(hc_str_of(path), 0, hc_str_rfind(hc_str_of(path), '/')));
-    if (!dir || hc_mkdirs(dir, 0755, &err) != HC_OK ||
-        (f->written ? copy_file(f, f->written, path, &err) : hc_write_file(path, f->archive, 0644, &err)) != HC_OK)
+    if (!dir || hc_mkdirs(dir, 0755, &err) != HC_OK)
+        return;
+    if ((f->written ? copy_file(f, f->written, path, &err) : hc_write_file(path, f->archive, 0644, &err)) !=
+            HC_OK &&
+        named)
         fprintf(stderr, "level=WARN msg=\"the chart is not cached\" error=\"%s\"\n", err.msg);
 }
 
 /* Out of the store, which goes with the call, into the folder it is pulled to: it is not held. */
 static enum hc_rc put_there(struct fetch *f, const struct hc_artifact *got)
 {
-    const char *from, *to = hc_arena_printf(f->a, "%s/.helmctl-pull-%d.tgz", f->s->into, (int)getpid()).p;
+    const char *from, *to = hc_arena_printf(f->a, "%s/" HC_CLI_PULLED, f->s->into, (int)getpid()).p;
     if (!to)
         return hc_fail_nomem(f->err);
     enum hc_rc rc = hc_store_path(f->env.store, f->a, got->digest, &from, f->err);
@@ -220,7 +230,9 @@ static enum hc_rc put_there(struct fetch *f, const struct hc_artifact *got)
 static enum hc_rc from_http(struct fetch *f, const char *repo, const struct hc_chart_entry *entry)
 {
     struct hc_artifact got;
-    f->file = hc_path_base(hc_str_sub(entry->url, 0, hc_str_find(entry->url, '?')));
+    hc_str path = hc_str_sub(entry->url, 0, hc_str_find(entry->url, '#'));
+    f->file = hc_path_base(hc_str_sub(path, 0, hc_str_find(path, '?')));
+    f->indexed = entry->digest.n > 0;
     if (from_cache(f, entry->digest))
         return prov_of_http(f, repo, entry);
     enum hc_rc rc = hc_helmrepo_chart(&f->env, f->a, repo, &f->auth, entry, &got, f->err);
@@ -231,6 +243,45 @@ static enum hc_rc from_http(struct fetch *f, const char *repo, const struct hc_c
     if (rc != HC_OK && f->written)
         (void)unlink(f->written);
     return rc;
+}
+
+/* The repository does not answer: what `repo add` or `repo update` left of it, which is told. NULL: nothing. */
+static const char *cached_index(struct fetch *f, hc_str named)
+{
+    const char *path = named.n ? hc_helm_index_file(f->a, f->s->globals, named) : NULL;
+    if (!path || f->err->code == HC_E_NOMEM || access(path, R_OK) < 0)
+        return NULL;
+    fprintf(stderr,
+            "level=WARN msg=\"the repository's index cannot be fetched; taking the cached one\" repo=%.*s "
+            "error=\"%s\"\n",
+            HC_P(named), f->err->msg);
+    hc_err_clear(f->err);
+    return path;
+}
+
+/* pkg/repo/v1 isVersionRange */
+static bool is_range(hc_str v)
+{
+    static const char marks[] = "^~<>=!*";
+    for (const char *m = marks; *m; m++)
+        if (hc_str_find(v, *m) != SIZE_MAX)
+            return true;
+    if (hc_str_find_str(v, HC_S("||")) != SIZE_MAX || hc_str_find_str(v, HC_S(" - ")) != SIZE_MAX)
+        return true;
+    hc_str core = hc_str_sub(v, 0, HC_MIN(hc_str_find(v, '-'), hc_str_find(v, '+')));
+    return hc_str_find(core, 'x') != SIZE_MAX || hc_str_find(core, 'X') != SIZE_MAX;
+}
+
+/* pkg/downloader: what stands before a colon is passed over; none at all is fine. One that cannot be compared is refused,
+ * as by Helm: it would be no check. */
+static bool is_digest(hc_str d)
+{
+    size_t colon = hc_str_find(d, ':');
+    d = colon == SIZE_MAX ? d : hc_str_sub(d, colon + 1, d.n);
+    for (size_t i = 0; i < d.n; i++)
+        if (!strchr("0123456789abcdefABCDEF", d.p[i]))
+            return false;
+    return d.n == 0 || d.n == HC_SHA256_HEX;
 }
 
 /* Chart `name` of the repository. `named`: its name in repositories.yaml, absent: it came by --repo. */
@@ -249,10 +300,13 @@ static enum hc_rc from_repository(struct fetch *f, const char *repo, hc_str name
                        repo,
                        hc_str_eqz(scheme, "oci") ? "; a registry's chart is named whole: oci://HOST/PATH" : "");
     rc = hc_helmrepo_index(&f->env, f->a, repo, &f->auth, (hc_str){ NULL, 0 }, &got, f->err);
-    if (rc != HC_OK)
+    if (rc != HC_OK && (path = cached_index(f, named)) == NULL)
         return hc_wrap(f->err, "looks like \"%s\" is not a valid chart repository or cannot be reached", repo);
-    if ((rc = hc_store_path(f->env.store, f->a, got.digest, &path, f->err)) == HC_OK &&
-        (rc = hc_index_scan(f->a, path, HC_S(""), name, &versions, f->err)) == HC_OK)
+    if (rc == HC_OK)
+        rc = hc_store_path(f->env.store, f->a, got.digest, &path, f->err);
+    else
+        rc = HC_OK;
+    if (rc == HC_OK && (rc = hc_index_scan(f->a, path, HC_S(""), name, &versions, f->err)) == HC_OK)
         rc = hc_helmrepo_choose(f->a, &versions, name, f->version, &entry, f->err);
     if (rc == HC_E_NOTFOUND && named.n)
         return hc_wrap(f->err, "chart \"%.*s\" matching %.*s not found in %.*s index", HC_P(name), HC_P(f->version),
@@ -262,6 +316,17 @@ static enum hc_rc from_repository(struct fetch *f, const char *repo, hc_str name
                        f->version.n ? " version \"" : "", HC_P(f->version), f->version.n ? "\"" : "", repo);
     if (rc != HC_OK)
         return rc;
+    if (!is_digest(entry.digest))
+        return hc_fail(f->err, HC_E_INPUT,
+                       "chart \"%.*s\" version %.*s: the index says the digest \"%.*s\", which is no SHA-256 in "
+                       "hexadecimal digits",
+                       HC_P(name), HC_P(entry.version), HC_P(entry.digest));
+    if (f->version.n && !hc_str_eq(f->version, entry.version) && !is_range(f->version))
+        fprintf(
+            stderr,
+            "level=WARN msg=\"unable to find exact version requested; falling back to closest available version\" "
+            "chart=%.*s requested=%.*s selected=%.*s\n",
+            HC_P(name), HC_P(f->version), HC_P(entry.version));
     if (!hc_str_starts(entry.url, HC_S("oci://")))
         return from_http(f, repo, &entry);
     if (!f->auth.pass_credentials) /* an index may point to a registry, which is another host */
@@ -271,6 +336,51 @@ static enum hc_rc from_repository(struct fetch *f, const char *repo, hc_str name
     f->version = hc_str_find(last, ':') == SIZE_MAX && hc_str_find(last, '@') == SIZE_MAX ? entry.version
                                                                                           : HC_S("");
     return from_registry(f, entry.url);
+}
+
+struct owner {
+    hc_str url;
+    bool found;
+};
+
+static void owner_begin(void *ctx)
+{
+    ((struct owner *)ctx)->found = false;
+}
+
+static enum hc_rc owner_row(void *ctx, hc_str chart, const struct hc_index_row *row, struct hc_err *err)
+{
+    struct owner *o = ctx;
+    (void)chart;
+    o->found = o->found || hc_str_eq(row->url, o->url);
+    return o->found ? hc_fail(err, HC_E_CONFLICT, "found") : HC_OK;
+}
+
+/* pkg/downloader scanReposForURL: an address that the cached index of a known repository lists is asked with its login and
+ * certificates. Repositories that have none are not looked into. */
+static enum hc_rc owner_of(struct fetch *f, hc_str url, const char **out_repo)
+{
+    const struct hc_globals *g = f->s->globals;
+    static const char *const with[] = { "username", "certFile", "keyFile", "caFile" };
+    struct hc_val *doc;
+    bool there;
+    if (hc_helm_repositories(f->a, g, &doc, &there, f->err) != HC_OK)
+        return failed(f);
+    const struct hc_val *list = hc_map_getz(doc, "repositories");
+    for (size_t i = 0; i < hc_list_len(list); i++) {
+        const struct hc_val *r = hc_list_at(list, i);
+        bool has = false;
+        for (size_t k = 0; k < HC_LEN(with); k++)
+            has |= hc_get_str_at(r, with[k]).n > 0;
+        struct owner o = { .url = url };
+        const struct hc_index_sink sink = { &o, owner_begin, owner_row };
+        const char *path = has ? hc_helm_index_file(f->a, g, hc_get_str_at(r, "name")) : NULL;
+        if (!path || (hc_index_read_file(path, (hc_str){ NULL, 0 }, &sink, NULL), !o.found))
+            continue;
+        *out_repo = hc_arena_strz(f->a, hc_get_str_at(r, "url"));
+        return *out_repo ? hc_helm_repository_auth(f->a, r, &f->auth, f->err) : hc_fail_nomem(f->err);
+    }
+    return hc_arena_check(f->a, f->err, "chart's address");
 }
 
 static enum hc_rc from_named_repository(struct fetch *f, hc_str ref)
@@ -352,8 +462,9 @@ static enum hc_rc locate(struct fetch *f)
                        "http://",
                        HC_P(hc_str_sub(ref, 0, scheme)));
     const struct hc_chart_entry entry = { .name = ref, .url = ref };
-    const char *url = hc_arena_strz(f->a, ref);
-    return url ? from_http(f, url, &entry) : hc_fail_nomem(f->err);
+    const char *repo = hc_arena_strz(f->a, ref);
+    enum hc_rc rc = repo ? owner_of(f, ref, &repo) : hc_fail_nomem(f->err);
+    return rc == HC_OK ? from_http(f, repo, &entry) : rc;
 }
 
 enum hc_rc hc_cli_fetch_archive(const struct hc_chart_source *source, struct hc_arena *a, struct hc_fetched *out,

@@ -357,7 +357,7 @@ int hc_cli_parse(struct hc_arena *a, struct hc_cli *cli, int argc, char **argv)
         if (rc >= 0)
             return rc;
     }
-    return check_args(cli, argv[0]);
+    return cli->group && !cli->args_n ? asked_help(&w) : check_args(cli, argv[0]);
 }
 
 int hc_cli_fail(const struct hc_err *err)

@@ -66,6 +66,7 @@ struct hc_cli {
     const struct hc_flag *flags;
     size_t flags_n;
     int min_args, max_args; /* max -1: any number */
+    bool group;             /* verbs stand below it: without one its help is printed, and that is no error */
     /* filled in by hc_cli_parse: */
     struct hc_globals globals;
     const char **args; /* what is not a flag, NULL-closed */

@@ -44,8 +44,7 @@ enum hc_rc hc_helm_fetch_index(struct hc_arena *a, const struct hc_globals *g, c
     struct names names;
     const char *blob, *url = hc_arena_strz(a, hc_get_str_at(entry, "url")), *dir = hc_helm_indexes(a, g);
     hc_str name = hc_get_str_at(entry, "name");
-    const char *index = hc_arena_printf(a, "%s/%.*s-index.yaml", dir, HC_P(name)).p;
-    const char *charts = hc_arena_printf(a, "%s/%.*s-charts.txt", dir, HC_P(name)).p;
+    const char *index = hc_helm_index_file(a, g, name), *charts = hc_helm_charts_file(a, g, name);
     const struct hc_index_sink sink = { &names, names_begin, names_row };
     enum hc_rc rc = hc_arena_check(a, err, "repository");
     if (rc == HC_OK)

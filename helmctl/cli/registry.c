@@ -179,7 +179,7 @@ int hc_cmd_registry(int argc, char **argv)
         return log_out(argc - 1, argv + 1);
     }
     struct hc_cli cli = {
-        .use = "registry login|logout HOST [flags]", .about = about, .min_args = 1, .max_args = -1
+        .use = "registry login|logout HOST [flags]", .about = about, .min_args = 1, .max_args = -1, .group = true
     };
     int code = hc_cli_parse(a, &cli, argc, argv);
     if (code >= 0)

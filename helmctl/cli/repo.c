@@ -20,7 +20,7 @@ static const char about[] = "Keeps the list of chart repositories that REPO/CHAR
                             "the real Helm: both may be used on one home folder.\n"
                             "\n"
                             "  helmctl repo add NAME URL\n"
-                            "  helmctl repo list [-o json|yaml]\n"
+                            "  helmctl repo list [-o json|yaml] [--no-headers]\n"
                             "  helmctl repo update [NAME...]       fetches the indexes anew\n"
                             "  helmctl repo remove NAME...\n"
                             "  helmctl repo index DIR [--url URL] [--merge FILE]   index.yaml over packed charts\n"
@@ -33,7 +33,7 @@ struct repo {
     struct hc_val *doc;
     bool there; /* repositories.yaml */
     const char *username, *password, *ca_file, *cert_file, *key_file, *output;
-    bool password_stdin, force_update, insecure, pass_credentials, allow_deprecated;
+    bool password_stdin, force_update, insecure, pass_credentials, allow_deprecated, no_headers;
     int64_t timeout_ms;
     struct hc_err err;
 };
@@ -153,8 +153,13 @@ static enum hc_rc add(struct repo *r, const char **args, size_t n)
 
 /* ---- list, remove, update ------------------------------------------------------------------------------------------- */
 
-static enum hc_rc list(struct repo *r)
+static enum hc_rc list(struct repo *r, size_t args_n)
 {
+    if (args_n)
+        return hc_fail(&r->err, HC_E_INPUT,
+                       "\"helmctl repo list\" accepts no arguments\n\nUsage:  helmctl repo list [flags]");
+    if (hc_cli_check_output(r->output, &r->err) != HC_OK)
+        return r->err.code;
     const struct hc_val *entries = hc_map_getz(r->doc, "repositories");
     size_t n = hc_list_len(entries);
     if (strcmp(r->output, "table") != 0) {
@@ -182,7 +187,8 @@ static enum hc_rc list(struct repo *r)
         cells[2 * i + 2] = hc_get_str_at(hc_list_at(entries, i), "name");
         cells[2 * i + 3] = hc_get_str_at(hc_list_at(entries, i), "url");
     }
-    hc_cli_print_table(cells, 2, n + 1);
+    size_t head = r->no_headers ? 1 : 0;
+    hc_cli_print_table(cells + 2 * head, 2, n + 1 - head);
     return HC_OK;
 }
 
@@ -197,13 +203,11 @@ static enum hc_rc remove_one(struct repo *r, const char *name)
     hc_map_put(r->a, r->doc, HC_S("repositories"), rest);
     if (hc_helm_write_repositories(r->a, r->g, r->doc, &r->err) != HC_OK)
         return r->err.code;
-    const char *dir = hc_helm_indexes(r->a, r->g);
-    static const char *const files[] = { "index.yaml", "charts.txt" };
-    for (size_t i = 0; i < HC_LEN(files); i++) {
-        const char *path = hc_arena_printf(r->a, "%s/%s-%s", dir, name, files[i]).p;
-        if (!path || (unlink(path) < 0 && errno != ENOENT))
-            return hc_fail_errno(&r->err, "remove", path ? path : dir);
-    }
+    const char *const files[] = { hc_helm_index_file(r->a, r->g, hc_str_of(name)),
+                                  hc_helm_charts_file(r->a, r->g, hc_str_of(name)) };
+    for (size_t i = 0; i < HC_LEN(files); i++)
+        if (!files[i] || (unlink(files[i]) < 0 && errno != ENOENT))
+            return files[i] ? hc_fail_errno(&r->err, "remove", files[i]) : hc_fail_nomem(&r->err);
     printf("\"%s\" has been removed from your repositories\n", name);
     return HC_OK;
 }
@@ -292,6 +296,7 @@ int hc_cmd_repo(int argc, char **argv)
           "add: take addresses of repositories that were given up" },
         { "timeout", 0, HC_FLAG_DURATION, &r.timeout_ms, "add, update: for one index (default 2m0s)" },
         { "output", 'o', HC_FLAG_STR, &r.output, "list: print as table, json or yaml" },
+        { "no-headers", 0, HC_FLAG_BOOL, &r.no_headers, "list: the table without its first line" },
         { "url", 0, HC_FLAG_STR, &index.url, "index: address of the folder, in front of the charts' names" },
         { "merge", 0, HC_FLAG_STR, &index.merge, "index: keep the versions that only this index has", NULL,
           "file" },
@@ -304,6 +309,7 @@ int hc_cmd_repo(int argc, char **argv)
         .flags_n = HC_LEN(flags),
         .min_args = 1,
         .max_args = -1,
+        .group = true,
     };
     int code = hc_cli_parse(a, &cli, argc, argv);
     if (code >= 0)
@@ -323,6 +329,6 @@ int hc_cmd_repo(int argc, char **argv)
         return hc_cli_error("unknown command \"%s\" for \"helmctl repo\": one of add, list, update, remove, index",
                             verb);
     else if ((rc = hc_helm_repositories(a, r.g, &r.doc, &r.there, &r.err)) == HC_OK)
-        rc = verb[0] == 'l' ? list(&r) : update(&r, args, n);
+        rc = verb[0] == 'l' ? list(&r, n) : update(&r, args, n);
     return rc == HC_OK ? 0 : hc_cli_fail(&r.err);
 }

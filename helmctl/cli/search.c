@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "charts-fetch/chart/chart.h"
 #include "charts-fetch/source/index.h"
 #include "core/base/buf.h"
 #include "core/base/fs.h"
@@ -114,7 +115,8 @@ static enum hc_rc keep(struct search *s, hc_str chart, const struct hc_index_row
                      .app_version = hc_arena_str(s->a, row->app_version),
                      .description = hc_arena_str(s->a, row->description),
                      .score = score };
-    h.name = hc_path_clean(s->a, hc_arena_printf(s->a, "%.*s/%.*s", HC_P(s->repo), HC_P(chart)));
+    h.name = hc_path_clean(s->a,
+                           hc_arena_printf(s->a, "%.*s%s%.*s", HC_P(s->repo), s->repo.n ? "/" : "", HC_P(chart)));
     if (hc_semver_parse(h.version, &h.v, NULL) != HC_OK)
         return HC_OK;
     if (s->n == MAX_HITS)
@@ -139,6 +141,11 @@ static enum hc_rc look(void *ctx, hc_str chart, const struct hc_index_row *row, 
     (void)err;
     size_t at = 0, score = 0;
     enum hc_rc rc = HC_OK;
+    /* as Helm cleans metadata when it reads an index: no line ends, nothing that a terminal would obey */
+    struct hc_index_row clean = *row;
+    clean.description = hc_chart_clean_text(s->a, row->description);
+    clean.app_version = hc_chart_clean_text(s->a, row->app_version);
+    row = &clean;
     if (!s->all) {
         HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
         HC_AUTO(hc_buf) struct hc_buf line;
@@ -268,8 +275,7 @@ static enum hc_rc search_repo(struct search *s, const char **args, size_t n)
         struct hc_err err = HC_ERR_INIT;
         s->repo = hc_get_str_at(hc_list_at(repos, i), "name");
         s->first = s->n;
-        const char *path =
-            hc_arena_printf(s->a, "%s/%.*s-index.yaml", hc_helm_indexes(s->a, s->g), HC_P(s->repo)).p;
+        const char *path = hc_helm_index_file(s->a, s->g, s->repo);
         if (!path)
             return hc_fail_nomem(&s->err);
         if (hc_index_read_file(path, (hc_str){ NULL, 0 }, &sink, &err) == HC_OK)
@@ -406,6 +412,7 @@ int hc_cmd_search(int argc, char **argv)
         .flags_n = HC_LEN(flags),
         .min_args = 1,
         .max_args = -1,
+        .group = true,
     };
     int code = hc_cli_parse(a, &cli, argc, argv);
     if (code >= 0)

@@ -118,6 +118,7 @@ int hc_cmd_show(int argc, char **argv)
         .flags_n = HC_LEN(flags),
         .min_args = 2,
         .max_args = 2,
+        .group = true,
     };
     int code = hc_cli_parse(a, &cli, argc, argv);
     if (code >= 0)

@@ -201,6 +201,13 @@ same open/web
 same open/web --version 1.0.0
 same open/web --devel
 same closed/web
+# an address that the index of a known repository lists is asked with that one's login and authority
+mkdir -p "$SERVERS/www/private/whole" && cp "$SERVERS/www/charts/web-1.0.0.tgz" "$SERVERS/www/private/whole/"
+"$h4" repo index "$SERVERS/www/private/whole" --url "$tls/private/whole"
+"$h4" repo add whole "$tls/private/whole" --username git --password s3cret --ca-file "$pki/ca.pem" >/dev/null
+same "$tls/private/whole/web-1.0.0.tgz"
+refused '.*' "$tls/private/web-1.0.0.tgz"
+"$h4" repo remove whole >/dev/null
 refused 'chart "web" matching 9 not found in open index' open/web --version 9
 refused 'chart "none" matching  not found in open index' open/none
 refused 'repo nobody not found' nobody/web

@@ -44,8 +44,9 @@ both() { # WORD...: equal output, exit code, and what is left in the folder; err
     fi
     cmp -s "$work/theirs.out" "$work/ours.out" || { bad "$*: stdout"; diff "$work/theirs.out" "$work/ours.out"; }
     local theirs ours
-    theirs=$(head -1 "$work/theirs.err" | sed 's/"helm repo/"helmctl repo/; s/"helm pull/"helmctl pull/' | cut -c"1-${begin:-60}")
-    ours=$(head -1 "$work/ours.err" | cut -c"1-${begin:-60}")
+    theirs=$(head -1 "$work/theirs.err" | sed 's/^time=[^ ]* //; s/"helm repo/"helmctl repo/; s/"helm pull/"helmctl pull/')
+    ours=$(head -1 "$work/ours.err")
+    theirs=${theirs::${begin:-60}} ours=${ours::${begin:-60}}
     [ "$theirs" = "$ours" ] || { bad "$*: stderr"; echo "< $theirs"; echo "> $ours"; }
 }
 same_files() {
@@ -60,6 +61,8 @@ same_files() {
 both repo list
 both repo list -o json
 both repo list -o yaml
+both repo list -o xml
+both repo list more
 both repo update
 both repo remove x
 both repo add a/b "$url"
@@ -73,6 +76,7 @@ both repo add two ftp://example.com
 both repo add three "$url" --username ann --password secret --pass-credentials
 both repo add three "$url" --force-update
 both repo list
+both repo list --no-headers
 both repo list -o json
 both repo list -o yaml
 both repo update one
@@ -85,6 +89,13 @@ both pull web --repo "$url" --untar --untardir here
 both pull web --repo "$url" --untar --untardir here
 both pull one/web --untar
 both pull "$url/web-0.1.0.tgz" --untar --untardir there
+both pull "$url/web-0.1.0.tgz#part" -d .
+both pull one/web --version v0.1.0
+both pull one/web --version 0.1.0
+both repo add '' "$url"
+both search repo web
+same_files "a repository of no name"
+both repo remove ''
 begin=22 both pull one/web -d nowhere
 begin=50 both pull one/web --version 99
 begin=30 both pull one/nothing
@@ -154,10 +165,12 @@ entries:
   - {name: web, version: 1.10.0, appVersion: v2, description: "ten: ä ö", urls: [w.tgz]}
   beta: [{name: beta, version: 0.1.0-beta, description: only a pre-release, urls: [b.tgz]}]
   none: []
+  odd: [{name: odd, version: 1.0.0, appVersion: "1\n2", description: "two\nlines, \e[31mred\u200b", urls: [o.tgz]}]
 INDEX
 both repo add wide "http://127.0.0.1:$HTTP_PORT/wide"
 both search repo wide
 both search repo wide/web -l
+both search repo 'two lines' -o json
 both search repo web --devel
 both search repo web --version '^1' --versions -o json
 both search repo lion -o yaml
@@ -178,6 +191,20 @@ both search hub web --endpoint "http://127.0.0.1:$HTTP_PORT" --list-repo-url -o 
 both search hub --endpoint "http://127.0.0.1:$HTTP_PORT" --list-repo-url
 begin=60 both search hub web --endpoint "http://127.0.0.1:$HTTP_PORT/none"
 both repo remove wide
+
+# Lists that people write by hand: scalars are texts, names of fields are taken in any case; what is no list is left alone.
+for t in theirs ours; do cp "$work/$t/.config/helm/repositories.yaml" "$work/$t.kept"; done
+hand() { printf "$@" | tee "$work/theirs/.config/helm/repositories.yaml" >"$work/ours/.config/helm/repositories.yaml"; }
+hand 'repositories:\n- {name: 7, Url: %s, password: 12345, userName: ann, extra: {a: 1}, pass_credentials_all: true}\n' "$url"
+both repo list
+both repo add eight "$url"
+same_files "a list by hand"
+for text in 'repositories: {one: {}}\n' 'one\n' 'repositories: [one]\n' 'repositories: [{name: [one]}]\n'; do
+    hand "$text"
+    begin=6 both repo add eight "$url"
+done
+same_files "lists of other shapes"
+for t in theirs ours; do cp "$work/$t.kept" "$work/$t/.config/helm/repositories.yaml"; rm -f "$work/$t"/.cache/helm/repository/eight-*; done
 
 # Dependencies from folders, repositories and registries. Both tools pack in the same hour.
 export SOURCE_DATE_EPOCH=1700000000
@@ -224,6 +251,8 @@ app nobody "name: part, version: 1.x, repository: '@nobody'" "name: web, version
 begin=90 both dependency update nobody --skip-refresh
 app elsewhere "name: part, version: 0.1.0, repository: 'http://127.0.0.1:$HTTP_PORT/charts/../charts'"
 both dependency update elsewhere --skip-refresh
+app far "name: near, version: 9.x, repository: 'file://../near'"
+both dependency update far --skip-refresh
 app tag "name: part, version: 9.x, repository: $oci"
 run "$h" ours dependency update tag --plain-http --skip-refresh
 grep -q 'could not locate a version matching provided version string 9.x' "$work/ours.err" || bad "no such tag: $(cat "$work/ours.err")"
@@ -237,6 +266,22 @@ app late "name: part, version: 0.1.0, repository: '@one'"
 both template r late --dependency-update
 same_files "dependency errors"
 unset SOURCE_DATE_EPOCH
+
+# The server is away: the cached index and the content cache do, for Helm and for us.
+mkdir -p "$SERVERS/www/charts/off" && cp "$SERVERS/www/charts/web-0.1.0.tgz" "$SERVERS/www/charts/off/" && "$helm" repo index "$SERVERS/www/charts/off"
+both repo add off "$url/off"
+both template r off/web
+rm -r "$SERVERS/www/charts/off"
+begin=0 both template r off/web
+begin=0 both pull off/web -d here
+grep -q 'taking the cached one' "$work/ours.err" || bad "nothing is said of an old index"
+same_files "the server is away"
+both repo remove off
+mkdir -p "$SERVERS/www/charts/off"
+printf 'apiVersion: v1\nentries: {web: [{apiVersion: v2, name: web, version: 0.1.0, digest: abc, urls: ["%s"]}]}\n' "$url/web-0.1.0.tgz" >"$SERVERS/www/charts/off/index.yaml"
+both repo add off "$url/off"
+begin=6 both pull off/web
+both repo remove off
 
 # one home, both tools
 mv "$work/theirs" "$work/theirs-was"
