@@ -9,6 +9,7 @@
 
 #include "charts-fetch/source/http_impl.h"
 #include "charts-fetch/source/index.h"
+#include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/base/digest.h"
 #include "core/base/fs.h"
@@ -27,12 +28,31 @@ static void split_query(hc_str url, hc_str *path, hc_str *query)
         path->n--;
 }
 
+/* What people write into addresses and may not stand there, as Go's net/url sends it: spaces and other alphabets in names of
+ * files. Controls stay, and are refused. */
+static hc_str escape_url(struct hc_arena *a, hc_str url)
+{
+    HC_AUTO(hc_buf) struct hc_buf b;
+    hc_buf_init(&b, 0);
+    for (size_t i = 0; i < url.n; i++) {
+        unsigned char c = (unsigned char)url.p[i];
+        if (c >= 0x80 || (c && strchr(" \"<>\\^`{|}", c)))
+            hc_buf_printf(&b, "%%%02X", c);
+        else
+            hc_buf_putc(&b, (char)c);
+    }
+    return hc_buf_to_arena(&b, a);
+}
+
 static const char *chart_url(struct hc_arena *a, hc_str repo, hc_str url)
 {
     hc_str path, query;
+    url = escape_url(a, url);
     if (hc_str_find_str(url, HC_S("://")) != SIZE_MAX)
         return hc_arena_strz(a, url);
     split_query(repo, &path, &query);
+    if (hc_str_starts(url, HC_S("//"))) /* another host, by the repository's scheme */
+        return hc_arena_printf(a, "%.*s:%.*s", HC_P(hc_str_sub(path, 0, hc_str_find(path, ':'))), HC_P(url)).p;
     if (url.n && url.p[0] == '/') {
         size_t at = hc_str_find_str(path, HC_S("://"));
         size_t slash = at == SIZE_MAX ? SIZE_MAX : hc_str_find(hc_str_sub(path, at + 3, path.n), '/');

@@ -167,7 +167,20 @@ entries:
   none: []
   odd: [{name: odd, version: 1.0.0, appVersion: "1\n2", description: "two\nlines, \e[31mred\u200b", urls: [o.tgz]}]
 INDEX
+# addresses that are no addresses yet: spaces and other alphabets, those of another host, names that are written by bytes
+mkdir -p "$SERVERS/www/far away" && cp "$SERVERS/www/charts/web-0.1.0.tgz" "$SERVERS/www/far away/wéb 1.tgz"
+cat >>"$SERVERS/www/wide/index.yaml" <<INDEX
+  far:
+  - {name: far, version: 1.0.0, urls: ["../far away/wéb 1.tgz"]}
+  - {name: far, version: 2.0.0, urls: ["/far%20away/w%C3%A9b%201.tgz"]}
+  - {name: far, version: 3.0.0, urls: ["//127.0.0.1:$HTTP_PORT/far away/wéb 1.tgz?a=b#c"]}
+  - {name: far, version: 4.0.0, urls: ["http://127.0.0.1:$HTTP_PORT/charts/%2e%2e/far away%2fwéb 1.tgz"]}
+INDEX
 both repo add wide "http://127.0.0.1:$HTTP_PORT/wide"
+for v in 1 2 3 4; do
+    both pull wide/far --version $v.0.0
+    [ "$(cd "$work/theirs" && ls -- *.tgz)" = "$(cd "$work/ours" && ls -- *.tgz)" ] || bad "the name of an archive, far $v"
+done
 both search repo wide
 both search repo wide/web -l
 both search repo 'two lines' -o json
