@@ -196,7 +196,7 @@ int hc_cmd_dependency(int argc, char **argv)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     int64_t width = 80;
-    struct hc_chart_source source = { 0 };
+    struct hc_chart_source source = { .tell_stdout = true };
     struct hc_cli_deps deps = { .source = &source, .log = stdout };
     const struct hc_flag flags[] = {
         { "max-col-width", 0, HC_FLAG_INT, &width, "list: widest column of the table (default 80)" },

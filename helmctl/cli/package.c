@@ -143,6 +143,7 @@ int hc_cmd_package(int argc, char **argv)
     if (o.sign && hc_cli_ports.hand_over)
         return hc_cli_ports.hand_over(argc, argv);
     o.source.globals = &cli.globals;
+    o.source.tell_stdout = true;
     for (size_t i = 0; i < cli.args_n && o.update; i++)
         if (hc_cli_deps_hand_over(&(struct hc_cli_deps){ .dir = cli.args[i], .source = &o.source }))
             return hc_cli_ports.hand_over(argc, argv);

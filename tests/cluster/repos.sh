@@ -42,6 +42,7 @@ both() { # WORD...: equal output, exit code, and what is left in the folder; err
         sort -o "$work/theirs.out" "$work/theirs.out"
         sort -o "$work/ours.out" "$work/ours.out"
     fi
+    sed -i "s|$work/ours/|$work/theirs/|" "$work/ours.out"
     cmp -s "$work/theirs.out" "$work/ours.out" || { bad "$*: stdout"; diff "$work/theirs.out" "$work/ours.out"; }
     local theirs ours
     theirs=$(head -1 "$work/theirs.err" | sed 's/^time=[^ ]* //; s/"helm repo/"helmctl repo/; s/"helm pull/"helmctl pull/')
@@ -49,11 +50,19 @@ both() { # WORD...: equal output, exit code, and what is left in the folder; err
     theirs=${theirs::${begin:-60}} ours=${ours::${begin:-60}}
     [ "$theirs" = "$ours" ] || { bad "$*: stderr"; echo "< $theirs"; echo "> $ours"; }
 }
+sums() { (cd "$work/$1" && find . -type f ! -name '*.chart' ! -name '*-charts.txt' | sort | xargs -d '\n' sha256sum); }
+packed() { tar --full-time -tvzf "$1" && tar -xOzf "$1"; }
 same_files() {
     # the hour of a lock is SOURCE_DATE_EPOCH's in ours alone
-    find "$work/theirs" "$work/ours" -name Chart.lock -exec sed -i 's/^generated: .*/generated: X/' {} +
-    diff <(cd "$work/theirs" && find . -type f ! -name '*.chart' ! -name '*-charts.txt' | sort | xargs -d '\n' sha256sum) \
-        <(cd "$work/ours" && find . -type f ! -name '*.chart' ! -name '*-charts.txt' | sort | xargs -d '\n' sha256sum) || bad "files after: $1"
+    find "$work/theirs" "$work/ours" -name Chart.lock -exec sed -i 's/^generated: .*/generated: "2020-01-01T00:00:00Z"/' {} +
+    sums theirs >"$work/theirs.sums"
+    sums ours >"$work/ours.sums"
+    # what both packed themselves: the headers of gzip and tar differ, what is in there does not
+    local f
+    while IFS= read -r f; do
+        cmp -s <(packed "$work/theirs/$f") <(packed "$work/ours/$f") && sed -i "\|  $f\$|d" "$work/theirs.sums" "$work/ours.sums"
+    done < <(diff "$work/theirs.sums" "$work/ours.sums" | sed -n 's/^< [0-9a-f]*  \(.*\.tgz\)$/\1/p')
+    diff "$work/theirs.sums" "$work/ours.sums" || bad "files after: $1"
     diff <(cat "$work"/theirs/.cache/helm/repository/*-charts.txt 2>/dev/null | sort) <(cat "$work"/ours/.cache/helm/repository/*-charts.txt 2>/dev/null | sort) || bad "names of charts after: $1"
     diff <(cd "$work/theirs" && find . -name 'repositories.*' -printf '%m %p\n' | sort) <(cd "$work/ours" && find . -name 'repositories.*' -printf '%m %p\n' | sort) || bad "modes after: $1"
 }
@@ -227,7 +236,10 @@ for v in 0.1.0 0.2.0 0.3.0-rc.1; do
     mkdir -p "$work/part"
     printf 'apiVersion: v2\nname: part\nversion: %s\n' "$v" >"$work/part/Chart.yaml"
     "$h" package "$work/part" -d "$work" >/dev/null
-    "$helm" push "$work/part-$v.tgz" "$oci" --plain-http >/dev/null 2>&1 || bad "push"
+    # of two repositories that hold a chart of one name Helm asks one for both
+    sed 's/part/side/' "$work/part/Chart.yaml" >"$work/side.yaml" && mkdir -p "$work/side" && mv "$work/side.yaml" "$work/side/Chart.yaml"
+    "$h" package "$work/side" -d "$work" >/dev/null
+    "$helm" push "$work/side-$v.tgz" "$oci" --plain-http >/dev/null 2>&1 || bad "push"
     "$h" package "$work/part" -d "$SERVERS/www/charts" >/dev/null
 done
 "$helm" repo index "$SERVERS/www/charts"
@@ -243,10 +255,10 @@ app() { # NAME DEPENDENCIES...: a chart in both homes
     done
 }
 app app "name: near, version: 0.x, repository: 'file://../near'" "name: part, version: '>=0.1.0-0', repository: '@one', alias: front" \
-    "name: part, version: '>=0.1.0-0', repository: '@one', alias: back" "name: part, version: ~0.1.0, repository: $oci, alias: rear"
-echo old >"$work/theirs/app/charts/README" && cp "$work/theirs/app/charts/README" "$work/ours/app/charts/"
+    "name: part, version: '>=0.1.0-0', repository: '@one', alias: back" "name: side, version: ~0.1.0, repository: $oci, alias: rear"
 cp "$work/part-0.2.0.tgz" "$work/theirs/app/charts/old-0.2.0.tgz" && cp "$work/part-0.2.0.tgz" "$work/ours/app/charts/old-0.2.0.tgz"
 both dependency update app --plain-http
+grep -q '^exit 0' "$work/theirs.out" || bad "dependency update does nothing"
 same_files "dependency update"
 both dependency build app --plain-http --skip-refresh
 both dependency list app
@@ -266,7 +278,7 @@ app elsewhere "name: part, version: 0.1.0, repository: 'http://127.0.0.1:$HTTP_P
 both dependency update elsewhere --skip-refresh
 app far "name: near, version: 9.x, repository: 'file://../near'"
 both dependency update far --skip-refresh
-app tag "name: part, version: 9.x, repository: $oci"
+app tag "name: side, version: 9.x, repository: $oci"
 run "$h" ours dependency update tag --plain-http --skip-refresh
 grep -q 'could not locate a version matching provided version string 9.x' "$work/ours.err" || bad "no such tag: $(cat "$work/ours.err")"
 run "$helm" theirs dependency update tag --plain-http --skip-refresh
