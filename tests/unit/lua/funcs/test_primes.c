@@ -159,6 +159,21 @@ static void behind_a_long_gap_is_another_start(void **state)
     found_done(&f);
 }
 
+/* A prime, and the next odd number is one, too: tested side by side, the lower one it is. */
+static void of_twins_it_is_the_lower(void **state)
+{
+    (void)state;
+    static const char twin[] = "CD2EEA6FA9874F6B5900E4B6C67437D797E614119E79E678BA86C4EFE0F6B86E"
+                               "F06142EBAFF19A1EBF2ED4311B42BA383E092E6C3DC87DBB78475655571EEA79"
+                               "253A0AC621790381CACC4649797B8610F5DDA2AFFA605BD90C0F49A8B64A0754"
+                               "9F5B8452A1B05CBDFE1E681C0530D87C552477667BAD11ED71FF1C3931408B81";
+    struct script script = { .first = twin, .seed = 1 };
+    struct found f;
+    find_each_way(script, 1024, &f);
+    assert_string_equal(f.p, twin);
+    found_done(&f);
+}
+
 /* Whoever took it: from the second long key on the processor time of both threads is what counts. */
 static void the_time_of_both_threads_counts(void **state)
 {
@@ -188,6 +203,7 @@ int main(void)
         cmocka_unit_test(the_way_does_not_matter),
         cmocka_unit_test(a_pseudoprime_is_refuted),
         cmocka_unit_test(behind_a_long_gap_is_another_start),
+        cmocka_unit_test(of_twins_it_is_the_lower),
         cmocka_unit_test(the_time_of_both_threads_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
