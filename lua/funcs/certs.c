@@ -87,16 +87,22 @@ static bool add_conf(X509 *x, int nid, const char *value)
     return ok;
 }
 
+/* libcrypto's function of one call looks for a provider. */
+static void sha256(const unsigned char *p, int n, unsigned char md[SHA256_DIGEST_LENGTH])
+{
+    SHA256_CTX ctx;
+    SHA256_Init(&ctx);
+    SHA256_Update(&ctx, p, (size_t)n);
+    SHA256_Final(md, &ctx);
+}
+
 /* SubjectKeyId of an authority: SHA-256 of the public key, cut to 20 bytes, as Go makes it. */
 static bool add_subject_key_id(X509 *x)
 {
     const ASN1_BIT_STRING *bits = X509_get0_pubkey_bitstr(x);
     unsigned char md[SHA256_DIGEST_LENGTH];
-    SHA256_CTX ctx;
     ASN1_OCTET_STRING *id = ASN1_OCTET_STRING_new();
-    SHA256_Init(&ctx);
-    SHA256_Update(&ctx, bits->data, (size_t)bits->length);
-    SHA256_Final(md, &ctx);
+    sha256(bits->data, bits->length, md);
     bool ok = id && ASN1_OCTET_STRING_set(id, md, 20) && X509_add1_ext_i2d(x, NID_subject_key_identifier, id, 0, 0);
     ASN1_OCTET_STRING_free(id);
     return ok;
@@ -209,8 +215,42 @@ static enum hc_rc cert_val(struct hc_fcall *c, hc_str cert, hc_str key, struct h
     return fn_done(c, map, out);
 }
 
+/*
+ * SHA-256 with RSA, without libcrypto's providers: looking them up for the first time takes longer than signing. `fresh`:
+ * the key was made for this and signs nothing else here. Blinding, which hides from a clock what many uses of a key have
+ * in common, costs as much as the signature and has nothing to hide then; libcrypto's exponentiation takes the same time
+ * for all exponents anyway.
+ */
+static bool sign_rsa(X509 *x, EVP_PKEY *signer, bool fresh)
+{
+    const X509_ALGOR *inner = X509_get0_tbs_sigalg(x), *outer;
+    const ASN1_BIT_STRING *signature;
+    unsigned char md[SHA256_DIGEST_LENGTH], *der = NULL, *bytes;
+    unsigned n = 0;
+    RSA *rsa = EVP_PKEY_get1_RSA(signer);
+    X509_get0_signature(&signature, &outer, x); /* theirs to write for who signs by hand */
+    bool ok = rsa && (bytes = OPENSSL_malloc((size_t)RSA_size(rsa))) != NULL;
+    if (ok) {
+        ASN1_STRING_set0((ASN1_BIT_STRING *)signature, bytes, RSA_size(rsa));
+        ((ASN1_BIT_STRING *)signature)->flags &= ~7; /* no bits of the last byte are unused */
+        ((ASN1_BIT_STRING *)signature)->flags |= ASN1_STRING_FLAG_BITS_LEFT;
+    }
+    ok = ok && X509_ALGOR_set0((X509_ALGOR *)inner, OBJ_nid2obj(NID_sha256WithRSAEncryption), V_ASN1_NULL, NULL) &&
+         X509_ALGOR_set0((X509_ALGOR *)outer, OBJ_nid2obj(NID_sha256WithRSAEncryption), V_ASN1_NULL, NULL);
+    int length = ok ? i2d_re_X509_tbs(x, &der) : -1;
+    if (ok && fresh)
+        RSA_blinding_off(rsa);
+    if (length > 0)
+        sha256(der, length, md);
+    ok = length > 0 && RSA_sign(NID_sha256, md, sizeof(md), bytes, &n, rsa) == 1 && n == (unsigned)RSA_size(rsa);
+    OPENSSL_free(der);
+    RSA_free(rsa);
+    return ok;
+}
+
+/* `fresh`: the signer was made for this. */
 static enum hc_rc issue(struct hc_fcall *c, const struct request *r, EVP_PKEY *key, X509 *parent, EVP_PKEY *signer,
-                        struct hc_val **out)
+                        bool fresh, struct hc_val **out)
 {
     __attribute__((cleanup(x509_auto))) X509 *x = X509_new();
     int kind = EVP_PKEY_get_base_id(signer);
@@ -223,7 +263,8 @@ static enum hc_rc issue(struct hc_fcall *c, const struct request *r, EVP_PKEY *k
         return dear;
     if (!x || !fill(c, x, r, key, parent))
         return broken(c);
-    if (!X509_sign(x, signer, kind == EVP_PKEY_ED25519 ? NULL : EVP_sha256()))
+    if (kind == EVP_PKEY_RSA ? !sign_rsa(x, signer, fresh)
+                             : !X509_sign(x, signer, kind == EVP_PKEY_ED25519 ? NULL : EVP_sha256()))
         return broken(c);
     hc_str cert = { "", 0 }, pem = { "", 0 };
     BIO *bio = BIO_new(BIO_s_mem());
@@ -250,13 +291,13 @@ static enum hc_rc self_signed(struct hc_fcall *c, const struct request *r, const
                               struct hc_val **out)
 {
     HC_AUTO(hc_pkey) EVP_PKEY *key = NULL;
-    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    hc_libcrypto_start();
     enum hc_rc rc = pem ? request_key(c, pem, &key) : HC_OK;
     if (rc == HC_OK)
         rc = check_names(c, r);
     if (rc == HC_OK && !pem)
         rc = request_key(c, NULL, &key);
-    return rc == HC_OK ? issue(c, r, key, NULL, key, out) : rc;
+    return rc == HC_OK ? issue(c, r, key, NULL, key, !pem, out) : rc;
 }
 
 FN(fn_gen_ca)
@@ -303,7 +344,7 @@ static enum hc_rc signed_by(struct hc_fcall *c, struct hc_val *const *argv, cons
     __attribute__((cleanup(x509_auto))) X509 *parent = NULL;
     struct request r = { .name = fn_s(argv[0]), .ips = argv[1], .dns = argv[2], .days = fn_i(argv[3]) };
     hc_str type, der;
-    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    hc_libcrypto_start();
     enum hc_rc rc = pem ? request_key(c, pem, &key) : HC_OK;
     if (rc != HC_OK)
         return rc;
@@ -321,7 +362,7 @@ static enum hc_rc signed_by(struct hc_fcall *c, struct hc_val *const *argv, cons
         return rc;
     if (EVP_PKEY_eq(X509_get0_pubkey(parent), signer) != 1)
         return fn_fail(c, "error creating certificate: x509: provided PrivateKey doesn't match parent's PublicKey");
-    return issue(c, &r, key, parent, signer, out);
+    return issue(c, &r, key, parent, signer, false, out);
 }
 
 FN(fn_gen_signed_cert)

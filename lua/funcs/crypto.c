@@ -11,6 +11,7 @@
 #include "core/base/digest.h"
 #include "lua/funcs/bcrypt.h"
 #include "lua/funcs/funcs_impl.h"
+#include "lua/funcs/keys.h"
 
 static enum hc_rc no_random(struct hc_fcall *c)
 {
@@ -228,7 +229,7 @@ FN(fn_derive_password)
     hc_buf_puts(&b, SEED);
     put_be32(&b, user.n);
     hc_buf_put(&b, user);
-    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    hc_libcrypto_start();
     if (b.spent || EVP_PBE_scrypt(password.p, password.n, (const unsigned char *)b.p, b.n, 32768, 8, 2,
                                   (uint64_t)64 << 20, key, sizeof(key)) != 1)
         return hc_fail_nomem(c->err);

@@ -16,6 +16,11 @@
 
 #define RSA_EXPONENT 65537
 
+void hc_libcrypto_start(void)
+{
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL);
+}
+
 void hc_pkey_auto(EVP_PKEY **k)
 {
     EVP_PKEY_free(*k);
@@ -51,7 +56,7 @@ enum hc_rc hc_key_rsa(struct hc_fcall *c, int bits, EVP_PKEY **out)
     if (dear != HC_OK)
         return dear;
     c->long_keys += bits > 2048;
-    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    hc_libcrypto_start();
     struct rsa_parts r = { BN_new(), BN_new(), BN_new(), BN_new(), BN_new(), BN_new(), BN_new(), BN_new() };
     BN_CTX *ctx = BN_CTX_new();
     RSA *rsa = RSA_new();
@@ -204,7 +209,7 @@ FN(fn_gen_private_key)
     hc_str type = fn_s(argv[0]), pem = { "", 0 };
     HC_AUTO(hc_pkey) EVP_PKEY *key = NULL;
     enum hc_rc rc;
-    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    hc_libcrypto_start();
     if (type.n == 0 || hc_str_eqz(type, "rsa"))
         rc = hc_key_rsa(c, 4096, &key);
     else if (hc_str_eqz(type, "dsa"))
@@ -273,7 +278,7 @@ static EVP_PKEY *read_rsa(const unsigned char *p, long n)
 enum hc_rc hc_key_read(struct hc_fcall *c, hc_str pem, EVP_PKEY **out)
 {
     hc_str type, der;
-    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    hc_libcrypto_start();
     if (!hc_pem_block(c->a, pem, &type, &der))
         return fn_fail(c, "no PEM data in input");
     const unsigned char *p = (const unsigned char *)der.p;

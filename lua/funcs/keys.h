@@ -10,6 +10,8 @@
 
 #include "lua/funcs/funcs.h"
 
+/* Before anything else of libcrypto: its configuration file stays unread, and what it holds at exit is left to the kernel. */
+void hc_libcrypto_start(void);
 void hc_pkey_auto(EVP_PKEY **k);
 enum hc_rc hc_key_rsa(struct hc_fcall *c, int bits, EVP_PKEY **out);
 /* The PEM text that Go writes: PKCS #1 for RSA, SEC 1 for EC, PKCS #8 for Ed25519. */
