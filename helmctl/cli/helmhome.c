@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -236,6 +237,49 @@ static struct hc_val *text_val(struct hc_arena *a, hc_str s)
     return hc_str_val(a, s.p ? s : HC_S(""));
 }
 
+/* Where links lead: a list that is kept elsewhere (a folder of settings under version control) is written there, as Helm
+ * writes it. */
+static const char *behind_links(struct hc_arena *a, const char *path)
+{
+    char to[PATH_MAX];
+    for (int links = 0; path && links < 40; links++) {
+        ssize_t n = readlink(path, to, sizeof(to) - 1);
+        if (n < 0)
+            return path;
+        to[n] = '\0';
+        path = to[0] == '/' ? hc_arena_strz(a, hc_str_of(to))
+                            : hc_arena_printf(a, "%s/%s", folder_of(a, path), to).p;
+    }
+    return path;
+}
+
+/* Beside the file no other one can be made, or it cannot be renamed over: it is a mount of its own, as containers get single
+ * files. */
+static bool only_in_place(struct hc_arena *a, const char *path)
+{
+    struct statx st;
+    const char *folder = folder_of(a, path);
+    if (access(path, W_OK) < 0 || !folder)
+        return false;
+    return access(folder, W_OK) < 0 ||
+           (statx(AT_FDCWD, path, 0, STATX_INO, &st) == 0 && (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0);
+}
+
+static enum hc_rc write_list(struct hc_arena *a, const char *path, hc_str text, struct hc_err *err)
+{
+    struct stat st;
+    path = behind_links(a, path);
+    if (!path)
+        return hc_fail_nomem(err);
+    if (!only_in_place(a, path))
+        return hc_write_file(path, text, stat(path, &st) == 0 ? st.st_mode & 0777 : 0600, err);
+    HC_AUTO(hc_fd) int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    if (fd < 0)
+        return hc_fail_errno(err, "write", path);
+    enum hc_rc rc = hc_write_fd(fd, text, err);
+    return rc == HC_OK && fsync(fd) < 0 ? hc_fail_errno(err, "write", path) : rc;
+}
+
 enum hc_rc hc_helm_write_repositories(struct hc_arena *a, const struct hc_globals *g, const struct hc_val *doc,
                                       struct hc_err *err)
 {
@@ -257,7 +301,7 @@ enum hc_rc hc_helm_write_repositories(struct hc_arena *a, const struct hc_global
     hc_buf_init(&b, 0);
     if (!hc_yaml_write(&b, out) || hc_buf_check(&b, err, "repositories") != HC_OK || hc_arena_spent(a))
         return hc_fail_nomem(err);
-    return hc_write_file(hc_helm_repositories_file(a, g), hc_buf_str(&b), 0600, err);
+    return write_list(a, hc_helm_repositories_file(a, g), hc_buf_str(&b), err);
 }
 
 /* ---- the network ----------------------------------------------------------------------------------------------------- */

@@ -3,7 +3,8 @@
  * helmctl/cli/helmhome.h - Helm's folders and its list of repositories, shared with the real Helm
  *
  * Places are those of helmpath: a flag, HELM_CONFIG_HOME and HELM_CACHE_HOME, XDG, the home folder. repositories.yaml is
- * written as Helm writes it, under the lock that Helm takes (repositories.lock), whole or not at all, mode 0600.
+ * written as Helm writes it, under the lock that Helm takes (repositories.lock), whole or not at all, mode 0600 or the one it
+ * has, behind links; where it cannot be replaced (a mount of its own, a folder that may not be written), in its place.
  */
 #include <stdio.h>
 

@@ -50,8 +50,8 @@ both() { # WORD...: equal output, exit code, and what is left in the folder; err
     theirs=${theirs::${begin:-60}} ours=${ours::${begin:-60}}
     [ "$theirs" = "$ours" ] || { bad "$*: stderr"; echo "< $theirs"; echo "> $ours"; }
 }
-sums() { (cd "$work/$1" && find . -type f ! -name '*.chart' ! -name '*-charts.txt' | sort | xargs -d '\n' sha256sum); }
-packed() { tar --full-time -tvzf "$1" && tar -xOzf "$1"; }
+sums() { (cd "$work/$1" && find . -type f ! -name '*.chart' ! -name '*charts.txt' | sort | xargs -d '\n' sha256sum); }
+packed() { tar --full-time -tvzf "$1" | sort && tar -xOzf "$1" | sort; } # Helm's order of sub-charts is random
 same_files() {
     # the hour of a lock is SOURCE_DATE_EPOCH's in ours alone
     find "$work/theirs" "$work/ours" -name Chart.lock -exec sed -i 's/^generated: .*/generated: "2020-01-01T00:00:00Z"/' {} +
@@ -63,7 +63,7 @@ same_files() {
         cmp -s <(packed "$work/theirs/$f") <(packed "$work/ours/$f") && sed -i "\|  $f\$|d" "$work/theirs.sums" "$work/ours.sums"
     done < <(diff "$work/theirs.sums" "$work/ours.sums" | sed -n 's/^< [0-9a-f]*  \(.*\.tgz\)$/\1/p')
     diff "$work/theirs.sums" "$work/ours.sums" || bad "files after: $1"
-    diff <(cat "$work"/theirs/.cache/helm/repository/*-charts.txt 2>/dev/null | sort) <(cat "$work"/ours/.cache/helm/repository/*-charts.txt 2>/dev/null | sort) || bad "names of charts after: $1"
+    diff <(cat "$work"/theirs/.cache/helm/repository/*charts.txt 2>/dev/null | sort) <(cat "$work"/ours/.cache/helm/repository/*charts.txt 2>/dev/null | sort) || bad "names of charts after: $1"
     diff <(cd "$work/theirs" && find . -name 'repositories.*' -printf '%m %p\n' | sort) <(cd "$work/ours" && find . -name 'repositories.*' -printf '%m %p\n' | sort) || bad "modes after: $1"
 }
 
@@ -221,6 +221,18 @@ hand 'repositories:\n- {name: 7, Url: %s, password: 12345, userName: ann, extra:
 both repo list
 both repo add eight "$url"
 same_files "a list by hand"
+# kept elsewhere, and readable to a group
+for t in theirs ours; do
+    mkdir "$work/$t/dot" && mv "$work/$t/.config/helm/repositories.yaml" "$work/$t/dot/list" && chmod 640 "$work/$t/dot/list"
+    ln -s ../../dot/list "$work/$t/.config/helm/repositories.yaml"
+done
+both repo add nine "$url"
+both repo remove nine
+for t in theirs ours; do
+    [ "$(stat -c %a%F "$work/$t/dot/list" "$work/$t/.config/helm/repositories.yaml" | xargs)" = '640regular file 777symbolic link' ] || bad "a link, $t"
+    rm "$work/$t/.config/helm/repositories.yaml" && mv "$work/$t/dot/list" "$work/$t/.config/helm/repositories.yaml"
+done
+same_files "a list behind a link"
 for text in 'repositories: {one: {}}\n' 'one\n' 'repositories: [one]\n' 'repositories: [{name: [one]}]\n'; do
     hand "$text"
     begin=6 both repo add eight "$url"
