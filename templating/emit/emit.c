@@ -100,7 +100,7 @@ static bool mark_arg(struct emitter *e, struct hc_node *n)
     if (n->kind == HC_NODE_PIPE)
         calls = mark_pipe(e, n);
     else if (n->kind == HC_NODE_CHAIN)
-        calls = mark_arg(e, n->field.base);
+        calls = mark_arg(e, n->chain.base);
     if (calls)
         n->flags |= HC_NODE_CALLS;
     return calls;
@@ -171,8 +171,8 @@ static bool mark_command(struct emitter *e, struct hc_node *cmd, bool piped)
     for (uint32_t i = 0; any && i <= last; i++) {
         struct hc_node *n = cmd->items[i];
         if (i == 0 && n->kind == HC_NODE_CHAIN &&
-            (n->flags & HC_NODE_CALLS || (may_spare(cmd) && n->field.base->kind != HC_NODE_NIL)))
-            n->field.base->flags |= HC_NODE_GIVEN;
+            (n->flags & HC_NODE_CALLS || (may_spare(cmd) && n->chain.base->kind != HC_NODE_NIL)))
+            n->chain.base->flags |= HC_NODE_GIVEN;
         else if (i > 0 && (!is_fixed(n) || (i < last && checked_type(e, cmd, i))))
             n->flags |= HC_NODE_GIVEN;
     }
@@ -187,7 +187,7 @@ static bool mark_pipe(struct emitter *e, struct hc_node *pipe)
 {
     bool calls = false;
     for (uint32_t i = 0; i < pipe->n; i++)
-        calls |= mark_command(e, pipe->pipe.cmds[i], i > 0);
+        calls |= mark_command(e, hc_node_cmd(pipe, i), i > 0);
     if (calls)
         pipe->flags |= HC_NODE_CALLS;
     return calls;
@@ -250,25 +250,26 @@ static void resolve_pipe(struct emitter *e, struct hc_node *pipe);
 static void resolve_arg(struct emitter *e, struct hc_node *n)
 {
     if (n->kind == HC_NODE_VARIABLE)
-        n->slot = look_up(e, n->field.names[0]);
+        n->slot = look_up(e, hc_node_first_name(n));
     else if (n->kind == HC_NODE_PIPE)
         resolve_pipe(e, n);
     else if (n->kind == HC_NODE_CHAIN)
-        resolve_arg(e, n->field.base);
+        resolve_arg(e, n->chain.base);
 }
 
 static void resolve_pipe(struct emitter *e, struct hc_node *pipe)
 {
     for (uint32_t i = 0; i < pipe->n; i++) {
-        struct hc_node *cmd = pipe->pipe.cmds[i];
+        struct hc_node *cmd = hc_node_cmd(pipe, i);
         for (uint32_t k = 0; k < cmd->n; k++)
             resolve_arg(e, cmd->items[k]);
         if (e->port->bind)
             e->port->bind(e->port->ctx, cmd);
     }
     for (uint32_t i = 0; i < pipe->decl_n; i++) {
-        struct hc_node *v = pipe->pipe.decl[i];
-        v->slot = pipe->flags & HC_NODE_ASSIGN ? look_up(e, v->field.names[0]) : declare(e, v->field.names[0]);
+        struct hc_node *v = hc_node_decl(pipe, i);
+        hc_str name = hc_node_first_name(v);
+        v->slot = pipe->flags & HC_NODE_ASSIGN ? look_up(e, name) : declare(e, name);
     }
 }
 
@@ -335,9 +336,9 @@ static void put_arg(struct emitter *e, struct hc_node *n)
     }
     op(e, "val(", number(e, n));
     if (n->kind == HC_NODE_CHAIN && n->flags & HC_NODE_CALLS) {
-        n->field.base->flags |= HC_NODE_GIVEN;
+        n->chain.base->flags |= HC_NODE_GIVEN;
         hc_buf_puts(&e->lua, ", ");
-        put_arg(e, n->field.base);
+        put_arg(e, n->chain.base);
     }
     hc_buf_putc(&e->lua, ')');
 }
@@ -362,7 +363,7 @@ static void put_checked(struct emitter *e, struct hc_node *n, char type)
  * No value is false or nil in Lua, so this is exact. */
 static void put_and_or(struct emitter *e, struct hc_node *pipe, uint32_t i)
 {
-    struct hc_node *cmd = pipe->pipe.cmds[i];
+    struct hc_node *cmd = hc_node_cmd(pipe, i);
     uint32_t id = number(e, cmd), slot = new_slot(e), piped = i > 0 ? new_slot(e) : HC_NO_SLOT;
     uint32_t deciding = cmd->n - 1 - (i == 0); /* arguments after which it may end */
     if (i > 0) {
@@ -417,8 +418,8 @@ static void put_keep(struct emitter *e, uint32_t slot)
  */
 static void put_spared(struct emitter *e, struct hc_node *pipe, uint32_t i)
 {
-    struct hc_node *cmd = pipe->pipe.cmds[i], *head = cmd->items[0];
-    struct hc_node *base = head->kind == HC_NODE_CHAIN && head->field.base->flags & HC_NODE_GIVEN ? head->field.base
+    struct hc_node *cmd = hc_node_cmd(pipe, i), *head = cmd->items[0];
+    struct hc_node *base = head->kind == HC_NODE_CHAIN && head->chain.base->flags & HC_NODE_GIVEN ? head->chain.base
                                                                                                   : NULL;
     uint32_t id = number(e, cmd), piped = HC_NO_SLOT, from = HC_NO_SLOT;
     bool first = i > 0 || base;
@@ -476,7 +477,7 @@ static void put_given(struct emitter *e, const struct hc_node *cmd)
 /* The value of the pipeline up to its command `i`. */
 static void put_command(struct emitter *e, struct hc_node *pipe, uint32_t i)
 {
-    struct hc_node *cmd = pipe->pipe.cmds[i], *head = cmd->items[0];
+    struct hc_node *cmd = hc_node_cmd(pipe, i), *head = cmd->items[0];
     enum hc_emit_func kind = func_kind(e, head);
     bool miscounted = e->port->miscounted && head->kind == HC_NODE_IDENT && e->port->miscounted(cmd);
     if ((kind == HC_EMIT_AND || kind == HC_EMIT_OR) && cmd->flags & HC_NODE_CALLS) {
@@ -496,9 +497,9 @@ static void put_command(struct emitter *e, struct hc_node *pipe, uint32_t i)
         hc_buf_puts(&e->lua, ", ");
         put_command(e, pipe, i - 1);
     }
-    if (!miscounted && head->kind == HC_NODE_CHAIN && head->field.base->flags & HC_NODE_GIVEN) {
+    if (!miscounted && head->kind == HC_NODE_CHAIN && head->chain.base->flags & HC_NODE_GIVEN) {
         hc_buf_puts(&e->lua, ", ");
-        put_arg(e, head->field.base);
+        put_arg(e, head->chain.base);
     }
     if (!miscounted)
         put_given(e, cmd);

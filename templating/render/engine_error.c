@@ -236,11 +236,15 @@ static void tell_fault(struct run *r, hc_str msg)
     if (!at || (at->kind != HC_NODE_FIELD && at->kind != HC_NODE_VARIABLE))
         return;
     bool root = at->kind == HC_NODE_VARIABLE; /* of variables only "$" stands for the root */
-    if (root && !hc_str_eqz(at->field.names[0], "$"))
+    if (root && !hc_str_eqz(hc_node_first_name(at), "$"))
         return;
     hc_str *names = HC_NEW_N(r->a, hc_str, at->n + 1);
-    for (uint32_t i = root; names && i < at->n; i++)
-        names[out->path_n++] = hc_arena_str(r->a, at->field.names[i]);
+    struct hc_names read = hc_node_names(at);
+    for (uint32_t i = 0; names && i < at->n; i++) {
+        hc_str name = hc_names_next(&read);
+        if (i >= root)
+            names[out->path_n++] = hc_arena_str(r->a, name);
+    }
     out->path = names;
 }
 

@@ -196,7 +196,7 @@ static struct hc_val *complex_val(struct hc_arena *a, double re, double im)
 static struct hc_val *ideal(struct hc_arena *a, const struct hc_node *n)
 {
     const struct hc_number *num = n->lit.number;
-    hc_str s = n->lit.written;
+    hc_str s = hc_node_written(n);
     if (num->is_complex)
         return complex_val(a, num->f, num->im);
     bool floating = false;
@@ -221,7 +221,7 @@ static struct hc_val *literal(struct hc_arena *a, const struct hc_node *n, char 
     case 'b':
         return n->kind == HC_NODE_BOOL ? hc_bool_val(a, n->flags & HC_NODE_TRUE) : NULL;
     case 's':
-        return n->kind == HC_NODE_STRING ? hc_str_val_ref(a, n->lit.value) : NULL;
+        return n->kind == HC_NODE_STRING ? hc_str_val_ref(a, hc_node_string(n)) : NULL;
     case 'i':
     case 'I':
     case 'd':
@@ -247,7 +247,7 @@ static struct hc_val *literal(struct hc_arena *a, const struct hc_node *n, char 
             return ideal(a, n);
         if (n->kind == HC_NODE_BOOL)
             return hc_bool_val(a, n->flags & HC_NODE_TRUE);
-        return hc_str_val_ref(a, n->lit.value);
+        return hc_str_val_ref(a, hc_node_string(n));
     default:
         return NULL;
     }
@@ -280,7 +280,7 @@ void eval_bind(void *ctx, struct hc_node *cmd)
     enum own_func own = f ? own_func_of(f) : OWN_NONE;
     if (own == OWN_INCLUDE && cmd->n > 1 && cmd->items[1]->kind == HC_NODE_STRING) {
         uint32_t entry;
-        if (program_find(b->p, cmd->items[1]->lit.value, &entry))
+        if (program_find(b->p, hc_node_string(cmd->items[1]), &entry))
             head->n = entry + 1;
     }
 }
@@ -577,14 +577,34 @@ static hc_tv eval_field(struct run *r, hc_tv dot, hc_str name, const struct hc_n
     hc_run_fail(r, "can't evaluate field %.*s in type %.*s", HC_P(name), HC_P(type));
 }
 
-static hc_tv eval_chain(struct run *r, hc_tv dot, hc_tv recv, const struct hc_node *node, const hc_str *names,
-                        size_t names_n, struct hc_node *const *args, size_t n, hc_tv final, struct given *g)
+/* Tells the trace of the names of the node but for the first `skip`. */
+static hc_tv traced_chain(struct run *r, hc_tv from, const struct hc_node *node, uint32_t skip, hc_tv v)
+{
+    hc_str few[16], *names = node->n <= HC_LEN(few) ? few : HC_NEW_N(r->a, hc_str, node->n);
+    struct hc_names at = hc_node_names(node);
+    for (uint32_t i = 0; names && i < node->n; i++)
+        names[i] = hc_names_next(&at);
+    return names ? trace_read(r, from, names + skip, node->n - skip, v) : v;
+}
+
+/* The fields that the node names, but for the first `skip` names. */
+static hc_tv eval_chain(struct run *r, hc_tv dot, hc_tv recv, const struct hc_node *node, uint32_t skip,
+                        struct hc_node *const *args, size_t n, hc_tv final, struct given *g)
 {
     hc_tv from = recv;
-    for (size_t i = 0; i + 1 < names_n; i++)
-        recv = eval_field(r, dot, names[i], node, NULL, 0, MISSING, recv, NULL);
-    recv = eval_field(r, dot, names[names_n - 1], node, args, n, final, recv, g);
-    return TRACED(r) ? trace_read(r, from, names, names_n, recv) : recv;
+    struct hc_names names = hc_node_names(node);
+    if (skip)
+        (void)hc_names_next(&names);
+    for (uint32_t left = node->n - skip; left > 1; left--)
+        recv = eval_field(r, dot, hc_names_next(&names), node, NULL, 0, MISSING, recv, NULL);
+    recv = eval_field(r, dot, hc_names_next(&names), node, args, n, final, recv, g);
+    return TRACED(r) ? traced_chain(r, from, node, skip, recv) : recv;
+}
+
+static HC_NORETURN void fail_undefined(struct run *r, const struct hc_node *var)
+{
+    hc_str name = hc_node_first_name(var);
+    hc_run_fail(r, "undefined variable: %.*s", HC_P(name));
 }
 
 static hc_tv variable(struct run *r, const struct hc_node *n)
@@ -596,7 +616,7 @@ static hc_tv variable(struct run *r, const struct hc_node *n)
         if (v != &eval_unset)
             return v;
     }
-    hc_run_fail(r, "undefined variable: %.*s", HC_P(n->field.names[0]));
+    fail_undefined(r, n);
 }
 
 /* ---- functions ------------------------------------------------------------------------------------- */
@@ -782,17 +802,17 @@ static hc_tv eval_variable(struct run *r, hc_tv dot, const struct hc_node *n)
 {
     r->at = n;
     hc_tv v = variable(r, n);
-    return n->n == 1 ? v : eval_chain(r, dot, v, n, n->field.names + 1, n->n - 1, NULL, 0, MISSING, NULL);
+    return n->n == 1 ? v : eval_chain(r, dot, v, n, 1, NULL, 0, MISSING, NULL);
 }
 
 hc_tv eval_chain_base(struct run *r, hc_tv dot, const struct hc_node *chain, hc_tv base)
 {
-    return eval_chain(r, dot, base, chain, chain->field.names, chain->n, NULL, 0, MISSING, NULL);
+    return eval_chain(r, dot, base, chain, 0, NULL, 0, MISSING, NULL);
 }
 
 static hc_tv chain_base(struct run *r, hc_tv dot, const struct hc_node *chain)
 {
-    const struct hc_node *base = chain->field.base;
+    const struct hc_node *base = chain->chain.base;
     r->at = chain;
     if (base->kind == HC_NODE_NIL) {
         hc_str s = node_text(r, chain);
@@ -824,7 +844,7 @@ hc_tv eval_arg(struct run *r, hc_tv dot, char type, const struct hc_node *n)
         v = dot;
         break;
     case HC_NODE_FIELD:
-        v = eval_chain(r, dot, dot, n, n->field.names, n->n, NULL, 0, MISSING, NULL);
+        v = eval_chain(r, dot, dot, n, 0, NULL, 0, MISSING, NULL);
         break;
     case HC_NODE_VARIABLE:
         v = eval_variable(r, dot, n);
@@ -860,13 +880,13 @@ static hc_tv eval_command(struct run *r, hc_tv dot, const struct hc_node *cmd, h
     switch ((enum hc_node_kind)head->kind) {
     case HC_NODE_FIELD:
         r->at = head;
-        return eval_chain(r, dot, dot, head, head->field.names, head->n, cmd->items, cmd->n, final, g);
+        return eval_chain(r, dot, dot, head, 0, cmd->items, cmd->n, final, g);
     case HC_NODE_CHAIN:
-        if (g && head->field.base->flags & HC_NODE_GIVEN)
+        if (g && head->chain.base->flags & HC_NODE_GIVEN)
             v = next_given(r, g);
         else
             v = chain_base(r, dot, head);
-        return eval_chain(r, dot, v, head, head->field.names, head->n, cmd->items, cmd->n, final, g);
+        return eval_chain(r, dot, v, head, 0, cmd->items, cmd->n, final, g);
     case HC_NODE_IDENT:
         r->at = head;
         return eval_call(r, dot, head->ident.func, cmd, cmd->items, cmd->n, final, g);
@@ -880,7 +900,7 @@ static hc_tv eval_command(struct run *r, hc_tv dot, const struct hc_node *cmd, h
             not_a_function(r, cmd, final);
             return v;
         }
-        return eval_chain(r, dot, v, head, head->field.names + 1, head->n - 1, cmd->items, cmd->n, final, g);
+        return eval_chain(r, dot, v, head, 1, cmd->items, cmd->n, final, g);
     default:
         break;
     }
@@ -898,7 +918,7 @@ static hc_tv eval_command(struct run *r, hc_tv dot, const struct hc_node *cmd, h
 void eval_store(struct run *r, const struct hc_node *var, hc_tv v)
 {
     if (var->slot == HC_NO_SLOT)
-        hc_run_fail(r, "undefined variable: %.*s", HC_P(var->field.names[0]));
+        fail_undefined(r, var);
     r->slots[r->f->slots + var->slot] = v;
 }
 
@@ -909,7 +929,7 @@ void eval_declare(struct run *r, const struct hc_node *pipe, hc_tv v)
     if (pipe->flags & HC_NODE_ASSIGN)
         stretch_assign(r);
     for (uint32_t i = 0; i < pipe->decl_n; i++)
-        eval_store(r, pipe->pipe.decl[i], v);
+        eval_store(r, hc_node_decl(pipe, i), v);
 }
 
 hc_tv eval_pipe(struct run *r, hc_tv dot, const struct hc_node *pipe)
@@ -917,7 +937,7 @@ hc_tv eval_pipe(struct run *r, hc_tv dot, const struct hc_node *pipe)
     hc_tv v = MISSING;
     r->at = pipe;
     for (uint32_t i = 0; i < pipe->n; i++)
-        v = hc_tv_unbox(eval_command(r, dot, pipe->pipe.cmds[i], v, NULL));
+        v = hc_tv_unbox(eval_command(r, dot, hc_node_cmd(pipe, i), v, NULL));
     if (pipe->decl_n > 0)
         eval_declare(r, pipe, v);
     return v;
@@ -937,18 +957,23 @@ bool eval_command_spares(struct run *r, lua_State *l, hc_tv dot, const struct hc
     struct given g = { .l = l, .next = 3, .top = lua_gettop(l), .at = r->at };
     hc_tv final = cmd->flags & HC_NODE_PIPED ? next_given(r, &g) : MISSING, recv = dot;
     const struct hc_node *head = cmd->items[0];
-    size_t first = head->kind == HC_NODE_VARIABLE, last = head->n - 1;
+    struct hc_names names = hc_node_names(head);
+    uint32_t left = head->n;
     if (head->kind == HC_NODE_CHAIN)
-        recv = head->field.base->flags & HC_NODE_GIVEN ? next_given(r, &g) : chain_base(r, dot, head);
+        recv = head->chain.base->flags & HC_NODE_GIVEN ? next_given(r, &g) : chain_base(r, dot, head);
     else
         r->at = head;
-    if (head->kind == HC_NODE_VARIABLE)
+    if (head->kind == HC_NODE_VARIABLE) {
         recv = variable(r, head);
-    for (size_t i = first; i < last; i++)
-        recv = eval_field(r, dot, head->field.names[i], head, NULL, 0, MISSING, recv, NULL);
-    if (may_have_method(recv, head->field.names[last]))
+        (void)hc_names_next(&names);
+        left--;
+    }
+    for (; left > 1; left--)
+        recv = eval_field(r, dot, hc_names_next(&names), head, NULL, 0, MISSING, recv, NULL);
+    hc_str last = hc_names_next(&names);
+    if (may_have_method(recv, last))
         return false;
-    *out = hc_tv_unbox(eval_field(r, dot, head->field.names[last], head, cmd->items, cmd->n, final, recv, NULL));
+    *out = hc_tv_unbox(eval_field(r, dot, last, head, cmd->items, cmd->n, final, recv, NULL));
     return true;
 }
 

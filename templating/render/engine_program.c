@@ -156,13 +156,12 @@ static struct hc_emit_port walk_port(struct bind_ctx *ctx)
 static enum hc_rc make_templates(struct hc_program *p, struct hc_arena *a, hc_str name, hc_str text, uint32_t index,
                                  struct tmpl **out, size_t *out_n, struct hc_buf *out_error, struct hc_err *err)
 {
-    struct hc_tree *trees;
-    enum hc_rc rc = hc_syntax_parse(a, &p->port, name, text, &trees, out_n, out_error, err);
+    struct hc_tree *first;
+    enum hc_rc rc = hc_syntax_parse(a, &p->port, name, text, sizeof(struct tmpl), &first, out_n, out_error, err);
     if (rc != HC_OK)
         return rc;
-    struct tmpl *t = HC_NEW_N(a, struct tmpl, *out_n);
-    for (uint32_t i = 0; t && i < *out_n; i++) {
-        t[i].tree = trees[i];
+    struct tmpl *t = (struct tmpl *)(void *)first; /* a tree is what a template begins with */
+    for (uint32_t i = 0; i < *out_n; i++) {
         t[i].index = index + i;
         t[i].nth = i;
     }
@@ -533,7 +532,7 @@ enum hc_rc hc_program_lua(struct hc_program *p, hc_str name, struct hc_arena *a,
         return HC_OK;
     }
     /* Emitting marks the nodes, so it is done on a tree of its own. */
-    enum hc_rc rc = hc_syntax_parse(a, &p->port, t->tree.file, t->tree.text, &trees, &n, NULL, err);
+    enum hc_rc rc = hc_syntax_parse(a, &p->port, t->tree.file, t->tree.text, sizeof(*trees), &trees, &n, NULL, err);
     if (rc != HC_OK)
         return rc;
     for (size_t i = 0; i < n; i++) {

@@ -375,8 +375,8 @@ bool range_turn(struct run *r, struct walk *w, hc_tv *out_elem)
         if (pipe->flags & HC_NODE_ASSIGN)
             stretch_assign(r);
         if (keyed)
-            eval_store(r, pipe->pipe.decl[0], key);
-        eval_store(r, pipe->pipe.decl[pipe->decl_n - 1], elem);
+            eval_store(r, hc_node_decl(pipe, 0), key);
+        eval_store(r, hc_node_decl(pipe, pipe->decl_n - 1u), elem);
     }
     *out_elem = elem;
     return true;

@@ -212,7 +212,7 @@ enum flow walk_items(struct run *r, hc_tv dot, struct hc_node *const *items, siz
             trace_statement(r, n);
         switch ((enum hc_node_kind)n->kind) {
         case HC_NODE_TEXT:
-            hc_buf_put(&r->out, n->text);
+            hc_buf_put(&r->out, hc_node_text(n));
             break;
         case HC_NODE_ACTION:
             walk_action(r, dot, n);

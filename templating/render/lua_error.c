@@ -55,8 +55,10 @@ static const struct hc_node *node_of(struct hc_arena *a, hc_str text, int line)
     struct hc_node *n = HC_NEW(a, struct hc_node);
     if (!n)
         return NULL;
-    n->kind = HC_NODE_IDENT;
-    n->ident.name = line_at(text, line, &n->pos);
+    hc_str said = line_at(text, line, &n->pos);
+    n->kind = HC_NODE_TEXT;
+    n->text = said.p;
+    n->n = (uint32_t)said.n;
     return n;
 }
 

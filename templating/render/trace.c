@@ -273,7 +273,7 @@ static void walk_arg(struct walker *w, const struct hc_node *n, uint32_t around)
     if (n->kind == HC_NODE_PIPE)
         walk_pipe(w, n, around);
     else if (n->kind == HC_NODE_CHAIN)
-        walk_arg(w, n->field.base, around);
+        walk_arg(w, n->chain.base, around);
 }
 
 static uint32_t parent_of(const struct walker *w, uint32_t branch)
@@ -285,7 +285,7 @@ static void walk_pipe(struct walker *w, const struct hc_node *pipe, uint32_t aro
 {
     ptrmap_put(w->t, &w->t->by_node, pipe, around + 1);
     for (uint32_t i = 0; i < pipe->n; i++) {
-        const struct hc_node *cmd = pipe->pipe.cmds[i];
+        const struct hc_node *cmd = hc_node_cmd(pipe, i);
         ptrmap_put(w->t, &w->t->by_node, cmd, around + 1);
         for (uint32_t k = 0; k < cmd->n; k++)
             walk_arg(w, cmd->items[k], around);
@@ -293,11 +293,11 @@ static void walk_pipe(struct walker *w, const struct hc_node *pipe, uint32_t aro
     if (!(pipe->flags & HC_NODE_ASSIGN))
         return;
     for (uint32_t i = 0; i < pipe->decl_n; i++) {
-        for (uint32_t b = around; b && pipe->pipe.decl[i]->slot != HC_NO_SLOT; b = parent_of(w, b)) {
+        for (uint32_t b = around; b && hc_node_decl(pipe, i)->slot != HC_NO_SLOT; b = parent_of(w, b)) {
             struct assign *a = vec_add(w->t, &w->t->assigns, sizeof(*a), NULL);
             if (!a)
                 return;
-            *a = (struct assign){ b, pipe->pipe.decl[i]->slot };
+            *a = (struct assign){ b, hc_node_decl(pipe, i)->slot };
         }
     }
 }
@@ -422,7 +422,7 @@ static void touch_assigned(struct run *r, uint32_t branch, uint32_t cond)
 
 static bool lua_decides(const struct hc_node *pipe)
 {
-    const struct hc_node *cmd = pipe->pipe.cmds[pipe->n - 1];
+    const struct hc_node *cmd = hc_node_cmd(pipe, pipe->n - 1);
     return cmd->flags & HC_NODE_CALLS && cmd->items[0]->kind == HC_NODE_IDENT &&
            (own_func_of(cmd->items[0]->ident.func) == OWN_AND || own_func_of(cmd->items[0]->ident.func) == OWN_OR);
 }
@@ -560,10 +560,10 @@ static void tpl_piece(struct run *r, const struct hc_node *n, const struct span 
 static void print_tpl_text(struct run *r, const struct inst *i, const struct hc_node *n)
 {
     struct hc_trace *t = r->trace;
-    size_t from = (size_t)(n->text.p - i->t->tree.text.p);
+    size_t from = (size_t)(n->text - i->t->tree.text.p);
     uint32_t src = i->src, dep = i->src_dep;
     if (src)
-        dep = dep_new(t, DEP_RANGE, src, (uint32_t)from, (uint32_t)(from + n->text.n), NULL);
+        dep = dep_new(t, DEP_RANGE, src, (uint32_t)from, (uint32_t)(from + n->n), NULL);
     const struct rec *rec = src ? AT(t, recs, const struct rec, src) : NULL;
     if (!rec || !rec->spans_n) {
         span_add(t, &t->out, r->out.n, cell_new(t, n, dep), 0);
@@ -572,7 +572,7 @@ static void print_tpl_text(struct run *r, const struct inst *i, const struct hc_
     struct span under = { 0 };
     for (uint32_t k = 0; k < rec->spans_n && !t->spent; k++) {
         struct span s = ((const struct span *)t->spans.p)[rec->span + k];
-        if (AT(t, cells, struct cell, s.cell)->mark || s.at >= from + n->text.n)
+        if (AT(t, cells, struct cell, s.cell)->mark || s.at >= from + n->n)
             continue;
         if (s.at <= from) {
             under = s;
@@ -592,7 +592,7 @@ void trace_statement(struct run *r, const struct hc_node *n)
     if (t->spent || !f)
         return;
     t->log.n = f->log;
-    if (n->kind != HC_NODE_TEXT || !n->text.n)
+    if (n->kind != HC_NODE_TEXT || !n->n)
         return;
     const struct inst *i = AT(t, insts, const struct inst, f->inst);
     if (i->kind == FRAME_TPL)
@@ -719,8 +719,8 @@ hc_tv trace_declare(struct run *r, const struct hc_node *pipe, hc_tv v)
     else if (why && !is_container(n))
         v = marked_tv(r, v, why);
     for (uint32_t i = 0; i < pipe->decl_n; i++) {
-        size_t slot = (size_t)r->f->slots + pipe->pipe.decl[i]->slot;
-        if (pipe->pipe.decl[i]->slot != HC_NO_SLOT && slot < t->slots.n)
+        size_t slot = (size_t)r->f->slots + hc_node_decl(pipe, i)->slot;
+        if (hc_node_decl(pipe, i)->slot != HC_NO_SLOT && slot < t->slots.n)
             ((uint32_t *)t->slots.p)[slot] = empty;
     }
     return v;

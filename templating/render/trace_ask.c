@@ -221,7 +221,7 @@ static hc_str file_of(const struct inst *i)
 static size_t pos_of(const struct inst *i, const struct hc_node *n, size_t off)
 {
     if (n->kind == HC_NODE_TEXT)
-        return (size_t)(n->text.p - i->t->tree.text.p) + off;
+        return (size_t)(n->text - i->t->tree.text.p) + off;
     return n->pos;
 }
 
@@ -330,14 +330,15 @@ static bool may_extend(const struct hc_node *list)
         const struct hc_node *n = list->items[i];
         switch ((enum hc_node_kind)n->kind) {
         case HC_NODE_TEXT:
-            if (n->text.n)
-                return n->text.p[0] != '\n' && n->text.p[0] != '\r';
+            if (n->n)
+                return n->text[0] != '\n' && n->text[0] != '\r';
             break;
         case HC_NODE_ACTION: {
-            const struct hc_node *pipe = n->branch.pipe, *cmd = pipe->pipe.cmds[pipe->n - 1];
+            const struct hc_node *pipe = n->branch.pipe, *cmd = hc_node_cmd(pipe, pipe->n - 1);
             if (pipe->decl_n)
                 break;
-            return !(cmd->items[0]->kind == HC_NODE_IDENT && hc_str_eqz(cmd->items[0]->ident.name, "nindent"));
+            return !(cmd->items[0]->kind == HC_NODE_IDENT &&
+                     hc_str_eqz(hc_node_func_name(cmd->items[0]), "nindent"));
         }
         case HC_NODE_IF:
         case HC_NODE_WITH:

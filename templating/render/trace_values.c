@@ -422,20 +422,25 @@ static void mention_pipe(struct hc_trace *t, const struct hc_node *pipe);
 
 static void mention_node(struct hc_trace *t, const struct hc_node *n)
 {
+    struct hc_names names;
     switch ((enum hc_node_kind)n->kind) {
     case HC_NODE_PIPE:
         mention_pipe(t, n);
         break;
     case HC_NODE_CHAIN:
-        mention_node(t, n->field.base);
+        mention_node(t, n->chain.base);
         /* fall through */
     case HC_NODE_FIELD:
     case HC_NODE_VARIABLE:
-        for (uint32_t i = n->kind == HC_NODE_VARIABLE; i < n->n; i++)
-            mention(t, n->field.names[i]);
+        names = hc_node_names(n);
+        for (uint32_t i = 0; i < n->n; i++) {
+            hc_str name = hc_names_next(&names);
+            if (i > 0 || n->kind != HC_NODE_VARIABLE)
+                mention(t, name);
+        }
         break;
     case HC_NODE_STRING:
-        mention_text(t, n->lit.value);
+        mention_text(t, hc_node_string(n));
         break;
     default:
         break;
@@ -445,8 +450,8 @@ static void mention_node(struct hc_trace *t, const struct hc_node *n)
 static void mention_pipe(struct hc_trace *t, const struct hc_node *pipe)
 {
     for (uint32_t i = 0; pipe && i < pipe->n; i++)
-        for (uint32_t k = 0; k < pipe->pipe.cmds[i]->n; k++)
-            mention_node(t, pipe->pipe.cmds[i]->items[k]);
+        for (uint32_t k = 0; k < hc_node_cmd(pipe, i)->n; k++)
+            mention_node(t, hc_node_cmd(pipe, i)->items[k]);
 }
 
 static void mention_list(struct hc_trace *t, const struct hc_node *list)

@@ -299,13 +299,32 @@ static struct hc_number *failed(struct hc_buf *message, const struct hc_syntax_p
     return NULL;
 }
 
-struct hc_number *hc_number_read(struct hc_arena *a, const struct hc_syntax_port *port, enum token_kind kind,
-                                 hc_str w, struct hc_buf *message)
+/* Nearly all numbers of templates are indentations: those below 20 are there once. */
+#define SMALL(k)                                                                                                   \
+    {                                                                                                              \
+        .is_int = true, .is_uint = true, .is_float = true, .i = (k), .u = (k), .f = (k)                            \
+    }
+static const struct hc_number small[] = { SMALL(0),  SMALL(1),  SMALL(2),  SMALL(3),  SMALL(4),
+                                          SMALL(5),  SMALL(6),  SMALL(7),  SMALL(8),  SMALL(9),
+                                          SMALL(10), SMALL(11), SMALL(12), SMALL(13), SMALL(14),
+                                          SMALL(15), SMALL(16), SMALL(17), SMALL(18), SMALL(19) };
+
+static const struct hc_number *small_number(hc_str w)
 {
+    size_t first = w.n ? (size_t)w.p[0] - '0' : 10, second = w.n == 2 ? (size_t)w.p[1] - '0' : 0;
+    if (w.n == 1 && first < 10)
+        return &small[first];
+    return w.n == 2 && first == 1 && second < 10 ? &small[10 + second] : NULL;
+}
+
+const struct hc_number *hc_number_read(struct hc_arena *a, const struct hc_syntax_port *port, enum token_kind kind,
+                                       hc_str w, struct hc_buf *message)
+{
+    if (kind == T_NUMBER && small_number(w))
+        return small_number(w);
     struct hc_number tmp, *n = HC_NEW(a, struct hc_number);
     if (!n) { /* the parser sees the spent arena at its end */
-        static struct hc_number zero;
-        return &zero;
+        return &small[0];
     }
     if (kind == T_RUNE) {
         uint32_t r;

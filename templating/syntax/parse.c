@@ -254,7 +254,6 @@ static struct hc_node *node_of(struct parser *p, enum hc_node_kind kind, uint32_
     size_t n = p->stack_n - from, bytes = UP_TO(items) + n * sizeof(struct hc_node *);
     struct hc_node *list = node_sized(p, kind, pos, bytes);
     list->n = (uint32_t)n;
-    list->items = (struct hc_node **)(void *)((char *)list + UP_TO(items));
     take(p, from, list->items);
     return list;
 }
@@ -272,21 +271,21 @@ static void declare(struct parser *p, hc_str name)
     p->vars[p->vars_n++] = name;
 }
 
-/* A FIELD, VARIABLE or CHAIN of n names, which stand behind it. */
-static struct hc_node *names_node(struct parser *p, enum hc_node_kind kind, uint32_t pos, const hc_str *names,
-                                  size_t n)
+/* A FIELD, VARIABLE or CHAIN of n names, the first of which is at `names`. */
+static struct hc_node *names_node(struct parser *p, enum hc_node_kind kind, uint32_t pos, const char *names,
+                                  const uint32_t *sizes, size_t n)
 {
-    struct hc_node *f = node_sized(p, kind, pos, UP_TO(field) + n * sizeof(hc_str));
-    f->field.names = (hc_str *)(void *)((char *)f + UP_TO(field));
-    memcpy(f->field.names, names, n * sizeof(hc_str));
+    bool chain = kind == HC_NODE_CHAIN;
+    struct hc_node *f = node_sized(p, kind, pos, (chain ? UP_TO(chain) : UP_TO(field)) + n * sizeof(*sizes));
+    f->field.names = names;
+    memcpy(chain ? f->chain.sizes : f->field.sizes, sizes, n * sizeof(*sizes));
     f->n = (uint32_t)n;
     return f;
 }
 
 static struct hc_node *variable(struct parser *p, struct token t)
 {
-    hc_str name = token_text(p, t);
-    return names_node(p, HC_NODE_VARIABLE, t.pos, &name, 1);
+    return names_node(p, HC_NODE_VARIABLE, t.pos, p->lex.p + t.pos, &t.len, 1);
 }
 
 static bool declared(const struct parser *p, hc_str name)
@@ -319,7 +318,7 @@ static bool all_space(hc_str s)
 static bool is_empty(const struct hc_node *list)
 {
     for (uint32_t i = 0; i < list->n; i++) {
-        if (list->items[i]->kind != HC_NODE_TEXT || !all_space(list->items[i]->text))
+        if (list->items[i]->kind != HC_NODE_TEXT || !all_space(hc_node_text(list->items[i])))
             return false;
     }
     return true;
@@ -375,10 +374,25 @@ static hc_str unquote(struct parser *p, struct token t)
     return s;
 }
 
-/* ".a" to "a" */
-static hc_str field_name(const struct parser *p, struct token t)
+static void write_literal(struct hc_node *n, hc_str s)
 {
-    return hc_str_sub(token_text(p, t), 1, t.len);
+    n->lit.written = s.p;
+    n->n = (uint32_t)s.n;
+}
+
+static struct hc_node *string(struct parser *p, struct token t)
+{
+    struct hc_node *n = node_sized(p, HC_NODE_STRING, t.pos, UP_TO(lit));
+    hc_str is = unquote(p, t);
+    write_literal(n, token_text(p, t));
+    if (is.p == n->lit.written + 1 && is.n == t.len - 2)
+        return n;
+    hc_str *value = HC_NEW(p->a, hc_str);
+    if (!value)
+        leave(p, hc_arena_check(p->a, p->err, "template"));
+    *value = is;
+    n->lit.value = value;
+    return n;
 }
 
 static struct hc_node *term(struct parser *p)
@@ -389,7 +403,8 @@ static struct hc_node *term(struct parser *p)
     switch (t.kind) {
     case T_IDENT:
         n = node_sized(p, HC_NODE_IDENT, t.pos, UP_TO(ident));
-        n->ident.name = s;
+        n->ident.name = s.p;
+        n->decl_n = (uint16_t)s.n; /* functions have short names */
         n->ident.func = p->port->find_func(p->port->ctx, s);
         if (!n->ident.func)
             fail_quoting(p, "function ", s, " not defined");
@@ -400,14 +415,14 @@ static struct hc_node *term(struct parser *p)
         return node_sized(p, HC_NODE_NIL, t.pos, HEAD_ONLY);
     case T_BOOL:
         n = node_sized(p, HC_NODE_BOOL, t.pos, UP_TO(lit));
-        n->lit.written = s;
+        write_literal(n, s);
         n->flags = s.p[0] == 't' ? HC_NODE_TRUE : 0;
         return n;
     case T_RUNE:
     case T_COMPLEX:
     case T_NUMBER:
         n = node_sized(p, HC_NODE_NUMBER, t.pos, UP_TO(lit));
-        n->lit.written = s;
+        write_literal(n, s);
         hc_buf_reset(&p->msg);
         n->lit.number = hc_number_read(p->a, p->port, t.kind, s, &p->msg);
         if (!n->lit.number)
@@ -420,10 +435,7 @@ static struct hc_node *term(struct parser *p)
         return n;
     case T_STRING:
     case T_RAW_STRING:
-        n = node_sized(p, HC_NODE_STRING, t.pos, UP_TO(lit));
-        n->lit.written = s;
-        n->lit.value = unquote(p, t);
-        return n;
+        return string(p, t);
     default:
         backup(p);
         return NULL;
@@ -437,16 +449,17 @@ static struct hc_node *term(struct parser *p)
 static struct hc_node *operand(struct parser *p)
 {
     struct token t = next_word(p);
-    hc_str few[8], *names = few;
+    uint32_t few[8], *sizes = few;
     size_t n = 0, cap = HC_LEN(few);
     struct hc_node *base = NULL;
     uint32_t pos = t.pos;
+    const char *names = p->lex.p + t.pos + (t.kind == T_FIELD); /* ".a" is called "a" */
     if (t.kind == T_FIELD) {
-        names[n++] = field_name(p, t);
+        sizes[n++] = t.len - 1;
     } else if (t.kind == T_VARIABLE) {
-        names[n++] = token_text(p, t);
-        if (!declared(p, names[0]))
-            fail_quoting(p, "undefined variable ", names[0], "");
+        sizes[n++] = t.len;
+        if (!declared(p, token_text(p, t)))
+            fail_quoting(p, "undefined variable ", token_text(p, t), "");
     } else {
         backup(p);
         base = term(p);
@@ -454,29 +467,32 @@ static struct hc_node *operand(struct parser *p)
             return NULL;
     }
     struct token f = peek(p);
+    enum hc_node_kind kind = base ? HC_NODE_CHAIN : t.kind == T_FIELD ? HC_NODE_FIELD : HC_NODE_VARIABLE;
     if (f.kind != T_FIELD)
-        return base ? base : names_node(p, t.kind == T_FIELD ? HC_NODE_FIELD : HC_NODE_VARIABLE, pos, names, n);
+        return base ? base : names_node(p, kind, pos, names, sizes, n);
     pos = f.pos;
+    if (base)
+        names = p->lex.p + f.pos + 1;
     while (f.kind == T_FIELD) {
         next(p);
         if (n == cap) {
-            hc_str *grown = HC_NEW_N(p->a, hc_str, cap * 2);
+            uint32_t *grown = HC_NEW_N(p->a, uint32_t, cap * 2);
             if (!grown)
                 leave(p, hc_arena_check(p->a, p->err, "template"));
-            memcpy(grown, names, n * sizeof(hc_str));
-            names = grown;
+            memcpy(grown, sizes, n * sizeof(*sizes));
+            sizes = grown;
             cap *= 2;
         }
-        names[n++] = field_name(p, f);
+        sizes[n++] = f.len - 1; /* each begins where the one before ends: a space would end the operand */
         f = peek(p);
     }
     if (!base)
-        return names_node(p, t.kind == T_FIELD ? HC_NODE_FIELD : HC_NODE_VARIABLE, pos, names, n);
+        return names_node(p, kind, pos, names, sizes, n);
     switch (base->kind) {
     case HC_NODE_BOOL:
     case HC_NODE_STRING:
     case HC_NODE_NUMBER:
-        fail_quoting(p, "unexpected . after term ", base->lit.written, "");
+        fail_quoting(p, "unexpected . after term ", hc_node_written(base), "");
     case HC_NODE_NIL:
         fail(p, "unexpected . after term \"nil\"");
     case HC_NODE_DOT:
@@ -484,8 +500,8 @@ static struct hc_node *operand(struct parser *p)
     default:
         break;
     }
-    struct hc_node *chain = names_node(p, HC_NODE_CHAIN, pos, names, n);
-    chain->field.base = base;
+    struct hc_node *chain = names_node(p, kind, pos, names, sizes, n);
+    chain->chain.base = base;
     return chain;
 }
 
@@ -581,15 +597,13 @@ static struct hc_node *pipeline(struct parser *p, const char *context, enum toke
     if (p->stack_n == first)
         fail(p, "missing value for %s", context);
     size_t decl_n = first - from, n = p->stack_n - first;
-    struct hc_node *pipe = node_sized(p, HC_NODE_PIPE, pos, UP_TO(pipe) + (decl_n + n) * sizeof(struct hc_node *));
+    struct hc_node *pipe = node_sized(p, HC_NODE_PIPE, pos, UP_TO(items) + (decl_n + n) * sizeof(struct hc_node *));
     pipe->flags = assign ? HC_NODE_ASSIGN : 0;
     pipe->decl_n = (uint16_t)decl_n;
     pipe->n = (uint32_t)n;
-    pipe->pipe.decl = (struct hc_node **)(void *)((char *)pipe + UP_TO(pipe));
-    pipe->pipe.cmds = pipe->pipe.decl + decl_n;
-    take(p, from, pipe->pipe.decl);
+    take(p, from, pipe->items);
     for (uint32_t i = 1; i < pipe->n; i++) {
-        switch (pipe->pipe.cmds[i]->items[0]->kind) {
+        switch (hc_node_cmd(pipe, i)->items[0]->kind) {
         case HC_NODE_BOOL:
         case HC_NODE_DOT:
         case HC_NODE_NIL:
@@ -777,7 +791,8 @@ static struct hc_node *text_or_action(struct parser *p, enum ending *out_end)
     struct token t = next_word(p);
     if (t.kind == T_TEXT) {
         struct hc_node *n = node_sized(p, HC_NODE_TEXT, t.pos, UP_TO(text));
-        n->text = token_text(p, t);
+        n->text = p->lex.p + t.pos;
+        n->n = t.len;
         return n;
     }
     if (t.kind != T_LEFT_DELIM)
@@ -828,7 +843,8 @@ static void file(struct parser *p)
 }
 
 enum hc_rc hc_syntax_parse(struct hc_arena *a, const struct hc_syntax_port *port, hc_str name, hc_str text,
-                           struct hc_tree **out_trees, size_t *out_n, struct hc_buf *out_error, struct hc_err *err)
+                           size_t size, struct hc_tree **out_trees, size_t *out_n, struct hc_buf *out_error,
+                           struct hc_err *err)
 {
     if (text.n > HC_MAX_TEMPLATE_BYTES)
         return hc_fail_at(err, HC_E_LIMIT, name, 0, -1, "template %.*s has %zu bytes, more than %zu", HC_P(name),
@@ -846,11 +862,12 @@ enum hc_rc hc_syntax_parse(struct hc_arena *a, const struct hc_syntax_port *port
     if (setjmp(p->out) == 0) {
         declare(p, HC_S("$"));
         file(p);
-        struct hc_tree *trees = HC_NEW_N(a, struct hc_tree, p->trees_n);
+        char *trees = hc_arena_alloc_n(a, p->trees_n, size, _Alignof(struct hc_tree));
         if (!trees)
             leave(p, hc_arena_check(a, err, "template"));
-        memcpy(trees, p->trees, p->trees_n * sizeof(*trees));
-        *out_trees = trees;
+        for (size_t i = 0; i < p->trees_n; i++)
+            memcpy(trees + i * size, &p->trees[i], sizeof(p->trees[i]));
+        *out_trees = (struct hc_tree *)(void *)trees;
         *out_n = p->trees_n;
         p->rc = HC_OK;
     }

@@ -40,11 +40,21 @@ static void put_branch(struct hc_buf *b, const struct hc_syntax_port *port, cons
     hc_buf_puts(b, "{{end}}");
 }
 
+static void put_names(struct hc_buf *b, const struct hc_node *n, bool dot_first)
+{
+    struct hc_names names = hc_node_names(n);
+    for (uint32_t i = 0; i < n->n; i++) {
+        if (i > 0 || dot_first)
+            hc_buf_putc(b, '.');
+        hc_buf_put(b, hc_names_next(&names));
+    }
+}
+
 void hc_syntax_print(struct hc_buf *b, const struct hc_syntax_port *port, const struct hc_node *n)
 {
     switch ((enum hc_node_kind)n->kind) {
     case HC_NODE_TEXT:
-        hc_buf_put(b, n->text);
+        hc_buf_put(b, hc_node_text(n));
         return;
     case HC_NODE_LIST:
         for (uint32_t i = 0; i < n->n; i++)
@@ -83,14 +93,14 @@ void hc_syntax_print(struct hc_buf *b, const struct hc_syntax_port *port, const 
         for (uint32_t i = 0; i < n->decl_n; i++) {
             if (i > 0)
                 hc_buf_puts(b, ", ");
-            hc_buf_put(b, n->pipe.decl[i]->field.names[0]);
+            hc_buf_put(b, hc_node_first_name(hc_node_decl(n, i)));
         }
         if (n->decl_n > 0)
             hc_buf_puts(b, n->flags & HC_NODE_ASSIGN ? " = " : " := ");
         for (uint32_t i = 0; i < n->n; i++) {
             if (i > 0)
                 hc_buf_puts(b, " | ");
-            hc_syntax_print(b, port, n->pipe.cmds[i]);
+            hc_syntax_print(b, port, hc_node_cmd(n, i));
         }
         return;
     case HC_NODE_COMMAND:
@@ -101,27 +111,17 @@ void hc_syntax_print(struct hc_buf *b, const struct hc_syntax_port *port, const 
         }
         return;
     case HC_NODE_FIELD:
-        for (uint32_t i = 0; i < n->n; i++) {
-            hc_buf_putc(b, '.');
-            hc_buf_put(b, n->field.names[i]);
-        }
+        put_names(b, n, true);
         return;
     case HC_NODE_VARIABLE:
-        for (uint32_t i = 0; i < n->n; i++) {
-            if (i > 0)
-                hc_buf_putc(b, '.');
-            hc_buf_put(b, n->field.names[i]);
-        }
+        put_names(b, n, false);
         return;
     case HC_NODE_CHAIN:
-        put_paren(b, port, n->field.base);
-        for (uint32_t i = 0; i < n->n; i++) {
-            hc_buf_putc(b, '.');
-            hc_buf_put(b, n->field.names[i]);
-        }
+        put_paren(b, port, n->chain.base);
+        put_names(b, n, true);
         return;
     case HC_NODE_IDENT:
-        hc_buf_put(b, n->ident.name);
+        hc_buf_put(b, hc_node_func_name(n));
         return;
     case HC_NODE_DOT:
         hc_buf_putc(b, '.');
@@ -132,7 +132,7 @@ void hc_syntax_print(struct hc_buf *b, const struct hc_syntax_port *port, const 
     case HC_NODE_BOOL:
     case HC_NODE_NUMBER:
     case HC_NODE_STRING:
-        hc_buf_put(b, n->lit.written);
+        hc_buf_put(b, hc_node_written(n));
         return;
     }
 }
@@ -161,7 +161,7 @@ static void dump(struct hc_buf *b, const struct hc_tree *t, const struct hc_node
     switch ((enum hc_node_kind)n->kind) {
     case HC_NODE_TEXT:
         hc_buf_putc(b, ' ');
-        hc_syntax_quote(b, NULL, n->text);
+        hc_syntax_quote(b, NULL, hc_node_text(n));
         break;
     case HC_NODE_FIELD:
     case HC_NODE_VARIABLE:
@@ -173,19 +173,23 @@ static void dump(struct hc_buf *b, const struct hc_tree *t, const struct hc_node
         break;
     case HC_NODE_STRING:
         hc_buf_putc(b, ' ');
-        hc_syntax_quote(b, NULL, n->lit.value);
+        hc_syntax_quote(b, NULL, hc_node_string(n));
         break;
     case HC_NODE_TEMPLATE:
         hc_buf_putc(b, ' ');
         hc_syntax_quote(b, NULL, n->call.name);
         break;
     case HC_NODE_CHAIN:
-        for (uint32_t i = 0; i < n->n; i++)
-            hc_buf_printf(b, " .%.*s", HC_P(n->field.names[i]));
+        for (struct hc_names names = hc_node_names(n); names.size < n->chain.sizes + n->n;) {
+            hc_str name = hc_names_next(&names);
+            hc_buf_printf(b, " .%.*s", HC_P(name));
+        }
         break;
     case HC_NODE_PIPE:
-        for (uint32_t i = 0; i < n->decl_n; i++)
-            hc_buf_printf(b, " %.*s", HC_P(n->pipe.decl[i]->field.names[0]));
+        for (uint32_t i = 0; i < n->decl_n; i++) {
+            hc_buf_putc(b, ' ');
+            hc_buf_put(b, hc_node_first_name(hc_node_decl(n, i)));
+        }
         if (n->decl_n > 0)
             hc_buf_puts(b, n->flags & HC_NODE_ASSIGN ? " =" : " :=");
         break;
@@ -201,7 +205,7 @@ static void dump(struct hc_buf *b, const struct hc_tree *t, const struct hc_node
         break;
     case HC_NODE_PIPE:
         for (uint32_t i = 0; i < n->n; i++)
-            dump(b, t, n->pipe.cmds[i], depth + 1);
+            dump(b, t, hc_node_cmd(n, i), depth + 1);
         break;
     case HC_NODE_ACTION:
         dump(b, t, n->branch.pipe, depth + 1);
@@ -217,7 +221,7 @@ static void dump(struct hc_buf *b, const struct hc_tree *t, const struct hc_node
         dump(b, t, n->call.pipe, depth + 1);
         break;
     case HC_NODE_CHAIN:
-        dump(b, t, n->field.base, depth + 1);
+        dump(b, t, n->chain.base, depth + 1);
         break;
     default:
         break;

@@ -61,8 +61,8 @@ struct token hc_lex(struct lexer *l);
 /* strconv.Unquote of a "..." or `...` literal. False: "invalid syntax". */
 bool hc_unquote(struct hc_arena *a, hc_str written, hc_str *out);
 /* Go's newNumber for T_NUMBER, T_COMPLEX, T_RUNE. NULL: what is wrong is added to `message`. */
-struct hc_number *hc_number_read(struct hc_arena *a, const struct hc_syntax_port *port, enum token_kind kind,
-                                 hc_str written, struct hc_buf *message);
+const struct hc_number *hc_number_read(struct hc_arena *a, const struct hc_syntax_port *port, enum token_kind kind,
+                                       hc_str written, struct hc_buf *message);
 /* %q, by the port or by our own plain rules. */
 void hc_syntax_quote(struct hc_buf *b, const struct hc_syntax_port *port, hc_str s);
 bool hc_syntax_is_alnum(const struct hc_syntax_port *port, uint32_t rune);

@@ -31,7 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct hc_err err = HC_ERR_INIT;
     struct hc_code code;
     size_t n = 0, again_n = 0;
-    if (hc_syntax_parse(a, &port, HC_S("t"), fuzz_text(data, size), &trees, &n, NULL, &err) != HC_OK) {
+    if (hc_syntax_parse(a, &port, HC_S("t"), fuzz_text(data, size), sizeof(struct hc_tree), &trees, &n, NULL,
+                        &err) != HC_OK) {
         if (!err.msg[0])
             abort();
         return 0;
@@ -39,7 +40,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     hc_buf_reset(&once);
     hc_buf_reset(&twice);
     hc_syntax_print(&once, &port, trees[n - 1].root);
-    if (hc_syntax_parse(a, &port, HC_S("t"), hc_buf_str(&once), &again, &again_n, NULL, &err) == HC_OK)
+    if (hc_syntax_parse(a, &port, HC_S("t"), hc_buf_str(&once), sizeof(struct hc_tree), &again, &again_n, NULL,
+                        &err) == HC_OK)
         hc_syntax_print(&twice, &port, again[again_n - 1].root);
     for (size_t i = 0; i < n; i++) {
         enum hc_rc rc = hc_emit(a, &emit, &trees[i], (size & 1) != 0, (size & 2) != 0, &code, &err);

@@ -79,7 +79,8 @@ static void emit(struct hc_arena *a, const char *text, bool annotate, bool lazy,
     struct hc_err err = HC_ERR_INIT;
     struct hc_tree *t;
     size_t n;
-    assert_int_equal(hc_syntax_parse(a, &syntax, HC_S("t"), hc_str_of(text), &t, &n, NULL, &err), HC_OK);
+    assert_int_equal(
+        hc_syntax_parse(a, &syntax, HC_S("t"), hc_str_of(text), sizeof(struct hc_tree), &t, &n, NULL, &err), HC_OK);
     assert_int_equal(hc_emit(a, &port, &t[n - 1], annotate, lazy, out, &err), HC_OK);
 }
 
@@ -118,15 +119,15 @@ static void test_scopes(void **state)
     struct hc_code code;
     emit(a, "{{ $a := 1 }}{{ if $b := 2 }}{{ $a := 3 }}{{ $a }}{{ end }}{{ $a }}{{ $c := 4 }}{{ $c }}", false,
          false, &code);
-    const struct hc_node *outer = code.nodes[3]->branch.pipe->pipe.cmds[0]->items[0];
+    const struct hc_node *outer = hc_node_cmd(code.nodes[3]->branch.pipe, 0)->items[0];
     const struct hc_node *branch = code.nodes[2], *inner = branch->branch.list->items[1];
     assert_int_equal(outer->slot, 1);
-    assert_int_equal(inner->branch.pipe->pipe.cmds[0]->items[0]->slot, 3);
+    assert_int_equal(hc_node_cmd(inner->branch.pipe, 0)->items[0]->slot, 3);
     /* The slots of a block are used again behind it. */
-    assert_int_equal(code.nodes[5]->branch.pipe->pipe.cmds[0]->items[0]->slot, 2);
+    assert_int_equal(hc_node_cmd(code.nodes[5]->branch.pipe, 0)->items[0]->slot, 2);
     assert_int_equal(code.slots, 4);
     emit(a, "{{ $a = 1 }}", false, false, &code);
-    assert_int_equal(code.nodes[1]->branch.pipe->pipe.decl[0]->slot, HC_NO_SLOT);
+    assert_int_equal(hc_node_decl(code.nodes[1]->branch.pipe, 0)->slot, HC_NO_SLOT);
 }
 
 static void test_lazy_bodies(void **state)

@@ -272,7 +272,9 @@ static void test_trees(void **state)
         struct hc_tree *t;
         size_t n;
         hc_buf_init(&b, 0);
-        assert_int_equal(hc_syntax_parse(a, &port, HC_S("t"), hc_str_of(trees[i].text), &t, &n, NULL, &err), HC_OK);
+        assert_int_equal(hc_syntax_parse(a, &port, HC_S("t"), hc_str_of(trees[i].text), sizeof(struct hc_tree), &t,
+                                         &n, NULL, &err),
+                         HC_OK);
         for (size_t k = 0; k < n; k++) {
             if (n == 1 || hc_str_eqz(t[k].name, "x"))
                 hc_syntax_dump(&b, &t[k]);
@@ -294,7 +296,8 @@ static void test_mistakes(void **state)
         struct hc_err err = HC_ERR_INIT;
         struct hc_tree *t;
         size_t n;
-        enum hc_rc rc = hc_syntax_parse(a, &port, HC_S("t"), hc_str_of(mistakes[i].text), &t, &n, NULL, &err);
+        enum hc_rc rc = hc_syntax_parse(a, &port, HC_S("t"), hc_str_of(mistakes[i].text), sizeof(struct hc_tree),
+                                        &t, &n, NULL, &err);
         if (rc != HC_E_INPUT)
             fail_msg("%s: taken, but wants %s", mistakes[i].text, mistakes[i].want);
         assert_string_equal(err.msg, mistakes[i].want);
@@ -313,13 +316,14 @@ static void test_definitions(void **state)
     size_t n;
     hc_str text = HC_S(
         "{{define \"x\"}} {{/* nothing */}}\n{{end}}{{define \"x\"}}b{{end}}{{block \"y\" .}}{{end}}c");
-    assert_int_equal(hc_syntax_parse(a, &port, HC_S("f"), text, &t, &n, NULL, &err), HC_OK);
+    assert_int_equal(hc_syntax_parse(a, &port, HC_S("f"), text, sizeof(struct hc_tree), &t, &n, NULL, &err), HC_OK);
     assert_int_equal(n, 3);
     assert_true(hc_str_eqz(t[0].name, "x") && !t[0].empty);
     assert_true(hc_str_eqz(t[1].name, "y") && t[1].empty);
     assert_true(hc_str_eqz(t[2].name, "f") && hc_str_eqz(t[2].file, "f"));
     text = HC_S("{{$v := 1}}{{block \"y\" .}}{{$v}}{{end}}");
-    assert_int_equal(hc_syntax_parse(a, &port, HC_S("f"), text, &t, &n, NULL, &err), HC_E_INPUT);
+    assert_int_equal(hc_syntax_parse(a, &port, HC_S("f"), text, sizeof(struct hc_tree), &t, &n, NULL, &err),
+                     HC_E_INPUT);
     assert_string_equal(err.msg, "template: f:1: undefined variable \"$v\"");
 }
 
@@ -336,7 +340,7 @@ static enum hc_rc parse_repeated(const char *before, int times, const char *midd
     hc_buf_puts(&b, middle);
     for (int i = 0; i < times; i++)
         hc_buf_puts(&b, after);
-    return hc_syntax_parse(a, &port, HC_S("t"), hc_buf_str(&b), &t, &n, NULL, &err);
+    return hc_syntax_parse(a, &port, HC_S("t"), hc_buf_str(&b), sizeof(struct hc_tree), &t, &n, NULL, &err);
 }
 
 static void test_ceilings(void **state)
@@ -375,7 +379,8 @@ static void test_spent_arena(void **state)
     struct hc_tree *t;
     size_t n;
     hc_str text = HC_S("{{.a}}{{.b}}{{.c}}{{.d}}{{.e}}{{.f}}{{.g}}");
-    assert_int_equal(hc_syntax_parse(a, &port, HC_S("t"), text, &t, &n, NULL, &err), HC_E_LIMIT);
+    assert_int_equal(hc_syntax_parse(a, &port, HC_S("t"), text, sizeof(struct hc_tree), &t, &n, NULL, &err),
+                     HC_E_LIMIT);
 }
 
 int main(void)
