@@ -172,6 +172,41 @@ static enum hc_rc load_subs(struct hc_arena *a, struct hc_chart_file *files, siz
 
 /* ---- one chart --------------------------------------------------------------------------------------- */
 
+static bool is_template(hc_str name)
+{
+    return hc_str_starts(name, HC_S("templates/"));
+}
+
+static bool is_of_sub(hc_str name)
+{
+    return hc_str_starts(name, HC_S("charts/")) && !hc_str_ends(name, HC_S(".prov"));
+}
+
+static bool is_crd(hc_str name)
+{
+    return hc_str_starts(name, HC_S("crds/")) && has_manifest_extension(name);
+}
+
+/* Room for as many files of each sort as there are: a chart may have a thousand, and sub-charts have them again. */
+static bool lists_new(struct hc_arena *a, const struct hc_chart_file *files, size_t n, struct file_list *templates,
+                      struct file_list *others, struct file_list *subs, struct file_list *crds)
+{
+    size_t templates_n = 0, subs_n = 0, crds_n = 0;
+    for (size_t i = 0; i < n; i++) {
+        templates_n += is_template(files[i].name);
+        subs_n += is_of_sub(files[i].name);
+        crds_n += is_crd(files[i].name);
+    }
+    struct hc_chart_file *all = HC_NEW_N(a, struct hc_chart_file, n + crds_n + 1);
+    *templates = (struct file_list){ all, 0 };
+    if (!all)
+        return false;
+    *subs = (struct file_list){ all + templates_n, 0 };
+    *crds = (struct file_list){ all + templates_n + subs_n, 0 };
+    *others = (struct file_list){ all + templates_n + subs_n + crds_n, 0 };
+    return true;
+}
+
 static enum hc_rc place(struct hc_arena *a, const struct hc_chart_file *f, const struct hc_chart_port *port,
                         struct hc_val *meta, bool v1, struct hc_chart *c, struct file_list *templates,
                         struct file_list *others, struct file_list *subs, struct hc_err *err)
@@ -214,9 +249,9 @@ static enum hc_rc place(struct hc_arena *a, const struct hc_chart_file *f, const
                            "\"v2\". We recommend migrating to Chart.lock.")
                     : HC_S("level=INFO msg=\"Warning: Dependency locking is handled in Chart.lock since apiVersion "
                            "\\\"v2\\\". We recommend migrating to Chart.lock.\""));
-    } else if (hc_str_starts(name, HC_S("templates/"))) {
+    } else if (is_template(name)) {
         add(templates, f);
-    } else if (hc_str_starts(name, HC_S("charts/")) && !hc_str_ends(name, HC_S(".prov"))) {
+    } else if (is_of_sub(name)) {
         struct hc_chart_file sub = { hc_str_sub(name, 7, name.n), f->body };
         add(subs, &sub);
     } else {
@@ -229,12 +264,8 @@ static enum hc_rc load(struct hc_arena *a, struct hc_chart_file *files, size_t n
                        int depth, struct hc_chart *c, struct hc_err *err)
 {
     struct hc_val *meta = NULL;
-    struct file_list templates = { 0 }, others = { 0 }, subs = { 0 }, crds = { 0 };
-    templates.items = HC_NEW_N(a, struct hc_chart_file, n + 1);
-    others.items = HC_NEW_N(a, struct hc_chart_file, n + 1);
-    subs.items = HC_NEW_N(a, struct hc_chart_file, n + 1);
-    crds.items = HC_NEW_N(a, struct hc_chart_file, n + 1);
-    if (!crds.items)
+    struct file_list templates, others, subs, crds;
+    if (!lists_new(a, files, n, &templates, &others, &subs, &crds))
         return hc_arena_check(a, err, "chart");
     c->arena = a;
     c->raw = files;
@@ -261,7 +292,7 @@ static enum hc_rc load(struct hc_arena *a, struct hc_chart_file *files, size_t n
             return rc;
     }
     for (size_t i = 0; i < others.n; i++)
-        if (hc_str_starts(others.items[i].name, HC_S("crds/")) && has_manifest_extension(others.items[i].name))
+        if (is_crd(others.items[i].name))
             add(&crds, &others.items[i]);
     if (!c->values)
         c->values = hc_map_new(a);

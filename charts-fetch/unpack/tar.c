@@ -350,15 +350,16 @@ static bool is_zero(const char *p)
     return true;
 }
 
-/* Plain from the first header to two empty records. */
-static bool is_plain(hc_str tar)
+/* Plain from the first header to two empty records; *out_n: how many files and folders. */
+static bool is_plain(hc_str tar, size_t *out_n)
 {
     const struct header *h;
     char name[HC_MAX_PATH_BYTES + 1];
     const char *body;
     uint64_t size;
     _Static_assert(sizeof(*h) == RECORD, "a record of a tar has 512 bytes");
-    for (size_t at = 0; tar.n - at >= (size_t)2 * RECORD;) {
+    *out_n = 0;
+    for (size_t at = 0; tar.n - at >= (size_t)2 * RECORD; ++*out_n) {
         if (tar.p[at] == '\0')
             return is_zero(tar.p + at) && is_zero(tar.p + at + RECORD);
         if (!plain_header(tar, &at, &h, name, &size, &body))
@@ -367,40 +368,60 @@ static bool is_plain(hc_str tar)
     return false;
 }
 
-static enum hc_rc read_plain_tar(struct hc_arena *a, hc_str tar, struct unpack_count *c, struct members *out,
-                                 struct hc_err *err)
+/* `n` entries, folders among them. */
+static enum hc_rc read_plain_tar(struct hc_arena *a, hc_str tar, size_t n, struct unpack_count *c,
+                                 struct hc_unpacked **out, size_t *out_n, struct hc_err *err)
 {
+    struct hc_unpacked *files = HC_NEW_N(a, struct hc_unpacked, HC_MIN(n, c->limits.entries) + 1);
+    size_t files_n = 0;
     const struct header *h;
     char name[HC_MAX_PATH_BYTES + 1];
     const char *body = NULL;
     uint64_t size, mode = 0;
+    if (!files)
+        return hc_arena_check(a, err, "archive");
     for (size_t at = 0; tar.p[at] != '\0' && plain_header(tar, &at, &h, name, &size, &body);) {
-        struct member *m = HC_NEW(a, struct member);
-        if (!m)
-            return hc_arena_check(a, err, "archive");
+        struct hc_unpacked *f = &files[files_n];
         enum hc_rc rc = count_entry(c, err);
         if (rc == HC_OK)
-            rc = name_of(a, name, &m->entry.name, err);
+            rc = name_of(a, name, &f->name, err);
         if (rc != HC_OK)
             return rc;
         if (h->type == '5')
             continue;
-        if (m->entry.name.n == 0)
+        if (f->name.n == 0)
             return no_name(name, err);
         rc = count_bytes(size, c, err);
         if (rc != HC_OK)
             return rc;
         octal(h->mode, sizeof(h->mode), &mode);
-        m->entry.mode = (unsigned)mode & 0777;
-        m->body = size ? hc_str_n(body, (size_t)size) : HC_S("");
-        add_member(out, m);
+        f->mode = (unsigned)mode & 0777;
+        f->body = size ? hc_str_n(body, (size_t)size) : HC_S("");
+        files_n++;
     }
+    *out = files;
+    *out_n = files_n;
+    return HC_OK;
+}
+
+static enum hc_rc members_to_files(struct hc_arena *a, const struct members *all, struct hc_unpacked **out,
+                                   size_t *out_n, struct hc_err *err)
+{
+    struct hc_unpacked *files = HC_NEW_N(a, struct hc_unpacked, all->n + 1);
+    if (!files)
+        return hc_arena_check(a, err, "archive");
+    size_t n = 0;
+    for (const struct member *m = all->first; m; m = m->next)
+        files[n++] = (struct hc_unpacked){ .name = m->entry.name, .body = m->body, .mode = m->entry.mode };
+    *out = files;
+    *out_n = n;
     return HC_OK;
 }
 
 static enum hc_rc read_any_tar(struct hc_arena *a, struct archive *ar, hc_str tar, struct unpack_count *c,
-                               struct members *out, struct hc_err *err)
+                               struct hc_unpacked **out, size_t *out_n, struct hc_err *err)
 {
+    struct members all = { .last = &all.first };
     bool at_end = false;
     if (archive_read_open_memory(ar, tar.p, tar.n) != ARCHIVE_OK)
         return unpack_not_an_archive(err);
@@ -409,14 +430,16 @@ static enum hc_rc read_any_tar(struct hc_arena *a, struct archive *ar, hc_str ta
         if (!m)
             return hc_arena_check(a, err, "archive");
         enum hc_rc rc = unpack_next(ar, a, c, &m->entry, &at_end, err);
-        if (rc != HC_OK || at_end)
+        if (rc != HC_OK)
             return rc;
+        if (at_end)
+            return members_to_files(a, &all, out, out_n, err);
         if (m->entry.folder)
             continue;
         rc = read_body(a, ar, tar, m, err);
         if (rc != HC_OK)
             return rc;
-        add_member(out, m);
+        add_member(&all, m);
     }
 }
 
@@ -438,12 +461,12 @@ size_t unpack_ceiling(const struct unpack_count *c, uint64_t packed)
     return HC_MIN(ceiling, HC_MAX_UNPACK_BASE + HC_MAX_UNPACK_RATIO * (size_t)HC_MIN(packed, UINT32_MAX));
 }
 
-static enum hc_rc read_all(struct hc_arena *a, hc_str archive, const struct hc_unpack_limits *given,
-                           struct members *out, struct hc_err *err)
+enum hc_rc hc_unpack_memory(struct hc_arena *a, hc_str archive, const struct hc_unpack_limits *limits,
+                            struct hc_unpacked **out, size_t *out_n, struct hc_err *err)
 {
-    struct unpack_count c = unpack_count_new(given);
+    struct unpack_count c = unpack_count_new(limits);
     hc_str tar = archive;
-    *out = (struct members){ .last = &out->first };
+    size_t n;
     if (unpack_is_gzip(archive)) {
         enum hc_rc rc = hc_gunzip(a, archive, unpack_ceiling(&c, archive.n), &tar, err);
         if (rc != HC_OK)
@@ -451,30 +474,12 @@ static enum hc_rc read_all(struct hc_arena *a, hc_str archive, const struct hc_u
     }
     if (tar.n < RECORD)
         return unpack_not_an_archive(err);
-    if (is_plain(tar))
-        return read_plain_tar(a, tar, &c, out, err);
+    if (is_plain(tar, &n))
+        return read_plain_tar(a, tar, n, &c, out, out_n, err);
     struct archive *ar = unpack_reader();
     if (!ar)
         return hc_fail_nomem(err);
-    enum hc_rc rc = read_any_tar(a, ar, tar, &c, out, err);
+    enum hc_rc rc = read_any_tar(a, ar, tar, &c, out, out_n, err);
     archive_read_free(ar);
     return rc;
-}
-
-enum hc_rc hc_unpack_memory(struct hc_arena *a, hc_str archive, const struct hc_unpack_limits *limits,
-                            struct hc_unpacked **out, size_t *out_n, struct hc_err *err)
-{
-    struct members all;
-    enum hc_rc rc = read_all(a, archive, limits, &all, err);
-    if (rc != HC_OK)
-        return rc;
-    struct hc_unpacked *files = HC_NEW_N(a, struct hc_unpacked, all.n + 1);
-    if (!files)
-        return hc_arena_check(a, err, "archive");
-    size_t n = 0;
-    for (struct member *m = all.first; m; m = m->next)
-        files[n++] = (struct hc_unpacked){ .name = m->entry.name, .body = m->body, .mode = m->entry.mode };
-    *out = files;
-    *out_n = n;
-    return HC_OK;
 }

@@ -253,6 +253,11 @@ static struct hc_val *literal(struct hc_arena *a, const struct hc_node *n, char 
     }
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
 static bool is_literal(const struct hc_node *n)
 {
     return n->kind == HC_NODE_BOOL || n->kind == HC_NODE_NUMBER || n->kind == HC_NODE_STRING;
@@ -266,16 +271,50 @@ char param_type(const char *params, size_t i)
     return 'a';
 }
 
+/* By its length and both ends: names of templates begin alike. */
+static size_t quick_hash(hc_str s)
+{
+    uint64_t first, last;
+    if (s.n < sizeof(first))
+        return (size_t)hc_str_hash(s);
+    memcpy(&first, s.p, sizeof(first));
+    memcpy(&last, s.p + s.n - sizeof(last), sizeof(last));
+    return (size_t)((first ^ last * 0x9e3779b97f4a7c15u ^ s.n) * 0xd6e8feb86659fd93u >> 32);
+}
+
+/* Where the value of this literal is kept for all that are written the same; NULL: nowhere. */
+static const struct hc_val **known_place(struct literals *known, const struct hc_node *n, char type)
+{
+    if (n->kind == HC_NODE_STRING && (type == 's' || type == 'a' || type == 'r'))
+        return &known->texts[quick_hash(hc_node_string(n)) % HC_LEN(known->texts)];
+    hc_str w = hc_node_written(n);
+    bool plain = n->kind == HC_NODE_NUMBER && w.n <= 2 && is_digit(w.p[0]) && is_digit(w.p[w.n - 1]);
+    if (plain && (type == 'i' || type == 'a' || type == 'r') && n->lit.number->i < (int64_t)HC_LEN(known->ints))
+        return &known->ints[n->lit.number->i];
+    return NULL;
+}
+
+static const struct hc_val *constant(struct bind_ctx *b, const struct hc_node *n, char type)
+{
+    const struct hc_val **place = b->known ? known_place(b->known, n, type) : NULL, *v = place ? *place : NULL;
+    if (v && (v->kind != HC_STR || hc_str_eq(hc_get_str(v), hc_node_string(n))))
+        return v;
+    v = literal(b->a, n, type);
+    if (place)
+        *place = v;
+    return v;
+}
+
 void eval_bind(void *ctx, struct hc_node *cmd)
 {
     struct bind_ctx *b = ctx;
     struct hc_node *head = cmd->items[0];
     const struct hc_func *f = head->kind == HC_NODE_IDENT ? head->ident.func : NULL;
     if (is_literal(head))
-        head->lit.constant = literal(b->a, head, 'a');
+        head->lit.constant = constant(b, head, 'a');
     for (uint32_t i = 1; i < cmd->n; i++) {
         if (is_literal(cmd->items[i]))
-            cmd->items[i]->lit.constant = literal(b->a, cmd->items[i], f ? param_type(f->params, i - 1) : 'a');
+            cmd->items[i]->lit.constant = constant(b, cmd->items[i], f ? param_type(f->params, i - 1) : 'a');
     }
     enum own_func own = f ? own_func_of(f) : OWN_NONE;
     if (own == OWN_INCLUDE && cmd->n > 1 && cmd->items[1]->kind == HC_NODE_STRING) {

@@ -42,7 +42,7 @@ struct tmpl {
     uint32_t active;            /* tpl only: how deep include is in it */
     atomic_int worth;           /* of keeping what its includes print (engine_kept.c) */
     _Atomic(struct tmpl *) lua; /* the twin, NULL until Lua first runs it */
-    struct hc_code code;        /* twins only */
+    struct hc_code *code;       /* twins only */
     atomic_bool ready;          /* `code` is there */
 };
 
@@ -435,6 +435,12 @@ void eval_count_args(struct run *r, hc_str name, const char *params, size_t args
 struct bind_ctx {
     struct hc_program *p;
     struct hc_arena *a;
+    struct literals *known; /* NULL: each literal gets a value of its own */
+};
+/* Values of literals that stand in many places of a chart: one is enough, as nobody changes them. */
+struct literals {
+    const struct hc_val *ints[32];
+    const struct hc_val *texts[512]; /* by hash, the last one seen */
 };
 void eval_bind(void *ctx, struct hc_node *cmd);
 /* A slot that was not declared yet. */

@@ -169,9 +169,10 @@ static enum hc_rc make_templates(struct hc_program *p, struct hc_arena *a, hc_st
     return hc_arena_check(a, err, "the templates of a chart");
 }
 
-static enum hc_rc resolve(struct hc_program *p, struct hc_arena *a, struct tmpl *t, size_t n, struct hc_err *err)
+static enum hc_rc resolve(struct hc_program *p, struct hc_arena *a, struct tmpl *t, size_t n,
+                          struct literals *known, struct hc_err *err)
 {
-    struct bind_ctx ctx = { p, a };
+    struct bind_ctx ctx = { p, a, known };
     const struct hc_emit_port port = walk_port(&ctx);
     enum hc_rc rc = HC_OK;
     for (size_t i = 0; i < n && rc == HC_OK; i++)
@@ -183,7 +184,7 @@ enum hc_rc program_parse(struct hc_program *p, struct hc_arena *a, hc_str name, 
                          struct tmpl **out, size_t *out_n, struct hc_buf *out_error, struct hc_err *err)
 {
     enum hc_rc rc = make_templates(p, a, name, text, index, out, out_n, out_error, err);
-    return rc == HC_OK ? resolve(p, a, *out, *out_n, err) : rc;
+    return rc == HC_OK ? resolve(p, a, *out, *out_n, NULL, err) : rc;
 }
 
 /* Gives all templates of the text that `t` stands in their twins, and `t`'s its Lua. */
@@ -205,11 +206,14 @@ static enum hc_rc prepare(struct hc_program *p, struct hc_arena *a, struct tmpl 
     *out = lua;
     if (atomic_load_explicit(&lua->ready, memory_order_relaxed))
         return HC_OK;
-    struct bind_ctx ctx = { p, a };
+    struct bind_ctx ctx = { p, a, NULL };
     const struct hc_emit_port port = walk_port(&ctx);
-    enum hc_rc rc = hc_emit(a, &port, &lua->tree, false, a == p->a, &lua->code, err);
+    struct hc_code *code = HC_NEW(a, struct hc_code);
+    enum hc_rc rc = code ? hc_emit(a, &port, &lua->tree, false, a == p->a, code, err)
+                         : hc_arena_check(a, err, "compiled templates");
     if (rc == HC_OK) {
-        lua->slots = lua->code.slots;
+        lua->code = code;
+        lua->slots = code->slots;
         atomic_store_explicit(&lua->ready, true, memory_order_release);
     }
     return rc;
@@ -336,10 +340,11 @@ static enum hc_rc add_file(struct hc_program *p, const struct hc_template_file *
     return rc;
 }
 
-static enum hc_rc resolve_file(struct hc_program *p, struct file_tmpls *f, struct hc_err *err)
+static enum hc_rc resolve_file(struct hc_program *p, struct file_tmpls *f, struct literals *known,
+                               struct hc_err *err)
 {
     if (!f->like)
-        return resolve(p, p->a, f->items, f->n, err);
+        return resolve(p, p->a, f->items, f->n, known, err);
     for (size_t i = 0; i < f->n; i++) /* it stands before */
         f->items[i].slots = f->like->items[i].slots;
     return HC_OK;
@@ -377,9 +382,10 @@ static enum hc_rc add_files(struct hc_program *p, const struct hc_template_file 
     free(by.depth);
     for (size_t i = 0; i < n && rc == HC_OK; i++)
         rc = add_file(p, &p->files[p->order[i]], find_like(p, made, i), &made[i], whole, err);
+    struct literals known = { 0 };
     /* Only now all names are known that an include may give. */
     for (size_t i = 0; i < n && rc == HC_OK; i++)
-        rc = resolve_file(p, &made[i], err);
+        rc = resolve_file(p, &made[i], &known, err);
     free(made);
     return rc;
 }

@@ -57,7 +57,7 @@ static void push_function(struct run *r, lua_State *l, struct tmpl *t, uint32_t 
         return;
     }
     lua_pop(l, 1);
-    load(r, l, t, block ? t->code.blocks[block - 1] : t->code.lua);
+    load(r, l, t, block ? t->code->blocks[block - 1] : t->code->lua);
     lua_pushvalue(l, -1);
     lua_rawseti(l, -3, key);
     lua_remove(l, -2);
@@ -223,7 +223,7 @@ void check_output(struct run *r)
 
 static const struct hc_node *node_arg(const struct run *r, lua_State *l, int i)
 {
-    return r->f->t->code.nodes[lua_tointeger(l, i)];
+    return r->f->t->code->nodes[lua_tointeger(l, i)];
 }
 
 static int push_value(lua_State *l, hc_tv v)
@@ -249,7 +249,7 @@ static int op_go(lua_State *l)
 {
     struct run *r = run_of(l);
     lua_Integer from = lua_tointeger(l, 1), to = lua_tointeger(l, 2);
-    walk_items(r, lua_touserdata(l, 3), r->f->t->code.nodes + from, (size_t)(to - from) + 1);
+    walk_items(r, lua_touserdata(l, 3), r->f->t->code->nodes + from, (size_t)(to - from) + 1);
     return 0;
 }
 

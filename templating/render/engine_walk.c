@@ -72,7 +72,7 @@ static struct tmpl *choose(struct run *r, struct tmpl *t)
 /* The template of the top frame. */
 static void run_body(struct run *r)
 {
-    if (r->f->t->code.nodes || r->f->t->script) {
+    if (r->f->t->code || r->f->t->script) {
         memo_spoil(r);
         again_lose(r);
         run_by_lua(r);
