@@ -431,6 +431,8 @@ void eval_push_arg(struct run *r, struct hc_val *v);
 char eval_param_type(const char *params, size_t i);
 /* Go's complaint when the number of arguments is wrong. */
 void eval_count_args(struct run *r, hc_str name, const char *params, size_t args);
+/* The literal as a value of the parameter's type; NULL: it is none. */
+struct hc_val *literal_val(struct hc_arena *a, const struct hc_node *n, char type);
 /* The emitter's bind: ctx is a struct bind_ctx. */
 struct bind_ctx {
     struct hc_program *p;
