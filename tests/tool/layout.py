@@ -32,7 +32,8 @@ SCRIPT = os.path.join(ROOT, "helmctl/cli/main/front.ld")
 BANDS = (0.9, 0.4, 0.1, 0)  # the least part of all renders that run what stands in a group
 FRESH = 0.9  # the least part of our functions in the list that must exist
 WIDTH = 118
-PTRACE_TRACEME, PTRACE_CONT, PTRACE_GETREGS, PTRACE_SETREGS, RIP = 0, 7, 12, 13, 16
+PTRACE_TRACEME, PTRACE_CONT, PTRACE_GETREGS, PTRACE_SETREGS, PTRACE_SETOPTIONS, RIP = 0, 7, 12, 13, 0x4200, 16
+PTRACE_O_TRACECLONE, WALL = 8, 0x40000000
 Section = collections.namedtuple("Section", "at size name archive object")  # archive None: our own, "": what belongs to neither
 
 
@@ -65,20 +66,27 @@ def met(program, args, entries):
             trapped[at - low] = 0xCC
         memory.seek(low)
         memory.write(trapped)
+        ptrace(PTRACE_SETOPTIONS, pid, PTRACE_O_TRACECLONE)
+        stopped = pid
         while True:
-            ptrace(PTRACE_CONT, pid, deliver)
-            status = os.waitpid(pid, 0)[1]
-            if not os.WIFSTOPPED(status):
-                return found
+            ptrace(PTRACE_CONT, stopped, deliver)
+            stopped, status = os.waitpid(-1, WALL)
+            while not os.WIFSTOPPED(status):
+                if stopped == pid:
+                    return found
+                stopped, status = os.waitpid(-1, WALL)  # a thread ended
             deliver = os.WSTOPSIG(status)
-            ptrace(PTRACE_GETREGS, pid, ctypes.addressof(regs))
+            if deliver == signal.SIGSTOP or status >> 16:  # a thread begins
+                deliver = 0
+                continue
+            ptrace(PTRACE_GETREGS, stopped, ctypes.addressof(regs))
             at = regs[RIP] - 1
             if deliver == signal.SIGTRAP and at in wanted:
                 found.add(at)
                 memory.seek(at)
                 memory.write(text[at - low:at - low + 1])
                 regs[RIP] = at
-                ptrace(PTRACE_SETREGS, pid, ctypes.addressof(regs))
+                ptrace(PTRACE_SETREGS, stopped, ctypes.addressof(regs))
                 deliver = 0
 
 
