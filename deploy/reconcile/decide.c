@@ -148,6 +148,8 @@ static struct hc_todo pending_rows(const struct hc_seen *s)
 static struct hc_todo uninstall_rows(const struct hc_seen *s)
 {
     struct hc_todo t;
+    if (s->left_broken && (s->head == HC_HEAD_ABSENT || (s->head == HC_HEAD_UNINSTALLED && s->keep_history)))
+        return stop(s, "uninstalled, but a hook behind the deletion failed");
     if (s->head == HC_HEAD_ABSENT)
         return done(s, "there is no such release");
     if (s->head == HC_HEAD_UNINSTALLED)
@@ -174,8 +176,8 @@ static struct hc_todo uninstall_rows(const struct hc_seen *s)
         if (s->now_ms >= s->deadline_ms)
             return act(HC_ACT_BREAK, "objects do not go away in time");
         return wait_until(s->deadline_ms, "waiting until objects are gone");
-    case HC_STAGE_POST:
-        if (hook_row(s, HC_ACT_BREAK, &t))
+    case HC_STAGE_POST: /* what was to be deleted is gone: a hook that fails by now keeps no release (Helm's rule) */
+        if (hook_row(s, HC_ACT_GONE, &t))
             return t;
         return act(HC_ACT_GONE, "everything is gone");
     case HC_STAGE_BROKEN:
@@ -324,10 +326,23 @@ static struct hc_todo test_rows(const struct hc_seen *s)
     return s->tests == HC_TESTS_FAILED ? stop(s, "a test failed") : done(s, "tested");
 }
 
+/* Neither are namespace and definitions made nor is what was left behind gone on with: all of that writes. */
+static struct hc_todo dry_rows(const struct hc_seen *s)
+{
+    if (s->goal == HC_GOAL_ROLLBACK)
+        return s->rollback_target ? act(HC_ACT_ROLLBACK, "a dry run")
+                                  : stop(s, "the revision to go back to does not exist");
+    if ((s->head == HC_HEAD_PENDING || s->head == HC_HEAD_FOREIGN) && s->busy)
+        return stop(s, "another operation (install/upgrade/rollback) is in progress");
+    return act(HC_ACT_RECORD, "a dry run");
+}
+
 struct hc_todo hc_decide(const struct hc_seen *s)
 {
     if (s->refused)
         return stop(s, "refused");
+    if (s->dry_run && (s->goal == HC_GOAL_PRESENT || s->goal == HC_GOAL_ROLLBACK))
+        return dry_rows(s);
     switch (s->goal) {
     case HC_GOAL_ABSENT:
         return uninstall_rows(s);

@@ -62,6 +62,7 @@ struct hc_seen {
     enum hc_goal goal;
     enum hc_head head;
     bool one_shot;     /* a command: ends instead of waiting for other inputs */
+    bool dry_run;      /* a command that composes the next revision and writes nothing, whatever the head is */
     bool asked;        /* a command that has not begun yet what it was told to do */
     bool busy;         /* a pending head, or one under test, whose maker may still be at work (commands only) */
     bool refused;      /* the revision cannot be rendered or its record not be stored: nothing can be done now */
@@ -84,6 +85,7 @@ struct hc_seen {
     enum hc_drift_seen drift;
     bool correct_drift; /* else only told */
     bool keep_history;  /* uninstall leaves a record */
+    bool left_broken;   /* a command that has uninstalled, though a hook behind the deletion failed */
     /* remediation, for the action that is under way or failed last */
     enum hc_strategy strategy;
     int64_t failures, retries; /* of this desired state; retries < 0: endless */

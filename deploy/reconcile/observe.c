@@ -234,7 +234,7 @@ static bool refuse(struct hc_reconcile *r, enum hc_head head)
     if (r->spec.must_exist && (head == HC_HEAD_ABSENT || head == HC_HEAD_UNINSTALLED)) {
         hc_fail(&r->refused_err, HC_E_INPUT, "\"%.*s\" has no deployed releases", HC_P(r->spec.name));
         r->refused = true;
-    } else if (r->spec.must_not_exist && head != HC_HEAD_ABSENT && head != HC_HEAD_PENDING &&
+    } else if (r->spec.must_not_exist && !r->spec.dry_run && head != HC_HEAD_ABSENT && head != HC_HEAD_PENDING &&
                !(p->replace && (head == HC_HEAD_UNINSTALLED || head == HC_HEAD_FAILED))) {
         hc_fail(&r->refused_err, HC_E_INPUT, "release name check failed: cannot reuse a name that is still in use");
         r->refused = true;
@@ -328,6 +328,8 @@ enum hc_rc hc_rec_observe(struct hc_reconcile *r, struct hc_seen *s, struct hc_e
     s->now_ms = hc_rec_now(r);
     s->resync_ms = r->spec.resync_ms > 0 ? s->now_ms + r->spec.resync_ms : 0;
     s->keep_history = r->spec.keep_history;
+    s->dry_run = r->spec.dry_run;
+    s->left_broken = r->left_broken && r->spec.one_shot && r->spec.goal == HC_GOAL_ABSENT;
     if (untouched(r)) {
         s->head = HC_HEAD_DEPLOYED;
         return HC_OK;

@@ -105,6 +105,7 @@ struct hc_reconcile {
     bool unsaved;    /* the last hook succeeded; the write that begins the next one says so */
     bool fresh;      /* what the answers to the apply said of the objects is still news */
     bool fault, refused;
+    bool left_broken;          /* it is uninstalled, and a hook behind the deletion had failed */
     bool explained;            /* the error of this step has all that hc_rec_refused adds */
     const struct object *busy; /* whose request failed in this step and may be sent again */
     struct hc_err fault_err, refused_err, last_failure;

@@ -216,7 +216,8 @@ static enum hc_rc compose(struct hc_reconcile *r, struct hc_arena *a, const stru
 {
     bool install = !r->has || r->head.status == HC_STATUS_UNINSTALLED || r->spec.must_not_exist;
     const struct hc_action_policy *p = install ? &r->spec.install : &r->spec.upgrade;
-    int64_t revision = briefs_n > 0 ? briefs[briefs_n - 1].revision + 1 : 1;
+    /* Of a name that is in use, too, a dry run tells what it would look like as a new one (Helm: Install.availableName). */
+    int64_t revision = briefs_n > 0 && !(install && r->spec.dry_run) ? briefs[briefs_n - 1].revision + 1 : 1;
     struct hc_desired want = { 0 };
     struct hc_record current = { 0 };
     struct hc_plan_object *had = NULL;
@@ -813,9 +814,13 @@ static enum hc_rc purge(struct hc_reconcile *r, struct hc_err *err)
 enum hc_rc hc_rec_gone(struct hc_reconcile *r, struct hc_err *err)
 {
     bool remediation = r->mark.remediation;
+    bool broken = r->mark.stage == HC_STAGE_POST && (r->mark.hook_broken || r->fault);
+    hc_str cause = broken ? hc_rec_text(r, "%.*s", HC_P(cause_of(r, "a hook failed"))) : HC_S("");
     enum hc_rc rc;
     r->failures = hc_rec_failures(r);
-    if (r->mark.why.n > 0)
+    if (broken)
+        hc_fail(&r->last_failure, HC_E_INPUT, "uninstallation completed with 1 error(s): %.*s", HC_P(cause));
+    else if (r->mark.why.n > 0)
         hc_fail(&r->last_failure, HC_E_INPUT, "%.*s", HC_P(r->mark.why));
     if (r->spec.keep_history && r->head.status != HC_STATUS_UNINSTALLED) {
         rc = supersede_all(r, err);
@@ -838,6 +843,14 @@ enum hc_rc hc_rec_gone(struct hc_reconcile *r, struct hc_err *err)
         r->has = false;
         r->memo.revision = 0;
     }
+    r->left_broken = broken;
+    r->fault = false;
+    if (broken)
+        hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_UNINSTALL_FAILED,
+                                         .action = HC_ACTION_UNINSTALL,
+                                         .record = &r->head,
+                                         .remediation = remediation,
+                                         .message = cause });
     hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_UNINSTALLED,
                                      .action = HC_ACTION_UNINSTALL,
                                      .record = &r->head,
