@@ -132,10 +132,9 @@ static int by_release(const void *x, const void *y)
     return c != 0 ? c : a->revision < b->revision ? -1 : a->revision > b->revision;
 }
 
-static hc_str selector_of(struct hc_arena *a, hc_str name, hc_str more)
+static hc_str selector_of(struct hc_arena *a, hc_str name)
 {
-    hc_str s = name.n > 0 ? hc_arena_printf(a, "name=%.*s,owner=helm", HC_P(name)) : HC_S("owner=helm");
-    return more.n > 0 ? hc_arena_printf(a, "%.*s,%.*s", HC_P(s), HC_P(more)) : s;
+    return name.n > 0 ? hc_arena_printf(a, "name=%.*s,owner=helm", HC_P(name)) : HC_S("owner=helm");
 }
 
 enum hc_rc hc_storage_briefs(struct hc_storage *s, struct hc_arena *a, hc_str name, struct hc_brief **out,
@@ -143,7 +142,7 @@ enum hc_rc hc_storage_briefs(struct hc_storage *s, struct hc_arena *a, hc_str na
 {
     struct stored *all = NULL;
     size_t n = 0;
-    enum hc_rc rc = s->driver->list(s, a, selector_of(a, name, (hc_str){ NULL, 0 }), false, true, &all, &n, err);
+    enum hc_rc rc = s->driver->list(s, a, selector_of(a, name), false, true, &all, &n, err);
     if (rc != HC_OK)
         return rc;
     struct hc_brief *b = HC_NEW_N(a, struct hc_brief, n + 1);
@@ -157,12 +156,12 @@ enum hc_rc hc_storage_briefs(struct hc_storage *s, struct hc_arena *a, hc_str na
     return HC_OK;
 }
 
-enum hc_rc hc_storage_list(struct hc_storage *s, struct hc_arena *a, hc_str name, hc_str selector,
-                           bool all_namespaces, struct hc_record **out, size_t *out_n, struct hc_err *err)
+enum hc_rc hc_storage_list(struct hc_storage *s, struct hc_arena *a, hc_str name, bool all_namespaces,
+                           struct hc_record **out, size_t *out_n, struct hc_err *err)
 {
     struct stored *all = NULL;
     size_t n = 0, kept = 0;
-    enum hc_rc rc = s->driver->list(s, a, selector_of(a, name, selector), all_namespaces, false, &all, &n, err);
+    enum hc_rc rc = s->driver->list(s, a, selector_of(a, name), all_namespaces, false, &all, &n, err);
     if (rc != HC_OK)
         return rc;
     struct hc_record *r = HC_NEW_N(a, struct hc_record, n + 1);

@@ -31,10 +31,10 @@ enum hc_rc hc_storage_peek(struct hc_storage *s, struct hc_arena *a, hc_str name
 /* All revisions of one release, oldest first; none is HC_OK with 0. One metadata list. */
 enum hc_rc hc_storage_briefs(struct hc_storage *s, struct hc_arena *a, hc_str name, struct hc_brief **out,
                              size_t *out_n, struct hc_err *err);
-/* Whole records: of one release (oldest first), or of all (name absent; by namespace, name, revision) that the label
- * selector (may be absent) picks. all_namespaces: not only the storage's own. */
-enum hc_rc hc_storage_list(struct hc_storage *s, struct hc_arena *a, hc_str name, hc_str selector,
-                           bool all_namespaces, struct hc_record **out, size_t *out_n, struct hc_err *err);
+/* Whole records: of one release (oldest first), or of all (name absent; by namespace, name, revision).
+ * all_namespaces: not only the storage's own. */
+enum hc_rc hc_storage_list(struct hc_storage *s, struct hc_arena *a, hc_str name, bool all_namespaces,
+                           struct hc_record **out, size_t *out_n, struct hc_err *err);
 /* The newest record, by the revision that was newest when last seen (0: not known, then one metadata list): that one
  * and the absence of the next are two small requests. HC_E_NOTFOUND: the release does not exist. */
 enum hc_rc hc_storage_last(struct hc_storage *s, struct hc_arena *a, hc_str name, int64_t hint,

@@ -23,10 +23,11 @@ struct options {
 
 static int print(const struct hc_cli_release *r, const struct options *o, const struct hc_record *record)
 {
-    const struct hc_cli_status status = { .debug = r->globals->debug,
-                                          .hide_notes = o->action.hide_notes,
-                                          .hide_secret = o->action.hide_secret };
-    return hc_cli_print_release(r->a, record, o->action.output, &status);
+    const struct hc_cli_status status = { .debug = r->globals->debug, .hide_notes = o->action.hide_notes };
+    struct hc_record shown = *record;
+    if (o->action.hide_secret) /* of a dry run: refused otherwise */
+        shown.manifest = r->shown_manifest;
+    return hc_cli_print_release(r->a, &shown, o->action.output, &status);
 }
 
 /* --preflight: what would be refused is refused before the first write. */
@@ -65,6 +66,11 @@ static int run_install(struct hc_cli_release *r, const struct options *o, bool o
     if (or_upgrade)
         spec.install.replace = true; /* what was uninstalled and kept in history is installed anew */
     enum hc_rc rc = hc_cli_check_name(r->name, &err);
+    if (rc == HC_OK && hc_cli_dry_client(&o->action)) {
+        rc = hc_cli_release_dry(r, &o->action, &record, &err);
+        return rc == HC_OK ? print(r, o, &record)
+                           : hc_cli_release_fail(r, or_upgrade ? NULL : "INSTALLATION", &err);
+    }
     if (rc == HC_OK)
         rc = preflight(r, o, &spec, &err);
     if (rc == HC_OK)
@@ -160,6 +166,7 @@ int hc_cmd_install(int argc, char **argv)
     struct hc_err err = HC_ERR_INIT;
     if (hc_cli_post_open(a, &o.action.post, false, o.action.timeout_ms, &r.post, &err) != HC_OK)
         return hc_cli_fail(&err);
+    r.offline = hc_cli_dry_client(&o.action);
     if (open_all(&r, a, &cli, &o, cli.args[cli.args_n - 1], &err) != HC_OK)
         return hc_cli_release_fail(&r, "INSTALLATION", &err);
     if (cli.args_n == 2)

@@ -1,21 +1,49 @@
 /*
  * helmctl list, history, status, and get manifest|values|hooks|notes|metadata|all of a release.
  */
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/value/selector.h"
 #include "deploy/plan/plan.h"
 #include "deploy/ready/ready.h"
 #include "helmctl/cli/cli.h"
 #include "helmctl/cli/origins.h"
 #include "helmctl/cli/release.h"
+#include "lua/funcs/regex.h"
+#include "lua/funcs/time.h"
 
 static hc_str number(struct hc_arena *a, int64_t i)
 {
     return hc_arena_printf(a, "%" PRId64, i);
+}
+
+/* User labels and those of the system, in bytewise order. */
+static struct hc_val *all_labels(struct hc_arena *a, const struct hc_record *r)
+{
+    static const char *const order[] = { "createdAt", "modifiedAt", "name", "owner", "status", "version" };
+    const hc_str vals[] = { r->created_at > 0 ? number(a, r->created_at) : (hc_str){ NULL, 0 },
+                            r->modified_at > 0 ? number(a, r->modified_at) : (hc_str){ NULL, 0 },
+                            r->name,
+                            HC_S("owner"),
+                            hc_str_of(hc_status_name(r->status)),
+                            number(a, r->revision) };
+    struct hc_val *out = hc_map_new(a);
+    size_t user = 0, sys = 0;
+    while (user < hc_map_len(r->labels) || sys < HC_LEN(order)) { /* both are merged in bytewise order */
+        const struct hc_entry *e = hc_map_at(r->labels, user);
+        if (sys < HC_LEN(order) && (!e || hc_str_cmp(hc_str_of(order[sys]), e->key) < 0)) {
+            if (vals[sys].p)
+                hc_map_put_str(a, out, order[sys], strcmp(order[sys], "owner") == 0 ? HC_S("helm") : vals[sys]);
+            sys++;
+        } else {
+            hc_map_put(a, out, e->key, e->val);
+            user++;
+        }
+    }
+    return out;
 }
 
 /* ---- list -------------------------------------------------------------------------------------------------- */
@@ -53,6 +81,31 @@ static bool state_wanted(const struct list *l, enum hc_status s)
     return false;
 }
 
+/* A superseded revision is never the newest: only who asks for nothing else is shown others (Helm's rule). */
+static bool superseded_alone(const struct list *l)
+{
+    return l->superseded && !l->uninstalled && !l->uninstalling && !l->deployed && !l->failed && !l->pending;
+}
+
+/* Whether filter and selector fit it. The selector is held against the newest revision, here: the server would pick an older one
+ * that fits, whose labels the release has no longer. */
+static enum hc_rc is_wanted(struct hc_arena *a, const struct list *l, struct hc_regex *names,
+                            const struct hc_record *r, bool *out, struct hc_err *err)
+{
+    enum hc_rc rc = HC_OK;
+    bool fits = true;
+    if (names) {
+        HC_AUTO(hc_search) struct hc_search look;
+        rc = hc_search_init(&look, names, r->name, err);
+        if (rc == HC_OK)
+            rc = hc_search_next(&look, 0, &fits, err);
+    }
+    if (rc == HC_OK && fits && l->selector)
+        rc = hc_selector_fits(hc_str_of(l->selector), all_labels(a, r), &fits, err);
+    *out = fits;
+    return rc;
+}
+
 static int by_name(const void *x, const void *y)
 {
     const struct hc_record *a = x, *b = y;
@@ -64,6 +117,20 @@ static int by_date(const void *x, const void *y)
     int64_t a = hc_time_parse_ms(((const struct hc_record *)x)->last_deployed);
     int64_t b = hc_time_parse_ms(((const struct hc_record *)y)->last_deployed);
     return a < b ? -1 : a > b;
+}
+
+/* When it was deployed last, in the layout that is wanted (Go's), else as Go prints a time by itself. */
+static hc_str updated(struct hc_arena *a, const struct list *l, const struct hc_record *r)
+{
+    struct hc_time t;
+    struct hc_err err = HC_ERR_INIT;
+    HC_AUTO(hc_buf) struct hc_buf b;
+    if (!l->time_format || !*l->time_format || hc_time_parse_ms(r->last_deployed) < 0 ||
+        hc_time_parse(a, HC_S("2006-01-02T15:04:05.999999999Z07:00"), r->last_deployed, NULL, &t, &err) != HC_OK)
+        return hc_cli_time_string(a, r->last_deployed);
+    hc_buf_init(&b, 0);
+    hc_time_format(&b, &t, hc_str_of(l->time_format));
+    return hc_buf_to_arena(&b, a);
 }
 
 static int print_list(struct hc_arena *a, const struct list *l, const struct hc_record *r, size_t n)
@@ -88,7 +155,7 @@ static int print_list(struct hc_arena *a, const struct list *l, const struct hc_
         const hc_str fields[] = { r[i].name,
                                   r[i].ns,
                                   number(a, r[i].revision),
-                                  hc_cli_time_string(a, r[i].last_deployed),
+                                  updated(a, l, &r[i]),
                                   hc_str_of(hc_status_name(r[i].status)),
                                   hc_cli_chart_label(a, &r[i]),
                                   hc_cli_app_version(&r[i]) };
@@ -140,24 +207,22 @@ int hc_cmd_list(int argc, char **argv)
     HC_AUTO(hc_cli_release) struct hc_cli_release r = { 0 };
     struct hc_err err = HC_ERR_INIT;
     struct hc_record *all = NULL;
-    size_t n = 0, kept = 0;
-    regex_t re;
+    size_t n = 0, kept = 0, made;
+    HC_AUTO(hc_regex) struct hc_regex *names = NULL;
     if (hc_cli_release_begin_print(&r, a, &cli.globals, l.output, &err) != HC_OK ||
-        hc_storage_list(r.storage, a, (hc_str){ NULL, 0 }, hc_str_of(l.selector), l.all_namespaces, &all, &n,
-                        &err) != HC_OK)
+        (l.filter && hc_regex_get(hc_str_of(l.filter), &names, &made, &err) != HC_OK) ||
+        hc_storage_list(r.storage, a, (hc_str){ NULL, 0 }, l.all_namespaces, &all, &n, &err) != HC_OK)
         return hc_cli_fail(&err);
-    if (l.filter && regcomp(&re, l.filter, REG_EXTENDED | REG_NOSUB) != 0)
-        return hc_cli_error("the filter \"%s\" is no regular expression", l.filter);
     for (size_t i = 0; i < n; i++) {
         bool newest = i + 1 == n || !hc_str_eq(all[i].name, all[i + 1].name) ||
                       !hc_str_eq(all[i].ns, all[i + 1].ns);
-        bool shown = (newest || l.superseded) && state_wanted(&l, all[i].status);
-        char *name = hc_arena_strz(a, all[i].name);
-        if (shown && (!l.filter || (name && regexec(&re, name, 0, NULL, 0) == 0)))
+        bool shown = false;
+        if ((newest || superseded_alone(&l)) && state_wanted(&l, all[i].status) &&
+            is_wanted(a, &l, names, &all[i], &shown, &err) != HC_OK)
+            return hc_cli_fail(&err);
+        if (shown)
             all[kept++] = all[i];
     }
-    if (l.filter)
-        regfree(&re);
     qsort(all, kept, sizeof(*all), l.by_date ? by_date : by_name);
     for (size_t i = 0; l.reverse && i < kept / 2; i++) {
         struct hc_record t = all[i];
@@ -196,7 +261,7 @@ int hc_cmd_history(int argc, char **argv)
     struct hc_record *all = NULL;
     size_t n = 0, row = 1;
     if (hc_cli_release_begin_print(&r, a, &cli.globals, output, &err) != HC_OK ||
-        hc_storage_list(r.storage, a, hc_str_of(cli.args[0]), (hc_str){ NULL, 0 }, false, &all, &n, &err) != HC_OK)
+        hc_storage_list(r.storage, a, hc_str_of(cli.args[0]), false, &all, &n, &err) != HC_OK)
         return hc_cli_fail(&err);
     if (n == 0)
         return hc_cli_error("release: not found");
@@ -348,35 +413,17 @@ static hc_str pairs(struct hc_arena *a, const struct hc_val *map)
     return s;
 }
 
-static struct hc_val *all_labels(struct hc_arena *a, const struct hc_record *r)
+static int by_text(const void *x, const void *y)
 {
-    static const char *const order[] = { "createdAt", "modifiedAt", "name", "owner", "status", "version" };
-    const hc_str vals[] = { r->created_at > 0 ? number(a, r->created_at) : (hc_str){ NULL, 0 },
-                            r->modified_at > 0 ? number(a, r->modified_at) : (hc_str){ NULL, 0 },
-                            r->name,
-                            HC_S("owner"),
-                            hc_str_of(hc_status_name(r->status)),
-                            number(a, r->revision) };
-    struct hc_val *out = hc_map_new(a);
-    size_t user = 0, sys = 0;
-    while (user < hc_map_len(r->labels) || sys < HC_LEN(order)) { /* both are merged in bytewise order */
-        const struct hc_entry *e = hc_map_at(r->labels, user);
-        if (sys < HC_LEN(order) && (!e || hc_str_cmp(hc_str_of(order[sys]), e->key) < 0)) {
-            if (vals[sys].p)
-                hc_map_put_str(a, out, order[sys], strcmp(order[sys], "owner") == 0 ? HC_S("helm") : vals[sys]);
-            sys++;
-        } else {
-            hc_map_put(a, out, e->key, e->val);
-            user++;
-        }
-    }
-    return out;
+    return hc_str_cmp(*(const hc_str *)x, *(const hc_str *)y);
 }
 
-static int print_metadata(struct hc_arena *a, const struct hc_record *r, const char *output)
+/* `revision`: asked for by number. Helm shows the user's labels then, and of the newest those of the system, too. */
+static int print_metadata(struct hc_arena *a, const struct hc_record *r, bool revision, const char *output)
 {
     const struct hc_val *m = hc_map_getz(r->chart, "metadata"), *deps = hc_map_getz(m, "dependencies");
-    const struct hc_val *annotations = hc_map_getz(m, "annotations"), *labels = all_labels(a, r);
+    const struct hc_val *annotations = hc_map_getz(m, "annotations"),
+                        *labels = revision ? r->labels : all_labels(a, r);
     hc_str deployed = hc_time_rfc3339(a, hc_time_parse_ms(r->last_deployed));
     const char *method = hc_str_eqz(r->apply_method, "ssa") ? "server-side apply" : "client-side apply (defaulted)";
     if (hc_str_eqz(r->apply_method, "csa"))
@@ -386,8 +433,13 @@ static int print_metadata(struct hc_arena *a, const struct hc_record *r, const c
                "DEPENDENCIES: ",
                HC_P(r->name), HC_P(hc_get_str(hc_map_getz(m, "name"))), HC_P(hc_get_str(hc_map_getz(m, "version"))),
                HC_P(hc_cli_app_version(r)), HC_P(pairs(a, annotations)), HC_P(pairs(a, labels)));
-        for (size_t i = 0; i < hc_list_len(deps); i++)
-            printf("%s%.*s", i > 0 ? "," : "", HC_P(hc_get_str(hc_map_getz(hc_list_at(deps, i), "name"))));
+        hc_str *names = HC_NEW_N(a, hc_str, hc_list_len(deps) + 1);
+        for (size_t i = 0; names && i < hc_list_len(deps); i++)
+            names[i] = hc_get_str(hc_map_getz(hc_list_at(deps, i), "name"));
+        if (names)
+            qsort(names, hc_list_len(deps), sizeof(*names), by_text);
+        for (size_t i = 0; names && i < hc_list_len(deps); i++)
+            printf("%s%.*s", i > 0 ? "," : "", HC_P(names[i]));
         printf("\nNAMESPACE: %.*s\nREVISION: %" PRId64 "\nSTATUS: %s\nDEPLOYED_AT: %.*s\nAPPLY_METHOD: %s\n",
                HC_P(r->ns), r->revision, hc_status_name(r->status), HC_P(deployed), method);
         return 0;
@@ -399,7 +451,8 @@ static int print_metadata(struct hc_arena *a, const struct hc_record *r, const c
     hc_map_put_str(a, v, "appVersion", hc_cli_app_version(r));
     if (hc_map_len(annotations) > 0)
         hc_map_put(a, v, HC_S("annotations"), (struct hc_val *)annotations);
-    hc_map_put(a, v, HC_S("labels"), (struct hc_val *)labels);
+    if (hc_map_len(labels) > 0)
+        hc_map_put(a, v, HC_S("labels"), (struct hc_val *)labels);
     if (hc_list_len(deps) > 0)
         hc_map_put(a, v, HC_S("dependencies"), (struct hc_val *)deps);
     hc_map_put_str(a, v, "namespace", r->ns);
@@ -449,7 +502,7 @@ int hc_cmd_get_release(int argc, char **argv)
         for (size_t i = 0; i < rec.hooks_n; i++)
             printf("---\n# Source: %.*s\n%.*s\n", HC_P(rec.hooks[i].path), HC_P(rec.hooks[i].manifest));
     } else if (strcmp(what, "metadata") == 0) {
-        return print_metadata(a, &rec, output);
+        return print_metadata(a, &rec, revision > 0, output);
     } else if (strcmp(what, "values") == 0 && origins) {
         return hc_cli_print_origins(a, &r.cluster, &rec, output);
     } else if (strcmp(what, "values") == 0) {

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/base/digest.h"
 #include "core/base/fs.h"
 #include "core/base/limits.h"
@@ -177,7 +178,21 @@ enum hc_rc hc_cli_release_begin(struct hc_cli_release *r, struct hc_arena *a, co
         rc = hc_progress_init(&r->progress, f->progress, g->debug, err);
     if (rc == HC_OK)
         rc = hc_cli_rules(a, &f->health_rules, &r->rules, &r->rules_n, err);
+    if (rc == HC_OK && r->offline) { /* a kubeconfig tells the namespace, if there is one */
+        struct hc_err none = HC_ERR_INIT;
+        r->a = a;
+        r->globals = g;
+        r->ns = g->ns && g->ns[0]                                ? hc_str_of(g->ns)
+                : hc_cli_connect(g, &r->cluster, &none) == HC_OK ? r->cluster.ns
+                                                                 : HC_S("default");
+        return HC_OK;
+    }
     return rc == HC_OK ? hc_cli_release_open(r, a, g, err) : rc;
+}
+
+bool hc_cli_dry_client(const struct hc_action_flags *f)
+{
+    return one_of(f->dry_run, "client unset true");
 }
 
 enum hc_rc hc_cli_release_begin_print(struct hc_cli_release *r, struct hc_arena *a, const struct hc_globals *g,
@@ -234,6 +249,8 @@ void hc_cli_release_spec(struct hc_cli_release *r, const struct hc_action_flags 
     r->skip_schema = f->skip_schema;
     r->strict_values = f->strict_values;
     r->enable_dns = f->enable_dns;
+    r->hide_secret = f->hide_secret;
+    r->no_lookup = hc_cli_dry_client(f);
     r->replay = &f->replay;
 }
 
@@ -337,19 +354,35 @@ static const struct hc_val *values_of(struct hc_cli_release *r, struct hc_arena 
     return hc_map_len(given) == 0 && hc_map_len(previous->config) > 0 ? previous->config : given;
 }
 
+/* The manifest as --hide-secret shows it. By the heads that were read, not by the text, which may spell a kind in many
+ * ways. Source: Helm pkg/action/action.go, renderResources. */
+static hc_str without_secrets(struct hc_arena *a, const struct hc_documents *d)
+{
+    struct hc_documents shown = *d;
+    shown.manifests = HC_NEW_N(a, struct hc_document, d->manifests_n + 1);
+    for (size_t i = 0; shown.manifests && i < d->manifests_n; i++) {
+        shown.manifests[i] = d->manifests[i];
+        if (hc_str_eqz(d->manifests[i].kind, "Secret") && hc_str_eqz(d->manifests[i].api_version, "v1"))
+            shown.manifests[i].text = HC_S("# HIDDEN: The Secret output has been suppressed");
+    }
+    return shown.manifests ? hc_documents_manifest(a, &shown) : HC_S("");
+}
+
 static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool is_upgrade,
                          const struct hc_record *previous, struct hc_desired *out, struct hc_err *err)
 {
     struct hc_cli_release *r = ctx;
     struct hc_capabilities capabilities = { 0 };
-    const struct hc_door door = { .ctx = r, .lookup = lookup, .resolve = r->enable_dns ? hc_cli_resolve : NULL };
+    const struct hc_door door = { .ctx = r,
+                                  .lookup = r->no_lookup ? NULL : lookup,
+                                  .resolve = r->enable_dns ? hc_cli_resolve : NULL };
     static const struct hc_replay_flags no_replay;
     struct hc_cli_replay replay;
     const struct hc_val *defaults = NULL, *values = values_of(r, a, previous, &defaults);
     struct hc_chart chart = *r->chart;
     struct hc_render_output rendered = { 0 };
     enum hc_rc rc = hc_cli_replay_open(&replay, a, r->replay ? r->replay : &no_replay, &door, true, err);
-    if (rc == HC_OK && !replay.strict)
+    if (rc == HC_OK && !replay.strict && !r->offline)
         rc = hc_compose_capabilities(r->cluster.kube, a, &capabilities, err);
     if (rc != HC_OK)
         return rc;
@@ -361,7 +394,7 @@ static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool i
                                   .release_namespace = r->ns,
                                   .revision = (int)revision,
                                   .is_upgrade = is_upgrade,
-                                  .capabilities = &capabilities,
+                                  .capabilities = r->offline ? NULL : &capabilities,
                                   .door = &door,
                                   .post = r->post.port.run ? &r->post.port : NULL,
                                   .schemas = hc_cli_schemas(),
@@ -395,6 +428,8 @@ static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool i
     out->chart = hc_compose_chart(a, in.chart, &rendered);
     out->config = hc_val_clone(a, values);
     out->manifest = hc_documents_manifest(a, &rendered.docs);
+    if (r->hide_secret)
+        r->shown_manifest = without_secrets(r->a, &rendered.docs);
     out->notes = rendered.docs.notes;
     out->hooks = hc_compose_hooks(a, &rendered.docs, &out->hooks_n);
     out->labels = r->labels;
@@ -584,6 +619,33 @@ enum hc_rc hc_cli_release_preview(struct hc_cli_release *r, const struct hc_reco
     };
     enum hc_rc rc = hc_reconcile_new(&s, NULL, out_engine, err);
     return rc == HC_OK ? hc_reconcile_preview(*out_engine, flags, out, err) : rc;
+}
+
+enum hc_rc hc_cli_release_dry(struct hc_cli_release *r, const struct hc_action_flags *f, struct hc_record *out,
+                              struct hc_err *err)
+{
+    struct hc_desired want = { 0 };
+    hc_str now = hc_record_time(r->a, hc_now_ns());
+    r->offline = r->no_lookup = true;
+    enum hc_rc rc = render(r, r->a, 1, false, NULL, &want, err);
+    if (rc == HC_OK)
+        *out = (struct hc_record){ .name = r->name,
+                                   .ns = r->ns,
+                                   .revision = 1,
+                                   .status = HC_STATUS_PENDING_INSTALL,
+                                   .first_deployed = now,
+                                   .last_deployed = now,
+                                   .description = HC_S("Dry run complete"),
+                                   .notes = want.notes,
+                                   .manifest = want.manifest,
+                                   .hooks = want.hooks,
+                                   .hooks_n = want.hooks_n,
+                                   .chart = want.chart,
+                                   .config = want.config,
+                                   .labels = want.labels,
+                                   .apply_method = strcmp(f->server_side, "false") == 0 ? HC_S("csa")
+                                                                                        : HC_S("ssa") };
+    return rc;
 }
 
 enum hc_rc hc_cli_release_run(struct hc_cli_release *r, const struct hc_reconcile_spec *spec,

@@ -32,6 +32,10 @@ struct hc_cli_release {
     const char *description;
     bool reset_values, reuse_values, reset_then_reuse_values, sub_notes, skip_schema, strict_values;
     bool enable_dns;
+    bool offline;          /* a client dry run of an install: no cluster is asked, and none has to be there */
+    bool no_lookup;        /* a client dry run: `lookup` finds nothing */
+    bool hide_secret;      /* --hide-secret: a render leaves in shown_manifest what is printed */
+    hc_str shown_manifest; /* in `a` */
     const struct hc_replay_flags *replay; /* NULL: none */
     struct hc_cli_post post;
     enum hc_fault_format errors;
@@ -127,6 +131,11 @@ void hc_cli_release_spec(struct hc_cli_release *r, const struct hc_action_flags 
  * the command's arena. HC_OK when the goal was reached. */
 enum hc_rc hc_cli_release_run(struct hc_cli_release *r, const struct hc_reconcile_spec *spec,
                               struct hc_record *out_record, struct hc_err *err);
+/* An install's --dry-run=client: what would be installed, in the command's arena. As with Helm neither names nor objects
+ * that are there already are looked at, and templates see the default capabilities. */
+enum hc_rc hc_cli_release_dry(struct hc_cli_release *r, const struct hc_action_flags *f, struct hc_record *out,
+                              struct hc_err *err);
+bool hc_cli_dry_client(const struct hc_action_flags *f);
 /* What it would do, writing nothing. *out_engine keeps the preview alive: hc_reconcile_free. */
 enum hc_rc hc_cli_release_preview(struct hc_cli_release *r, const struct hc_reconcile_spec *spec, unsigned flags,
                                   struct hc_reconcile **out_engine, struct hc_preview *out, struct hc_err *err);
@@ -139,7 +148,7 @@ int hc_cli_release_fail(struct hc_cli_release *r, const char *what, const struct
 /* ---- printing ------------------------------------------------------------------------------------------ */
 
 struct hc_cli_status {
-    bool metadata, debug, hide_notes, hide_secret;
+    bool metadata, debug, hide_notes;
 };
 /* What Helm prints of a release: as text ("table"), json or yaml. */
 int hc_cli_print_release(struct hc_arena *a, const struct hc_record *r, const char *output,
@@ -157,7 +166,7 @@ hc_str hc_cli_chart_label(struct hc_arena *a, const struct hc_record *r); /* "po
 hc_str hc_cli_app_version(const struct hc_record *r);
 /* "", table, json or yaml; else "invalid format type". */
 enum hc_rc hc_cli_check_output(const char *output, struct hc_err *err);
-/* Chart defaults and user values as one tree without nulls (helm get values --all). */
+/* Chart defaults and user values as one tree, as helm get values --all shows it: of nulls, those of the user that meet no default. */
 struct hc_val *hc_cli_computed_values(struct hc_arena *a, const struct hc_record *r);
 /* Helm's rule for release names. */
 enum hc_rc hc_cli_check_name(hc_str name, struct hc_err *err);

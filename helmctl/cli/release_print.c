@@ -8,9 +8,9 @@
 
 #include "core/base/clock.h"
 #include "core/value/json.h"
-#include "core/value/merge.h"
 #include "core/value/yaml.h"
 #include "helmctl/cli/release.h"
+#include "templating/overlay/overlay.h"
 
 static void out(const struct hc_buf *b)
 {
@@ -160,7 +160,8 @@ static struct hc_val *without_nulls(struct hc_arena *a, const struct hc_val *v)
 struct hc_val *hc_cli_computed_values(struct hc_arena *a, const struct hc_record *r)
 {
     const struct hc_val *defaults = hc_map_getz(r->chart, "values");
-    return without_nulls(a, hc_val_overlay(a, defaults ? defaults : hc_map_new(a), r->config));
+    /* A null of the user's takes a default away; one that meets none stays, and is shown. */
+    return hc_values_coalesce(a, r->config, without_nulls(a, defaults ? defaults : hc_map_new(a)));
 }
 
 static bool has_event(const struct hc_record_hook *h, const char *event)
@@ -222,30 +223,6 @@ static void put_resources(struct hc_buf *b, struct hc_arena *a, const struct hc_
     hc_buf_putc(b, '\n');
 }
 
-/* The documents of a manifest without Secrets. */
-static hc_str hide(struct hc_arena *a, hc_str manifest)
-{
-    struct hc_buf b;
-    hc_str rest = manifest;
-    hc_buf_init(&b, 0);
-    while (rest.n > 0) {
-        size_t next = rest.n > 4 ? hc_str_find_str(hc_str_sub(rest, 3, rest.n), HC_S("\n---")) : SIZE_MAX;
-        hc_str doc = next == SIZE_MAX ? rest : hc_str_sub(rest, 0, next + 4);
-        rest = hc_str_sub(rest, doc.n, rest.n);
-        if (hc_str_find_str(doc, HC_S("\nkind: Secret\n")) == SIZE_MAX) {
-            hc_buf_put(&b, doc);
-            continue;
-        }
-        size_t source = hc_str_find_str(doc, HC_S("# Source: "));
-        size_t end = source == SIZE_MAX ? 0 : source + hc_str_find(hc_str_sub(doc, source, doc.n), '\n') + 1;
-        hc_buf_put(&b, hc_str_sub(doc, 0, end));
-        hc_buf_puts(&b, "# HIDDEN: The Secret output has been suppressed\n");
-    }
-    hc_str s = hc_buf_to_arena(&b, a);
-    hc_buf_done(&b);
-    return s;
-}
-
 static int print_text(struct hc_arena *a, const struct hc_record *r, const struct hc_cli_status *s)
 {
     HC_AUTO(hc_buf) struct hc_buf b;
@@ -276,7 +253,7 @@ static int print_text(struct hc_arena *a, const struct hc_record *r, const struc
         hc_buf_puts(&b, "HOOKS:\n");
         for (size_t i = 0; i < r->hooks_n; i++)
             hc_buf_printf(&b, "---\n# Source: %.*s\n%.*s\n", HC_P(r->hooks[i].path), HC_P(r->hooks[i].manifest));
-        hc_buf_printf(&b, "MANIFEST:\n%.*s\n", HC_P(s->hide_secret ? hide(a, r->manifest) : r->manifest));
+        hc_buf_printf(&b, "MANIFEST:\n%.*s\n", HC_P(r->manifest));
     }
     if (!s->hide_notes && notes.n > 0)
         hc_buf_printf(&b, "NOTES:\n%.*s\n", HC_P(notes));

@@ -68,6 +68,8 @@ static int uninstall_one(struct hc_cli_release *r, const struct hc_action_flags 
         printf("release \"%.*s\" uninstalled\n", HC_P(r->name));
         return 0;
     }
+    if (rc == HC_E_NOTFOUND && spec.dry_run)
+        return hc_cli_error("release: not found");
     if (rc == HC_E_NOTFOUND)
         return hc_cli_error("uninstall: Release not loaded: %.*s: release: not found", HC_P(r->name));
     if (rc != HC_OK)

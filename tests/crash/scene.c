@@ -682,7 +682,7 @@ hc_str scene_dump(struct scene_place *p, struct hc_arena *a, const char *ns)
     struct hc_storage *s = hc_storage_secrets(p->kube, hc_str_of(ns));
     struct hc_record *r = NULL;
     size_t n = 0;
-    if (hc_storage_list(s, a, HC_S("web"), (hc_str){ NULL, 0 }, false, &r, &n, &err) != HC_OK)
+    if (hc_storage_list(s, a, HC_S("web"), false, &r, &n, &err) != HC_OK)
         fprintf(stderr, "%s\n", err.msg);
     for (size_t i = 0; i < n; i++) {
         hc_str said = r[i].description;

@@ -143,6 +143,8 @@ CASES = {
     "dry-run-client": [I + ["--dry-run=client"]],
     "dry-run-server": [I + ["--dry-run=server"]],
     "dry-run-none": [I + ["--dry-run=none"]],
+    "dry-run-of-a-name-in-use": [I, I + ["--dry-run=server"], I + ["--dry-run=client"]],
+    "dry-run-beside-foreign": [FOREIGN, I + ["--dry-run=client"], I + ["--dry-run=server"]],
     "dry-run-bogus": [I + ["--dry-run=bogus"]],
     "dry-run-hide-secret": [I + ["--dry-run=client", "--hide-secret"]],
     "hide-secret-alone": [I + ["--hide-secret"]],
@@ -386,7 +388,7 @@ def main():
                     continue
                 p = subprocess.run([program, "-n", ns, *step], cwd=f"{work}/{tool}", stdin=subprocess.DEVNULL, capture_output=True, text=True)
                 said.append("$ " + " ".join(step) + "\n" + printed(p.stdout, ns) + "\n" + printed(p.stderr, ns) + f"exit {p.returncode}\n")
-            if name.endswith("skip-crds"):
+            if name.endswith("skip-crds") or name.startswith("dry-run"):
                 said.append(f"definition: {server.ask('GET', 'apis/apiextensions.k8s.io/v1/customresourcedefinitions/gears.flags.example.com')[0]}\n")
             got[tool] = notes_in_order("".join(said)), notes_in_order(dump(server, ns))
             server.ask("DELETE", f"api/v1/namespaces/{ns}")
