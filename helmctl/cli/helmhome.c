@@ -131,6 +131,7 @@ enum hc_rc hc_helm_repositories(struct hc_arena *a, const struct hc_globals *g, 
                                 bool *out_there, struct hc_err *err)
 {
     hc_str text = HC_S("");
+    *out = NULL;
     const char *path = hc_helm_repositories_file(a, g);
     enum hc_rc rc = path ? hc_read_file(a, AT_FDCWD, path, 16 * HC_MIB, &text, err) : hc_fail_nomem(err);
     *out_there = rc == HC_OK;

@@ -24,7 +24,7 @@ const char *hc_helm_index_file(struct hc_arena *a, const struct hc_globals *g, h
 const char *hc_helm_charts_file(struct hc_arena *a, const struct hc_globals *g, hc_str name);
 
 /* The document, a map with the list "repositories", each a map of the fields that Helm has; *out_there false: there is no file yet.
- * A file of another shape is an error: it would be lost when it is written. */
+ * A file of another shape is an error: it would be lost when it is written. On an error *out may be NULL. */
 enum hc_rc hc_helm_repositories(struct hc_arena *a, const struct hc_globals *g, struct hc_val **out,
                                 bool *out_there, struct hc_err *err);
 /* The entry of that name, or NULL. */

@@ -262,7 +262,7 @@ static enum hc_rc set_term(struct search *s, const char **args, size_t n)
 
 static enum hc_rc search_repo(struct search *s, const char **args, size_t n)
 {
-    struct hc_val *doc;
+    struct hc_val *doc = NULL;
     bool there;
     const struct hc_index_sink sink = { s, begin, look };
     enum hc_rc rc = hc_helm_repositories(s->a, s->g, &doc, &there, &s->err);

@@ -238,7 +238,11 @@ for text in 'repositories: {one: {}}\n' 'one\n' 'repositories: [one]\n' 'reposit
     begin=6 both repo add eight "$url"
 done
 same_files "lists of other shapes"
-for t in theirs ours; do cp "$work/$t.kept" "$work/$t/.config/helm/repositories.yaml"; rm -f "$work/$t"/.cache/helm/repository/eight-*; done
+for t in theirs ours; do ln -sf repositories.yaml "$work/$t/.config/helm/repositories.yaml"; done # which cannot be opened
+begin=6 both search repo
+begin=6 both pull one/web
+begin=6 both dependency update nowhere
+for t in theirs ours; do cp --remove-destination "$work/$t.kept" "$work/$t/.config/helm/repositories.yaml"; rm -f "$work/$t"/.cache/helm/repository/eight-*; done
 
 # Dependencies from folders, repositories and registries. Both tools pack in the same hour.
 export SOURCE_DATE_EPOCH=1700000000
