@@ -46,14 +46,14 @@ static enum hc_rc unpack_as(struct hc_arena *a, hc_str archive, bool helm3, stru
     return HC_OK;
 }
 
-static enum hc_rc unpack(struct hc_arena *a, hc_str archive, struct hc_chart_file **out, size_t *out_n,
-                         struct hc_err *err)
+enum hc_rc hc_chart_archive_files(struct hc_arena *a, hc_str archive, struct hc_chart_file **out, size_t *out_n,
+                                  struct hc_err *err)
 {
     return unpack_as(a, archive, false, out, out_n, err);
 }
 
-const struct hc_chart_port hc_chart_archives = { .unpack = unpack };
-const struct hc_chart_port hc_chart_archives_once = { .unpack = unpack, .no_digest = true };
+const struct hc_chart_port hc_chart_archives = { .unpack = hc_chart_archive_files };
+const struct hc_chart_port hc_chart_archives_once = { .unpack = hc_chart_archive_files, .no_digest = true };
 
 static bool is_gzip(hc_str s)
 {

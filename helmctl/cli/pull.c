@@ -32,6 +32,30 @@ struct pull {
     struct hc_err err;
 };
 
+static enum hc_rc write_plain(const char *path, hc_str body, struct hc_err *err)
+{
+    HC_AUTO(hc_fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return hc_fail_errno(err, "write", path);
+    return hc_write_fd(fd, body, err);
+}
+
+/* pkg/chart/v2/util Expand: by the chart's name, whatever the archive calls its folder, and every file 0644. */
+static enum hc_rc unpack_as(struct pull *p, hc_str archive, const char *folder)
+{
+    struct hc_chart_file *files;
+    size_t n;
+    enum hc_rc rc = hc_chart_archive_files(p->a, archive, &files, &n, &p->err);
+    for (size_t i = 0; rc == HC_OK && i < n; i++) {
+        hc_str path = hc_arena_printf(p->a, "%s/%.*s", folder, HC_P(files[i].name));
+        char *dir = hc_arena_strz(p->a, hc_str_sub(path, 0, hc_str_rfind(path, '/')));
+        rc = dir ? hc_mkdirs(dir, 0755, &p->err) : hc_fail_nomem(&p->err);
+        if (rc == HC_OK)
+            rc = write_plain(path.p, files[i].body, &p->err);
+    }
+    return rc;
+}
+
 /* Where the chart's folder must not be yet, as Helm looks for it: by the last part of the reference. */
 static enum hc_rc untar_to(struct pull *p, const struct hc_fetched *got)
 {
@@ -58,9 +82,9 @@ static enum hc_rc untar_to(struct pull *p, const struct hc_fetched *got)
     if (hc_arena_spent(p->a))
         return hc_fail_nomem(&p->err);
     int leftover = hc_cli_leave_nothing(tmp);
-    enum hc_rc rc = hc_mkdirs(tmp, 0755, &p->err);
+    enum hc_rc rc = hc_mkdirs(from, 0755, &p->err);
     if (rc == HC_OK)
-        rc = hc_unpack_to_dir(got->archive, tmp, NULL, &p->err);
+        rc = unpack_as(p, got->archive, from);
     if (rc == HC_OK && rename(from, place) < 0)
         rc = hc_fail_errno(&p->err, "failed to untar", place);
     hc_remove_tree(tmp, NULL);

@@ -63,6 +63,25 @@ static hc_str escaped(struct hc_arena *a, hc_str s)
     return hc_buf_to_arena(&b, a);
 }
 
+static bool is_hex(hc_str s, size_t at)
+{
+    return at < s.n && s.p[at] && strchr("0123456789abcdefABCDEF", s.p[at]) != NULL;
+}
+
+/* The same of what is a path in an address already: what is escaped stays so. */
+static hc_str escaped_once(struct hc_arena *a, hc_str s)
+{
+    hc_str out = HC_S("");
+    size_t from = 0;
+    for (size_t i = 0; i <= s.n; i++)
+        if (i == s.n || (s.p[i] == '%' && is_hex(s, i + 1) && is_hex(s, i + 2))) {
+            out = hc_arena_printf(a, "%.*s%.*s%s", HC_P(out), HC_P(escaped(a, hc_str_sub(s, from, i))),
+                                  i == s.n ? "" : "%");
+            from = i + 1;
+        }
+    return out;
+}
+
 /* Helm's urlutil.URLJoin: the path of the address goes on with `more`; what follows a path in it stays behind. */
 static hc_str joined(struct hc_arena *a, hc_str base, hc_str more)
 {
@@ -74,14 +93,16 @@ static hc_str joined(struct hc_arena *a, hc_str base, hc_str more)
         while (at < base.n && !strchr("/?#", base.p[at]))
             at++;
     } else {
-        more = hc_path_clean(a, base.n ? hc_arena_printf(a, "%.*s/%.*s", HC_P(base), HC_P(more)) : more);
-        return escaped(a, more);
+        base = escaped_once(a, base);
+        more = escaped(a, more);
+        return hc_path_clean(a, base.n ? hc_arena_printf(a, "%.*s/%.*s", HC_P(base), HC_P(more)) : more);
     }
     size_t end = at;
     while (end < base.n && base.p[end] != '?' && base.p[end] != '#')
         end++;
     hc_str path = hc_path_clean(
-        a, hc_arena_printf(a, "/%.*s/%.*s", HC_P(hc_str_sub(base, at, end)), HC_P(escaped(a, more))));
+        a,
+        hc_arena_printf(a, "/%.*s/%.*s", HC_P(escaped_once(a, hc_str_sub(base, at, end))), HC_P(escaped(a, more))));
     return hc_arena_printf(a, "%.*s%.*s%.*s", HC_P(hc_str_sub(base, 0, at)), HC_P(path),
                            HC_P(hc_str_sub(base, end, base.n)));
 }

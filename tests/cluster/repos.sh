@@ -99,6 +99,13 @@ both pull web --repo "$url" --untar --untardir here
 both pull one/web --untar
 both pull "$url/web-0.1.0.tgz" --untar --untardir there
 both pull "$url/web-0.1.0.tgz#part" -d .
+# an archive whose folder has another name than the chart, with modes of its own
+mkdir -p "$work/v1.0-src/templates" && printf 'apiVersion: v2\nname: srv\nversion: 1.0.0\n' >"$work/v1.0-src/Chart.yaml" && echo '#!/bin/sh' >"$work/v1.0-src/run.sh"
+chmod 755 "$work/v1.0-src/run.sh"
+tar -C "$work" -czf "$SERVERS/www/charts/src.tgz" v1.0-src
+both pull "$url/src.tgz" --untar --untardir src
+[ "$(cd "$work/theirs/src/srv" && find . -type f -printf '%p %m\n' | sort)" = "$(cd "$work/ours/src/srv" && find . -type f -printf '%p %m\n' | sort)" ] || bad "modes of what is unpacked"
+rm "$SERVERS/www/charts/src.tgz"
 both pull one/web --version v0.1.0
 both pull one/web --version 0.1.0
 both repo add '' "$url"
@@ -128,6 +135,8 @@ for t in theirs ours; do
     done
     cp "$SERVERS/www/charts/web-0.1.0.tgz" "$work/$t/served/sub/web 0.1.0.tgz"
     cp "$SERVERS/www/charts/web-0.1.0.tgz" "$work/$t/served/deeper/down/"
+    mkdir "$work/$t/served/süb 2%"
+    cp "$SERVERS/www/charts/web-0.1.0.tgz" "$work/$t/served/süb 2%/"
     echo none >"$work/$t/served/none.tgz"
     cat >"$work/$t/other.yaml" <<'INDEX'
 apiVersion: v1
@@ -148,6 +157,8 @@ index() { # WORD...
 index served
 index served --url http://example.com/charts
 index served --url 'http://example.com/a/../b/?q=1'
+index served --url 'http://example.com/a b/%20/ü'
+index served --url '../x y'
 index served --url http://example.com/charts/ --merge other.yaml
 index served --json --merge other.yaml
 both repo index served --merge fresh.yaml
