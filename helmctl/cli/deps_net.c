@@ -141,24 +141,42 @@ static hc_str made_name(struct hc_arena *a, hc_str url)
     return hc_arena_printf(a, "helm-manager-%s", hex);
 }
 
-/* Helm goes on with the cached index when a new one cannot be got. */
-static void fetch_one(struct net *n, const struct hc_val *entry, bool made)
+struct refreshed {
+    const struct net *n;
+    const struct hc_val *entries;
+    bool made;
+};
+
+static void tell_refreshed(void *ctx, size_t at, enum hc_rc rc, const struct hc_err *err)
 {
-    struct hc_err err = HC_ERR_INIT;
-    hc_str name = hc_get_str_at(entry, made ? "url" : "name"), url = hc_get_str_at(entry, "url");
-    if (hc_helm_fetch_index(n->a, n->g, entry, TIMEOUT_MS, &err) == HC_OK)
-        say(n, "...Successfully got an update from the \"%.*s\" chart repository\n", HC_P(name));
-    else if (made)
-        say(n, "...Unable to get an update from the \"%.*s\" chart repository:\n\t%s\n", HC_P(url), err.msg);
+    const struct refreshed *r = ctx;
+    const struct hc_val *entry = hc_list_at(r->entries, at);
+    hc_str name = hc_get_str_at(entry, r->made ? "url" : "name"), url = hc_get_str_at(entry, "url");
+    if (rc == HC_OK)
+        say(r->n, "...Successfully got an update from the \"%.*s\" chart repository\n", HC_P(name));
+    else if (r->made)
+        say(r->n, "...Unable to get an update from the \"%.*s\" chart repository:\n\t%s\n", HC_P(url), err->msg);
     else
-        say(n, "...Unable to get an update from the \"%.*s\" chart repository (%.*s):\n\t%s\n", HC_P(name),
-            HC_P(url), err.msg);
+        say(r->n, "...Unable to get an update from the \"%.*s\" chart repository (%.*s):\n\t%s\n", HC_P(name),
+            HC_P(url), err->msg);
+}
+
+/* Helm goes on with the cached index when a new one cannot be got. */
+static enum hc_rc fetch_these(struct net *n, const struct hc_val *entries, bool made, struct hc_err *err)
+{
+    struct refreshed r = { n, entries, made };
+    if (hc_arena_spent(n->a))
+        return hc_arena_check(n->a, err, "repositories");
+    if (hc_list_len(entries))
+        hc_helm_fetch_indexes(n->a, n->g, entries, TIMEOUT_MS, tell_refreshed, &r);
+    return HC_OK;
 }
 
 /* Manager.ensureMissingRepos */
 static enum hc_rc refresh_unknown(struct net *n, const struct hc_dep *deps, size_t count, struct hc_err *err)
 {
     bool told = false;
+    struct hc_val *entries = hc_list_new(n->a);
     for (size_t i = 0; i < count; i++) {
         bool again = false;
         if (!is_remote(deps[i].repository) || is_oci(deps[i].repository) || entry_at(n, deps[i].repository))
@@ -173,9 +191,9 @@ static enum hc_rc refresh_unknown(struct net *n, const struct hc_dep *deps, size
         struct hc_val *e = hc_map_new(n->a);
         hc_map_put_str(n->a, e, "name", made_name(n->a, deps[i].repository));
         hc_map_put_str(n->a, e, "url", deps[i].repository);
-        fetch_one(n, e, true);
+        hc_list_add(n->a, entries, e);
     }
-    return hc_arena_check(n->a, err, "repositories");
+    return fetch_these(n, entries, true, err);
 }
 
 /* Manager.hasAllRepos */
@@ -203,14 +221,18 @@ static enum hc_rc refresh(void *ctx, const struct hc_dep *deps, size_t count, bo
     if (rc != HC_OK || n->d->skip_refresh || !repos)
         return rc;
     say(n, "Hang tight while we grab the latest from your chart repositories...\n");
+    struct hc_val *entries = hc_list_new(n->a);
     for (size_t i = 0; i < repos; i++) {
         bool again = false; /* of two with one address Helm refreshes one */
         for (size_t k = i + 1; k < repos; k++)
             again |= same_url(n->a, hc_get_str_at(hc_list_at(n->repos, k), "url"),
                               hc_get_str_at(hc_list_at(n->repos, i), "url"));
         if (!again)
-            fetch_one(n, hc_list_at(n->repos, i), false);
+            hc_list_add(n->a, entries, hc_list_at(n->repos, i));
     }
+    rc = fetch_these(n, entries, false, err);
+    if (rc != HC_OK)
+        return rc;
     say(n, "Update Complete. ⎈Happy Helming!⎈\n");
     return HC_OK;
 }

@@ -42,8 +42,13 @@ enum hc_rc hc_helm_write_repositories(struct hc_arena *a, const struct hc_global
                                       struct hc_err *err);
 
 /* The index of `entry` into the cache: NAME-index.yaml, and the names of its charts, a line each, into NAME-charts.txt. */
-enum hc_rc hc_helm_fetch_index(struct hc_arena *a, const struct hc_globals *g, const struct hc_val *entry,
+enum hc_rc hc_helm_fetch_index(struct hc_arena *a, const struct hc_globals *g, struct hc_val *entry,
                                int64_t timeout_ms, struct hc_err *err);
+/* The same of a list of entries, at once: one that is slow holds up none of the others. `told` is called as each is there or
+ * has failed, on the caller's thread; what fails for all is told of each. */
+typedef void (*hc_helm_told)(void *ctx, size_t at, enum hc_rc rc, const struct hc_err *err);
+void hc_helm_fetch_indexes(struct hc_arena *a, const struct hc_globals *g, const struct hc_val *entries,
+                           int64_t timeout_ms, hc_helm_told told, void *ctx);
 
 /* A loop and a store in a folder of its own below `parent` (NULL: the temporary folder), for one command. A signal that
  * ends the process takes the folder along; what was killed below `parent` before is swept. */

@@ -235,32 +235,50 @@ static bool asked_for(const char **args, size_t n, hc_str name)
     return n == 0;
 }
 
+struct updated {
+    struct repo *r;
+    const struct hc_val *entries;
+    bool *failed; /* of each */
+};
+
+static void tell_updated(void *ctx, size_t at, enum hc_rc rc, const struct hc_err *err)
+{
+    struct updated *u = ctx;
+    hc_str name = hc_get_str_at(hc_list_at(u->entries, at), "name");
+    hc_str url = hc_get_str_at(hc_list_at(u->entries, at), "url");
+    if (rc == HC_OK)
+        printf("...Successfully got an update from the \"%.*s\" chart repository\n", HC_P(name));
+    else
+        printf("...Unable to get an update from the \"%.*s\" chart repository (%.*s):\n\t%s\n", HC_P(name),
+               HC_P(url), err->msg);
+    u->failed[at] = rc != HC_OK;
+    fflush(stdout);
+}
+
 static enum hc_rc update(struct repo *r, const char **args, size_t n)
 {
-    const struct hc_val *entries = hc_map_getz(r->doc, "repositories");
+    const struct hc_val *all = hc_map_getz(r->doc, "repositories");
+    struct hc_val *entries = hc_list_new(r->a);
     hc_str failed = HC_S("");
-    if (!hc_list_len(entries))
+    if (!hc_list_len(all))
         return hc_fail(&r->err, HC_E_NOTFOUND, "no repositories found. You must add one before updating");
     for (size_t i = 0; i < n; i++)
         if (!hc_helm_repository(r->doc, hc_str_of(args[i])))
             return hc_fail(&r->err, HC_E_NOTFOUND, "no repositories found matching '%s'.  Nothing will be updated",
                            args[i]);
+    for (size_t i = 0; i < hc_list_len(all); i++)
+        if (asked_for(args, n, hc_get_str_at(hc_list_at(all, i), "name")))
+            hc_list_add(r->a, entries, hc_list_at(all, i));
+    struct updated u = { r, entries, HC_NEW_N(r->a, bool, hc_list_len(entries) + 1) };
+    if (hc_arena_spent(r->a))
+        return hc_fail_nomem(&r->err);
     puts("Hang tight while we grab the latest from your chart repositories...");
-    for (size_t i = 0; i < hc_list_len(entries); i++) {
-        const struct hc_val *e = hc_list_at(entries, i);
-        hc_str name = hc_get_str_at(e, "name"), url = hc_get_str_at(e, "url");
-        if (!asked_for(args, n, name))
-            continue;
-        if (hc_helm_fetch_index(r->a, r->g, e, r->timeout_ms, &r->err) == HC_OK) {
-            printf("...Successfully got an update from the \"%.*s\" chart repository\n", HC_P(name));
-        } else {
-            printf("...Unable to get an update from the \"%.*s\" chart repository (%.*s):\n\t%s\n", HC_P(name),
-                   HC_P(url), r->err.msg);
-            failed = hc_arena_printf(r->a, "%.*s%s%.*s", HC_P(failed), failed.n ? " " : "", HC_P(url));
-            hc_err_clear(&r->err);
-        }
-        fflush(stdout);
-    }
+    fflush(stdout);
+    hc_helm_fetch_indexes(r->a, r->g, entries, r->timeout_ms, tell_updated, &u);
+    for (size_t i = 0; i < hc_list_len(entries); i++)
+        if (u.failed[i])
+            failed = hc_arena_printf(r->a, "%.*s%s%.*s", HC_P(failed), failed.n ? " " : "",
+                                     HC_P(hc_get_str_at(hc_list_at(entries, i), "url")));
     if (failed.n)
         return hc_fail(&r->err, HC_E_AGAIN, "failed to update the following repositories: [%.*s]", HC_P(failed));
     puts("Update Complete. ⎈Happy Helming!⎈");

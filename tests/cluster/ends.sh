@@ -92,4 +92,13 @@ equal "nor that of one that is at work" 1 "$(find "$HOME/.cache/helm/repository"
 kill -s TERM $pid
 wait $pid 2>/dev/null
 leaves_nothing "repo add"
+
+# A repository that does not answer holds up none of the others.
+printf 'repositories:\n- {name: three, url: %s/slow/x}\n- {name: one, url: %s/one}\n' "$url" "$url" >"$HOME/.config/helm/repositories.yaml"
+"$h" repo update >"$work/out" 2>&1 &
+pid=$!
+within 10 grep -q '"one" chart repository' "$work/out" && ok "the second of two is there while the first is asked" || bad "one waits for three"
+kill -s TERM $pid
+wait $pid 2>/dev/null
+leaves_nothing "repo update"
 done_
