@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Writes helmctl/cli/main/front.ld: which functions renders run, so that the linker puts them side by side.
 
-  layout.py            renders every chart with its defaults and with each overlay, and writes the list anew (a minute)
+  layout.py            renders the public charts with their defaults and overlays, and writes the list anew (a minute)
   layout.py --check    whether the list still fits: most of what it names is in the program (a second)
 
 The kernel maps a program in pieces of 64 KiB around what is touched. Renders run a fifth of what `helmctl` holds, and as
-the linker leaves it that lies in four of five pieces: 4.3 MiB instead of 1.8 for a large chart, 2.3 instead of 0.8 for a small one.
+the linker leaves it that lies in four of five pieces: 4.3 MiB of functions instead of 1.8 for a large chart, 2.3 instead of
+0.7 for a small one.
 
 A function counts as run when a breakpoint at its first byte was met; each is met once, so it costs a render no more than
 a moment. Functions of our own stand in sections of their own, archives of others are taken by object. What runs in nearly
@@ -29,12 +30,13 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.environ.get("HC_BUILD", os.path.join(ROOT, "build/release"))
 SHARED = os.environ.get("HC_SHARED", os.path.join(ROOT, "../shared"))
 SCRIPT = os.path.join(ROOT, "helmctl/cli/main/front.ld")
-BANDS = (0.9, 0.4, 0.1, 0)  # the least part of all renders that run what stands in a group
+BANDS = (0.9, 0.25, 0.08, 0)  # the least part of all renders that run what stands in a group
 FRESH = 0.9  # the least part of our functions in the list that must exist
 WIDTH = 118
 PTRACE_TRACEME, PTRACE_CONT, PTRACE_GETREGS, PTRACE_SETREGS, PTRACE_SETOPTIONS, RIP = 0, 7, 12, 13, 0x4200, 16
 PTRACE_O_TRACECLONE, WALL = 8, 0x40000000
-Section = collections.namedtuple("Section", "at size name archive object")  # archive None: our own, "": what belongs to neither
+# archive: None for what is our own, "" for what belongs to neither
+Section = collections.namedtuple("Section", "at size name archive object")
 
 
 def ptrace(what, pid, data=None):
@@ -119,15 +121,20 @@ def symbols(program):
     return [(int(w[0], 16), w[3]) for w in words if len(w) == 4 and w[2] in "tTwWi" and int(w[1], 16)]
 
 
-def renders():
+def renders(folder):
+    """Charts with their defaults out of the archive, with overlays out of a folder."""
     charts = os.path.join(SHARED, "charts")
     for line in open(os.path.join(charts, "index.tsv")):
         file, name = line.split("\t")[:2]
         archive = os.path.join(charts, file)
-        if os.path.exists(archive):
-            yield ["template", "rel", archive]
-            for overlay in sorted(glob.glob(os.path.join(charts, "values", name, "*.yaml"))):
-                yield ["template", "rel", archive, "-f", overlay]
+        if not os.path.exists(archive):
+            continue
+        yield ["template", "rel", archive]
+        overlays = sorted(glob.glob(os.path.join(charts, "values", name, "*.yaml")))
+        if overlays:
+            subprocess.run(["tar", "-xzf", archive, "-C", folder], check=True)
+        for overlay in overlays:
+            yield ["template", "rel", os.path.join(folder, name), "-f", overlay]
 
 
 def own_name(section):
@@ -135,11 +142,11 @@ def own_name(section):
     return re.sub(r"(\.(isra|constprop|part)\.\d+)+$", ".*", section)
 
 
-def places(program, table):
+def places(program, table, folder):
     """How many renders run a place: (None, section) or (archive, object); and how many there were."""
     text = [s for s in table if s.name.startswith(".text")]
     starts, entries, count, n = [s.at for s in text], sorted({at for at, _ in symbols(program)}), collections.Counter(), 0
-    for args in renders():
+    for args in renders(folder):
         hit = set()
         for at in met(program, args, entries):
             s = text[max(bisect.bisect_right(starts, at) - 1, 0)]
@@ -168,18 +175,19 @@ HEAD = """/*
 """
 # What other processors run instead of what the list was made on.
 OTHERS = ("*libc.a:*-avx2*.o *libc.a:*-evex*.o *libc.a:*-sse2*.o *libm*.a:*-fma.o *libcrypto.a:*rsaz*.o").split()
-# Tables that functions of other objects read.
-READ = ("*libc.a:C-ctype.o *libc.a:C-numeric.o *libc.a:fpioconst.o *libc.a:itoa-digits.o *libc.a:mktime.o "
-        "*libpcre2-8.a:*pcre2_tables.o *libpcre2-8.a:*pcre2_ucd.o *libpcre2-8.a:*pcre2_chartables.o "
-        "*libcrypto.a:*_kmgmt.o *libcrypto.a:*_ameth.o *libcrypto.a:*-baseprov.o *libcrypto.a:*rsa_mp_names.o "
-        "*libcrypto.a:*der_rsa_gen.o").split()
+# Tables that functions of other objects read: in many renders, in some.
+READ_OFTEN = ("*libc.a:itoa-digits.o *libc.a:errlist*.o *libc.a:setlocale.o *libc.a:SYS_libc.o *libc.a:mktime.o "
+              "*libc.a:fpioconst.o").split()
+READ = ("*libc.a:C-ctype.o *libc.a:C-numeric.o *libpcre2-8.a:*pcre2_tables.o *libpcre2-8.a:*pcre2_ucd.o "
+        "*libpcre2-8.a:*pcre2_chartables.o *libcrypto.a:*_kmgmt.o *libcrypto.a:*_ameth.o *libcrypto.a:*-baseprov.o "
+        "*libcrypto.a:*rsa_mp_names.o *libcrypto.a:*der_rsa_gen.o").split()
 
 
 def write():
     with tempfile.TemporaryDirectory() as folder:
         program = os.path.join(folder, "helmctl")
         table = linked(program)
-        count, n = places(program, table)
+        count, n = places(program, table, folder)
     reads = {(s.archive, s.object) for s in table if s.archive and s.name.startswith(".rodata")}
     text, data = [], []
     for least in BANDS:
@@ -193,13 +201,14 @@ def write():
         for k in group + objects:
             del count[k]
     text.append("    /* other processors */\n" + wrapped([o + "(.text .text.*)" for o in OTHERS], "    "))
+    data[0] += "\n" + wrapped([o + "(.rodata .rodata.*)" for o in READ_OFTEN], "    ")
     data.append(wrapped([o + "(.rodata .rodata.*)" for o in READ], "    "))
     with open(SCRIPT, "w") as f:
         f.write(HEAD)
         f.write("SECTIONS\n{\n  .text.render :\n  {\n%s\n  }\n}\nINSERT BEFORE .text;\n" % "\n".join(filter(None, text)))
         # Texts that are equal are kept once within each of these: what renders read must not lie among what is seldom read.
-        f.write("SECTIONS\n{\n  .rodata.seldom :\n  {\n%s\n  }\n  .rodata.render :\n  {\n    *CMakeFiles*.o(.rodata .rodata.*)\n%s\n"
-                "  }\n}\nINSERT AFTER .rodata;\n" % ("\n".join(filter(None, reversed(data[1:]))), data[0]))
+        f.write("SECTIONS\n{\n  .rodata.seldom :\n  {\n%s\n  }\n  .rodata.render :\n  {\n"
+                "    *CMakeFiles*.o(.rodata .rodata.*)\n%s\n  }\n}\nINSERT AFTER .rodata;\n" % ("\n".join(filter(None, reversed(data[1:]))), data[0]))
         f.write("SECTIONS\n{\n  .data.rel.ro.render :\n  {\n    *libc.a:*(.data.rel.ro .data.rel.ro.*)\n"
                 "    *CMakeFiles*.o(.data.rel.ro .data.rel.ro.*)\n  }\n}\nINSERT AFTER .data.rel.ro;\n")
     print("%d renders" % n)
