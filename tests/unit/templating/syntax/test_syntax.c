@@ -371,6 +371,71 @@ static void test_ceilings(void **state)
     assert_int_equal(parse_repeated("", 1, b.p, ""), HC_E_LIMIT);
 }
 
+/* Trees are most of what a compiled chart holds: what a statement may take of the arena, its list's pointer to it with it. */
+static const struct {
+    const char *text;
+    size_t most;
+} sizes[] = {
+    { "text", 32 },
+    { "{{ . }}", 96 },
+    { "{{ .Values.a.b.c }}", 120 },
+    { "{{ $.Values.a.b.c }}", 124 },
+    { "{{ print \"a text as long as may be\" }}", 160 },
+    { "{{ print \"a\\tb\" }}", 189 },
+    { "{{ print 4 | print }}", 224 },
+};
+
+static void test_sizes(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *none = hc_arena_new(0);
+    struct hc_tree *t;
+    size_t n;
+    struct hc_err err = HC_ERR_INIT;
+    assert_int_equal(hc_syntax_parse(none, &port, HC_S("t"), HC_S(""), sizeof(*t), &t, &n, NULL, &err), HC_OK);
+    for (size_t i = 0; i < HC_LEN(sizes); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        hc_str text = hc_str_of(sizes[i].text);
+        assert_int_equal(hc_syntax_parse(a, &port, HC_S("t"), text, sizeof(*t), &t, &n, NULL, &err), HC_OK);
+        size_t takes = hc_arena_used(a) - hc_arena_used(none);
+        if (takes > sizes[i].most)
+            fail_msg("%s takes %zu bytes, and may take %zu", sizes[i].text, takes, sizes[i].most);
+    }
+}
+
+/* Names are kept as places in the text, however many there are, and literals as they are written where that says it. */
+static void test_places(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_err err = HC_ERR_INIT;
+    struct hc_tree *t;
+    size_t n;
+    hc_str text = HC_S(
+        "{{ $.a.bb.ccc.d.e.f.g.h.i.j.k.long_one }}{{ (.x).a.bb.ccc.d.e.f.g.h.i.j }}{{ \"a\\tb\" }}{{ `raw` }}");
+    assert_int_equal(hc_syntax_parse(a, &port, HC_S("t"), text, sizeof(*t), &t, &n, NULL, &err), HC_OK);
+    struct hc_node *operand[4];
+    for (uint32_t i = 0; i < HC_LEN(operand); i++)
+        operand[i] = hc_node_cmd(t->root->items[i]->branch.pipe, 0)->items[0];
+    static const char *const want[] = { "$|a|bb|ccc|d|e|f|g|h|i|j|k|long_one|", "a|bb|ccc|d|e|f|g|h|i|j|" };
+    for (size_t i = 0; i < HC_LEN(want); i++) {
+        HC_AUTO(hc_buf) struct hc_buf b;
+        hc_buf_init(&b, 0);
+        struct hc_names names = hc_node_names(operand[i]);
+        for (uint32_t k = 0; k < operand[i]->n; k++) {
+            hc_buf_put(&b, hc_names_next(&names));
+            hc_buf_putc(&b, '|');
+        }
+        hc_buf_putc(&b, 0);
+        assert_string_equal(b.p, want[i]);
+    }
+    assert_int_equal(operand[1]->chain.base->kind, HC_NODE_PIPE);
+    assert_true(hc_str_eqz(hc_node_string(operand[2]), "a\tb"));
+    assert_true(hc_str_eqz(hc_node_written(operand[2]), "\"a\\tb\""));
+    assert_true(hc_str_eqz(hc_node_string(operand[3]), "raw"));
+    assert_null(operand[3]->lit.value);
+}
+
 static void test_spent_arena(void **state)
 {
     (void)state;
@@ -387,7 +452,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trees),    cmocka_unit_test(test_mistakes),    cmocka_unit_test(test_definitions),
-        cmocka_unit_test(test_ceilings), cmocka_unit_test(test_spent_arena),
+        cmocka_unit_test(test_ceilings), cmocka_unit_test(test_spent_arena), cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
