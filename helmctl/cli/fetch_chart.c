@@ -37,6 +37,7 @@ struct fetch {
     hc_str version;       /* as asked; "": the latest release */
     hc_str archive, file; /* what was fetched, and the name it has at its source */
     bool indexed;         /* it is of an index, which names its digest */
+    bool spoilt;          /* what the content cache has under its digest is something else */
     hc_str digest;        /* of `written` */
     const char *written;  /* instead of `archive`: a file below s->into */
     hc_str prov;          /* its provenance file, absent: none was asked for or found */
@@ -166,7 +167,8 @@ static bool from_cache(struct fetch *f, hc_str digest)
     if (!path || hc_read_file(f->a, AT_FDCWD, path, HC_MAX_CHART_PACKED, &f->archive, NULL) != HC_OK)
         return false;
     hc_sha256_of(f->archive, hex);
-    return hc_str_eqz(digest, hex);
+    f->spoilt = !hc_str_eqz(digest, hex);
+    return !f->spoilt;
 }
 
 /* Piece by piece: what was streamed for want of memory is not read into it now. */
@@ -201,7 +203,7 @@ static void to_cache(struct fetch *f)
     if (!f->written)
         hc_sha256_of(f->archive, hex);
     const char *path = cache_path(f, f->written ? hc_str_sub(f->digest, 7, f->digest.n) : hc_str_of(hex));
-    if (!path || access(path, F_OK) == 0)
+    if (!path || (!f->spoilt && access(path, F_OK) == 0))
         return;
     char *dir = hc_arena_strz(f->a, hc_str_sub(hc_str_of(path), 0, hc_str_rfind(hc_str_of(path), '/')));
     if (!dir || hc_mkdirs(dir, 0755, &err) != HC_OK)
