@@ -2,7 +2,7 @@
 """Writes helmctl/cli/main/front.ld: which functions renders run, so that the linker puts them side by side.
 
   layout.py            renders the public charts with their defaults and overlays, and writes the list anew (a minute)
-  layout.py --check    whether the list still fits: most of what it names is in the program (a second)
+  layout.py --check    whether the list still fits: most of what it names is there, most of what a render runs is named
 
 The kernel maps a program in pieces of 64 KiB around what is touched. Renders run a fifth of what `helmctl` holds, and as
 the linker leaves it that lies in four of five pieces: 4.3 MiB of functions instead of 1.8 for a large chart, 2.3 instead of
@@ -31,7 +31,7 @@ BUILD = os.environ.get("HC_BUILD", os.path.join(ROOT, "build/release"))
 SHARED = os.environ.get("HC_SHARED", os.path.join(ROOT, "../shared"))
 SCRIPT = os.path.join(ROOT, "helmctl/cli/main/front.ld")
 BANDS = (0.9, 0.25, 0.08, 0)  # the least part of all renders that run what stands in a group
-FRESH = 0.9  # the least part of our functions in the list that must exist
+FRESH = 0.9  # the least part of the functions in the list that must exist, and of those of a render that must be in it
 WIDTH = 118
 PTRACE_TRACEME, PTRACE_CONT, PTRACE_GETREGS, PTRACE_SETREGS, PTRACE_SETOPTIONS, RIP = 0, 7, 12, 13, 0x4200, 16
 PTRACE_O_TRACECLONE, WALL = 8, 0x40000000
@@ -52,12 +52,16 @@ def met(program, args, entries):
     """The addresses among `entries` that a run of the program comes to."""
     pid = os.fork()
     if pid == 0:
-        null = os.open(os.devnull, os.O_RDWR)
-        for fd in range(3):
-            os.dup2(null, fd)
-        ptrace(PTRACE_TRACEME, 0)
-        os.execv(program, [program] + args)
-    os.waitpid(pid, 0)
+        try:
+            null = os.open(os.devnull, os.O_RDWR)
+            for fd in range(3):
+                os.dup2(null, fd)
+            ptrace(PTRACE_TRACEME, 0)
+            os.execv(program, [program] + args)
+        finally:
+            os._exit(1)
+    if not os.WIFSTOPPED(os.waitpid(pid, 0)[1]):
+        raise OSError("processes may not be traced here")
     regs, found, wanted, deliver = (ctypes.c_ulonglong * 27)(), set(), set(entries), 0
     low = entries[0]
     with open("/proc/%d/mem" % pid, "r+b", buffering=0) as memory:
@@ -203,24 +207,49 @@ def write():
     text.append("    /* other processors */\n" + wrapped([o + "(.text .text.*)" for o in OTHERS], "    "))
     data[0] += "\n" + wrapped([o + "(.rodata .rodata.*)" for o in READ_OFTEN], "    ")
     data.append(wrapped([o + "(.rodata .rodata.*)" for o in READ], "    "))
+    def section(name, lines):
+        return "  %s :\n  {\n%s\n  }\n" % (name, "\n".join(filter(None, lines)))
+
+    def script(sections, where):
+        return "SECTIONS\n{\n%s}\nINSERT %s;\n" % (sections, where)
+
+    own = "    *CMakeFiles*.o(%s %s.*)"
     with open(SCRIPT, "w") as f:
         f.write(HEAD)
-        f.write("SECTIONS\n{\n  .text.render :\n  {\n%s\n  }\n}\nINSERT BEFORE .text;\n" % "\n".join(filter(None, text)))
-        # Texts that are equal are kept once within each of these: what renders read must not lie among what is seldom read.
-        f.write("SECTIONS\n{\n  .rodata.seldom :\n  {\n%s\n  }\n  .rodata.render :\n  {\n"
-                "    *CMakeFiles*.o(.rodata .rodata.*)\n%s\n  }\n}\nINSERT AFTER .rodata;\n" % ("\n".join(filter(None, reversed(data[1:]))), data[0]))
-        f.write("SECTIONS\n{\n  .data.rel.ro.render :\n  {\n    *libc.a:*(.data.rel.ro .data.rel.ro.*)\n"
-                "    *CMakeFiles*.o(.data.rel.ro .data.rel.ro.*)\n  }\n}\nINSERT AFTER .data.rel.ro;\n")
+        f.write(script(section(".text.render", text), "BEFORE .text"))
+        # Texts that are equal are kept once in each of these: what renders read must not lie among what is seldom read.
+        f.write(script(section(".rodata.seldom", reversed(data[1:])) +
+                       section(".rodata.render", [own % (".rodata", ".rodata"), data[0]]), "AFTER .rodata"))
+        f.write(script(section(".data.rel.ro.render", ["    *libc.a:*(.data.rel.ro .data.rel.ro.*)",
+                                                       own % (".data.rel.ro", ".data.rel.ro")]), "AFTER .data.rel.ro"))
     print("%d renders" % n)
 
 
+def placed(program, args):
+    """What part of the functions that a run comes to stands in the list's section."""
+    headers = subprocess.run(["readelf", "-SW", program], check=True, capture_output=True, text=True).stdout
+    at, size = (int(x, 16) for x in re.search(r" \.text\.render +\S+ +(\S+) +\S+ +(\S+)", headers).groups())
+    found = met(program, args, sorted({a for a, _ in symbols(program)}))
+    return sum(at <= f < at + size for f in found) / len(found)
+
+
 def check():
+    program = os.path.join(BUILD, "bin/helmctl")
     names = set(re.findall(r"(?<= )\.text\.(?:startup\.)?([A-Za-z_0-9]+)(?=[ .)\n])", open(SCRIPT).read()))
-    there = {name.split(".")[0] for _, name in symbols(os.path.join(BUILD, "bin/helmctl"))}
+    there = {name.split(".")[0] for _, name in symbols(program)}
     gone = sorted(names - there)
     print("%d of %d functions in helmctl/cli/main/front.ld are in the program" % (len(names) - len(gone), len(names)))
-    if len(gone) > len(names) * (1 - FRESH):
-        print("too few: tests/tool/layout.py writes the list anew. Gone are " + " ".join(gone))
+    with tempfile.TemporaryDirectory() as folder:
+        chart = os.path.join(folder, "chart")
+        subprocess.run([program, "create", chart], check=True, stdout=subprocess.DEVNULL)
+        try:
+            share = placed(program, ["template", chart])
+            print("%.0f %% of what a render of a new chart runs is named there" % (100 * share))
+        except OSError as e:
+            share = 1
+            print("SKIP what a render runs: %s" % e)
+    if len(gone) > len(names) * (1 - FRESH) or share < FRESH:
+        print("too few: tests/tool/layout.py writes the list anew" + (". Gone are " + " ".join(gone) if gone else ""))
         sys.exit(1)
 
 
