@@ -3,6 +3,7 @@
  * that order here; lists that are empty are null there, as Go prints a slice nobody appended to.
  */
 #include "deploy/compose/compose.h"
+#include "templating/overlay/overlay.h"
 
 #include <stdlib.h>
 
@@ -117,7 +118,9 @@ struct hc_val *hc_compose_chart(struct hc_arena *a, const struct hc_chart *chart
     hc_map_put(a, out, HC_S("metadata"), meta);
     hc_map_put(a, out, HC_S("lock"), lock_of(a, chart));
     hc_map_put(a, out, HC_S("templates"), files(a, chart->templates, chart->templates_n));
-    hc_map_put(a, out, HC_S("values"), values ? sorted(a, values) : hc_map_new(a));
+    /* Helm has no map where there is no values.yaml, and makes one when it goes through dependencies. */
+    bool no_values = !chart->values_text.p && chart->deps_n == 0 && hc_map_len(values) == 0;
+    hc_map_put(a, out, HC_S("values"), no_values ? hc_null_val(a) : values ? sorted(a, values) : hc_map_new(a));
     hc_map_put(a, out, HC_S("schema"),
                chart->schema.n > 0 ? hc_str_val_ref(a, hc_base64(a, chart->schema)) : hc_null_val(a));
     hc_map_put_strz(a, out, "schemamodtime", "0001-01-01T00:00:00Z");
@@ -162,4 +165,30 @@ enum hc_rc hc_compose_capabilities(struct hc_kube *kube, struct hc_arena *a, str
         rc = hc_kube_api_versions(kube, a, &versions, &out->api_versions_n, err);
     out->api_versions = versions;
     return rc;
+}
+
+static struct hc_val *without_nulls(struct hc_arena *a, const struct hc_val *v)
+{
+    if (!hc_is_map(v))
+        return (struct hc_val *)v;
+    struct hc_val *copy = hc_map_new(a);
+    for (size_t i = 0; i < hc_map_len(v); i++)
+        if (!hc_is_null(hc_map_at(v, i)->val))
+            hc_map_put_ref(a, copy, hc_map_at(v, i)->key, without_nulls(a, hc_map_at(v, i)->val));
+    return copy;
+}
+
+struct hc_val *hc_compose_computed(struct hc_arena *a, const struct hc_record *r)
+{
+    const struct hc_val *defaults = hc_map_getz(r->chart, "values");
+    struct hc_val *out = hc_values_coalesce(a, r->config, without_nulls(a, defaults ? defaults : hc_map_new(a)));
+    for (size_t i = 0; i < hc_map_len(defaults); i++) /* a null that meets a null at the top is gone, too */
+        if (hc_is_null(hc_map_get(out, hc_map_at(defaults, i)->key)))
+            (void)hc_map_del(out, hc_map_at(defaults, i)->key);
+    return sorted(a, out);
+}
+
+struct hc_val *hc_compose_reused(struct hc_arena *a, const struct hc_record *previous, const struct hc_val *given)
+{
+    return hc_values_coalesce(a, given, previous->config ? previous->config : hc_map_new(a));
 }

@@ -19,3 +19,10 @@ enum hc_rc hc_compose_capabilities(struct hc_kube *kube, struct hc_arena *a, str
                                    struct hc_err *err);
 /* Hooks in the order of the documents. */
 struct hc_record_hook *hc_compose_hooks(struct hc_arena *a, const struct hc_documents *docs, size_t *out_n);
+
+/* Helm's CoalesceValues of what a record holds: what `get values --all` shows, and what takes the place of the chart's
+ * defaults when an upgrade reuses values. Of nulls, those of the user's that meet no default. */
+struct hc_val *hc_compose_computed(struct hc_arena *a, const struct hc_record *r);
+/* The user's values of an upgrade that reuses those of `previous`: `given` (may be NULL) over them. A null takes an older value of the
+ * user's away and is gone with it, so the default shows again (Helm: Upgrade.reuseValues). */
+struct hc_val *hc_compose_reused(struct hc_arena *a, const struct hc_record *previous, const struct hc_val *given);

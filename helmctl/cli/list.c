@@ -7,6 +7,7 @@
 
 #include "core/base/clock.h"
 #include "core/value/selector.h"
+#include "deploy/compose/compose.h"
 #include "deploy/plan/plan.h"
 #include "deploy/ready/ready.h"
 #include "helmctl/cli/cli.h"
@@ -476,7 +477,7 @@ int hc_cmd_get_release(int argc, char **argv)
         { "revision", 0, HC_FLAG_INT, &revision, "of this revision instead of the newest" },
         { "all", 'a', HC_FLAG_BOOL, &all, "values: the chart's defaults, too" },
         { "output", 'o', HC_FLAG_STR, &output, "values, metadata: print as table, json or yaml" },
-        { "template", 0, HC_FLAG_STR, &template_text, NULL },
+        { "template", 0, HC_FLAG_STR, &template_text, "all: a Go template, {{.Release.Name}}" },
     };
     struct hc_cli cli = { .use = "get manifest|values|hooks|notes|metadata|all RELEASE [flags]",
                           .about = "Shows a part of a release, as it is recorded.",
@@ -506,12 +507,14 @@ int hc_cmd_get_release(int argc, char **argv)
     } else if (strcmp(what, "values") == 0 && origins) {
         return hc_cli_print_origins(a, &r.cluster, &rec, output);
     } else if (strcmp(what, "values") == 0) {
-        const struct hc_val *v = all ? hc_cli_computed_values(a, &rec) : rec.config;
+        const struct hc_val *v = all ? hc_compose_computed(a, &rec) : rec.config;
         if (strcmp(output, "table") == 0)
             printf("%s VALUES:\n", all ? "COMPUTED" : "USER-SUPPLIED");
         if (!v && strcmp(output, "table") != 0)
             v = hc_null_val(a);
         return hc_cli_print_value(v ? v : hc_null_val(a), strcmp(output, "table") == 0 ? "yaml" : output);
+    } else if (template_text && *template_text) {
+        return hc_cli_print_template(a, &rec, template_text, &err) == HC_OK ? 0 : hc_cli_fail(&err);
     } else {
         const struct hc_cli_status how = { .metadata = true, .debug = true };
         return hc_cli_print_release(a, &rec, "table", &how);

@@ -323,18 +323,6 @@ static enum hc_rc lookup(void *ctx, struct hc_arena *a, hc_str api_version, hc_s
     return HC_OK;
 }
 
-/* As Helm lays values over a chart's: what is null is not there. */
-static void drop_nulls(struct hc_val *map, unsigned depth)
-{
-    for (size_t i = hc_map_len(map); i-- > 0;) {
-        struct hc_entry *e = hc_map_at(map, i);
-        if (hc_kind_of(e->val) == HC_NULL)
-            (void)hc_map_del(map, e->key);
-        else if (hc_is_map(e->val) && depth < 1000)
-            drop_nulls(e->val, depth + 1);
-    }
-}
-
 /* Helm's rules for the values of an upgrade (--reset-values, --reuse-values, --reset-then-reuse-values). */
 static const struct hc_val *values_of(struct hc_cli_release *r, struct hc_arena *a,
                                       const struct hc_record *previous, const struct hc_val **out_defaults)
@@ -342,15 +330,10 @@ static const struct hc_val *values_of(struct hc_cli_release *r, struct hc_arena 
     const struct hc_val *given = r->values;
     if (!previous || r->reset_values)
         return given;
-    if (r->reuse_values) {
-        struct hc_val *old = hc_val_copy(
-            a, hc_val_overlay(a, hc_map_getz(previous->chart, "values"), previous->config));
-        drop_nulls(old, 0);
-        *out_defaults = old;
-        return hc_val_overlay(a, previous->config, given);
-    }
-    if (r->reset_then_reuse_values)
-        return hc_val_overlay(a, previous->config, given);
+    if (r->reuse_values)
+        *out_defaults = hc_compose_computed(a, previous);
+    if (r->reuse_values || r->reset_then_reuse_values)
+        return hc_compose_reused(a, previous, given);
     return hc_map_len(given) == 0 && hc_map_len(previous->config) > 0 ? previous->config : given;
 }
 

@@ -153,6 +153,9 @@ struct hc_cli_status {
 /* What Helm prints of a release: as text ("table"), json or yaml. */
 int hc_cli_print_release(struct hc_arena *a, const struct hc_record *r, const char *output,
                          const struct hc_cli_status *s);
+/* What a Go template gives for {"Release": r}, fields named as in Helm's structs (get all --template). */
+enum hc_rc hc_cli_print_template(struct hc_arena *a, const struct hc_record *r, const char *text,
+                                 struct hc_err *err);
 /* A value as json (one line) or yaml. */
 int hc_cli_print_value(const struct hc_val *v, const char *output);
 /* Helm's table: tab between cells, each padded to its column; row 0 is the header. */
@@ -166,7 +169,5 @@ hc_str hc_cli_chart_label(struct hc_arena *a, const struct hc_record *r); /* "po
 hc_str hc_cli_app_version(const struct hc_record *r);
 /* "", table, json or yaml; else "invalid format type". */
 enum hc_rc hc_cli_check_output(const char *output, struct hc_err *err);
-/* Chart defaults and user values as one tree, as helm get values --all shows it: of nulls, those of the user that meet no default. */
-struct hc_val *hc_cli_computed_values(struct hc_arena *a, const struct hc_record *r);
 /* Helm's rule for release names. */
 enum hc_rc hc_cli_check_name(hc_str name, struct hc_err *err);

@@ -9,8 +9,8 @@
 #include "core/base/clock.h"
 #include "core/value/json.h"
 #include "core/value/yaml.h"
+#include "deploy/compose/compose.h"
 #include "helmctl/cli/release.h"
-#include "templating/overlay/overlay.h"
 
 static void out(const struct hc_buf *b)
 {
@@ -146,24 +146,6 @@ hc_str hc_cli_app_version(const struct hc_record *r)
     return m ? (s.p ? s : HC_S("")) : HC_S("MISSING");
 }
 
-static struct hc_val *without_nulls(struct hc_arena *a, const struct hc_val *v)
-{
-    if (!hc_is_map(v))
-        return (struct hc_val *)v;
-    struct hc_val *copy = hc_map_new(a);
-    for (size_t i = 0; i < hc_map_len(v); i++)
-        if (!hc_is_null(hc_map_at(v, i)->val))
-            hc_map_put_ref(a, copy, hc_map_at(v, i)->key, without_nulls(a, hc_map_at(v, i)->val));
-    return copy;
-}
-
-struct hc_val *hc_cli_computed_values(struct hc_arena *a, const struct hc_record *r)
-{
-    const struct hc_val *defaults = hc_map_getz(r->chart, "values");
-    /* A null of the user's takes a default away; one that meets none stays, and is shown. */
-    return hc_values_coalesce(a, r->config, without_nulls(a, defaults ? defaults : hc_map_new(a)));
-}
-
 static bool has_event(const struct hc_record_hook *h, const char *event)
 {
     for (size_t i = 0; i < hc_list_len(h->events); i++)
@@ -246,7 +228,7 @@ static int print_text(struct hc_arena *a, const struct hc_record *r, const struc
         hc_buf_puts(&b, "USER-SUPPLIED VALUES:\n");
         hc_yaml_write(&b, r->config ? r->config : hc_null_val(a));
         hc_buf_puts(&b, "\nCOMPUTED VALUES:\n");
-        hc_yaml_write(&b, hc_cli_computed_values(a, r));
+        hc_yaml_write(&b, hc_compose_computed(a, r));
         hc_buf_putc(&b, '\n');
     }
     if (dry || s->debug) {

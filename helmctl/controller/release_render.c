@@ -273,11 +273,14 @@ enum hc_rc rel_render(void *ctx, struct hc_arena *a, int64_t revision, bool is_u
     if (rc != HC_OK)
         return hc_wrap(err, "could not get apiVersions from Kubernetes");
     const struct hc_val *values = r->values;
-    if (is_upgrade && previous && hc_get_bool_at(r->spec, "upgrade.preserveValues", false))
-        values = hc_val_overlay(a, previous->config, values);
+    struct hc_chart chart = *r->chart;
+    if (is_upgrade && previous && hc_get_bool_at(r->spec, "upgrade.preserveValues", false)) {
+        chart.values = hc_val_clone(a, hc_compose_computed(a, previous));
+        values = hc_compose_reused(a, previous, values);
+    }
     struct hc_door door = { .ctx = r, .lookup = lookup };
     struct hc_render_input in = {
-        .chart = r->chart,
+        .chart = &chart,
         .values = values,
         .origins = r->origins,
         .release_name = r->name,
@@ -308,7 +311,7 @@ enum hc_rc rel_render(void *ctx, struct hc_arena *a, int64_t revision, bool is_u
         rc = store_recording(a, rec, &out->recording, err);
     if (rc != HC_OK)
         return rc;
-    out->chart = hc_compose_chart(a, r->chart, &o);
+    out->chart = hc_compose_chart(a, &chart, &o);
     out->config = hc_val_copy(a, values);
     out->manifest = hc_documents_manifest(a, &o.docs);
     out->notes = o.docs.notes;

@@ -30,6 +30,9 @@ equal "a null that meets no default is shown" '{"m":{"kept":2},"x":null}' "$("$h
 equal "dependencies by name" "DEPENDENCIES: a,z" "$("$h" get metadata app-1 | grep DEPENDENCIES)"
 equal "labels of a revision that is named are the user's" "LABELS: " "$("$h" get metadata app-1 --revision 1 | grep LABELS)"
 
+equal "a template over a release" 'app-1 2 deployed c 1.0.0 map[gone:1 kept:2] 2026-02-03 04:05:06 +0000 UTC' \
+    "$("$h" get all app-1 --template '{{with .Release}}{{.Name}} {{.Version}} {{.Info.Status}} {{.Chart.Metadata.Name}} {{.Chart.Metadata.Version}} {{.Chart.Values.m}} {{.Info.LastDeployed}}{{end}}')"
+
 mkdir -p "$dir/sec/templates"
 printf 'apiVersion: v2\nname: sec\nversion: 0.1.0\n' >"$dir/sec/Chart.yaml"
 cat >"$dir/sec/templates/a.yaml" <<'YAML'
@@ -51,6 +54,8 @@ for form in table json yaml; do
     equal "dry run as $form" 0 $?
     equal "hidden as $form" "0 2 1" "$(grep -c sentinel <<<"$out") $(grep -o HIDDEN <<<"$out" | wc -l) $(grep -o 'name: plain' <<<"$out" | wc -l)"
 done
+has=$("$h" install x "$dir/sec" --dry-run=client -o json | grep -c '"values":null')
+equal "a chart without values has none in its record" 1 "$has"
 equal "shown without the flag" 2 "$("$h" install x "$dir/sec" --dry-run=client | grep -c sentinel)"
 equal "a name that is in use is no matter" 0 "$("$h" install web "$dir/sec" --dry-run=client >/dev/null 2>&1; echo $?)"
 [ $bad = 0 ] && echo "all is shown as it should be"

@@ -156,8 +156,51 @@ static void test_dependencies(void **state)
     }
 }
 
+/* What Helm 4.3.1 gives for `get values --all`, and for the user's values of `upgrade --reuse-values` and
+ * `--reset-then-reuse-values`. */
+static const struct {
+    const char *defaults, *config, *given, *computed, *reused;
+} reuse[] = {
+    { "{a: {b: 1, c: {d: 2}}, l: [1, 2], s: x}", "{a: {b: null, x: 1, c: null}, s: null, q: null}",
+      "{a: {x: null}}", "{\"a\":{\"x\":1},\"l\":[1,2],\"q\":null}",
+      "{\"a\":{\"b\":null,\"c\":null},\"q\":null,\"s\":null}" },
+    { "{a: {x: 1}, l: [1, 2]}", "{a: {b: null, c: null}, q: null, s: null}", "{a: null, l: [9]}",
+      "{\"a\":{\"b\":null,\"c\":null,\"x\":1},\"l\":[1,2],\"q\":null,\"s\":null}",
+      "{\"l\":[9],\"q\":null,\"s\":null}" },
+    { "{z: null, m: {z: null}}", "{z: null, m: {z: null}}", "{z: null}", "{\"m\":{\"z\":null}}",
+      "{\"m\":{\"z\":null},\"z\":null}" },
+    { "{}", "{a: 1}", "{}", "{\"a\":1}", "{\"a\":1}" },
+};
+
+static void test_reuse(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < HC_LEN(reuse); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct hc_err err = HC_ERR_INIT;
+        struct hc_val *defaults, *given;
+        struct hc_record r = { .chart = hc_map_new(a) };
+        assert_int_equal(hc_yaml_parse(a, hc_str_of(reuse[i].defaults), HC_S("v"), HC_YAML_PLAIN, &defaults, &err),
+                         HC_OK);
+        assert_int_equal(hc_yaml_parse(a, hc_str_of(reuse[i].config), HC_S("v"), HC_YAML_PLAIN, &r.config, &err),
+                         HC_OK);
+        assert_int_equal(hc_yaml_parse(a, hc_str_of(reuse[i].given), HC_S("v"), HC_YAML_PLAIN, &given, &err),
+                         HC_OK);
+        hc_map_put(a, r.chart, HC_S("values"), defaults);
+        hc_str computed = text(a, hc_compose_computed(a, &r));
+        if (!hc_str_eqz(computed, reuse[i].computed))
+            fail_msg("computed: got %.*s, want %s", HC_P(computed), reuse[i].computed);
+        HC_AUTO(hc_buf) struct hc_buf b;
+        hc_buf_init(&b, 0);
+        hc_json_write(&b, hc_compose_reused(a, &r, given), HC_JSON_SORT | HC_JSON_GO_FLOAT);
+        if (!hc_str_eqz(hc_buf_str(&b), reuse[i].reused))
+            fail_msg("reused: got %.*s, want %s", HC_P(hc_buf_str(&b)), reuse[i].reused);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_chart), cmocka_unit_test(test_dependencies) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_chart), cmocka_unit_test(test_dependencies),
+                                        cmocka_unit_test(test_reuse) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
