@@ -318,7 +318,9 @@ void hc_reconcile_step(struct hc_reconcile *r, struct hc_step *out)
         if (t.verdict == HC_GO_ON)
             rc = run_short(r, act(r, &t, &err), &err);
         hc_kube_fence_set(NULL);
-        if (rc == HC_OK && t.verdict == HC_GO_ON)
+        /* What is prepared is prepared again behind each failure to store the record: no progress, or a command would go round
+         * for ever. */
+        if (rc == HC_OK && t.verdict == HC_GO_ON && t.act != HC_ACT_PREPARE)
             r->tries = 0;
         explain(r, &t, out);
         remember(r, &seen, &t);

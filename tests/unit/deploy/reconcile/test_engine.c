@@ -483,6 +483,19 @@ static void test_server_is_away(void **state)
     done(&s, 1);
     assert_int_equal(last(&r, a).status, HC_STATUS_DEPLOYED);
     hc_storage_free(r.spec.storage);
+
+    /* Neither does one whose record is not taken, though each time the server answers what comes before. */
+    release_init(&r, "norecord");
+    r.spec.one_shot = r.spec.must_not_exist = true;
+    raw(a, "POST", "/sandbox/faults", "application/json",
+        "{\"verb\":\"create\",\"path\":\"*/namespaces/norecord/"
+        "secrets*\",\"action\":\"status\",\"code\":503,\"count\":50}");
+    s = run(&r, NULL);
+    raw(a, "DELETE", "/sandbox/faults", NULL, NULL);
+    assert_int_equal(s.verdict, HC_ENDED);
+    if (!strstr(s.why, "503"))
+        fail_msg("%s", s.why);
+    hc_storage_free(r.spec.storage);
 }
 
 /* Lets the Job go on as soon as the watch's list was dropped. */
