@@ -67,7 +67,7 @@ static bool parse_bool(const char *s, bool *out)
 
 static void from_environment(struct hc_globals *g)
 {
-    g->kubeconfig = hc_cli_env("KUBECONFIG");
+    /* Not $KUBECONFIG, which is a list of files: deploy/kube reads it. */
     g->kube_context = hc_cli_env("HELM_KUBECONTEXT");
     g->ns = hc_cli_env("HELM_NAMESPACE");
     g->kube_apiserver = hc_cli_env("HELM_KUBEAPISERVER");

@@ -56,6 +56,9 @@ for form in table json yaml; do
 done
 has=$("$h" install x "$dir/sec" --dry-run=client -o json | grep -c '"values":null')
 equal "a chart without values has none in its record" 1 "$has"
+printf 'apiVersion: v1\nkind: Config\ncontexts: [{name: c, context: {cluster: c, user: c, namespace: elsewhere}}]\ncurrent-context: c\n' >"$dir/context"
+export KUBECONFIG=$dir/nowhere:$dir/context:$dir/config
+equal "a kubeconfig in several files" "NAMESPACE: elsewhere" "$("$h" install x "$dir/sec" --dry-run=client | grep NAMESPACE)"
 equal "shown without the flag" 2 "$("$h" install x "$dir/sec" --dry-run=client | grep -c sentinel)"
 equal "a name that is in use is no matter" 0 "$("$h" install web "$dir/sec" --dry-run=client >/dev/null 2>&1; echo $?)"
 [ $bad = 0 ] && echo "all is shown as it should be"
