@@ -18,6 +18,7 @@
 #include "charts-fetch/source/save.h"
 #include "core/base/buf.h"
 #include "core/base/fs.h"
+#include "core/base/scrub.h"
 #include "core/base/semver.h"
 
 struct update {
@@ -37,9 +38,12 @@ static void say(const struct update *u, const char *fmt, ...)
     va_list args;
     if (!u->o->log)
         return;
+    char line[8192];
     va_start(args, fmt);
-    vfprintf(u->o->log, fmt, args);
+    vsnprintf(line, sizeof(line), fmt, args);
     va_end(args);
+    hc_scrub_urls(line, true);
+    fputs(line, u->o->log);
     fflush(u->o->log);
 }
 

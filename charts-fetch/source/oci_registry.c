@@ -74,6 +74,13 @@ static struct hc_oci *new_conversation(const struct hc_source_env *env, struct h
     return o;
 }
 
+/* Names and passwords in front of a host have no place in messages. */
+static hc_str without_login(struct hc_arena *a, hc_str host)
+{
+    size_t at = hc_str_rfind(host, '@');
+    return at == SIZE_MAX ? host : hc_arena_printf(a, "***%.*s", HC_P(hc_str_sub(host, at, host.n)));
+}
+
 enum hc_rc oci_open_host(const struct hc_source_env *env, struct hc_arena *a, hc_str host,
                          const struct hc_source_auth *auth, struct hc_oci **out, struct hc_err *err)
 {
@@ -81,7 +88,8 @@ enum hc_rc oci_open_host(const struct hc_source_env *env, struct hc_arena *a, hc
     if (!o)
         return hc_fail_nomem(err);
     if (!good_host(host))
-        return hc_fail(err, HC_E_INPUT, "invalid reference: invalid registry \"%.*s\"", HC_P(host));
+        return hc_fail(err, HC_E_INPUT, "invalid reference: invalid registry \"%.*s\"",
+                       HC_P(without_login(a, host)));
     o->repo = HC_S("");
     name_host(o, host);
     enum hc_rc rc = prepare(o, err);
@@ -113,7 +121,7 @@ enum hc_rc hc_oci_open(const struct hc_source_env *env, struct hc_arena *a, cons
             err, HC_E_INPUT,
             "invalid reference: invalid %s \"%.*s\": a registry address is oci://HOST/NAME with lower-case "
             "letters, digits and . _ - in the name, and without a tag",
-            host_good ? "repository" : "registry", HC_P(host_good ? o->repo : host));
+            host_good ? "repository" : "registry", HC_P(host_good ? o->repo : without_login(a, host)));
     name_host(o, host);
     if (!hc_str_eq(o->host, host) && hc_str_find(o->repo, '/') == SIZE_MAX)
         o->repo = hc_arena_printf(a, "library/%.*s", HC_P(o->repo));

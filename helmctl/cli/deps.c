@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "charts-fetch/resolve/deps.h"
+#include "core/base/scrub.h"
 #include "helmctl/cli/cli.h"
 #include "helmctl/cli/helmhome.h"
 #include "templating/overlay/overlay.h"
@@ -44,7 +45,9 @@ enum hc_rc hc_cli_deps(const struct hc_cli_deps *d, struct hc_err *err)
         rc = hc_cli_ports.deps(d, a, &port, err);
         o.port = &port;
     }
-    if (rc != HC_OK)
-        return rc;
-    return d->build ? hc_deps_build(&o, err) : hc_deps_update(&o, err);
+    if (rc == HC_OK)
+        rc = d->build ? hc_deps_build(&o, err) : hc_deps_update(&o, err);
+    if (rc != HC_OK && err)
+        hc_scrub_urls(err->msg, true);
+    return rc;
 }

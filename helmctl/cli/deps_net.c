@@ -12,6 +12,7 @@
 #include "charts-fetch/source/oci.h"
 #include "core/base/digest.h"
 #include "core/base/fs.h"
+#include "core/base/scrub.h"
 #include "core/base/semver.h"
 #include "helmctl/cli/deps.h"
 #include "helmctl/cli/helmhome.h"
@@ -35,9 +36,12 @@ static void say(const struct net *n, const char *fmt, ...)
     va_list args;
     if (!n->d->log)
         return;
+    char line[8192];
     va_start(args, fmt);
-    vfprintf(n->d->log, fmt, args);
+    vsnprintf(line, sizeof(line), fmt, args);
     va_end(args);
+    hc_scrub_urls(line, true);
+    fputs(line, n->d->log);
     fflush(n->d->log);
 }
 

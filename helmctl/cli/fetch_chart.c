@@ -20,6 +20,7 @@
 #include "core/base/digest.h"
 #include "core/base/fs.h"
 #include "core/base/limits.h"
+#include "core/base/scrub.h"
 #include "core/value/json.h"
 #include "core/value/yaml.h"
 #include "helmctl/cli/chartref.h"
@@ -90,10 +91,10 @@ static enum hc_rc end_prov(struct fetch *f, hc_str url, enum hc_rc rc)
     f->prov = (hc_str){ NULL, 0 };
     if (f->s->verify)
         return hc_wrap(f->err, "failed to fetch provenance \"%.*s.prov\"", HC_P(url));
-    if (f->s->ref)
-        printf("WARNING: Verification not found for %s: %s\n", f->s->ref, f->err->msg);
-    else
-        printf("WARNING: Verification not found for %.*s: %s\n", HC_P(url), f->err->msg);
+    char *shown = f->s->ref ? hc_arena_strz(f->a, hc_str_of(f->s->ref)) : hc_arena_strz(f->a, url);
+    if (shown)
+        hc_scrub_urls(shown, true);
+    printf("WARNING: Verification not found for %s: %s\n", shown ? shown : "", f->err->msg);
     hc_err_clear(f->err);
     return HC_OK;
 }
@@ -502,8 +503,10 @@ enum hc_rc hc_cli_fetch_archive(const struct hc_chart_source *source, struct hc_
     f.env = net.env;
     rc = locate(&f);
     hc_cli_net_close(&net);
-    if (rc != HC_OK)
+    if (rc != HC_OK) {
+        hc_scrub_urls(f.err->msg, true);
         return rc;
+    }
     to_cache(&f);
     *out = (struct hc_fetched){
         .archive = f.archive, .file = f.file, .prov = f.prov, .digest = f.digest, .written = f.written

@@ -121,6 +121,13 @@ int hc_cmd_push(int argc, char **argv)
         return hc_cli_error("scheme prefix missing from remote (e.g. \"oci://\")");
     if (!hc_str_starts(remote, HC_S("oci://")))
         return hc_cli_error("scheme \"%.*s\" not supported", HC_P(hc_str_sub(remote, 0, scheme)));
+    /* as Helm joins it: "oci://HOST//PATH" is what scripts make of a part that is empty */
+    remote = hc_str_sub(remote, sizeof("oci://") - 1, remote.n);
+    hc_str host = hc_str_sub(remote, 0, hc_str_find(remote, '/'));
+    hc_str path = hc_path_clean(a, hc_arena_printf(a, "/%.*s", HC_P(hc_str_sub(remote, host.n, remote.n))));
+    p.remote = hc_arena_printf(a, "oci://%.*s%.*s", HC_P(host), HC_P(path)).p;
+    if (!p.remote)
+        return hc_cli_error("out of memory");
     HC_AUTO(hc_chart) struct hc_chart *chart = NULL;
     struct hc_oci_chart what = { 0 };
     struct hc_oci_pushed pushed;

@@ -9,6 +9,7 @@
 #include "charts-fetch/source/index.h"
 #include "core/base/buf.h"
 #include "core/base/fs.h"
+#include "core/base/scrub.h"
 #include "core/value/value.h"
 #include "helmctl/cli/cli.h"
 #include "helmctl/cli/helmhome.h"
@@ -235,6 +236,15 @@ static bool asked_for(const char **args, size_t n, hc_str name)
     return n == 0;
 }
 
+/* Without what people put in front of the host, and behind a "?". */
+static const char *shown(struct hc_arena *a, hc_str url)
+{
+    char *text = hc_arena_strz(a, url);
+    if (text)
+        hc_scrub_urls(text, true);
+    return text ? text : "";
+}
+
 struct updated {
     struct repo *r;
     const struct hc_val *entries;
@@ -249,8 +259,8 @@ static void tell_updated(void *ctx, size_t at, enum hc_rc rc, const struct hc_er
     if (rc == HC_OK)
         printf("...Successfully got an update from the \"%.*s\" chart repository\n", HC_P(name));
     else
-        printf("...Unable to get an update from the \"%.*s\" chart repository (%.*s):\n\t%s\n", HC_P(name),
-               HC_P(url), err->msg);
+        printf("...Unable to get an update from the \"%.*s\" chart repository (%s):\n\t%s\n", HC_P(name),
+               shown(u->r->a, url), err->msg);
     u->failed[at] = rc != HC_OK;
     fflush(stdout);
 }
@@ -348,5 +358,6 @@ int hc_cmd_repo(int argc, char **argv)
                             verb);
     else if ((rc = hc_helm_repositories(a, r.g, &r.doc, &r.there, &r.err)) == HC_OK)
         rc = verb[0] == 'l' ? list(&r, n) : update(&r, args, n);
+    hc_scrub_urls(r.err.msg, true);
     return rc == HC_OK ? 0 : hc_cli_fail(&r.err);
 }

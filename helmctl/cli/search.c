@@ -11,6 +11,7 @@
 #include "core/base/buf.h"
 #include "core/base/fs.h"
 #include "core/base/limits.h"
+#include "core/base/scrub.h"
 #include "core/base/semver.h"
 #include "core/value/json.h"
 #include "helmctl/cli/cli.h"
@@ -428,5 +429,6 @@ int hc_cmd_search(int argc, char **argv)
     else
         return hc_cli_error("unknown command \"%s\" for \"helmctl search\": one of repo, hub", cli.args[0]);
     hc_regex_put(s.regex);
+    hc_scrub_urls(s.err.msg, true);
     return rc == HC_OK ? 0 : hc_cli_fail(&s.err);
 }

@@ -339,6 +339,28 @@ both repo add off "$url/off"
 begin=6 both pull off/web
 both repo remove off
 
+# Logins in addresses are told by nobody but the lists of what was asked for; Helm tells them in errors.
+tell() { # WORD...
+    run "$h" ours "$@"
+    grep -n s3kr3t "$work/ours.out" "$work/ours.err" && bad "a login is told: $*"
+}
+with=http://ann:s3kr3t@127.0.0.1:$HTTP_PORT
+app logins "name: web, version: '*', repository: '$with/none'"
+for t in "repo add l $with/none" "repo add l $with/charts" "pull web --repo $with/none" "pull none --repo $with/charts" "pull $with/none.tgz" \
+    "pull $with/charts/web-0.1.0.tgz --prov" "template r l/web --verify" "search hub web --endpoint $with/none" "dependency update logins" \
+    "pull oci://ann:s3kr3t@127.0.0.1:1/a/web" "push web-0.1.0.tgz oci://ann:s3kr3t@127.0.0.1:1/a" "registry login ann:s3kr3t@127.0.0.1:1 -u a -p b"; do
+    # shellcheck disable=SC2086
+    tell $t
+done
+sed -i "s|$with/charts|$with/none|" "$work/ours/.config/helm/repositories.yaml"
+tell repo update
+run "$h" ours repo remove l
+rm -rf "$work"/*/logins
+
+# A path in which a part is empty
+touch -d @1700000000 "$work"/theirs/web-0.1.0.tgz "$work"/ours/web-0.1.0.tgz
+both push web-0.1.0.tgz "$oci//x/../y" --plain-http
+
 # one home, both tools
 mv "$work/theirs" "$work/theirs-was"
 mv "$work/ours" "$work/theirs"
