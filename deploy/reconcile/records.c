@@ -518,14 +518,15 @@ static enum hc_rc supersede(struct hc_reconcile *r, int64_t revision, struct hc_
     return rc == HC_E_NOTFOUND ? HC_OK : rc;
 }
 
-static enum hc_rc supersede_all(struct hc_reconcile *r, struct hc_err *err)
+/* All that are said to be deployed between `behind` and the head. */
+static enum hc_rc supersede_all(struct hc_reconcile *r, int64_t behind, struct hc_err *err)
 {
     struct hc_brief *b = NULL;
     struct hc_record old;
     size_t n = 0;
     enum hc_rc rc = hc_storage_briefs(r->spec.storage, r->step, r->spec.name, &b, &n, err);
     for (size_t i = 0; rc == HC_OK && i < n; i++)
-        if (b[i].status == HC_STATUS_DEPLOYED && b[i].revision < r->head.revision)
+        if (b[i].status == HC_STATUS_DEPLOYED && b[i].revision > behind && b[i].revision < r->head.revision)
             rc = supersede(r, b[i].revision, &old, err);
     return rc;
 }
@@ -558,13 +559,13 @@ enum hc_rc hc_rec_deployed(struct hc_reconcile *r, struct hc_err *err)
     struct hc_record before = { .revision = 0 };
     enum hc_rc rc = HC_OK;
     if (r->mark.action == HC_ACTION_ROLLBACK)
-        rc = supersede_all(r, err);
+        rc = supersede_all(r, 0, err);
     else if (r->mark.action == HC_ACTION_UPGRADE)
         rc = supersede(r, r->mark.from, &before, err);
     /* One in between was not deployed when this one began, but its maker may have come to his end since: a rollback by hand
-     * that was under way, say. */
+     * that was under way, say. Before it nothing changed: what an install over a failed one left deployed there, Helm leaves. */
     if (rc == HC_OK && r->mark.action == HC_ACTION_UPGRADE && r->head.revision > r->mark.from + 1)
-        rc = supersede_all(r, err);
+        rc = supersede_all(r, r->mark.from, err);
     if (rc == HC_OK)
         rc = supersede_replaced(r, err);
     if (rc != HC_OK)
@@ -823,7 +824,7 @@ enum hc_rc hc_rec_gone(struct hc_reconcile *r, struct hc_err *err)
     else if (r->mark.why.n > 0)
         hc_fail(&r->last_failure, HC_E_INPUT, "%.*s", HC_P(r->mark.why));
     if (r->spec.keep_history && r->head.status != HC_STATUS_UNINSTALLED) {
-        rc = supersede_all(r, err);
+        rc = supersede_all(r, 0, err);
         if (rc != HC_OK)
             return rc;
         r->head.status = HC_STATUS_UNINSTALLED;

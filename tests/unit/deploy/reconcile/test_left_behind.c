@@ -121,6 +121,41 @@ static void test_installed_over(void **state)
     hc_storage_free(r.spec.storage);
 }
 
+/* Helm's install over a failed revision leaves an older one deployed, and its upgrades supersede the newest one alone. */
+static void test_two_are_deployed(void **state)
+{
+    (void)state;
+    static const enum hc_status want[] = { HC_STATUS_DEPLOYED, HC_STATUS_SUPERSEDED, HC_STATUS_FAILED,
+                                           HC_STATUS_DEPLOYED };
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_record rec;
+    struct release r;
+    release_init(&r, "two-deployed");
+    struct hc_step s = run(&r, NULL);
+    done(&s, 1);
+    r.spec.digest = HC_S("two");
+    r.wish.value = "2";
+    s = run(&r, NULL);
+    done(&s, 2);
+    assert_int_equal(hc_storage_get(r.spec.storage, a, HC_S("web"), 1, &rec, NULL), HC_OK);
+    rec.status = HC_STATUS_DEPLOYED;
+    assert_int_equal(hc_storage_update(r.spec.storage, a, &rec, NULL), HC_OK);
+    rec = last(&r, a);
+    rec.revision = 3;
+    rec.status = HC_STATUS_FAILED;
+    rec.storage_name = rec.resource_version = rec.mark = (hc_str){ NULL, 0 };
+    assert_int_equal(hc_storage_create(r.spec.storage, a, &rec, NULL), HC_OK);
+    r.spec.digest = HC_S("three");
+    r.wish.value = "3";
+    s = run(&r, NULL);
+    done(&s, 4);
+    for (size_t i = 0; i < HC_LEN(want); i++) {
+        assert_int_equal(hc_storage_get(r.spec.storage, a, HC_S("web"), (int64_t)i + 1, &rec, NULL), HC_OK);
+        assert_int_equal(rec.status, want[i]);
+    }
+    hc_storage_free(r.spec.storage);
+}
+
 /* What Helm left pending a moment ago: an upgrade leaves it alone, a rollback by hand goes back from it, as Helm's does. */
 static void test_rolled_back_from_pending(void **state)
 {
@@ -378,15 +413,11 @@ static void test_uninstall(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wanted_back),
-        cmocka_unit_test(test_numbers_begin_anew),
-        cmocka_unit_test(test_taken_over),
-        cmocka_unit_test(test_installed_over),
-        cmocka_unit_test(test_rolled_back_from_pending),
-        cmocka_unit_test(test_taken_over_alive),
-        cmocka_unit_test(test_superseded),
-        cmocka_unit_test(test_forced),
-        cmocka_unit_test(test_fenced_before_the_record),
+        cmocka_unit_test(test_wanted_back),      cmocka_unit_test(test_numbers_begin_anew),
+        cmocka_unit_test(test_taken_over),       cmocka_unit_test(test_installed_over),
+        cmocka_unit_test(test_two_are_deployed), cmocka_unit_test(test_rolled_back_from_pending),
+        cmocka_unit_test(test_taken_over_alive), cmocka_unit_test(test_superseded),
+        cmocka_unit_test(test_forced),           cmocka_unit_test(test_fenced_before_the_record),
         cmocka_unit_test(test_uninstall),
     };
     return unit_stories("engine-left", tests, sizeof(tests) / sizeof(*tests), up, down);
