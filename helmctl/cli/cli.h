@@ -38,6 +38,7 @@ int hc_cmd_history(int argc, char **argv);
 int hc_cmd_status(int argc, char **argv);
 int hc_cmd_get_release(int argc, char **argv);
 int hc_cmd_deploy(int argc, char **argv);
+int hc_cmd_env(int argc, char **argv);
 int hc_cmd_pull(int argc, char **argv);
 int hc_cmd_push(int argc, char **argv);
 int hc_cmd_registry(int argc, char **argv);

@@ -189,6 +189,20 @@ static int take(struct hc_arena *a, const struct hc_flag *f, const char *value)
     return -1;
 }
 
+/* Where no flag named one. */
+static bool groups_of_environment(struct hc_arena *a, struct hc_globals *g)
+{
+    hc_str rest = hc_str_of(hc_cli_env("HELM_KUBEASGROUPS")), one;
+    while (rest.n && strchr(", ", rest.p[0]))
+        rest = hc_str_sub(rest, 1, rest.n);
+    while (rest.n && strchr(", ", rest.p[rest.n - 1]))
+        rest.n--;
+    for (bool any = rest.n && !g->kube_as_group.n; any && hc_str_split(&rest, ',', &one);)
+        if (!list_add(a, &g->kube_as_group, hc_arena_strz(a, one)))
+            return false;
+    return true;
+}
+
 /* ---- help ----------------------------------------------------------------------------------------- */
 
 static const char *kind_word(const struct hc_flag *f)
@@ -357,6 +371,8 @@ int hc_cli_parse(struct hc_arena *a, struct hc_cli *cli, int argc, char **argv)
         if (rc >= 0)
             return rc;
     }
+    if (!groups_of_environment(a, &cli->globals))
+        return hc_cli_error("out of memory");
     return cli->group && !cli->args_n ? asked_help(&w) : check_args(cli, argv[0]);
 }
 

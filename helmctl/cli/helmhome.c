@@ -26,13 +26,13 @@ enum { TIMEOUT_MS = 120000, /* Helm pkg/getter: DefaultHTTPTimeout */ LOCK_MS = 
 static const char *below(struct hc_arena *a, const char *helm, const char *xdg, const char *fallback,
                          const char *name)
 {
-    const char *home = hc_cli_env(helm);
+    const char *home = hc_cli_env(helm), *mark = *name ? "/" : "";
     if (home)
-        return hc_arena_printf(a, "%s/%s", home, name).p;
+        return hc_arena_printf(a, "%s%s%s", home, mark, name).p;
     if ((home = hc_cli_env(xdg)))
-        return hc_arena_printf(a, "%s/helm/%s", home, name).p;
+        return hc_arena_printf(a, "%s/helm%s%s", home, mark, name).p;
     home = hc_cli_env("HOME");
-    return hc_arena_printf(a, "%s/%s/helm/%s", home ? home : "", fallback, name).p;
+    return hc_arena_printf(a, "%s/%s/helm%s%s", home ? home : "", fallback, mark, name).p;
 }
 
 const char *hc_helm_config(struct hc_arena *a, const char *name)
@@ -43,6 +43,11 @@ const char *hc_helm_config(struct hc_arena *a, const char *name)
 const char *hc_helm_cache(struct hc_arena *a, const char *name)
 {
     return below(a, "HELM_CACHE_HOME", "XDG_CACHE_HOME", ".cache", name);
+}
+
+const char *hc_helm_data(struct hc_arena *a, const char *name)
+{
+    return below(a, "HELM_DATA_HOME", "XDG_DATA_HOME", ".local/share", name);
 }
 
 const char *hc_helm_repositories_file(struct hc_arena *a, const struct hc_globals *g)

@@ -11,9 +11,10 @@
 #include "charts-fetch/source/source.h"
 #include "helmctl/cli/flags.h"
 
-/* A file below the configuration folder or the cache; NULL: no memory. */
+/* A file below the folder of configuration, cache, or data, of no name the folder itself; NULL: no memory. */
 const char *hc_helm_config(struct hc_arena *a, const char *name);
 const char *hc_helm_cache(struct hc_arena *a, const char *name);
+const char *hc_helm_data(struct hc_arena *a, const char *name);
 /* repositories.yaml, and the folder of the indexes. */
 const char *hc_helm_repositories_file(struct hc_arena *a, const struct hc_globals *g);
 const char *hc_helm_indexes(struct hc_arena *a, const struct hc_globals *g);

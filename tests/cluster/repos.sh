@@ -361,6 +361,23 @@ rm -rf "$work"/*/logins
 touch -d @1700000000 "$work"/theirs/web-0.1.0.tgz "$work"/ours/web-0.1.0.tgz
 both push web-0.1.0.tgz "$oci//x/../y" --plain-http
 
+# Where things are; HELM_BIN alone differs.
+places() { # VARIABLE=VALUE...: the same of both
+    local t
+    for t in "$peers/helm4" "$h"; do
+        env -u KUBECONFIG HOME="$work/ours" "$@" "$t" env --debug | grep -v '^HELM_BIN=' >"$work/env.$(basename "$t")"
+    done
+    done=$((done + 1))
+    diff "$work/env.helm4" "$work/env.helmctl" || bad "env with $*"
+}
+places
+places HELM_KUBEASGROUPS=' a,b c,' HELM_KUBEASUSER=ann HELM_QPS=3 HELM_BURST_LIMIT=x HELM_MAX_HISTORY=5 HELM_NAMESPACE=shop HELM_KUBECONTEXT=c HELM_PLUGINS=/p
+places XDG_CACHE_HOME=/c XDG_CONFIG_HOME=/f XDG_DATA_HOME=/d HELM_KUBEINSECURE_SKIP_TLS_VERIFY=true KUBECONFIG=/none HELM_REGISTRY_CONFIG=/r
+places HELM_CACHE_HOME=/c HELM_CONFIG_HOME=/f HELM_DATA_HOME=/d HELM_CONTENT_CACHE=/x HELM_REPOSITORY_CACHE=/y HELM_REPOSITORY_CONFIG=/z HELM_DEBUG=maybe
+both env HELM_REPOSITORY_CONFIG
+both env NOTHING
+begin=6 both env a b
+
 # one home, both tools
 mv "$work/theirs" "$work/theirs-was"
 mv "$work/ours" "$work/theirs"

@@ -17,6 +17,7 @@ static int serve(int argc, char **argv)
 static const struct hc_command commands[] = {
     { "controller", serve, "serve HelmReleases, Kustomizations and their sources" },
     { "deploy", hc_cmd_deploy, "install helmctl itself into a cluster" },
+    { "env", hc_cmd_env, "print the variables that count, and their values" },
     { "events", hc_cmd_events, "show what happened to GitOps objects" },
     { "get", hc_cmd_get, "show GitOps objects and their state, or parts of a release" },
     { "history", hc_cmd_history, "list the revisions of a release" },
