@@ -330,6 +330,16 @@ static enum hc_rc make_folder(struct hc_arena *a, const char *parent, struct hc_
     return HC_OK;
 }
 
+static enum hc_rc make_one(struct hc_arena *a, const char *parent, struct hc_cli_net *out, struct hc_err *err)
+{
+    enum hc_rc rc = HC_E_CONFLICT;
+    for (int tries = 0; rc == HC_E_CONFLICT && tries < 4; tries++) {
+        hc_err_clear(err);
+        rc = make_folder(a, parent, out, err);
+    }
+    return rc;
+}
+
 enum hc_rc hc_cli_net_open(struct hc_arena *a, const char *parent, struct hc_cli_net *out, struct hc_err *err)
 {
     const char *tmp = hc_cli_env("TMPDIR");
@@ -343,12 +353,14 @@ enum hc_rc hc_cli_net_open(struct hc_arena *a, const char *parent, struct hc_cli
     };
     if (parent)
         hc_cli_sweep(parent, TEMPORARY);
-    parent = parent ? parent : tmp ? tmp : "/tmp";
-    enum hc_rc rc = HC_E_CONFLICT;
-    for (int tries = 0; rc == HC_E_CONFLICT && tries < 4; tries++) {
-        hc_err_clear(err);
-        rc = make_folder(a, parent, out, err);
+    enum hc_rc rc = make_one(a, parent ? parent : tmp ? tmp : "/tmp", out, err);
+    const char *cache = rc != HC_OK && !parent ? hc_helm_cache(a, "") : NULL;
+    if (cache && hc_mkdirs(cache, 0755, NULL) == HC_OK) { /* containers may have no writable folder but that */
+        hc_cli_sweep(cache, TEMPORARY);
+        rc = make_one(a, cache, out, NULL) == HC_OK ? HC_OK : rc;
     }
+    if (rc == HC_OK)
+        hc_err_clear(err);
     if (rc == HC_OK)
         rc = hc_store_open(out->dir, 0, &out->env.store, err);
     if (rc == HC_OK && !(out->env.http = hc_http_new(err)))

@@ -51,7 +51,7 @@ typedef void (*hc_helm_told)(void *ctx, size_t at, enum hc_rc rc, const struct h
 void hc_helm_fetch_indexes(struct hc_arena *a, const struct hc_globals *g, const struct hc_val *entries,
                            int64_t timeout_ms, hc_helm_told told, void *ctx);
 
-/* A loop and a store in a folder of its own below `parent` (NULL: the temporary folder), for one command. A signal that
+/* A loop and a store in a folder of its own below `parent` (NULL: the temporary folder, or Helm's cache where that cannot be written), for one command. A signal that
  * ends the process takes the folder along; what was killed below `parent` before is swept. */
 struct hc_cli_net {
     struct hc_source_env env;

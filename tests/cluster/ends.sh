@@ -93,6 +93,9 @@ kill -s TERM $pid
 wait $pid 2>/dev/null
 leaves_nothing "repo add"
 
+has "without a temporary folder Helm's cache will do" 'no chart .nothing. in the repository' "$(TMPDIR=$work/nowhere "$h" show chart nothing --repo "$url/one" 2>&1)"
+leaves_nothing "that"
+
 # A repository that does not answer holds up none of the others.
 printf 'repositories:\n- {name: three, url: %s/slow/x}\n- {name: one, url: %s/one}\n' "$url" "$url" >"$HOME/.config/helm/repositories.yaml"
 "$h" repo update >"$work/out" 2>&1 &
