@@ -354,6 +354,17 @@ static void apply_changed(struct hc_reconcile *r, const struct object *objects, 
     }
 }
 
+/* Its definition was sent a moment ago and is not served yet: no answer of the server, and tried again. */
+static bool served_soon(const struct hc_reconcile *r, const struct hc_kube_op *op)
+{
+    bool here = false;
+    if (op->rc != HC_E_NOTFOUND || op->err.http_status != 0)
+        return false;
+    for (size_t i = 0; i < r->objects_n && !here; i++)
+        here = defines(r->objects[i].plan.object, op->ref.kind);
+    return here;
+}
+
 static enum hc_rc send_wave(struct hc_reconcile *r, size_t from, size_t to, unsigned flags, struct hc_err *err)
 {
     struct hc_kube_op *ops = hc_rec_ops(r, to - from);
@@ -375,6 +386,8 @@ static enum hc_rc send_wave(struct hc_reconcile *r, size_t from, size_t to, unsi
         apply_changed(r, &r->objects[from], r->live ? r->live + from : NULL, ops, to - from);
     for (size_t i = from; i < to; i++) {
         struct object *o = &r->objects[i];
+        if (served_soon(r, &ops[i - from]))
+            ops[i - from].rc = ops[i - from].err.code = HC_E_AGAIN;
         o->sent = ops[i - from].rc == HC_OK             ? HC_SENT_OK
                   : hc_rec_repeatable(ops[i - from].rc) ? HC_SENT_NOT
                                                         : HC_SENT_REFUSED;

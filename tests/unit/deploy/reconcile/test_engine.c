@@ -649,10 +649,45 @@ static void test_kind_is_told_late(void **state)
     }
 }
 
+/* A definition of the manifest itself is waited for in the same way, though it and its object are of one wave. */
+static void test_kind_of_the_manifest(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct release r;
+    struct hc_reconcile *engine = NULL;
+    struct hc_step s;
+    int waits = 0;
+    release_init(&r, "soon");
+    r.wish.more =
+        "---\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: "
+        "gadgets.soon.example.com}\nspec:\n  group: soon.example.com\n  scope: Namespaced\n  names: {kind: "
+        "Gadget, plural: gadgets, singular: gadget}\n  versions:\n  - {name: v1, served: true, storage: true, "
+        "schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}\n"
+        "---\napiVersion: soon.example.com/v1\nkind: Gadget\nmetadata: {name: g}\n";
+    r.spec.port = (struct hc_reconcile_port){ .ctx = &r.wish, .render = render, .tell = tell, .now_ms = late_now };
+    put_on = 0;
+    raw(a, "POST", "/sandbox/faults", "application/json",
+        "{\"action\":\"hide\",\"group\":\"soon.example.com\",\"path\":\"/apis\",\"count\":2}");
+    assert_int_equal(hc_reconcile_new(&r.spec, NULL, &engine, NULL), HC_OK);
+    do {
+        hc_reconcile_step(engine, &s);
+        waits += s.verdict == HC_WAIT && strstr(s.why, "knows no kind");
+        if (s.verdict == HC_WAIT)
+            usleep(2000); /* the client asks for kinds anew now and then; ready: the sandbox does it */
+    } while (s.verdict == HC_GO_ON || s.verdict == HC_WAIT);
+    hc_reconcile_free(engine);
+    raw(a, "DELETE", "/sandbox/faults", NULL, NULL);
+    done(&s, 1);
+    assert_true(waits > 0);
+    hc_storage_free(r.spec.storage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_to_do),
+        cmocka_unit_test(test_kind_of_the_manifest),
         cmocka_unit_test(test_told_of_no_record),
         cmocka_unit_test(test_seen_by_a_watch),
         cmocka_unit_test(test_legacy_wait),
