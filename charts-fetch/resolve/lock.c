@@ -87,12 +87,8 @@ enum hc_rc hc_lock_fits(struct hc_arena *a, const struct hc_chart *chart, const 
             "the lock file (Chart.lock) is out of sync with the dependencies file (Chart.yaml). Please update "
             "the dependencies with 'helm dependency update'");
     /* Helm 2 took the digest of what is asked for alone, before aliases are resolved. */
-    char at[32] = "";
-    time_t now = (time_t)(hc_now_ms() / 1000);
-    struct tm tm;
-    if (localtime_r(&now, &tm))
-        strftime(at, sizeof(at), "%Y/%m/%d %H:%M:%S", &tm);
-    fprintf(stderr, "%s warning: a valid Helm v3 hash was not found. Checking against Helm v2 hash...\n", at);
+    fputs("level=INFO msg=\"warning: a valid Helm v3 hash was not found. Checking against Helm v2 hash...\"\n",
+          stderr);
     struct hc_val *doc = hc_map_new(a);
     hc_map_put(a, doc, HC_S("dependencies"), asked(a, chart->metadata, NULL, 0));
     rc = digest_of(a, doc, &want, err);

@@ -421,6 +421,11 @@ int hc_cmd_search(int argc, char **argv)
     s.g = &cli.globals;
     if (hc_cli_check_output(s.output, &s.err) != HC_OK)
         return hc_cli_fail(&s.err);
+    if (s.width < 0)
+        return hc_cli_error(
+            "invalid argument \"%lld\" for \"--max-col-width\" flag: strconv.ParseUint: parsing \"%lld\": "
+            "invalid syntax",
+            (long long)s.width, (long long)s.width);
     enum hc_rc rc;
     if (strcmp(cli.args[0], "repo") == 0)
         rc = search_repo(&s, cli.args + 1, cli.args_n - 1);

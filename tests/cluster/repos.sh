@@ -214,6 +214,7 @@ both search repo nothing-like-it
 both search repo nothing-like-it -o json
 both search repo nothing-like-it --fail-on-no-result
 both search repo wide --max-col-width 12
+both search repo wide --max-col-width -1
 begin=30 both search repo web --version 'x.y.z.'
 cat >"$SERVERS/www/api/chartsvc/v1/charts/search" <<'HUB'
 {"data":[{"id":"stable/web","artifactHub":{"packageUrl":"https://hub/packages/web"},"attributes":{"name":"web","description":"a web","repo":{"name":"stable","url":"https://charts"}},
@@ -309,6 +310,13 @@ app tag "name: side, version: 9.x, repository: $oci"
 run "$h" ours dependency update tag --plain-http --skip-refresh
 grep -q 'could not locate a version matching provided version string 9.x' "$work/ours.err" || bad "no such tag: $(cat "$work/ours.err")"
 run "$helm" theirs dependency update tag --plain-http --skip-refresh
+# a lock of Helm 2's time that fits no more
+for t in theirs ours; do
+    mkdir -p "$work/$t/two" && printf 'apiVersion: v1\nname: two\nversion: 1.0.0\n' >"$work/$t/two/Chart.yaml"
+    printf 'dependencies:\n- {name: part, version: 0.2.0, repository: "@one"}\n' >"$work/$t/two/requirements.yaml"
+    printf 'dependencies:\n- {name: part, version: 0.1.0, repository: "@one"}\ndigest: sha256:abc\ngenerated: "2020-01-01T00:00:00Z"\n' >"$work/$t/two/requirements.lock"
+done
+begin=200 both dependency build two --skip-refresh
 app folder "name: part, version: 1.x, repository: 'file://../nowhere'"
 both dependency update folder --skip-refresh
 both dependency update nowhere
