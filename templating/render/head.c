@@ -140,8 +140,11 @@ static enum hc_rc read_kept(struct hc_arena *a, hc_str text, bool helm3, struct 
     struct hc_kept_key key = hc_kept_key('H', text);
     const struct hc_kept *kept = hc_kept_find(key);
     enum hc_rc rc = HC_OK;
-    if (!kept && hc_head_read_fast(text, out)) {
-        keep_places(key, text, out);
+    if (!kept && hc_head_read_fast(a, text, out)) {
+        if (out->annotations)
+            keep_head(key, out);
+        else
+            keep_places(key, text, out);
     } else if (!kept) {
         rc = read_whole(a, text, helm3, out, err);
         if (rc == HC_OK)
@@ -161,7 +164,7 @@ enum hc_rc hc_head_read(struct hc_arena *a, hc_str text, bool helm3, struct hc_h
     enum { KEEP_BYTES = 2048 };
     if (text.n >= KEEP_BYTES && text.n < UINT32_MAX && hc_kept_on())
         return read_kept(a, text, helm3, out, err);
-    return hc_head_read_fast(text, out) ? HC_OK : read_whole(a, text, helm3, out, err);
+    return hc_head_read_fast(a, text, out) ? HC_OK : read_whole(a, text, helm3, out, err);
 }
 
 enum hc_rc hc_head_read_whole(struct hc_arena *a, hc_str text, struct hc_head *out, struct hc_err *err)

@@ -16,6 +16,6 @@ enum hc_rc hc_head_read(struct hc_arena *a, hc_str text, bool helm3, struct hc_h
 /* Always with the YAML reader; annotations are complete then. */
 enum hc_rc hc_head_read_whole(struct hc_arena *a, hc_str text, struct hc_head *out, struct hc_err *err);
 
-/* The same for what is plain enough to be read without a YAML parser; texts point into `text`, annotations stay NULL.
- * False: hc_head_read must look. */
-bool hc_head_read_fast(hc_str text, struct hc_head *out);
+/* The same for what is plain enough to be read without a YAML parser; texts point into `text`, annotations are there for a
+ * hook alone. False: hc_head_read must look. */
+bool hc_head_read_fast(struct hc_arena *a, hc_str text, struct hc_head *out);

@@ -6,12 +6,13 @@
  * fields on the way: ten times faster than libyaml and without building a tree. It only says yes to text that YAML
  * surely accepts and whose head it surely knows; everything else ("false") is for the real reader, which also has the
  * error texts. What is left to it: anchors, aliases, tags, merge keys, directives, multi-line scalars, explicit
- * indentation, tabs, CR, unusual keys, hooks.
+ * indentation, tabs, CR, unusual keys.
  */
 #include "core/value/yaml.h"
 #include "templating/render/head.h"
 
 #define MAX_DEPTH 64
+#define MAX_NOTES 8    /* annotations of a hook */
 #define MAX_KEY   1000 /* libyaml: a simple key has at most 1024 bytes */
 
 enum place { ELSEWHERE, TOP, METADATA, ANNOTATIONS };
@@ -29,6 +30,11 @@ struct scan {
     bool awaits;              /* a key or a dash without a value: a deeper block may follow */
     enum place awaited_place; /* what that block would be */
     struct hc_head *head;
+    struct {
+        hc_str key, text;
+    } notes[MAX_NOTES]; /* what annotations say */
+    int notes_n;
+    bool hook, odd; /* odd: there are more, or others */
 };
 
 /* Bytes of a plain key. */
@@ -393,6 +399,8 @@ static bool take_field(struct scan *z, enum place place, hc_str key, enum value 
         if (kind != V_NONE) /* metadata: {} and the like: rare */
             return false;
         z->awaited_place = place == TOP ? METADATA : ANNOTATIONS;
+        if (z->notes_n > 0 || z->odd) /* there were some already */
+            return false;
         if (place == TOP)
             z->head->name = z->head->ns = HC_S("");
         return true;
@@ -400,6 +408,22 @@ static bool take_field(struct scan *z, enum place place, hc_str key, enum value 
     if (kind != V_PLAIN && kind != V_QUOTED)
         return false;
     return known_text(value, kind == V_QUOTED, texts[f]);
+}
+
+/* An annotation; only those of a hook are wanted. */
+static void take_note(struct scan *z, hc_str key, enum value kind, hc_str value)
+{
+    hc_str text;
+    z->hook |= hc_str_starts(key, HC_S("helm.sh/hook"));
+    bool plain = (kind == V_PLAIN || kind == V_QUOTED) && known_text(value, kind == V_QUOTED, &text);
+    for (int i = 0; i < z->notes_n; i++)
+        plain &= !hc_str_eq(key, z->notes[i].key);
+    if (!plain || z->notes_n == MAX_NOTES) {
+        z->odd = true;
+        return;
+    }
+    z->notes[z->notes_n].key = key;
+    z->notes[z->notes_n++].text = text;
 }
 
 static bool push(struct scan *z, int indent, bool list)
@@ -437,11 +461,11 @@ static bool key_or_scalar(struct scan *z, hc_str line, size_t at, bool may_be_sc
         return false;
     z->awaits = kind == V_NONE;
     z->awaited_place = ELSEWHERE;
-    if (b->place == ANNOTATIONS)
-        return kind != V_NONE &&
-               (kind != V_OTHER || line.p[skip_spaces(line, after)] == '|' ||
-                line.p[skip_spaces(line, after)] == '>') &&
-               !hc_str_starts(key, HC_S("helm.sh/hook"));
+    if (b->place == ANNOTATIONS) {
+        take_note(z, key, kind, value);
+        return kind != V_NONE && (kind != V_OTHER || line.p[skip_spaces(line, after)] == '|' ||
+                                  line.p[skip_spaces(line, after)] == '>');
+    }
     return b->place == ELSEWHERE || take_field(z, b->place, key, kind, value);
 }
 
@@ -510,7 +534,7 @@ static bool one_line(struct scan *z, hc_str line)
     return entry(z, line, at);
 }
 
-bool hc_head_read_fast(hc_str text, struct hc_head *out)
+bool hc_head_read_fast(struct hc_arena *a, hc_str text, struct hc_head *out)
 {
     *out = (struct hc_head){ HC_S(""), HC_S(""), HC_S(""), HC_S(""), NULL };
     struct scan z = { .text = text, .head = out };
@@ -520,5 +544,11 @@ bool hc_head_read_fast(hc_str text, struct hc_head *out)
     while (next_line(&z, &line))
         if (!one_line(&z, line))
             return false;
-    return true;
+    if (!z.hook)
+        return true;
+    struct hc_val *notes = z.odd ? NULL : hc_map_new(a);
+    for (int i = 0; i < z.notes_n; i++)
+        hc_map_put_ref(a, notes, z.notes[i].key, hc_str_val_ref(a, z.notes[i].text));
+    out->annotations = notes;
+    return notes != NULL;
 }
