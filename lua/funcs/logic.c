@@ -202,8 +202,61 @@ FN(fn_println)
     return fn_buf(c, &b, out);
 }
 
+/* The digits of a number that is not negative, the last one at `end`; gives the first. */
+static char *digits(char *end, uint64_t n, bool hex)
+{
+    do {
+        *end-- = "0123456789abcdef"[n % (hex ? 16 : 10)];
+        n /= hex ? 16 : 10;
+    } while (n);
+    return end + 1;
+}
+
+/*
+ * Most of what printf is asked for: texts by %s, numbers by %d and %x, one verb for each argument. False: something else,
+ * or it does not fit.
+ */
+static bool printed(struct hc_arena *a, hc_str format, struct hc_val *const *argv, size_t argc, hc_str *out)
+{
+    enum { PARTS = 16, DIGITS = 20, LONG = 64 << 10 };
+    hc_str parts[PARTS];
+    char numbers[PARTS / 2][DIGITS];
+    size_t n = 0, arg = 0;
+    for (size_t i = 0; i < format.n;) {
+        size_t from = i;
+        while (i < format.n && format.p[i] != '%')
+            i++;
+        if (n + 2 > PARTS)
+            return false;
+        if (i > from)
+            parts[n++] = hc_str_sub(format, from, i);
+        if (i == format.n)
+            break;
+        const struct hc_val *v = arg < argc ? argv[arg] : NULL;
+        char verb = i + 1 < format.n ? format.p[i + 1] : 0;
+        bool is_int = v && v->kind == HC_INT && (v->type == HC_GO_PLAIN || v->type == HC_GO_INT) && v->i >= 0;
+        if (verb == 's' && fn_is_string(v) && v->n < LONG) {
+            parts[n++] = fn_s(v);
+        } else if ((verb == 'd' || verb == 'x') && is_int && arg < PARTS / 2) {
+            char *end = numbers[arg] + DIGITS, *at = digits(end - 1, (uint64_t)v->i, verb == 'x');
+            parts[n++] = hc_str_n(at, (size_t)(end - at));
+        } else {
+            return false;
+        }
+        arg++;
+        i += 2;
+    }
+    if (arg != argc)
+        return false;
+    *out = hc_arena_cat(a, n, parts);
+    return true;
+}
+
 FN(fn_printf)
 {
+    hc_str text;
+    if (printed(c->a, fn_s(argv[0]), argv + 1, argc - 1, &text))
+        return fn_ref(c, text, out);
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, HC_MAX_OUTPUT_BYTES);
     hc_go_sprintf(&b, fn_s(argv[0]), argv + 1, argc - 1, c->helm3);
