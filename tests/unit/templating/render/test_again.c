@@ -4,9 +4,7 @@
  */
 #include <stdio.h>
 
-#include "templating/render/engine.h"
-#include "templating/render/render.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/templating/render/charted.h"
 
 /* Two files of one text, and one of a sub-chart, which is rendered in between. */
 static struct hc_chart *chart_of(const char *helpers, const char *file)
@@ -21,28 +19,7 @@ static struct hc_chart *chart_of(const char *helpers, const char *file)
         { HC_S("charts/sub/Chart.yaml"), HC_S("apiVersion: v2\nname: sub\nversion: 1.0.0\n") },
         { HC_S("charts/sub/templates/b.yaml"), HC_S("kind: S\nx: {{ include \"s\" . }}\n") },
     };
-    const struct hc_chart_port port = { .no_digest = false };
-    struct hc_chart *c = NULL;
-    struct hc_err err = HC_ERR_INIT;
-    if (hc_chart_load_files(hc_arena_new(0), files, HC_LEN(files), &port, &c, &err) != HC_OK)
-        fail_msg("%s", err.msg);
-    return c;
-}
-
-/* The whole output, or the error. */
-static hc_str render(struct hc_arena *a, struct hc_chart *c, bool by_lua)
-{
-    struct hc_err err = HC_ERR_INIT;
-    struct hc_render_output out;
-    const struct hc_render_input in = { .chart = c,
-                                        .values = hc_map_new(a),
-                                        .release_name = HC_S("web"),
-                                        .release_namespace = HC_S("default"),
-                                        .by_lua = by_lua,
-                                        .revision = 1 };
-    if (hc_render(a, &in, &out, &err) != HC_OK)
-        return hc_arena_str(a, hc_str_of(err.msg));
-    return hc_documents_manifest(a, &out.docs);
+    return chart_with(files, HC_LEN(files));
 }
 
 static const struct {
@@ -228,10 +205,10 @@ static void rows_print_the_same(void **state)
                                       hc_arena_cat(a, HC_LEN(file), file).p);
         hc_render_cache_clear();
         uint64_t before = hc_program_repeats();
-        hc_str text = render(a, c, false);
+        hc_str text = rendered(a, c, hc_map_new(a), "web", false);
         bool repeats = hc_program_repeats() > before;
         before = hc_program_repeats();
-        hc_str plain = render(a, c, true);
+        hc_str plain = rendered(a, c, hc_map_new(a), "web", true);
         assert_int_equal(hc_program_repeats(), before);
         if (!hc_str_eq(text, plain)) {
             print_error("%s: %s\ninstead of %s\n", rows[i].name, text.p, plain.p);

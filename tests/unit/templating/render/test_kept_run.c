@@ -5,9 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
-#include "templating/render/engine.h"
-#include "templating/render/render.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/templating/render/charted.h"
 
 /* What makes an include worth keeping. */
 #define WORK "{{ range until 30 }}{{ if eq . 31 }}x{{ end }}{{ end }}"
@@ -20,29 +18,14 @@ static struct hc_chart *chart_of(const char *helper, const char *file)
         { HC_S("templates/_h.tpl"), hc_str_of(helper) },
         { HC_S("templates/a.yaml"), hc_str_of(file) },
     };
-    const struct hc_chart_port port = { .no_digest = false };
-    struct hc_chart *c = NULL;
-    struct hc_err err = HC_ERR_INIT;
-    if (hc_chart_load_files(hc_arena_new(0), files, HC_LEN(files), &port, &c, &err) != HC_OK)
-        fail_msg("%s", err.msg);
-    return c;
+    return chart_with(files, HC_LEN(files));
 }
 
-/* The whole output, or the error. */
 static hc_str render(struct hc_arena *a, struct hc_chart *c, const char *n)
 {
     struct hc_val *values = hc_map_new(a);
-    struct hc_err err = HC_ERR_INIT;
-    struct hc_render_output out;
     hc_map_put_strz(a, values, "n", n);
-    const struct hc_render_input in = { .chart = c,
-                                        .values = values,
-                                        .release_name = HC_S("web"),
-                                        .release_namespace = HC_S("default"),
-                                        .revision = 1 };
-    if (hc_render(a, &in, &out, &err) != HC_OK)
-        return hc_arena_str(a, hc_str_of(err.msg));
-    return hc_documents_manifest(a, &out.docs);
+    return rendered(a, c, values, "web", false);
 }
 
 static const struct {
