@@ -246,11 +246,12 @@ static struct hc_val *collect(struct collector *w, const struct hc_overlay_chart
     if (w->release) {
         dot = hc_map_new(a);
         subs = hc_map_new(a);
+        /* what templates read most first: it is looked for from there on */
+        hc_map_put_ref(a, dot, HC_S("Values"), same_map(a, c->values ? c->values : hc_map_new(a), HC_GO_VALUES));
+        hc_map_put_ref(a, dot, HC_S("Release"), w->release);
         hc_map_put_ref(a, dot, HC_S("Chart"), chart_val(a, c, w->helm3));
         hc_map_put_ref(a, dot, HC_S("Files"), files_val(a, c->chart));
-        hc_map_put_ref(a, dot, HC_S("Release"), w->release);
         hc_map_put_ref(a, dot, HC_S("Capabilities"), w->capabilities);
-        hc_map_put_ref(a, dot, HC_S("Values"), same_map(a, c->values ? c->values : hc_map_new(a), HC_GO_VALUES));
         hc_map_put_ref(a, dot, HC_S("Subcharts"), subs);
     }
     for (size_t i = 0; i < c->subs_n; i++) {

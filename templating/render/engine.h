@@ -65,6 +65,8 @@ uint64_t hc_program_parses(void);
 uint64_t hc_program_text_parses(void);
 /* How often an include was not run, as what it prints was known. */
 uint64_t hc_program_recalls(void);
+/* Likewise, as what it had read in an earlier run was still the same. */
+uint64_t hc_program_finds(void);
 /* How often one was not run, as it had run before in the same run. */
 uint64_t hc_program_repeats(void);
 

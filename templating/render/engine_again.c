@@ -35,7 +35,8 @@ enum {
 /* Of a map or list: one of those two can be reached from it; .Template of a file can. */
 #define HOLDS    0x800u
 #define HAS_FILE 0x1000u
-#define ANY      (IS_CONTEXT | IS_DATA | HOLDS | HAS_FILE)
+#define OWN      (IS_CONTEXT | IS_DATA | HOLDS | HAS_FILE)
+#define ANY      (OWN | TRAIL_ROOT | TRAIL_HOLDS)
 
 /* What an entry of the data has to say; key.p NULL: how many there are. */
 struct need {
@@ -48,7 +49,9 @@ struct known {
     struct known *next;
     hc_str text;
     uint64_t steps;
-    uint32_t epoch, file, height, needs_n;
+    uint32_t epoch, file, height, needs_n, told_n;
+    const uint32_t *told; /* for trail_again */
+    bool untold;
     bool by_entries; /* the data is a map that was read entry by entry; otherwise all of it is in `data` */
     bool in_file;    /* of no use in another one */
     bool looked;     /* into a context (engine_kept.c) */
@@ -66,6 +69,7 @@ uint64_t hc_program_repeats(void)
 struct known_of {
     struct known *first;
     int worth;
+    uint32_t in_files; /* how often it ran as the file was another one */
 };
 
 /* ---- what a value says --------------------------------------------------------------------------------- */
@@ -80,7 +84,8 @@ static uint32_t flags_of(const struct hc_val *v)
 /* Of what holds a value with these. */
 static uint32_t flags_around(uint32_t flags)
 {
-    return (flags & (IS_CONTEXT | IS_DATA | HOLDS) ? HOLDS : 0) | (flags & (IS_CONTEXT | HAS_FILE) ? HAS_FILE : 0);
+    return (flags & (IS_CONTEXT | IS_DATA | HOLDS) ? HOLDS : 0) | (flags & (IS_CONTEXT | HAS_FILE) ? HAS_FILE : 0) |
+           (flags & (TRAIL_ROOT | TRAIL_HOLDS) ? TRAIL_HOLDS : 0);
 }
 
 static bool is_old(const struct run *r, const void *p)
@@ -215,7 +220,7 @@ static bool is_data_of_running(const struct again *g, const struct hc_map *map)
 static void note(struct run *r, struct hc_map *map, hc_str key)
 {
     struct again *g = r->again;
-    if (g->lost)
+    if (g->lost || (g->deaf && map == g->map))
         return;
     for (size_t i = g->reads; i < r->reads_n; i++) {
         const struct again_read *have = &r->reads[i];
@@ -243,8 +248,18 @@ static void note(struct run *r, struct hc_map *map, hc_str key)
 /* Methods of what .Values and `.` are, entries in a plain map. */
 static bool may_be_method(hc_str name)
 {
-    return hc_str_eqz(name, "YAML") || hc_str_eqz(name, "Table") || hc_str_eqz(name, "AsMap") ||
-           hc_str_eqz(name, "PathValue") || hc_str_eqz(name, "Encode");
+    switch (name.n) {
+    case 4:
+        return memcmp(name.p, "YAML", 4) == 0;
+    case 5:
+        return memcmp(name.p, "Table", 5) == 0 || memcmp(name.p, "AsMap", 5) == 0;
+    case 6:
+        return memcmp(name.p, "Encode", 6) == 0;
+    case 9:
+        return memcmp(name.p, "PathValue", 9) == 0;
+    default:
+        return false;
+    }
 }
 
 static void note_key(struct run *r, struct hc_map *map, hc_str key)
@@ -293,15 +308,32 @@ void again_lose(struct run *r)
         r->again->lost = true;
 }
 
+/* A field of a root, which may be a method that looks at all of it. */
+static void read_root(struct run *r, const struct hc_val *v, hc_str name)
+{
+    if (may_be_method(name) || (v->type >= HC_GO_CAPABILITIES && !hc_map_find(v, name)))
+        r->again->untold = true;
+    trail_field(r, v->map, name);
+}
+
 void again_field(struct run *r, const struct hc_val *v, hc_str name)
 {
-    if (r->again && flags_of(v) && v->kind == HC_MAP)
+    uint32_t flags = flags_of(v);
+    if (!r->again || !flags || v->kind != HC_MAP)
+        return;
+    if (flags & TRAIL_ROOT)
+        read_root(r, v, name);
+    else if (flags & TRAIL_HOLDS && v->map->flags & TRAIL_CONTEXT)
+        trail_field(r, v->map, name);
+    if (flags & OWN)
         note_key(r, v->map, name);
 }
 
 void again_taken(struct run *r, const struct hc_val *from, const struct hc_val *v)
 {
-    uint32_t flags = flags_of(from) & (HOLDS | HAS_FILE);
+    uint32_t flags = flags_of(from);
+    flags &= HOLDS | HAS_FILE |
+             (flags & IS_CONTEXT ? 0 : TRAIL_HOLDS); /* there, nothing that holds one can be new */
     if (flags)
         hold(r, v, flags);
 }
@@ -309,14 +341,22 @@ void again_taken(struct run *r, const struct hc_val *from, const struct hc_val *
 void again_truth(struct run *r, hc_tv value)
 {
     const struct hc_val *v = hc_tv_node(value);
-    if (flags_of(v) & IS_DATA && is_data_of_running(r->again, v->map))
+    uint32_t flags = flags_of(v);
+    if (flags & IS_DATA && is_data_of_running(r->again, v->map))
         note(r, v->map, (hc_str){ NULL, 0 });
+    if (flags & TRAIL_ROOT)
+        trail_count(r, v->map);
 }
 
 void again_look(struct run *r, const struct hc_val *v)
 {
     uint32_t flags = flags_of(v);
-    if (r->again && flags)
+    if (!r->again || !flags)
+        return;
+    if (flags & TRAIL_ROOT)
+        trail_whole(r, v->map);
+    r->again->untold |= (flags & TRAIL_HOLDS) != 0;
+    if (flags & OWN)
         note_everything(r, v, flags);
 }
 
@@ -325,6 +365,8 @@ void again_range(struct run *r, const struct hc_val *v)
     uint32_t flags = flags_of(v), n = v->kind == HC_MAP ? v->map->n : v->kind == HC_LIST ? v->list->n : 0;
     if (!flags)
         return;
+    if (r->again && v->kind == HC_MAP && v->map->flags & (TRAIL_ROOT | TRAIL_CONTEXT))
+        trail_whole(r, v->map);
     if (r->again && flags & (IS_CONTEXT | IS_DATA))
         note_all(r, v->map, true);
     for (uint32_t i = 0; i < n; i++)
@@ -336,6 +378,42 @@ static bool is_one_of(const char *name, const char *const *names)
     while (*names && strcmp(name, *names) != 0)
         names++;
     return *names != NULL;
+}
+
+/* Where a map that nobody else has got the entries of another: what has a number is the same in it, or was looked at. */
+static void merged_root(struct run *r, const struct hc_val *from, const struct hc_val *into)
+{
+    uint32_t flags = flags_of(from);
+    if (from->map->flags & (TRAIL_ROOT | TRAIL_CONTEXT))
+        trail_whole(r, from->map);
+    if (!(flags & TRAIL_HOLDS))
+        return;
+    const uint32_t n = from->map->n, added = into->map->n - HC_MIN(n, into->map->n);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct hc_val *v = from->map->entries[i].val;
+        uint32_t has = flags_of(v) & (TRAIL_ROOT | TRAIL_HOLDS);
+        if (!has || (added + i < into->map->n && into->map->entries[added + i].val == v)) /* most often */
+            continue;
+        const struct hc_val *got = hc_map_get(into, from->map->entries[i].key);
+        if ((got && got->kind == v->kind && (v->kind == HC_MAP ? got->map == v->map : got->list == v->list)))
+            continue;
+        if (has & TRAIL_ROOT)
+            trail_whole(r, v->map);
+        r->again->untold |= (has & TRAIL_HOLDS) != 0;
+    }
+}
+
+/* Functions that follow keys into a map: index from its first argument, dig into its last. */
+static bool follows_root(struct run *r, const struct hc_func *f, struct hc_val *const *args, size_t n)
+{
+    bool digs = strcmp(f->name, "dig") == 0 && n > 2;
+    const struct hc_val *map = digs ? args[n - 1] : args[0], *key = digs ? args[0] : n > 2 ? args[1] : NULL;
+    if (!(digs || (strcmp(f->name, "index") == 0 && n > 2)) || !hc_is_map(map) || !hc_is_str(key) ||
+        (flags_of(map) & ANY) != TRAIL_ROOT)
+        return false;
+    trail_read(r, map->map, hc_get_str(key));
+    again_look(r, hc_map_get(map, hc_get_str(key)));
+    return true;
 }
 
 /*
@@ -354,6 +432,8 @@ void again_call(struct run *r, const struct hc_func *f, struct hc_val *const *ar
     for (size_t i = 1; i < n; i++)
         others |= flags_of(args[i]);
     r->again_made = hc_is_map(out) && strcmp(f->name, "dict") == 0 ? out->map : NULL;
+    if (r->trails_changing)
+        trail_changed(r, f, args, n);
     if (!(first | others))
         return;
     if (is_one_of(f->name, hands)) {
@@ -362,19 +442,29 @@ void again_call(struct run *r, const struct hc_func *f, struct hc_val *const *ar
     }
     bool merges_it = is_one_of(f->name, merges), is_new = merges_it && hc_is_map(args[0]) && args[0]->map == made;
     if (is_new) { /* which has the same entries, but is not the same */
-        hold(r, out, ((first | others) & HOLDS) | (flags_around(first | others) & HAS_FILE));
-        for (size_t i = 1; r->again && i < n; i++)
-            if (hc_is_map(args[i]))
-                note_all(r, args[i]->map, false);
+        hold(r, out, ((first | others) & HOLDS) | (flags_around(first | others) & (HAS_FILE | TRAIL_HOLDS)));
+        for (size_t i = 1; r->again && i < n; i++) {
+            if (!hc_is_map(args[i]))
+                continue;
+            note_all(r, args[i]->map, false);
+            merged_root(r, args[i], out);
+        }
         return;
     }
     hold(r, out, flags_around(first | others));
-    if (others && (strcmp(f->name, "set") == 0 || (merges_it && (first | others) != first)))
+    bool sets = strcmp(f->name, "set") == 0;
+    if (others & OWN && (sets || (merges_it && ((first | others) & OWN) != (first & OWN))))
         r->again_off = true;
-    if (!r->again)
+    if (others & ANY & ~OWN && (sets || merges_it))
+        trail_off(r);
+    if (!r->again || follows_root(r, f, args, n))
         return;
     if (n == 2 && !others && is_one_of(f->name, takes) && hc_is_map(args[0]) && hc_is_str(args[1])) {
         const struct hc_entry *e = hc_map_find(args[0], hc_get_str(args[1]));
+        if (args[0]->map->flags & (TRAIL_ROOT | TRAIL_CONTEXT))
+            trail_read(r, args[0]->map, hc_get_str(args[1]));
+        if (!(first & OWN))
+            return;
         if (e)
             note_key(r, args[0]->map, e->key);
         else
@@ -393,6 +483,7 @@ void again_change(struct run *r, const struct hc_map *map)
     }
     if (!is_old(r, map))
         return;
+    trail_change(r, map);
     r->again_epoch++; /* what is put into it can be reached from now on, too */
     r->again_since = hc_arena_mark(r->a);
 }
@@ -410,8 +501,9 @@ void again_start(struct run *r)
     }
 }
 
-void again_file(struct run *r)
+void again_file(struct run *r, const struct hc_val *dot)
 {
+    trail_file(r, dot);
     r->again_file++;
     r->again_since = hc_arena_mark(r->a);
 }
@@ -456,6 +548,8 @@ static void depend(struct run *r, const struct known *k, struct hc_map *map, uin
     if (!r->again)
         return;
     r->again->in_file |= k->in_file;
+    r->again->untold |= k->untold;
+    trail_again(r, k->told, k->told_n);
     if (map && is_data_of_running(r->again, map))
         for (uint32_t i = 0; i < k->needs_n; i++)
             note(r, map, k->needs[i].key);
@@ -469,15 +563,39 @@ bool again_is_copy(const struct hc_val *data)
     return (flags_of(data) & (HAS_FILE | HOLDS)) == HAS_FILE;
 }
 
-struct hc_val *again_begin(struct run *r, struct again *g, struct tmpl *t, const struct hc_val *data)
+/* From an earlier run. */
+static struct hc_val *find(struct run *r, struct again *g, struct tmpl *t, uint32_t flags)
+{
+    uint64_t steps;
+    hc_str text = trail_find(r, g, t, &steps);
+    if (!text.p) {
+        check_arena(r);
+        return NULL;
+    }
+    g->notes = false; /* there is one for each file */
+    if (g->map && is_data_of_running(g->outer, g->map))
+        note_all(r, g->map, false); /* of which entries it read some; in_file is known */
+    for (const struct again *o = g->outer; flags & HOLDS && o; o = o->outer)
+        if (o->map && o->map != g->map)
+            note_all(r, o->map, false);
+    struct hc_val *v = hc_str_val_ref(r->a, text);
+    check_arena(r);
+    run_charge(r, steps);
+    again_end(r, g, t, v);
+    return v;
+}
+
+struct hc_val *again_begin(struct run *r, struct again *g, struct tmpl *t, const struct hc_node *cmd,
+                           const struct hc_val *data)
 {
     struct known_of *of;
     g->open = false;
     r->agains &= !r->again_off || r->again;
     if (!r->agains || r->again_off || r->in_lua || r->env || r->frames_n > MAX_FRAMES || !(of = known_of(r, t)) ||
-        of->worth <= LOST)
+        (of->worth <= LOST && !trail_may(r, t)))
         return NULL;
     uint32_t flags = flags_of(data);
+    g->notes = of->worth > LOST;
     g->map = NULL;
     g->type = data ? data->type : 0;
     if (hc_is_map(data) && (data->type == HC_GO_PLAIN || data->type == HC_GO_VALUES) &&
@@ -488,7 +606,7 @@ struct hc_val *again_begin(struct run *r, struct again *g, struct tmpl *t, const
         learn(of, -1);
         return NULL;
     }
-    for (struct known **at = &of->first, *k; (k = *at); at = &k->next) {
+    for (struct known **at = &of->first, *k; g->notes && (k = *at); at = &k->next) {
         if (!meets(r, k, g))
             continue;
         *at = k->next;
@@ -512,13 +630,16 @@ struct hc_val *again_begin(struct run *r, struct again *g, struct tmpl *t, const
     g->looks = r->looks;
     g->deepest = r->deepest;
     g->steps = r->steps_left + r->text_steps;
-    g->lost = g->changed = g->in_file = false;
+    g->lost = g->changed = g->in_file = g->untold = g->trail_needs = g->deaf = false;
+    g->trail_reads = trail_reads(r);
     g->said = NULL;
     g->open = true;
     r->deepest = r->frames_n;
     r->again = g;
     r->again_made = NULL;
-    return NULL;
+    g->trailed = trail_wants(r, g, t, cmd, data);
+    g->deaf = !g->notes && !g->trail_needs && !is_data_of_running(g->outer, g->map);
+    return g->trailed ? find(r, g, t, flags) : NULL;
 }
 
 static hc_str copy(char **room, hc_str s)
@@ -556,7 +677,10 @@ static struct known *put(struct run *r, struct again *g, hc_str text)
                          .by_entries = g->map != NULL,
                          .in_file = g->in_file,
                          .looked = r->looks != g->looks,
+                         .untold = g->untold || !r->trails_on,
                          .data = g->data };
+    if (r->trails_on && !g->untold && !trail_told(r, r->again_a, &k->told, &k->told_n))
+        return NULL;
     for (size_t i = g->reads; k->needs_n < n; i++) {
         struct need *need = &k->needs[k->needs_n];
         if (r->reads[i].map != g->map)
@@ -576,7 +700,12 @@ void again_end(struct run *r, struct again *g, struct tmpl *t, const struct hc_v
     struct known_of *of = known_of(r, t);
     bool good = !g->lost && !g->changed && r->fc.asked == g->asked && r->fc.dear == g->dear && !r->fc.slow_regex &&
                 v->n <= MAX_TEXT;
-    struct known *k = good ? put(r, g, hc_get_str(v)) : NULL;
+    uint64_t steps = g->steps - (r->steps_left + r->text_steps);
+    if (g->trailed)
+        trail_put(r, g, t, hc_get_str(v), steps, good);
+    else if (g->in_file && good)
+        trail_learn(r, t, steps, ++of->in_files);
+    struct known *k = good && g->notes ? put(r, g, hc_get_str(v)) : NULL;
     if (k) {
         k->next = of->first;
         of->first = k;
@@ -588,9 +717,10 @@ void again_end(struct run *r, struct again *g, struct tmpl *t, const struct hc_v
                 break;
             }
         }
-    } else {
+    } else if (g->notes) {
         learn(of, -1);
     }
+    trail_end(r, g);
     /* what runs around it may have the same data, or may have handed on its own */
     struct again *outer = r->again = g->outer;
     size_t n = r->reads_n;

@@ -257,11 +257,15 @@ static void charge_call(struct run *r)
     run_charge(r, STEPS_CALL);
     if ((++r->calls & 63) != 0 && r->calls != 1)
         return;
-    uint64_t now = hc_thread_cpu_ns() + r->fc.dear_beside_ns;
+    int64_t now = hc_mono_ms();
+    if (now < r->look_ms)
+        return;
+    uint64_t cpu = hc_thread_cpu_ns() + r->fc.dear_beside_ns;
     if (r->deadline_ns == 0)
-        r->deadline_ns = now + (uint64_t)HC_MAX_RENDER_CPU_MS * 1000000u;
-    else if (now > r->deadline_ns)
+        r->deadline_ns = cpu + (uint64_t)HC_MAX_RENDER_CPU_MS * 1000000u;
+    else if (cpu > r->deadline_ns)
         hc_run_fail_limit(r, "the budget of processor time for one render is spent");
+    r->look_ms = now + (int64_t)((r->deadline_ns - cpu) / 2000000u);
 }
 
 /* What the function about to be called may charge by itself, and what it did charge. */

@@ -10,6 +10,7 @@
  * engine_memory.c   what a statement made is given back behind it
  * engine_again.c    an include that ran before in this run
  * engine_kept.c     what a run leaves for the next one
+ * engine_trail.c    includes known from an earlier run by what they read
  * engine_door.c     where a question to the outside world is asked
  * lua_*.c           Lua templates (lua_impl.h)
  * trace_*.c         a traced run: where each byte of the output came from
@@ -41,6 +42,8 @@ struct tmpl {
     uint32_t script;            /* 1 + its file, when it is a Lua template; 0: Go's */
     uint32_t active;            /* tpl only: how deep include is in it */
     atomic_int worth;           /* of keeping what its includes print (engine_kept.c) */
+    atomic_int trail_worth;     /* likewise (engine_trail.c) */
+    atomic_bool trailed;        /* somebody wants it kept so */
     _Atomic(struct tmpl *) lua; /* the twin, NULL until Lua first runs it */
     struct hc_code *code;       /* twins only */
     atomic_bool ready;          /* `code` is there */
@@ -70,7 +73,8 @@ struct hc_program {
     uint32_t *index; /* of names: open addressing, 1 + position */
     size_t names_n, index_cap;
     uint32_t tmpls_n;
-    uint32_t scripts_n; /* Lua templates */
+    uint32_t scripts_n;     /* Lua templates */
+    atomic_int trail_worth; /* of following what its includes read (engine_trail.c); 0: nobody knows */
     struct hc_syntax_port port;
     pthread_mutex_t lock; /* the arena after compiling, `code` of the templates, the pool */
     struct machine *pool;
@@ -144,14 +148,23 @@ struct again {
     struct hc_kept_key said_key;
     unsigned said_left; /* how many values are in it */
     struct hc_arena_mark mark;
-    size_t reads, deepest;       /* of the run, when it began; deepest: to be put back */
+    size_t reads, deepest;    /* of the run, when it began; deepest: to be put back */
+    size_t trail_reads;       /* likewise, of struct trails */
+    struct hc_kept_key trail; /* what it can be found by in another run */
+    const struct hc_node *trail_site;
+    const struct hc_val *trail_data;
     uint32_t asked, dear, looks; /* likewise */
     uint64_t steps;
     uint8_t type; /* of the data */
     bool open;
-    bool lost;    /* what it depends on is not known */
-    bool changed; /* it changed something older than itself */
-    bool in_file; /* it depends on the file at hand */
+    bool lost;        /* what it depends on is not known */
+    bool changed;     /* it changed something older than itself */
+    bool in_file;     /* it depends on the file at hand */
+    bool notes;       /* worth being known again in this run */
+    bool trailed;     /* worth being known in another one */
+    bool untold;      /* what it read cannot be told to another one */
+    bool trail_needs; /* which entries of its data were read has to be told */
+    bool deaf;        /* nobody wants to know which */
 };
 
 struct again_read {
@@ -179,6 +192,9 @@ struct run {
     struct hc_arena_mark again_since; /* what is older changes only with again_epoch */
     uint32_t again_epoch, again_file;
     const struct hc_map *again_made; /* by dict, and nobody else has it yet */
+    struct trails *trails;           /* what running includes have read of values; NULL: nobody wants to know */
+    bool trails_on, trails_wanted;   /* wanted: from the next file on */
+    bool trails_changing;            /* a context changes, and nobody has said yet how */
     struct again_read *reads;        /* stack of what running includes have read of their data */
     size_t reads_n, reads_cap;
     size_t deepest;      /* most frames at a time */
@@ -207,10 +223,11 @@ struct run {
     uint32_t *active; /* per name of the program */
     struct text **texts;
     size_t texts_n, texts_cap;
-    uint32_t tmpls_n;          /* of the program and of all tpl texts */
-    struct script_run *script; /* NULL: the program has no Lua templates */
-    uint64_t calls, deadline_ns;
-    enum hc_rc rc; /* HC_OK until it failed */
+    uint32_t tmpls_n;            /* of the program and of all tpl texts */
+    struct script_run *script;   /* NULL: the program has no Lua templates */
+    uint64_t calls, deadline_ns; /* of processor time */
+    int64_t look_ms;             /* before, it cannot have come: two threads at most spend it */
+    enum hc_rc rc;               /* HC_OK until it failed */
     struct hc_err *err;
     struct hc_buf error; /* the whole text */
 };
@@ -342,6 +359,8 @@ bool kept_text(struct run *r, struct hc_arena *a, hc_str s, struct text *out);
 /* What the include prints, known from an earlier run; NULL: it has to run, between this and memo_end. */
 struct hc_val *memo_begin(struct run *r, struct memo *m, struct tmpl *t, const struct hc_val *data);
 void memo_end(struct run *r, struct memo *m, struct tmpl *t, const struct hc_val *v);
+/* Whether what the template prints for such data may be found or kept by it. */
+bool memo_tries(const struct run *r, struct tmpl *t, const struct hc_val *data);
 /* What runs now depends on more than its data. The others only with r->memo: all of the value is looked at; one of its
  * fields or their number is; the map is about to change; the function was called. */
 void memo_spoil(struct run *r);
@@ -361,9 +380,10 @@ static inline bool is_watched(const struct run *r)
 
 /* Before all files, and before each. */
 void again_start(struct run *r);
-void again_file(struct run *r);
+void again_file(struct run *r, const struct hc_val *dot);
 /* What the include prints, known from earlier in the run; NULL: it has to run, between this and again_end. */
-struct hc_val *again_begin(struct run *r, struct again *g, struct tmpl *t, const struct hc_val *data);
+struct hc_val *again_begin(struct run *r, struct again *g, struct tmpl *t, const struct hc_node *cmd,
+                           const struct hc_val *data);
 void again_end(struct run *r, struct again *g, struct tmpl *t, const struct hc_val *v);
 /* What merge made of `.` of a file: large, and another one in each. */
 bool again_is_copy(const struct hc_val *data);
@@ -379,6 +399,49 @@ void again_range(struct run *r, const struct hc_val *v);
 void again_call(struct run *r, const struct hc_func *f, struct hc_val *const *args, size_t n,
                 const struct hc_val *out);
 void again_change(struct run *r, const struct hc_map *map);
+
+/* ---- engine_trail.c --------------------------------------------------------------------------------- */
+
+/* Among the flags of a map: what is read of it is noted here; it has a number that is the same in all runs; one of those
+ * can be reached from it (of lists, too); it is the context of a chart, which has the two before this, too. */
+#define TRAIL_ROOT    0x2000u
+#define TRAIL_NAMED   0x4000u
+#define TRAIL_HOLDS   0x8000u
+#define TRAIL_CONTEXT 0x10000u
+
+/* Before each file. */
+void trail_file(struct run *r, const struct hc_val *dot);
+void trail_done(struct run *r);
+/* An include ran again, for the n-th time in the run, only as the file is another one. */
+void trail_learn(struct run *r, struct tmpl *t, uint64_t steps, uint32_t n);
+/* No more of it in this run. */
+void trail_off(struct run *r);
+/* What is read of a root or context: an entry, all of it, whether there is any. Of a context all means what it holds
+ * beyond what it was made of. */
+void trail_read(struct run *r, const struct hc_map *map, hc_str key);
+void trail_field(struct run *r, const struct hc_map *map, hc_str name); /* by a template's own name for it */
+void trail_whole(struct run *r, const struct hc_map *map);
+void trail_count(struct run *r, const struct hc_map *map);
+/* A map that existed before the file at hand changes. */
+void trail_change(struct run *r, const struct hc_map *map);
+/* The function did that. */
+void trail_changed(struct run *r, const struct hc_func *f, struct hc_val *const *args, size_t n);
+
+/* Whether an include of the template may be known from an earlier run; this one. */
+bool trail_may(const struct run *r, struct tmpl *t);
+/* How much of the notes belongs to what runs already. */
+size_t trail_reads(const struct run *r);
+bool trail_wants(struct run *r, struct again *g, struct tmpl *t, const struct hc_node *cmd,
+                 const struct hc_val *data);
+/* What it prints, and what it read is noted in `g`, which is open; {NULL, 0}: it has to run. */
+hc_str trail_find(struct run *r, struct again *g, struct tmpl *t, uint64_t *out_steps);
+/* It ran in so many steps and may be found by other runs; `good`: it can be told what it depends on. */
+void trail_put(struct run *r, struct again *g, struct tmpl *t, hc_str text, uint64_t steps, bool good);
+/* What it read, what runs around it did. */
+void trail_end(struct run *r, struct again *g);
+/* What the one that runs has read, as numbers in `a` that trail_again notes; false: no memory. */
+bool trail_told(struct run *r, struct hc_arena *a, const uint32_t **out, uint32_t *out_n);
+void trail_again(struct run *r, const uint32_t *ids, uint32_t n);
 
 /* A function was called. Whoever watches needs to be told of collections only: what is one value was looked at when it was
  * read. */

@@ -172,11 +172,16 @@ void memo_call(struct run *r, const struct hc_func *f, struct hc_val *const *arg
         memo_spoil(r);
 }
 
+bool memo_tries(const struct run *r, struct tmpl *t, const struct hc_val *data)
+{
+    return r->memos && !r->in_lua && !r->env && data && !is_context(data) && !again_is_copy(data) &&
+           r->frames_n <= MAX_KEPT_FRAMES && atomic_load_explicit(&t->worth, memory_order_relaxed) > LOST;
+}
+
 struct hc_val *memo_begin(struct run *r, struct memo *m, struct tmpl *t, const struct hc_val *data)
 {
     m->open = false;
-    if (!r->memos || r->in_lua || r->env || !data || is_context(data) || again_is_copy(data) ||
-        r->frames_n > MAX_KEPT_FRAMES || atomic_load_explicit(&t->worth, memory_order_relaxed) <= LOST)
+    if (!memo_tries(r, t, data))
         return NULL;
     struct hc_kept_key key;
     uint32_t cost;

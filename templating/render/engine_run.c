@@ -832,7 +832,7 @@ static bool render_files(struct run *r)
         hc_tv dot = file_context(r, i);
         struct stretch file;
         if (r->agains)
-            again_file(r);
+            again_file(r, dot);
         stretch_begin(r, &file);
         walk_file(r, t, dot);
         stretch_end(r, &file);
@@ -913,6 +913,7 @@ enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct
         hc_kept_release(r.texts[i] ? r.texts[i]->kept : NULL);
     hc_arena_free(r.texts_a);
     hc_arena_free(r.again_a);
+    trail_done(&r);
     hc_buf_done(&r.out);
     hc_buf_done(&r.error);
     free(r.frames);

@@ -87,7 +87,7 @@ hc_tv walk_include(struct run *r, const struct hc_node *cmd, const struct hc_val
     struct tmpl *t = include_target(r, cmd, hc_get_str(name), &active);
     struct again g;
     struct memo m;
-    struct hc_val *v = again_begin(r, &g, t, data);
+    struct hc_val *v = again_begin(r, &g, t, cmd, data);
     if (v)
         return v;
     v = memo_begin(r, &m, t, data);

@@ -6,7 +6,7 @@
  * a profile of the whole process one of second renders.
  *
  * warm --check ARCHIVE...: whether renders of a chart give, after others in the same process, the bytes that each gives
- * when nothing is kept. Exit 1: one does not.
+ * when nothing is kept. Exit 1: one does not. CHANGES=N: with N single values of its values.yaml changed, too, one in each.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -31,12 +31,9 @@ static int by_size(const void *x, const void *y)
     return a < b ? -1 : a > b;
 }
 
-static enum hc_rc render_in(struct hc_arena *a, struct hc_chart *c, const char *key, const char *value,
+static enum hc_rc render_in(struct hc_arena *a, struct hc_chart *c, struct hc_val *values,
                             const struct hc_door *door, struct hc_render_output *out, struct hc_err *err)
 {
-    struct hc_val *values = hc_map_new(a);
-    if (key)
-        hc_map_put_strz(a, values, key, value);
     const struct hc_render_input in = { .chart = c,
                                         .values = values,
                                         .release_name = HC_S("rel"),
@@ -46,11 +43,19 @@ static enum hc_rc render_in(struct hc_arena *a, struct hc_chart *c, const char *
     return hc_render(a, &in, out, err);
 }
 
+static struct hc_val *values_of(struct hc_arena *a, const char *key, const char *value)
+{
+    struct hc_val *values = hc_map_new(a);
+    if (key)
+        hc_map_put_strz(a, values, key, value);
+    return values;
+}
+
 static enum hc_rc render(struct hc_chart *c, const char *key, const char *value, struct hc_err *err)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct hc_render_output out;
-    return render_in(a, c, key, value, NULL, &out, err);
+    return render_in(a, c, values_of(a, key, value), NULL, &out, err);
 }
 
 /* ---- --check: what an earlier render left changes nothing ------------------------------------------------- */
@@ -72,16 +77,70 @@ static bool no_random(void *ctx, void *out, size_t n)
 }
 
 /* The manifest, or the error. */
-static hc_str all_of(struct hc_arena *a, struct hc_chart *c, const char *key, const char *value)
+static hc_str all_with(struct hc_arena *a, struct hc_chart *c, struct hc_val *values)
 {
     uint64_t seed = 1;
     const struct hc_door door = { .ctx = &seed, .now_ns = no_time, .random = no_random };
     struct hc_err err = HC_ERR_INIT;
     struct hc_render_output out;
-    if (render_in(a, c, key, value, &door, &out, &err) != HC_OK)
+    if (render_in(a, c, values, &door, &out, &err) != HC_OK)
         return hc_arena_str(a, hc_str_of(err.msg));
     hc_str parts[] = { hc_documents_manifest(a, &out.docs), out.docs.notes };
     return hc_arena_cat(a, parts[1].p ? 2 : 1, parts);
+}
+
+static hc_str all_of(struct hc_arena *a, struct hc_chart *c, const char *key, const char *value)
+{
+    return all_with(a, c, values_of(a, key, value));
+}
+
+/* Of the scalars below a value, the one that *nth counts down to, changed, in maps as it stands there; NULL: there are fewer. */
+static struct hc_val *changed(struct hc_arena *a, const struct hc_val *v, size_t *nth)
+{
+    if (!hc_is_map(v)) {
+        if (hc_is_list(v) || (*nth)-- != 0)
+            return NULL;
+        if (v->kind == HC_BOOL)
+            return hc_bool_val(a, !v->b);
+        if (v->kind == HC_STR) {
+            const hc_str parts[] = { hc_get_str(v), HC_S("x") };
+            return hc_str_val_ref(a, hc_arena_cat(a, HC_LEN(parts), parts));
+        }
+        return v->kind == HC_FLOAT ? hc_float_val(a, v->f + 1) : hc_str_val(a, HC_S("some"));
+    }
+    for (size_t i = 0; i < hc_map_len(v); i++) {
+        struct hc_val *to = changed(a, hc_map_at(v, i)->val, nth), *map = to ? hc_map_new(a) : NULL;
+        if (!to)
+            continue;
+        hc_map_put_ref(a, map, hc_map_at(v, i)->key, to);
+        return map;
+    }
+    return NULL;
+}
+
+/* The same for renders that differ in one value each, which others than this and the next do not have. */
+static int check_changes(struct hc_chart *c, size_t most)
+{
+    size_t all = SIZE_MAX, differ = 0;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    (void)changed(a, c->values, &all);
+    all = SIZE_MAX - all;
+    size_t n = HC_MIN(all, most);
+    hc_str *warm = HC_NEW_N(a, hc_str, n + 1);
+    for (int cold = 0; warm && cold < 2; cold++)
+        for (size_t i = 0; i < n; i++) {
+            HC_AUTO(hc_arena) struct hc_arena *step = hc_arena_new(0);
+            size_t nth = i * all / n;
+            if (cold)
+                hc_render_cache_clear();
+            hc_str text = all_with(step, c, changed(step, c->values, &nth));
+            if (!cold)
+                warm[i] = hc_arena_str(a, text);
+            else
+                differ += !hc_str_eq(warm[i], text);
+        }
+    printf("%zu of %zu changes differ\n", differ, n);
+    return (int)differ;
 }
 
 /* Renders with defaults, other values, and defaults again; then each anew with nothing kept. */
@@ -91,18 +150,20 @@ static int check(struct hc_chart *c, const char *name, const char *const *keys)
     static const char *const values[] = { "a", "a-much-longer-name", "a", "b" };
     hc_str warm[1 + HC_LEN(values)][4];
     int differ = 0;
-    uint64_t recalls = hc_program_recalls();
+    uint64_t recalls = hc_program_recalls(), finds = hc_program_finds();
     hc_render_cache_clear();
     for (size_t i = 0; i <= HC_LEN(values); i++)
         for (size_t k = 0; keys[k]; k++)
             warm[i][k] = all_of(a, c, i ? keys[k] : NULL, i ? values[i - 1] : NULL);
     recalls = hc_program_recalls() - recalls;
+    finds = hc_program_finds() - finds;
     for (size_t i = 0; i <= HC_LEN(values); i++)
         for (size_t k = 0; keys[k]; k++) {
             hc_render_cache_clear();
             differ += !hc_str_eq(warm[i][k], all_of(a, c, i ? keys[k] : NULL, i ? values[i - 1] : NULL));
         }
-    printf("%s: %d differ, %llu includes recalled\n", name, differ, (unsigned long long)recalls);
+    printf("%s: %d differ, %llu includes recalled, %llu found\n", name, differ, (unsigned long long)recalls,
+           (unsigned long long)finds);
     return differ;
 }
 
@@ -127,6 +188,8 @@ int main(int argc, char **argv)
                 return 2;
             }
             differ += check(c, argv[i], keys);
+            if (getenv("CHANGES"))
+                differ += check_changes(c, strtoul(getenv("CHANGES"), NULL, 10));
             hc_chart_unref(c);
         }
         return differ > 0;
