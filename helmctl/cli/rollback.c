@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "deploy/plan/plan.h"
 #include "helmctl/cli/cli.h"
 #include "helmctl/cli/release.h"
 
@@ -55,6 +56,25 @@ int hc_cmd_rollback(int argc, char **argv)
     return 0;
 }
 
+/* What an uninstall would leave behind, in the words of one that did. */
+static enum hc_rc tell_kept(struct hc_cli_release *r, struct hc_err *err)
+{
+    struct hc_record rec = { 0 };
+    struct hc_plan_object *objects = NULL;
+    size_t n = 0, kept = 0;
+    enum hc_rc rc = hc_storage_last(r->storage, r->a, r->name, 0, &rec, err);
+    if (rc != HC_OK || hc_plan_read(r->a, rec.manifest, &objects, &n, NULL) != HC_OK)
+        return rc;
+    hc_plan_order_delete(objects, n);
+    for (size_t i = 0; i < n; i++)
+        if (objects[i].keep)
+            printf("%s[%.*s] %.*s\n", kept++ ? "" : "These resources were kept due to the resource policy:\n",
+                   HC_P(objects[i].kind), HC_P(objects[i].name));
+    if (kept)
+        putchar('\n');
+    return HC_OK;
+}
+
 static int uninstall_one(struct hc_cli_release *r, const struct hc_action_flags *f, bool ignore, bool keep)
 {
     struct hc_err err = HC_ERR_INIT;
@@ -76,10 +96,7 @@ static int uninstall_one(struct hc_cli_release *r, const struct hc_action_flags 
         return hc_cli_fail(&err);
     if (last.status == HC_STATUS_UNINSTALLED && keep)
         return hc_cli_error("the release named \"%.*s\" is already deleted", HC_P(r->name));
-    if (!spec.dry_run) {
-        spec.dry_run = false;
-        rc = hc_cli_release_run(r, &spec, NULL, &err);
-    }
+    rc = spec.dry_run ? tell_kept(r, &err) : hc_cli_release_run(r, &spec, NULL, &err);
     if (rc != HC_OK)
         return hc_cli_fail(&err);
     printf("release \"%.*s\" uninstalled\n", HC_P(r->name));

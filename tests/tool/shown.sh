@@ -17,7 +17,7 @@ cat >"$dir/records" <<'YAML'
   info: {status: deployed, last_deployed: "2026-02-03T04:05:06Z"}
   config: {x: null, there: null, m: {gone: null}}
   chart: {metadata: {name: c, version: 1.0.0, dependencies: [{name: z}, {name: a}]}, values: {there: 1, m: {gone: 1, kept: 2}}}
-- {name: web, namespace: default, version: 1, info: {status: failed, last_deployed: "2026-01-02T03:04:05Z"}, chart: {metadata: {name: c, version: 1.0.0}}}
+- {name: web, namespace: default, version: 1, manifest: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: k, annotations: {helm.sh/resource-policy: keep}}\n", info: {status: failed, last_deployed: "2026-01-02T03:04:05Z"}, chart: {metadata: {name: c, version: 1.0.0}}}
 YAML
 equal "a selector is held against the newest revision" web "$("$h" list -q -l version=1)"
 equal "and finds it" app-1 "$("$h" list -q -l 'version!=1,status in (deployed)')"
@@ -32,6 +32,8 @@ equal "labels of a revision that is named are the user's" "LABELS: " "$("$h" get
 
 equal "a template over a release" 'app-1 2 deployed c 1.0.0 map[gone:1 kept:2] 2026-02-03 04:05:06 +0000 UTC' \
     "$("$h" get all app-1 --template '{{with .Release}}{{.Name}} {{.Version}} {{.Info.Status}} {{.Chart.Metadata.Name}} {{.Chart.Metadata.Version}} {{.Chart.Values.m}} {{.Info.LastDeployed}}{{end}}')"
+
+equal "what an uninstall would leave behind" "$(printf 'These resources were kept due to the resource policy:\n[ConfigMap] k\n\nrelease "web" uninstalled')" "$("$h" uninstall web --dry-run)"
 
 mkdir -p "$dir/sec/templates"
 printf 'apiVersion: v2\nname: sec\nversion: 0.1.0\n' >"$dir/sec/Chart.yaml"
