@@ -280,7 +280,6 @@ static void one(size_t at)
     snprintf(ns, sizeof(ns), "refused-%zu", at);
     release_init(&r, ns);
     r.spec.one_shot = true;
-    r.spec.kube = impatient;
     r.spec.port = (struct hc_reconcile_port){
         .ctx = &s, .render = shop_render, .crds = shop_crds, .whence = shop_whence
     };
@@ -307,6 +306,7 @@ static void one(size_t at)
     if (rows[at].fault)
         raw(a, "POST", "/sandbox/faults", "application/json", rows[at].fault);
     int before = whences;
+    r.spec.kube = impatient;
     struct hc_step step = go(&r, rows[at].how == ROLLBACK    ? HC_GOAL_ROLLBACK
                                  : rows[at].how == UNINSTALL ? HC_GOAL_ABSENT
                                                              : HC_GOAL_PRESENT);
@@ -329,7 +329,7 @@ static void one(size_t at)
 static void every_refusal(void **state)
 {
     (void)state;
-    const struct hc_kube_options o = { .kubeconfig = kubeconfig, .timeout_ms = 90 };
+    const struct hc_kube_options o = { .kubeconfig = kubeconfig, .timeout_ms = 300 };
     assert_int_equal(hc_kube_new(http, &o, &impatient, NULL), HC_OK);
     for (size_t i = 0; i < HC_LEN(rows); i++)
         one(i);
