@@ -2,6 +2,8 @@
  * An include that depends on its file is known from an earlier render when all that it read is the same, and only then:
  * each row renders with one value, then with another, and prints what it prints when nothing is kept.
  */
+#include <pthread.h>
+
 #include "tests/unit/templating/render/charted.h"
 
 /* What makes an include worth it, and one of each file. */
@@ -176,9 +178,46 @@ static void costs_the_same(void **state)
     }
 }
 
+static void *many(void *chart)
+{
+    for (int i = 0; i < 40; i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        const char n[] = { (char)('a' + i % 3), '\0' };
+        const char want[] = { '=', n[0], '\n', '\0' };
+        const char *text = render(a, chart, n, i % 2 ? "web" : "other").p;
+        int found = 0;
+        while ((text = strstr(text, want)) != NULL) {
+            text++;
+            found++;
+        }
+        if (found != 4)
+            return "another text";
+        if (i % 10 == 9)
+            hc_render_cache_clear();
+    }
+    return NULL;
+}
+
+static void threads(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_chart)
+    struct hc_chart *c = chart_of("{{ define \"t\" }}" WORK "{{ .Values.same }}{{ end }}"
+                                  "{{ define \"u\" }}" WORK "={{ .Values.n }}{{ end }}",
+                                  "x: {{ include \"t\" . }}\ny: {{ include \"u\" . }}\n");
+    pthread_t t[4];
+    for (size_t i = 0; i < HC_LEN(t); i++)
+        assert_int_equal(pthread_create(&t[i], NULL, many, c), 0);
+    for (size_t i = 0; i < HC_LEN(t); i++) {
+        void *said = NULL;
+        pthread_join(t[i], &said);
+        assert_null(said);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(rows_print_what_they_would),
-                                        cmocka_unit_test(costs_the_same) };
+                                        cmocka_unit_test(costs_the_same), cmocka_unit_test(threads) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
