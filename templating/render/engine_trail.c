@@ -607,7 +607,7 @@ static bool key_of(struct run *r, struct again *g, const struct tmpl *t)
     const struct hc_map *map = g->map;
     if (map->n > MAX_ENTRIES || s->dot->n > MAX_ENTRIES)
         return false;
-    k = hc_kept_key_and(k, (uint64_t)map->n << 16 | data->type << 8 | (map->flags & HC_VALUE_FLAGS));
+    k = hc_kept_key_and(k, (uint64_t)map->n << 16 | (uint64_t)data->type << 8 | (map->flags & HC_VALUE_FLAGS));
     uint64_t at = 0, which = 0;
     for (uint32_t i = 0, from = 0; i < map->n; i++) {
         const struct hc_val *v = map->entries[i].val;
