@@ -217,6 +217,14 @@ static struct hc_todo begin(const struct hc_seen *s, const char *why)
                       "waiting until custom resource definitions are established");
 }
 
+/* What was remediated is tried again, ever more rarely: what fails at once would otherwise keep the API server busy. */
+static struct hc_todo again(const struct hc_seen *s, const char *why)
+{
+    if (!s->asked && s->failures > 0 && s->now_ms < s->pause_ms)
+        return wait_until(s->pause_ms, "failed, next try after a pause");
+    return begin(s, why);
+}
+
 /* The head is a failed revision of what is desired (or a deployed one whose tests failed). */
 static struct hc_todo failed_rows(const struct hc_seen *s)
 {
@@ -235,7 +243,7 @@ static struct hc_todo failed_rows(const struct hc_seen *s)
         return act(HC_ACT_ROLLBACK, "failed, rolled back as remediation");
     if (exhausted(s))
         return stop(s, "failed, and there is no revision to roll back to");
-    return begin(s, "failed without a revision to roll back to, tried again");
+    return again(s, "failed without a revision to roll back to, tried again");
 }
 
 static struct hc_todo deployed_rows(const struct hc_seen *s)
@@ -244,7 +252,7 @@ static struct hc_todo deployed_rows(const struct hc_seen *s)
     if (s->want_changed) {
         if (s->failures > 0 && exhausted(s))
             return stop(s, s->rolling_back ? "rolled back, and no retry is left" : "no retry is left");
-        return begin(s, s->rolling_back ? "rolled back, tried again" : "the desired state has changed");
+        return s->rolling_back ? again(s, "rolled back, tried again") : begin(s, "the desired state has changed");
     }
     if (s->stage == HC_STAGE_TEST) {
         if (hook_row(s, HC_ACT_TESTED, &t))
@@ -283,7 +291,7 @@ static struct hc_todo present_rows(const struct hc_seen *s)
     case HC_HEAD_UNINSTALLED:
         if (!s->asked && s->failures > 0 && exhausted(s))
             return stop(s, "uninstalled after a failure, and no retry is left");
-        return begin(s, "no release");
+        return again(s, "no release");
     case HC_HEAD_FAILED:
         if (s->asked)
             return begin(s, "asked for");
@@ -291,7 +299,7 @@ static struct hc_todo present_rows(const struct hc_seen *s)
             return stop(s, "the rollback failed");
         if (s->rolling_back)
             return s->failures > 0 && exhausted(s) ? stop(s, "the rollback failed, and no retry is left")
-                                                   : begin(s, "the rollback failed, tried again");
+                                                   : again(s, "the rollback failed, tried again");
         if (s->want_changed)
             return begin(s, "the desired state has changed");
         return failed_rows(s);

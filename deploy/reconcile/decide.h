@@ -95,6 +95,7 @@ struct hc_seen {
     int64_t deadline_ms;       /* of the stage, of the preparation or of the running hook */
     int64_t look_ms;           /* of the preparation: look again then, as nothing will tell; 0: something will */
     int64_t retry_ms;          /* HC_STRATEGY_RETRY, a broken uninstall: not before; 0: not by itself */
+    int64_t pause_ms;          /* after a failure, but for HC_STRATEGY_RETRY: no new try before; 0: at once */
     int64_t resync_ms;         /* in sync: look again then; 0: never */
 };
 

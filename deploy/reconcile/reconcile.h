@@ -180,6 +180,9 @@ struct hc_reconcile_spec { /* borrowed until hc_reconcile_free */
     int64_t failures;    /* as the caller's status remembers; the record's own count wins when it is higher */
     enum hc_action
         failed_action; /* what they are failures of: install or upgrade; its policy says what comes next */
+    /* After a failure that was remediated the next try waits, twice as long after each; 0: not at all. Counted from the
+     * failure, which the caller's status may remember (since 1970; 0: it does not). */
+    int64_t retry_pause_ms, retry_pause_max_ms, failed_ms;
     enum hc_preflight preflight;
     bool data_may_go; /* the preflight lets claims, volumes, namespaces and definitions be deleted */
     bool create_namespace, keep_history, tests;
@@ -245,6 +248,7 @@ struct hc_step {
     enum hc_action action;   /* what is under way or was last: install, upgrade, ... */
     enum hc_head head;
     bool refused;                 /* nothing was begun: it cannot be rendered, or would be refused */
+    bool paused;                  /* HC_WAIT: failed, and the next try is not due yet */
     bool drifted;                 /* HC_DONE: the cluster differs from the record and is left so */
     int64_t revision;             /* of the head */
     int64_t until_ms;             /* HC_WAIT, HC_DONE: look again then (0: only on a change) */

@@ -112,6 +112,7 @@ struct hc_reconcile {
     bool dry_done;
     int64_t failures;
     enum hc_action failed;   /* what they are failures of */
+    int64_t failed_ms;       /* when the last of them was, since 1970; 0: before this instance */
     struct hc_brief *briefs; /* all revisions, if they were listed in this step */
     size_t briefs_n;
     int64_t rollback_to; /* target of a remediation, 0: not looked for, -1: none */

@@ -226,6 +226,12 @@ static enum hc_rc compose(struct hc_reconcile *r, struct hc_arena *a, const stru
     size_t had_n = 0, n = 0;
     m->action = install ? HC_ACTION_INSTALL : HC_ACTION_UPGRADE;
     m->from = install ? 0 : current_of(briefs, briefs_n);
+    if (r->failed != HC_ACTION_NONE &&
+        r->failed != m->action) { /* installs and upgrades are counted each for itself */
+        r->failures = 0;
+        r->mark.failures = 0;
+        r->failed = m->action;
+    }
     m->failures = r->spec.one_shot ? 0 : hc_rec_failures(r);
     hc_str method = { NULL, 0 };
     enum hc_rc rc = method_of(r, m, r->head.apply_method, &method, err);
@@ -669,6 +675,7 @@ enum hc_rc hc_rec_failed(struct hc_reconcile *r, const char *why, struct hc_err 
     if (!r->mark.remediation) {
         r->mark.failures = hc_rec_failures(r) + 1;
         r->failed = r->mark.action;
+        r->failed_ms = r->mark.since_ms;
     }
     r->mark.owed = r->spec.one_shot && !r->mark.remediation && hc_rec_policy(r, r->mark.action)->remediate_last;
     clear_progress(&r->mark);
@@ -716,8 +723,10 @@ enum hc_rc hc_rec_tested(struct hc_reconcile *r, struct hc_err *err)
     r->mark.since_ms = hc_rec_now(r);
     r->mark.maker = (hc_str){ NULL, 0 };
     r->mark.why = hc_rec_text(r, "%.*s", HC_P(why));
-    if (!ok && r->spec.goal == HC_GOAL_PRESENT)
+    if (!ok && r->spec.goal == HC_GOAL_PRESENT) {
         r->mark.failures = hc_rec_failures(r) + 1;
+        r->failed_ms = r->mark.since_ms;
+    }
     clear_progress(&r->mark);
     if (!ok)
         hc_fail(&r->last_failure, HC_E_INPUT, "%.*s", HC_P(r->mark.why));

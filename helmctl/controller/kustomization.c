@@ -531,6 +531,8 @@ struct ctl_result reconcile_kustomization(struct pass *p)
                                    0 };
     } else if (pass_suspended(p)) {
         pass_handled_request(p);
+        if (hc_cond_is(p->status, "Ready", HC_TRUE))
+            pass_observed(p);
         out = (struct ctl_result){ CTL_AT, INT64_MAX };
     } else {
         pass_handled_request(p);

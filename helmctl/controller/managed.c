@@ -30,6 +30,9 @@ struct release {
     bool running, drift;
     bool touched;      /* while it ran: somebody changed an object of it */
     int64_t looked_ms; /* when a worker took it up last (monotonic) */
+    int64_t news_ms;   /* when its records were changed by others last, or will be looked at for that */
+    uint32_t news;     /* how often in a row that was */
+    bool news_due;     /* a look is set for it */
     bool
         settled; /* while it ran: an object of it became ready, failed or went: what is awaited by now may be that one */
     struct hc_reconcile_memo memo;
@@ -179,6 +182,7 @@ struct hc_reconcile_memo ctl_release_begin(struct ctl_managed *m, struct hc_key 
     }
     if (r) {
         r->running = true;
+        r->news_due = false;
         r->touched = r->settled = false;
         r->looked_ms = hc_mono_ms();
         memo = r->memo;
@@ -249,8 +253,29 @@ static uint64_t memo_rv(const struct hc_reconcile_memo *memo)
     return hc_str_to_u64(hc_str_of(memo->resource_version), &v) ? v : 0;
 }
 
+/*
+ * When to look at records that somebody else wrote: at once, but where that goes on (two HelmReleases with one release
+ * name take it from each other for ever) after ever longer pauses. Called with the lock held.
+ */
+static int64_t news_at(struct ctl_managed *m, struct release *r)
+{
+    enum { FREE = 5 }; /* a person who goes to and fro by hand */
+    int64_t now_ms = hc_mono_ms(), first_ms = HC_MAX(m->c->o->min_retry_delay_ms, (int64_t)1), pause_ms = 0;
+    if (r->news_due)
+        return r->news_ms;
+    for (uint32_t i = FREE; i <= r->news && pause_ms < m->c->o->max_retry_delay_ms; i++)
+        pause_ms = pause_ms ? pause_ms * 2 : first_ms;
+    pause_ms = HC_MIN(pause_ms, m->c->o->max_retry_delay_ms);
+    if (r->news && now_ms - r->news_ms > HC_MAX(4 * pause_ms, (int64_t)60000))
+        pause_ms = r->news = 0;
+    r->news++;
+    r->news_due = true;
+    r->news_ms = now_ms + pause_ms;
+    return r->news_ms;
+}
+
 /* The watch tells of a record that the release does not know of yet. Called with the lock held. */
-static bool record_is_news(struct ctl_managed *m, const struct release *r)
+static bool record_is_news(struct ctl_managed *m, struct release *r)
 {
     if (!r->records || !m->records_synced)
         return false;
@@ -262,8 +287,13 @@ static bool record_is_news(struct ctl_managed *m, const struct release *r)
         ctl_wake_at(m->c, release_key(r), hc_mono_ms() + PATIENCE_MS);
         return false;
     }
-    if (rv > known)
-        return true;
+    if (rv > known) {
+        int64_t at_ms = news_at(m, r);
+        if (at_ms <= hc_mono_ms())
+            return true;
+        ctl_wake_at(m->c, release_key(r), at_ms);
+        return false;
+    }
     /* Everything was deleted behind our back. (While the watch is behind our own writes it shows an older revision, not
      * none: except for the very first, which a wake-up costs one look.) */
     return revision == 0 && r->memo.revision > 0;

@@ -528,6 +528,7 @@ static struct ctl_result reconcile(struct rel *r)
     pass_handled_request(p);
     if (pass_suspended(p)) {
         ctl_release_suspended(p->c->managed, p->key);
+        pass_observed(p);
         return (struct ctl_result){ CTL_AT, INT64_MAX };
     }
     if (has_ready_expr(p)) {

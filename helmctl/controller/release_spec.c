@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 
+#include "core/base/clock.h"
 #include "core/base/digest.h"
 #include "core/base/limits.h"
 #include "helmctl/controller/clients.h"
@@ -156,6 +157,16 @@ static void preflight(const struct rel *r, struct hc_reconcile_spec *w)
     w->data_may_go = hc_str_eqz(hc_get_str(hc_map_getz(notes, "release.helmctl.dev/allow-data-loss")), "enabled");
 }
 
+/* When the newest try failed, as far as the status tells; 0: it does not. */
+static int64_t failed_ms(const struct rel *r)
+{
+    const struct hc_val *latest = hc_history_latest(r->p->status);
+    int64_t began_ms = hc_time_parse_ms(hc_get_str(hc_map_getz(latest, "lastDeployed")));
+    int64_t took_ms = hc_duration_parse_ms(
+        hc_get_str(hc_map_getz(r->p->status, "lastAttemptedReleaseActionDuration")));
+    return began_ms > 0 ? began_ms + HC_MAX(took_ms, (int64_t)0) : 0;
+}
+
 void rel_policies(struct rel *r)
 {
     const struct hc_val *spec = r->spec;
@@ -175,6 +186,9 @@ void rel_policies(struct rel *r)
         .failed_action = hc_str_eqz(action, "install")   ? HC_ACTION_INSTALL
                          : hc_str_eqz(action, "upgrade") ? HC_ACTION_UPGRADE
                                                          : HC_ACTION_NONE,
+        .retry_pause_ms = r->p->c->o->min_retry_delay_ms,
+        .retry_pause_max_ms = r->p->c->o->max_retry_delay_ms,
+        .failed_ms = failed_ms(r),
         .create_namespace = hc_get_str(hc_map_getz(spec, "targetNamespace")).n > 0 &&
                             hc_get_bool_at(spec, "install.createNamespace", false),
         .keep_history = hc_get_bool_at(spec, "uninstall.keepHistory", false),

@@ -584,6 +584,10 @@ void rel_waiting(struct rel *r, const struct hc_step *st)
         pass_log(p, HC_LOG_ERROR, "will try again: %s", st->why);
         return;
     }
+    if (st->paused) { /* Flux: the failure stays what Ready says */
+        hc_cond_reconciling(&p->cond, "ProgressingWithRetry", "%.*s", HC_P(hc_cond_message(p->status, "Ready")));
+        return;
+    }
     if (st->action != HC_ACTION_NONE && !hc_cond_get(p->status, "Reconciling"))
         running(r, st->action);
     p->under_way = true;

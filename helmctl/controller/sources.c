@@ -33,6 +33,8 @@ bool src_prologue(struct pass *p, struct ctl_result *out)
         return true;
     }
     if (pass_suspended(p)) {
+        if (hc_list_len(hc_map_getz(p->status, "conditions")) > 0) /* what uses it goes on with what it has */
+            pass_observed(p);
         *out = (struct ctl_result){ CTL_AT, INT64_MAX };
         return true;
     }

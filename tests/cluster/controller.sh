@@ -230,6 +230,10 @@ within 5 handled && ok "the tokens are echoed" || bad "tokens: $(hr web .status)
 "$kubectl" patch hr web -n apps --type merge -p '{"spec":{"suspend":true,"values":{"text":"later"}}}' >/dev/null
 within 2 false
 equal "suspended: nothing happens" 4 "$(revisions web)"
+ready hr web && ok "but its generation is observed: what depends on it goes on" || bad "suspended: $(hr web .status.observedGeneration)"
+"$kubectl" patch gitrepo fleet -n apps --type merge -p '{"spec":{"suspend":true}}' >/dev/null
+within 5 ready gitrepo fleet && ok "that of a source, too" || bad "suspended source: $(message gitrepo fleet)"
+"$kubectl" patch gitrepo fleet -n apps --type merge -p '{"spec":{"suspend":false}}' >/dev/null
 "$kubectl" patch hr web -n apps --type merge -p '{"spec":{"suspend":false}}' >/dev/null
 later() { [ "$(text web)" = later ]; }
 within 10 later && ok "resumed: it happens" || bad "text: $(text web)"
@@ -240,6 +244,17 @@ reason() { [ "$(hr "$1" '.status.conditions[] | select(.type == "Ready").reason'
 within 5 reason second DependencyNotReady && ok "waits for what it depends on" || bad "second: $(hr second .status.conditions)"
 release first '  values: {}' | apply
 within 10 ready hr second && ok "and goes on" || bad "second: $(message hr second)"
+
+# ---- two HelmReleases with one release name take it from each other ever more slowly
+release twin-a '  releaseName: twin
+  values: {text: a}' | apply
+release twin-b '  releaseName: twin
+  values: {text: b}' | apply
+within 10 ready hr twin-a && within 10 ready hr twin-b || bad "twins: $(message hr twin-a)"
+within 3 false
+newest=$("$helm" history twin -n apps -o json | jq -r '.[-1].revision')
+[ "$newest" -gt 3 ] && [ "$newest" -lt 40 ] && ok "two of one name do not keep the server busy" || bad "$newest revisions in 3 s"
+"$kubectl" delete hr twin-a twin-b -n apps --wait=false >/dev/null
 
 # ---- another namespace: the old release goes first
 release first '  targetNamespace: other
