@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 #include <regex.h>
+#include <stdio.h>
 
 #include "core/value/merge.h"
 #include "core/value/selector.h"
@@ -23,6 +24,39 @@ static bool matches(struct hc_arena *a, hc_str pattern, hc_str s)
     bool hit = regexec(&re, text, 0, NULL, 0) == 0;
     regfree(&re);
     return hit;
+}
+
+enum hc_rc hc_rec_check_ignore(const struct hc_reconcile_spec *spec, struct hc_err *err)
+{
+    for (size_t i = 0; i < spec->drift_ignore_n; i++) {
+        const struct hc_drift_ignore *g = &spec->drift_ignore[i];
+        const struct {
+            const char *what;
+            hc_str pattern;
+        } rows[] = { { "group", g->group },
+                     { "version", g->version },
+                     { "kind", g->kind },
+                     { "name", g->name },
+                     { "namespace", g->ns } };
+        for (size_t j = 0; j < HC_LEN(rows); j++) {
+            char text[512], why[128];
+            regex_t re;
+            snprintf(text, sizeof(text), "^(%.*s)$", HC_P(rows[j].pattern));
+            int rc = rows[j].pattern.n ? regcomp(&re, text, REG_EXTENDED | REG_NOSUB) : REG_NOMATCH;
+            if (rc == 0)
+                regfree(&re);
+            if (rc == 0 || rc == REG_NOMATCH)
+                continue;
+            regerror(rc, NULL, why, sizeof(why));
+            return hc_fail(err, HC_E_INPUT, "failed to create ignore rule selector: invalid %s regex: %s: `%s`",
+                           rows[j].what, why, text);
+        }
+        bool fits;
+        if ((g->label_selector.n && hc_selector_fits(g->label_selector, NULL, &fits, err) != HC_OK) ||
+            (g->annotation_selector.n && hc_selector_fits(g->annotation_selector, NULL, &fits, err) != HC_OK))
+            return hc_wrap(err, "failed to create ignore rule selector");
+    }
+    return HC_OK;
 }
 
 static bool selects(hc_str selector, const struct hc_val *map)

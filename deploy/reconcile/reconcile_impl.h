@@ -319,6 +319,8 @@ enum hc_rc hc_rec_break(struct hc_reconcile *r, const char *why, struct hc_err *
 enum hc_rc hc_rec_gone(struct hc_reconcile *r, struct hc_err *err);
 enum hc_rc hc_rec_tested(struct hc_reconcile *r, struct hc_err *err);
 int64_t hc_rec_failures(const struct hc_reconcile *r);
+/* drift.c: a rule that no object could ever fit, because it cannot be read, is an error and not a rule less. */
+enum hc_rc hc_rec_check_ignore(const struct hc_reconcile_spec *spec, struct hc_err *err);
 /* Who makes a pending record: "host/pid/start". True: that process is alive on this very machine. */
 hc_str hc_rec_maker(struct hc_arena *a);
 bool hc_rec_maker_alive(hc_str maker, bool *out_here);

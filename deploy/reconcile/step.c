@@ -47,6 +47,8 @@ enum hc_rc hc_reconcile_new(const struct hc_reconcile_spec *spec, const struct h
     if (spec->name.n == 0 || spec->name.n > HC_MAX_RELEASE_NAME)
         return hc_fail(err, HC_E_INPUT, "release name \"%.*s\" is empty or longer than %d characters",
                        HC_P(spec->name), HC_MAX_RELEASE_NAME);
+    if (spec->goal == HC_GOAL_PRESENT && spec->drift != HC_DRIFT_OFF && hc_rec_check_ignore(spec, err) != HC_OK)
+        return hc_wrap(err, "Could not determine release state: unable to determine cluster state");
     struct hc_reconcile *r = hc_calloc(1, sizeof(*r));
     if (!r)
         return hc_fail_nomem(err);

@@ -53,7 +53,7 @@ enum ctl_how {
     CTL_DONE,    /* in order: again after the interval */
     CTL_AT,      /* again at at_ms (monotonic; INT64_MAX: on a change) */
     CTL_AGAIN,   /* again at once */
-    CTL_RETRY,   /* failed: again after the back-off */
+    CTL_RETRY,   /* failed: again after the back-off, at `at_ms` at the latest when that is set */
     CTL_STALLED, /* only a change of the inputs helps */
     CTL_GONE,    /* the object is no more */
 };

@@ -322,6 +322,8 @@ static struct ctl_result run_engine(struct rel *r)
             rel_stalled(r, &st);
             /* What it stalls on may lie outside of its inputs: a look an interval costs nothing. */
             out = pass_done(p, pass_duration(r->spec, "interval", 60000));
+            if (st.refused) /* a kind, a namespace or a right that is missing often comes a moment later */
+                out.how = CTL_RETRY;
             break;
         case HC_GO_ON:
             break;

@@ -161,7 +161,7 @@ static void on_deployed(struct rel *r, const struct hc_tell *t)
     const struct hc_val *prev = back ? hc_history_previous(p->status, ignores_tests(r)) : NULL;
     struct hc_val *snap = hc_snapshot_of(a, t->record, action_text(t),
                                          back ? hc_get_str(hc_map_getz(prev, "ociDigest")) : r->oci_digest);
-    if (!back && !install)
+    if (!install)
         refresh_previous(r, t->record->revision, t->before);
     hc_history_put(a, p->status, snap);
     note_duration(r, t->record);

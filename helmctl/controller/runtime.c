@@ -349,6 +349,8 @@ static void look_at(struct ctl *c, struct hc_key k)
         break;
     case CTL_RETRY:
         (void)hc_queue_failed(q, k, hc_mono_ms(), p.err.retry_after_ms ? hc_mono_ms() + p.err.retry_after_ms : 0);
+        if (r.at_ms > 0)
+            (void)hc_queue_add_at(q, k, r.at_ms);
         break;
     case CTL_STALLED:
     case CTL_GONE:

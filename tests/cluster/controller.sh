@@ -109,6 +109,7 @@ apply() { # the object on stdin, by server-side apply
             "$server/$path?fieldManager=tests&force=true" || bad "apply: $text"
 }
 hr() { get hr "$1" | jq -r "$2"; }
+gone() { ! get "$1" "$2" >/dev/null; }
 ready() { [ "$(get "$1" "$2" | jq -r 'if .status.observedGeneration == .metadata.generation then (.status.conditions[]? | select(.type == "Ready").status) else "old" end')" = "${3:-True}" ]; }
 message() { get "$1" "$2" | jq -r '.status.conditions[] | select(.type == "Ready").message'; }
 revisions() { "$helm" history "$1" -n "${2:-apps}" -o json 2>/dev/null | jq -r 'length'; }
@@ -256,6 +257,16 @@ newest=$("$helm" history twin -n apps -o json | jq -r '.[-1].revision')
 [ "$newest" -gt 3 ] && [ "$newest" -lt 40 ] && ok "two of one name do not keep the server busy" || bad "$newest revisions in 3 s"
 "$kubectl" delete hr twin-a twin-b -n apps --wait=false >/dev/null
 
+# ---- a namespace that comes a moment after the release that needs it; an ignore rule that cannot be read
+release early '  storageNamespace: later' | apply
+within 5 ready hr early False && has "a missing namespace" 'namespaces "later" not found' "$(message hr early)"
+"$kubectl" create namespace later >/dev/null
+within 8 ready hr early && ok "is not waited for until the interval" || bad "early: $(message hr early)"
+release ignoring '  driftDetection: {mode: enabled, ignore: [{paths: [/data], target: {kind: "["}}]}' | apply
+within 5 reason ignoring StateError && has "an ignore rule that cannot be read" 'invalid kind regex.*`\^\(\[\)\$`' "$(message hr ignoring)"
+"$kubectl" delete hr ignoring early -n apps --wait=false >/dev/null
+within 5 gone hr ignoring && ok "keeps nobody from deleting" || bad "ignoring is still there"
+
 # ---- another namespace: the old release goes first
 release first '  targetNamespace: other
   releaseName: first' | apply
@@ -269,7 +280,6 @@ release wrong '  values: {}' | sed 's/chart: chart,/chart: nowhere,/' | "$kubect
 within 5 reason wrong SourceNotReady && has "missing chart path" "nowhere" "$(message hr wrong)"
 equal "no release was made" "" "$(revisions wrong)"
 "$kubectl" delete hr wrong -n apps --wait=false >/dev/null
-gone() { ! get "$1" "$2" >/dev/null; }
 within 10 gone hr wrong && ok "it can be deleted" || bad "wrong is still there"
 
 # ---- delete
