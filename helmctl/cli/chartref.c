@@ -95,7 +95,19 @@ bool hc_cli_values_are_local(const struct hc_values_flags *v)
     for (size_t i = 0; i < v->files.n; i++)
         if (hc_str_find_str(hc_str_of(v->files.items[i]), HC_S("://")) != SIZE_MAX)
             return false;
+    for (size_t i = 0; i < v->set_file.n; i++)
+        if (hc_str_find_str(hc_str_of(v->set_file.items[i]), HC_S("://")) != SIZE_MAX)
+            return false;
     return true;
+}
+
+/* What has no scheme that Helm fetches by is a file, however it looks (Helm's readFile). */
+static enum hc_rc read_values(void *ctx, struct hc_arena *a, hc_str path, hc_str *out, struct hc_err *err)
+{
+    (void)ctx;
+    bool far = hc_str_starts(path, HC_S("http://")) || hc_str_starts(path, HC_S("https://"));
+    return far && hc_cli_ports.fetch_values ? hc_cli_ports.fetch_values(a, path, out, err)
+                                            : hc_values_read_local(a, path, out, err);
 }
 
 static size_t put_sets(struct hc_set_arg *to, size_t at, enum hc_set_kind kind, const struct hc_strings *from)
@@ -120,9 +132,14 @@ enum hc_rc hc_cli_values(struct hc_arena *a, const struct hc_values_flags *v, st
     at = put_sets(sets, at, HC_SET_STRING, &v->set_string);
     at = put_sets(sets, at, HC_SET_FILE, &v->set_file);
     at = put_sets(sets, at, HC_SET_LITERAL, &v->set_literal);
-    const struct hc_setargs args = {
-        .files = files, .files_n = v->files.n, .sets = sets, .sets_n = at, .helm3 = v->helm3, .layers = layers
-    };
+    const struct hc_values_port port = { read_values, NULL };
+    const struct hc_setargs args = { .files = files,
+                                     .files_n = v->files.n,
+                                     .sets = sets,
+                                     .sets_n = at,
+                                     .port = &port,
+                                     .helm3 = v->helm3,
+                                     .layers = layers };
     return hc_setargs_merge(a, &args, origins, out, err);
 }
 

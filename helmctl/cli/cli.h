@@ -83,6 +83,8 @@ struct hc_cli_ports {
                              const char *keyring, const char *id, struct hc_passphrase *pass, struct hc_err *err);
     /* A schema at http:// or https:// (cluster only, else NULL). */
     enum hc_rc (*fetch_schema)(struct hc_arena *a, hc_str url, hc_str *out, struct hc_err *err);
+    /* What -f and --set-file name by http:// or https:// (cluster only, else NULL). */
+    enum hc_rc (*fetch_values)(struct hc_arena *a, hc_str url, hc_str *out, struct hc_err *err);
     /* Dependencies that are not on this machine (cluster only, else NULL): deps.h, hc_cli_deps_net. */
     enum hc_rc (*deps)(const struct hc_cli_deps *d, struct hc_arena *a, struct hc_deps_port *out,
                        struct hc_err *err);

@@ -531,23 +531,46 @@ enum hc_rc hc_cli_fetch_chart(const struct hc_chart_source *source, struct hc_ch
     return rc == HC_OK ? hc_chart_load_archive(got.archive, &port, out, err) : rc;
 }
 
-enum hc_rc hc_cli_fetch_schema(struct hc_arena *a, hc_str url, hc_str *out, struct hc_err *err)
+static enum hc_rc get(struct hc_arena *a, hc_str url, int64_t timeout_ms, size_t max_bytes,
+                      struct hc_http_response *r, struct hc_err *err)
 {
     struct hc_http *http = hc_http_new(err);
-    struct hc_http_response r = { .status = 0 };
     const struct hc_http_request req = { .method = "GET",
                                          .url = hc_arena_strz(a, url),
-                                         .timeout_ms = 15000, /* Helm's */
-                                         .max_bytes = HC_MIB,
+                                         .timeout_ms = timeout_ms,
+                                         .max_bytes = max_bytes,
                                          .max_redirects = -1 };
-    if (!http || !req.url)
-        return http ? hc_fail_nomem(err) : HC_E_NOMEM;
-    enum hc_rc rc = hc_http_do(http, a, &req, &r, err);
+    if (!http)
+        return HC_E_NOMEM;
+    enum hc_rc rc = req.url ? hc_http_do(http, a, &req, r, err) : hc_fail_nomem(err);
     hc_http_free(http);
+    return rc;
+}
+
+enum hc_rc hc_cli_fetch_values(struct hc_arena *a, hc_str url, hc_str *out, struct hc_err *err)
+{
+    struct hc_http_response r = { .status = 0 };
+    enum hc_rc rc = get(a, url, 120000 /* Helm's */, HC_MAX_VALUES_BYTES, &r, err);
     if (rc != HC_OK)
-        return hc_wrap(err, "HTTP request failed for %s", req.url);
+        hc_wrap(err, "Get \"%.*s\"", HC_P(url));
+    else if (r.status != 200)
+        rc = hc_fail(err, HC_E_INPUT, "failed to fetch %.*s : %d", HC_P(url), r.status);
+    if (rc != HC_OK) {
+        hc_scrub_urls(err->msg, true);
+        return rc;
+    }
+    *out = r.body;
+    return HC_OK;
+}
+
+enum hc_rc hc_cli_fetch_schema(struct hc_arena *a, hc_str url, hc_str *out, struct hc_err *err)
+{
+    struct hc_http_response r = { .status = 0 };
+    enum hc_rc rc = get(a, url, 15000 /* Helm's */, HC_MIB, &r, err);
+    if (rc != HC_OK)
+        return hc_wrap(err, "HTTP request failed for %.*s", HC_P(url));
     if (r.status != 200)
-        return hc_fail(err, HC_E_INPUT, "HTTP request to %s returned status %d", req.url, r.status);
+        return hc_fail(err, HC_E_INPUT, "HTTP request to %.*s returned status %d", HC_P(url), r.status);
     *out = r.body;
     return HC_OK;
 }

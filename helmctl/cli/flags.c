@@ -174,7 +174,10 @@ static int take(struct hc_arena *a, const struct hc_flag *f, const char *value)
     case HC_FLAG_DURATION:
         n = hc_duration_parse_ms(hc_str_of(value));
         if (n < 0) {
-            snprintf(why, sizeof(why), "time: invalid duration \"%.100s\"", value);
+            bool bare = *value && strspn(value, "0123456789") == strlen(value);
+            snprintf(why, sizeof(why),
+                     bare ? "time: missing unit in duration \"%.100s\"" : "time: invalid duration \"%.100s\"",
+                     value);
             return bad_value(f, value, why);
         }
         if (f->to)

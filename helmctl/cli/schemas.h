@@ -15,5 +15,6 @@ const struct hc_schema_port *hc_cli_schemas(void);
  */
 int hc_cli_schemas_elsewhere(const struct hc_globals *g, const struct hc_values_flags *v);
 
-/* The port fetch_schema (fetch_chart.c). */
+/* The ports fetch_schema and fetch_values (fetch_chart.c). A login in an address is in no message of the second. */
+enum hc_rc hc_cli_fetch_values(struct hc_arena *a, hc_str url, hc_str *out, struct hc_err *err);
 enum hc_rc hc_cli_fetch_schema(struct hc_arena *a, hc_str url, hc_str *out, struct hc_err *err);

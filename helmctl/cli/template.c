@@ -67,6 +67,12 @@ enum hc_rc hc_cli_name_of(struct hc_arena *a, const char *text, const struct hc_
         rc = hc_program_run(p, a, &run, texts, err);
     hc_program_unref(p);
     *out = texts[0];
+    hc_str at = HC_S("parse error at (name-template:1): "), said = hc_str_of(err->msg);
+    if (rc != HC_OK &&
+        hc_str_starts(said, at)) { /* of a chart's file Helm says where, of this one Go alone speaks */
+        char *why = hc_arena_strz(a, hc_str_sub(said, at.n, said.n));
+        return why ? hc_fail(err, HC_E_INPUT, "template: name-template:1: %s", why) : hc_fail_nomem(err);
+    }
     return rc;
 }
 
@@ -611,6 +617,10 @@ int hc_cmd_template(int argc, char **argv)
     code = refuse(&o);
     if (code >= 0)
         return code;
+    if (o.output_dir && !*o.output_dir) /* as if they were not there: what a script's empty variable gives */
+        o.output_dir = NULL;
+    if (o.name_template && !*o.name_template)
+        o.name_template = NULL;
     struct hc_cli_post post;
     if (hc_cli_post_open(a, &o.post, o.helm3, HC_MAX_POST_MS, &post, &err) != HC_OK)
         return hc_cli_fail(&err);

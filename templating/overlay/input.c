@@ -27,9 +27,8 @@ static enum hc_rc go_errno(struct hc_err *err, const char *verb, hc_str path, in
     return hc_fail(err, HC_E_INPUT, "%s %.*s: %s", verb, HC_P(path), text);
 }
 
-static enum hc_rc read_local(void *ctx, struct hc_arena *a, hc_str path, hc_str *out, struct hc_err *err)
+enum hc_rc hc_values_read_local(struct hc_arena *a, hc_str path, hc_str *out, struct hc_err *err)
 {
-    (void)ctx;
     if (hc_str_eqz(hc_str_trim(path), "-"))
         return hc_read_fd(a, STDIN_FILENO, "stdin", HC_MAX_VALUES_BYTES, out, err);
     char *z = hc_arena_strz(a, path);
@@ -42,6 +41,12 @@ static enum hc_rc read_local(void *ctx, struct hc_arena *a, hc_str path, hc_str 
     if (read(fd, &probe, 0) < 0)
         return go_errno(err, "read", path, errno);
     return hc_read_fd(a, fd, z, HC_MAX_VALUES_BYTES, out, err);
+}
+
+static enum hc_rc read_local(void *ctx, struct hc_arena *a, hc_str path, hc_str *out, struct hc_err *err)
+{
+    (void)ctx;
+    return hc_values_read_local(a, path, out, err);
 }
 
 static const struct hc_values_port local_files = { read_local, NULL };

@@ -26,6 +26,9 @@ struct hc_values_port {
     void *ctx;
 };
 
+/* A file of this machine, "-" is stdin. Errors in Go's words ("open x: no such file or directory"). */
+enum hc_rc hc_values_read_local(struct hc_arena *a, hc_str path, hc_str *out, struct hc_err *err);
+
 /* One layer of user input by itself. */
 struct hc_layer_tree {
     uint32_t origin;

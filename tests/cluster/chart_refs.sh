@@ -134,6 +134,10 @@ same "$web@$digest" --plain-http
 same "$web:1.0.0@$digest" --plain-http
 same name "$web" --plain-http -n shop --set replicaCount=3
 same "oci://$host/charts/other_place/web" --plain-http
+echo 'replicaCount: 7' >"$SERVERS/www/charts/seven.yaml"
+same "$web" --plain-http -f "$plain/seven.yaml"
+same "$web" --plain-http --set-file "podAnnotations.file=$plain/seven.yaml" -f "$plain/seven.yaml"
+refused "failed to fetch $plain/none.yaml : 404" "$web" --plain-http -f "$plain/none.yaml"
 refused 'chart reference and version mismatch: 1\.10\.0 is not 1\.0\.0' "$web:1.0.0" --plain-http --version 1.10.0
 refused 'could not locate a version matching provided version string 7\.x' "$web" --plain-http --version 7.x
 refused '.*charts/web.*7\.0\.0' "$web" --plain-http --version 7.0.0

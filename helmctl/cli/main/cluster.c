@@ -86,6 +86,7 @@ int main(int argc, char **argv)
     hc_cli_ports.sign_chart = hc_cli_sign;
     hc_cli_ports.verify_chart = hc_cli_verify_chart;
     hc_cli_ports.fetch_schema = hc_cli_fetch_schema;
+    hc_cli_ports.fetch_values = hc_cli_fetch_values;
     hc_cli_ports.deps = hc_cli_deps_net;
     return hc_cli_dispatch(argc, argv, commands, HC_LEN(commands), usage);
 }

@@ -53,6 +53,11 @@ for key, args in {
 for key, args in {"dir": "--output-dir out", "dir-crds": "--output-dir out --include-crds", "dir-name": "--output-dir out --release-name", "dir-hooks": "--output-dir out --no-hooks",
                   "dir-tests": "--output-dir out --skip-tests", "dir-show": "--output-dir out -s templates/a.yaml"}.items():
     case("template/" + key, FULL, "template r chart " + args, tree="out")
+case("template/dir-empty", FULL, "template r chart --output-dir ''", tree="out")
+case("template/name-template-empty", FULL, "template --name-template '' chart")
+case("template/name-template-function", FULL, "template --name-template '{{ nope }}' chart")
+case("template/name-template-open", FULL, "template --name-template 'a{{ 1' chart")
+case("template/timeout-bare", FULL, "template r chart --timeout 300")
 case("template/dir-twice", FULL, "template r chart --output-dir out", then="template r chart --output-dir out --include-crds", tree="out")
 case("template/bad-yaml", chart(**{"templates/a.yaml": "a: b: c\n", "templates/b.yaml": CM}), "template r chart", helm3=True)
 case("template/bad-yaml-debug", chart(**{"templates/a.yaml": "a: b: c\n", "templates/b.yaml": CM}), "template r chart --debug", differs="debug lines")
