@@ -124,6 +124,12 @@ static void sync_folder_of(const char *path)
 enum hc_rc hc_write_file(const char *path, hc_str body, unsigned mode, struct hc_err *err)
 {
     char tmp[4096], id[37];
+    struct stat st;
+    /* A rename would put a file in the place of the device, for everybody. */
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+        HC_AUTO(hc_fd) int there = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        return there < 0 ? hc_fail_errno(err, "open", path) : hc_write_fd(there, body, err);
+    }
     hc_uuid4(id);
     int n = snprintf(tmp, sizeof(tmp), "%s.%.8s.tmp", path, id);
     if (n < 0 || (size_t)n >= sizeof(tmp))

@@ -77,5 +77,11 @@ cmp -s rec.json before.json || fail "a render that failed wrote its recording"
 rm chart/templates/bad.yaml
 "$HELMCTL" template web chart --record /nowhere/rec.json >out 2>err && fail "no folder"
 [ -s out ] && fail "output without its recording"
+mkfifo pipe # what is no file is written into, not replaced (/dev/stderr, /dev/null)
+timeout 5 cat pipe >piped &
+"$HELMCTL" template web chart --record pipe >out || fail "record into a pipe"
+wait $!
+[ -p pipe ] || fail "the pipe was replaced"
+says '"format"' piped
 [ $failed = 0 ] && echo "recording and replay: all pass"
 exit $failed
