@@ -284,7 +284,7 @@ static bool record_is_news(struct ctl_managed *m, struct release *r)
     bool pending;
     newest(*record_slot(m, r->records), &revision, &rv, &pending);
     if (rv > known && pending) {
-        ctl_wake_at(m->c, release_key(r), hc_mono_ms() + PATIENCE_MS);
+        ctl_wake_at(m->c, release_key(r), HC_MAX(hc_mono_ms() + PATIENCE_MS, news_at(m, r)));
         return false;
     }
     if (rv > known) {
