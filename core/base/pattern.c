@@ -22,14 +22,16 @@ static void count_repeat(hc_str s, size_t *product)
     *product = HC_MIN(*product * most, MAX_REPEAT + 1);
 }
 
-enum hc_rc hc_pattern_init(struct hc_pattern *p, hc_str text, const char *what, struct hc_err *err)
+static enum hc_rc compile(struct hc_pattern *p, hc_str text, bool whole, const char *what, struct hc_err *err)
 {
     HC_AUTO(hc_buf) struct hc_buf b;
     size_t product = 1;
+    const bool any_case = hc_str_starts(text, HC_S("(?i)"));
     bool bad = text.n > MAX_PATTERN || memchr(text.p ? text.p : "", 0, text.n), in_class = false;
     p->there = false;
     hc_buf_init(&b, 8 * MAX_PATTERN);
-    for (size_t i = 0; i < text.n && !bad; i++) {
+    hc_buf_puts(&b, whole ? "^(" : "");
+    for (size_t i = any_case ? 4 : 0; i < text.n && !bad; i++) {
         hc_str rest = hc_str_sub(text, i, text.n);
         if (hc_str_starts(rest, HC_S("\\d")) || hc_str_starts(rest, HC_S("\\D"))) {
             bad = in_class && rest.p[1] == 'D';
@@ -54,14 +56,26 @@ enum hc_rc hc_pattern_init(struct hc_pattern *p, hc_str text, const char *what, 
             hc_buf_putc(&b, rest.p[0]);
         }
     }
+    hc_buf_puts(&b, whole ? ")$" : "");
     hc_buf_putc(&b, '\0');
     if (b.spent && !bad)
         return hc_buf_check(&b, err, what);
-    if (bad || product > MAX_REPEAT || regcomp(&p->re, b.p, REG_EXTENDED | REG_NOSUB) != 0)
+    if (bad || product > MAX_REPEAT ||
+        regcomp(&p->re, b.p, REG_EXTENDED | REG_NOSUB | (any_case ? REG_ICASE : 0)) != 0)
         return hc_fail(err, HC_E_INPUT, "%s: '%.*s' is not a regular expression that can be used here", what,
                        HC_P(hc_str_sub(text, 0, 256)));
     p->there = true;
     return HC_OK;
+}
+
+enum hc_rc hc_pattern_init(struct hc_pattern *p, hc_str text, const char *what, struct hc_err *err)
+{
+    return compile(p, text, false, what, err);
+}
+
+enum hc_rc hc_pattern_init_whole(struct hc_pattern *p, hc_str text, const char *what, struct hc_err *err)
+{
+    return compile(p, text, true, what, err);
 }
 
 void hc_pattern_done(struct hc_pattern *p)

@@ -4,26 +4,19 @@
  * set is not named in the text when the object is a Secret.
  */
 #include <inttypes.h>
-#include <regex.h>
 #include <stdio.h>
 
+#include "core/base/pattern.h"
 #include "core/value/merge.h"
 #include "core/value/selector.h"
 #include "deploy/reconcile/preview.h"
 #include "deploy/reconcile/reconcile_impl.h"
 
-static bool matches(struct hc_arena *a, hc_str pattern, hc_str s)
+static bool matches(hc_str pattern, hc_str s)
 {
-    regex_t re;
-    if (pattern.n == 0)
-        return true;
-    hc_str anchored = hc_arena_printf(a, "^(%.*s)$", HC_P(pattern));
-    char *text = hc_arena_strz(a, s);
-    if (!anchored.p || !text || regcomp(&re, anchored.p, REG_EXTENDED | REG_NOSUB) != 0)
-        return false;
-    bool hit = regexec(&re, text, 0, NULL, 0) == 0;
-    regfree(&re);
-    return hit;
+    HC_AUTO(hc_pattern) struct hc_pattern p = { .there = false };
+    return pattern.n == 0 ||
+           (hc_pattern_init_whole(&p, pattern, "ignore", NULL) == HC_OK && hc_pattern_found(&p, s));
 }
 
 enum hc_rc hc_rec_check_ignore(const struct hc_reconcile_spec *spec, struct hc_err *err)
@@ -39,17 +32,12 @@ enum hc_rc hc_rec_check_ignore(const struct hc_reconcile_spec *spec, struct hc_e
                      { "name", g->name },
                      { "namespace", g->ns } };
         for (size_t j = 0; j < HC_LEN(rows); j++) {
-            char text[512], why[128];
-            regex_t re;
-            snprintf(text, sizeof(text), "^(%.*s)$", HC_P(rows[j].pattern));
-            int rc = rows[j].pattern.n ? regcomp(&re, text, REG_EXTENDED | REG_NOSUB) : REG_NOMATCH;
-            if (rc == 0)
-                regfree(&re);
-            if (rc == 0 || rc == REG_NOMATCH)
-                continue;
-            regerror(rc, NULL, why, sizeof(why));
-            return hc_fail(err, HC_E_INPUT, "failed to create ignore rule selector: invalid %s regex: %s: `%s`",
-                           rows[j].what, why, text);
+            HC_AUTO(hc_pattern) struct hc_pattern p = { .there = false };
+            if (rows[j].pattern.n && hc_pattern_init_whole(&p, rows[j].pattern, "regex", NULL) != HC_OK)
+                return hc_fail(err, HC_E_INPUT,
+                               "failed to create ignore rule selector: invalid %s regex, or none that can be used "
+                               "here: `^(%.*s)$`",
+                               rows[j].what, HC_P(hc_str_sub(rows[j].pattern, 0, 256)));
         }
         bool fits;
         if ((g->label_selector.n && hc_selector_fits(g->label_selector, NULL, &fits, err) != HC_OK) ||
@@ -65,15 +53,14 @@ static bool selects(hc_str selector, const struct hc_val *map)
     return selector.n == 0 || (hc_selector_fits(selector, map, &fits, NULL) == HC_OK && fits);
 }
 
-static bool applies(struct hc_arena *a, const struct hc_drift_ignore *rule, const struct object *o)
+static bool applies(const struct hc_drift_ignore *rule, const struct object *o)
 {
     size_t slash = hc_str_find(o->ref.api_version, '/');
     hc_str group = slash == SIZE_MAX ? HC_S("") : hc_str_sub(o->ref.api_version, 0, slash);
     hc_str version = slash == SIZE_MAX ? o->ref.api_version
                                        : hc_str_sub(o->ref.api_version, slash + 1, o->ref.api_version.n);
-    return matches(a, rule->group, group) && matches(a, rule->version, version) &&
-           matches(a, rule->kind, o->ref.kind) && matches(a, rule->name, o->ref.name) &&
-           matches(a, rule->ns, o->ref.ns) &&
+    return matches(rule->group, group) && matches(rule->version, version) && matches(rule->kind, o->ref.kind) &&
+           matches(rule->name, o->ref.name) && matches(rule->ns, o->ref.ns) &&
            selects(rule->label_selector, hc_get(o->plan.object, "metadata.labels")) &&
            selects(rule->annotation_selector, hc_get(o->plan.object, "metadata.annotations"));
 }
@@ -100,7 +87,7 @@ static bool ignored(struct hc_reconcile *r, const struct object *o, hc_str path)
     for (size_t i = 0; i < r->spec.drift_ignore_n; i++) {
         const struct hc_drift_ignore *rule = &r->spec.drift_ignore[i];
         for (size_t j = 0; j < rule->paths_n; j++)
-            if (under(path, rule->paths[j]) && applies(r->step, rule, o))
+            if (under(path, rule->paths[j]) && applies(rule, o))
                 return true;
     }
     return false;
@@ -223,7 +210,7 @@ static struct hc_val *without_ignored(struct hc_reconcile *r, const struct hc_va
     struct hc_val *copy = hc_val_copy(r->step, object);
     for (size_t i = 0; i < r->spec.drift_ignore_n; i++) {
         const struct hc_drift_ignore *rule = &r->spec.drift_ignore[i];
-        if (!applies(r->step, rule, &o))
+        if (!applies(rule, &o))
             continue;
         for (size_t j = 0; j < rule->paths_n; j++) {
             size_t slash = hc_str_rfind(rule->paths[j], '/');

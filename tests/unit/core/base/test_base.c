@@ -1,11 +1,12 @@
 /*
- * core/base: slices, arenas, buffers, errors, times, base64.
+ * core/base: slices, arenas, buffers, errors, times, base64, patterns.
  */
 #include "core/base/arena.h"
 #include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/base/digest.h"
 #include "core/base/mem.h"
+#include "core/base/pattern.h"
 #include "tests/unit/unit.h"
 
 static void arena_stops_at_its_ceiling_and_stays_spent(void **state)
@@ -181,6 +182,42 @@ static void sha256_of_abc(void **state)
     assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+/* Answers of Go's regexp; refused is what it does not take, or what would mean something else here. */
+static void patterns_follow_go(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern, *text;
+        bool found, whole;
+    } rows[] = {
+        { "Deploy", "Deployment", true, false },
+        { "Deploy|Deployment", "Deployment", true, true },
+        { "deployment", "Deployment", false, false },
+        { "(?i)deployment", "Deployment", true, true },
+        { "web-\\d+", "web-12", true, true },
+        { "[\\d.]+", "1.2", true, true },
+        { "(?:a|b)c", "xbc", true, false },
+        { "a|b", "ab", true, false },
+        { "", "a", true, false },
+        { "", "", true, true },
+    };
+    static const char *const refused[] = { "[", "(", "(?P<n>a)", "a(?i)b", "[^\\D]", "(a)\\1", "(a{40}){40}" };
+    struct hc_err err;
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        HC_AUTO(hc_pattern) struct hc_pattern p, whole;
+        assert_int_equal(hc_pattern_init(&p, hc_str_of(rows[i].pattern), "p", &err), HC_OK);
+        assert_int_equal(hc_pattern_init_whole(&whole, hc_str_of(rows[i].pattern), "p", &err), HC_OK);
+        if (hc_pattern_found(&p, hc_str_of(rows[i].text)) != rows[i].found ||
+            hc_pattern_found(&whole, hc_str_of(rows[i].text)) != rows[i].whole)
+            fail_msg("'%s' in '%s'", rows[i].pattern, rows[i].text);
+    }
+    for (size_t i = 0; i < HC_LEN(refused); i++) {
+        HC_AUTO(hc_pattern) struct hc_pattern p;
+        assert_int_equal(hc_pattern_init(&p, hc_str_of(refused[i]), "p", &err), HC_E_INPUT);
+        assert_false(hc_pattern_found(&p, HC_S("a")));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +230,7 @@ int main(void)
         cmocka_unit_test(times_and_durations),
         cmocka_unit_test(errors_wrap_and_cut),
         cmocka_unit_test(sha256_of_abc),
+        cmocka_unit_test(patterns_follow_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
