@@ -22,6 +22,8 @@ int hc_cli_dispatch(int argc, char **argv, const struct hc_command *table, size_
 int hc_cli_hand_over(const char *program, char **argv);
 /* First thing there: what was put into the environment for the loading of libraries goes, so that no child has it. */
 void hc_cli_handed_over(void);
+/* That flags are deprecated was told by this executable, by the one before it: once is enough. */
+extern bool hc_cli_flags_told, hc_cli_flags_told_before;
 
 /* The verbs of helmctl-serve. */
 int hc_cmd_controller(int argc, char **argv);
@@ -70,6 +72,7 @@ struct hc_chart;
 struct hc_cli_deps;
 struct hc_deps_port;
 struct hc_chart_source;
+struct hc_cli_server_port;
 struct hc_err;
 struct hc_passphrase;
 struct hc_val;
@@ -88,6 +91,8 @@ struct hc_cli_ports {
     /* Dependencies that are not on this machine (cluster only, else NULL): deps.h, hc_cli_deps_net. */
     enum hc_rc (*deps)(const struct hc_cli_deps *d, struct hc_arena *a, struct hc_deps_port *out,
                        struct hc_err *err);
+    /* `template --dry-run=server` (cluster only, else NULL): template_server.h. */
+    const struct hc_cli_server_port *server;
     /* `get manifest|values|hooks|notes|metadata|all RELEASE`, argv[0] is "get" */
     int (*get_release)(int argc, char **argv);
 };

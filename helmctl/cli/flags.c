@@ -10,6 +10,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/clock.h"
+#include "helmctl/cli/cli.h"
 
 #define GLOBALS_MAX 20
 
@@ -148,8 +149,10 @@ static int take(struct hc_arena *a, const struct hc_flag *f, const char *value)
     int64_t n = 0;
     if (f->given)
         *f->given = true;
-    if (f->deprecated)
+    if (f->deprecated && !hc_cli_flags_told_before) {
         fprintf(stderr, "Flag --%s has been deprecated, %s\n", f->name, f->deprecated);
+        hc_cli_flags_told = true;
+    }
     switch (f->kind) {
     case HC_FLAG_BOOL:
         if (!parse_bool(value, &flag)) {

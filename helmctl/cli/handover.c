@@ -15,8 +15,14 @@
 #define NO_SETUP "GNUTLS_NO_IMPLICIT_INIT"
 static const char ours[] = "1 (helmctl)";
 
+/* The first executable has parsed the command line, and told of it what there was to tell. */
+#define FLAGS_TOLD "HELMCTL_FLAGS_TOLD"
+bool hc_cli_flags_told, hc_cli_flags_told_before;
+
 void hc_cli_handed_over(void)
 {
+    hc_cli_flags_told_before = getenv(FLAGS_TOLD) != NULL;
+    unsetenv(FLAGS_TOLD);
     const char *v = getenv(NO_SETUP);
     if (v && strcmp(v, ours) == 0)
         unsetenv(NO_SETUP);
@@ -32,6 +38,8 @@ int hc_cli_hand_over(const char *program, char **argv)
     if (slash)
         *slash = '\0';
     (void)setenv(NO_SETUP, ours, 0);
+    if (hc_cli_flags_told)
+        (void)setenv(FLAGS_TOLD, "1", 1);
     for (size_t i = 0; i < HC_LEN(places); i++) {
         snprintf(path, sizeof(path), "%s%s/%s", self, places[i], program);
         execv(path, argv);

@@ -298,8 +298,8 @@ enum hc_rc hc_cli_release_load(struct hc_cli_release *r, const struct hc_chart_s
 
 /* ---- the desired state ------------------------------------------------------------------------------------- */
 
-static enum hc_rc lookup(void *ctx, struct hc_arena *a, hc_str api_version, hc_str kind, hc_str ns, hc_str name,
-                         struct hc_val **out, struct hc_err *err)
+enum hc_rc hc_cli_release_lookup(void *ctx, struct hc_arena *a, hc_str api_version, hc_str kind, hc_str ns,
+                                 hc_str name, struct hc_val **out, struct hc_err *err)
 {
     struct hc_cli_release *r = ctx;
     struct hc_ref ref = { .api_version = api_version, .kind = kind, .ns = ns, .name = name };
@@ -357,7 +357,7 @@ static enum hc_rc render(void *ctx, struct hc_arena *a, int64_t revision, bool i
     struct hc_cli_release *r = ctx;
     struct hc_capabilities capabilities = { 0 };
     const struct hc_door door = { .ctx = r,
-                                  .lookup = r->no_lookup ? NULL : lookup,
+                                  .lookup = r->no_lookup ? NULL : hc_cli_release_lookup,
                                   .resolve = r->enable_dns ? hc_cli_resolve : NULL };
     static const struct hc_replay_flags no_replay;
     struct hc_cli_replay replay;
@@ -478,7 +478,7 @@ static bool whence(void *ctx, struct hc_arena *a, const struct hc_whence *what, 
             .chart = r->chart,
             .values = r->values,
             .origins = r->origins,
-            .door = { .ctx = r, .lookup = lookup, .resolve = r->enable_dns ? hc_cli_resolve : NULL }
+            .door = { .ctx = r, .lookup = hc_cli_release_lookup, .resolve = r->enable_dns ? hc_cli_resolve : NULL }
         };
         if (r->chart && r->reuse_values) { /* its defaults were those of the revision before */
             struct hc_chart *chart = HC_NEW(r->a, struct hc_chart);

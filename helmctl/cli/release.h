@@ -135,6 +135,9 @@ enum hc_rc hc_cli_release_run(struct hc_cli_release *r, const struct hc_reconcil
  * that are there already are looked at, and templates see the default capabilities. */
 enum hc_rc hc_cli_release_dry(struct hc_cli_release *r, const struct hc_action_flags *f, struct hc_record *out,
                               struct hc_err *err);
+/* hc_door.lookup in the cluster of `ctx`, a struct hc_cli_release. */
+enum hc_rc hc_cli_release_lookup(void *ctx, struct hc_arena *a, hc_str api_version, hc_str kind, hc_str ns,
+                                 hc_str name, struct hc_val **out, struct hc_err *err);
 bool hc_cli_dry_client(const struct hc_action_flags *f);
 /* What it would do, writing nothing. *out_engine keeps the preview alive: hc_reconcile_free. */
 enum hc_rc hc_cli_release_preview(struct hc_cli_release *r, const struct hc_reconcile_spec *spec, unsigned flags,

@@ -21,6 +21,7 @@
 #include "helmctl/cli/replay.h"
 #include "helmctl/cli/schemas.h"
 #include "helmctl/cli/strict.h"
+#include "helmctl/cli/template_server.h"
 #include "templating/overlay/overlay.h"
 #include "templating/render/render.h"
 
@@ -38,11 +39,17 @@ struct options {
     bool enable_dns;
     bool include_crds, no_hooks, skip_tests, is_upgrade, use_release_name, skip_schema, dependency_update,
         generate_name, validate, helm3, strict_values;
+    bool take_ownership, by_server; /* --dry-run=server, --validate: what follows is the cluster's */
+    struct hc_cli_server *server;
+    struct hc_capabilities capabilities;
+    struct hc_door door;
+    hc_str ns;
 };
 
 static const char about[] =
     "Renders a chart on this machine and prints the manifests. No cluster is asked: lookup finds nothing and\n"
-    "Capabilities are those of Kubernetes v1.37 unless --kube-version and --api-versions say otherwise.\n"
+    "Capabilities are those of Kubernetes v1.37 unless --kube-version and --api-versions say otherwise. With\n"
+    "--dry-run=server both are the cluster's, which is asked whether it would take the objects.\n"
     "\n"
     "  helmctl template ./chart                              the release is called release-name\n"
     "  helmctl template web ./chart-1.2.3.tgz -n shop -f production.yaml --set image.tag=1.4\n"
@@ -396,6 +403,11 @@ static enum hc_rc post_render(struct hc_arena *a, const struct hc_cli_post *post
 
 static const struct hc_door dns_door = { .resolve = hc_cli_resolve };
 
+static const struct hc_door *door_of(const struct options *o)
+{
+    return o->by_server ? &o->door : o->enable_dns ? &dns_door : NULL;
+}
+
 static int render(struct hc_arena *a, const struct hc_cli *cli, struct options *o, const struct hc_cli_post *post,
                   struct hc_cli_replay *replay, const struct hc_strict *strict, hc_str name, struct hc_chart *chart,
                   const struct hc_val *values)
@@ -409,20 +421,23 @@ static int render(struct hc_arena *a, const struct hc_cli *cli, struct options *
         .extra_api_versions = apis,
         .extra_api_versions_n = apis ? o->api_versions.n : 0,
     };
+    const bool ask = o->by_server && !replay->strict;
     bool no_namespace = replay->known && !(cli->globals.ns && *cli->globals.ns);
     struct hc_render_input in = {
         .chart = chart,
         .values = values,
         .release_name = name,
-        .release_namespace = no_namespace ? hc_recording_namespace(replay->known) : hc_cli_namespace(&cli->globals),
+        .release_namespace = no_namespace ? hc_recording_namespace(replay->known)
+                             : ask        ? o->ns
+                                          : hc_cli_namespace(&cli->globals),
         .revision = 1,
         .is_upgrade = o->is_upgrade,
-        .capabilities = &capabilities,
+        .capabilities = ask ? &o->capabilities : &capabilities,
         .helm3 = o->helm3,
         .skip_schema = o->skip_schema,
         .schemas = hc_cli_schemas(),
         .skip_crds = !o->include_crds,
-        .door = o->enable_dns ? &dns_door : NULL,
+        .door = door_of(o),
         .post = post->port.run && !o->helm3 ? &post->port : NULL,
     };
     struct hc_fault fault = { 0 };
@@ -446,6 +461,10 @@ static int render(struct hc_arena *a, const struct hc_cli *cli, struct options *
         out.stage = HC_RENDER_TEMPLATES;
         rc = post_render(a, post, o, &out.docs, &err);
     }
+    if (rc == HC_OK && ask &&
+        hc_cli_ports.server->check(o->server, name, chart, values, &out, o->is_upgrade || o->take_ownership,
+                                   &err) != HC_OK)
+        return hc_cli_fail(&err); /* without what was rendered, whatever --debug says: as Helm */
     if (rc == HC_OK)
         return print(a, o, &out.docs, name, &err);
     hc_str text = out.error.n ? out.error : hc_str_of(err.msg);
@@ -533,11 +552,13 @@ static int refuse(const struct options *o)
         return code;
     if (o->kube_version && *o->kube_version && hc_kube_version_check(hc_str_of(o->kube_version), &err) != HC_OK)
         return hc_cli_fail(&err);
-    if (o->validate || (o->dry_run && strcmp(o->dry_run, "server") == 0))
-        return hc_cli_error(
-            "--dry-run=server needs a cluster, and template asks none: render with --kube-version and "
-            "--api-versions, or use `helmctl install --dry-run=server`");
-    return check_dry_run(o->dry_run);
+    return o->by_server ? -1 : check_dry_run(o->dry_run);
+}
+
+static void server_auto(struct hc_cli_server **s)
+{
+    if (*s)
+        hc_cli_ports.server->close(*s);
 }
 
 int hc_cmd_template(int argc, char **argv)
@@ -566,7 +587,8 @@ int hc_cmd_template(int argc, char **argv)
           "put the release name into the paths of --output-dir" },
         { "name-template", 0, HC_FLAG_STR, &o.name_template, "template of the release's name", NULL, "template" },
         { "generate-name", 'g', HC_FLAG_BOOL, &o.generate_name, "make up a name (template uses release-name)" },
-        { "dry-run", 0, HC_FLAG_STR, &o.dry_run, "only \"client\" here: no cluster is asked", "unset" },
+        { "dry-run", 0, HC_FLAG_STR, &o.dry_run,
+          "client, or server: capabilities, lookup and checks of the cluster", "unset" },
         HC_REPLAY_FLAGS(o.replay),
         { "dependency-update", 0, HC_FLAG_BOOL, &o.dependency_update,
           "put dependencies that are missing in the chart's folder into charts/ first" },
@@ -591,7 +613,7 @@ int hc_cmd_template(int argc, char **argv)
         { "rollback-on-failure", 0, HC_FLAG_BOOL, NULL, NULL },
         { "atomic", 0, HC_FLAG_BOOL, NULL, NULL, .deprecated = "use --rollback-on-failure instead" },
         { "server-side", 0, HC_FLAG_BOOL, NULL, NULL },
-        { "take-ownership", 0, HC_FLAG_BOOL, NULL, NULL },
+        { "take-ownership", 0, HC_FLAG_BOOL, &o.take_ownership, NULL },
         { "timeout", 0, HC_FLAG_DURATION, NULL, NULL },
         { "wait", 0, HC_FLAG_STR, &o.wait, NULL, "watcher" },
         { "wait-for-jobs", 0, HC_FLAG_BOOL, NULL, NULL },
@@ -614,6 +636,7 @@ int hc_cmd_template(int argc, char **argv)
     if (hc_cli_fault_format(o.error_format, &o.errors, &err) != HC_OK)
         return hc_cli_fail(&err);
     o.source.helm3 = o.values.helm3 = o.helm3;
+    o.by_server = o.validate || (o.dry_run && strcmp(o.dry_run, "server") == 0);
     code = refuse(&o);
     if (code >= 0)
         return code;
@@ -625,11 +648,17 @@ int hc_cmd_template(int argc, char **argv)
     if (hc_cli_post_open(a, &o.post, o.helm3, HC_MAX_POST_MS, &post, &err) != HC_OK)
         return hc_cli_fail(&err);
     /* The half that is linked statically can not ask name servers. */
-    if (hc_cli_ports.hand_over && o.enable_dns)
+    if (hc_cli_ports.hand_over && (o.enable_dns || o.by_server))
         return hc_cli_ports.hand_over(argc, argv);
     hc_str name = { NULL, 0 };
     struct hc_cli_replay replay;
-    if (hc_cli_replay_open(&replay, a, &o.replay, o.enable_dns ? &dns_door : NULL, false, &err) != HC_OK ||
+    HC_AUTO(server) struct hc_cli_server *server = NULL;
+    if (o.by_server &&
+        hc_cli_ports.server->open(a, &cli.globals, &o.capabilities, &o.door, &o.ns, &server, &err) != HC_OK)
+        return hc_cli_fail(&err);
+    o.server = server;
+    o.door.resolve = o.enable_dns ? hc_cli_resolve : NULL;
+    if (hc_cli_replay_open(&replay, a, &o.replay, door_of(&o), o.by_server, &err) != HC_OK ||
         name_and_chart(a, &cli, &o, &replay, &name, &o.source.ref, &err) != HC_OK)
         return hc_cli_fail(&err);
     o.source.globals = &cli.globals;

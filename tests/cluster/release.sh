@@ -167,6 +167,33 @@ both rollback NAME
 both rollback NAME 99
 both upgrade --install NAME "$mini" --set size=7
 both upgrade other "$mini"
+both template NAME "$mini" --dry-run=server
+equal "a flag is told of once" "Flag --validate has been deprecated, use '--dry-run=server' instead" \
+    "$("$h" -n ours template x "$mini" --validate 2>&1 >/dev/null)"
+seen=$dir/seen # what its templates see is this cluster's
+mkdir -p "$seen/templates"
+printf 'apiVersion: v2\nname: seen\nversion: 1.0.0\n' >"$seen/Chart.yaml"
+cat >"$seen/templates/all.yaml" <<'YAML'
+apiVersion: v1
+kind: {{ .Values.kind | default "ConfigMap" }}
+metadata: {name: {{ .Values.name | default "seen" }}}
+data:
+  uid: {{ (lookup "v1" "Namespace" "" "kube-system").metadata.uid }}
+  none: {{ len (lookup "v1" "Namespace" "" "nobody") | quote }}
+  version: {{ .Capabilities.KubeVersion.Version | quote }}
+  definitions: {{ .Capabilities.APIVersions.Has "apiextensions.k8s.io/v1/CustomResourceDefinition" | quote }}
+YAML
+both template NAME "$seen" --dry-run=server
+both template NAME "$seen" --dry-run=server --kube-version 1.20 --is-upgrade
+both template NAME "$seen" --dry-run=server --set name=kube-root-ca.crt --is-upgrade
+refused() { # WORDS ARGS...
+    local words=$1 out
+    shift
+    out=$("$h" -n ours template x "$seen" --dry-run=server "$@" 2>&1) && bad "taken: $*"
+    [[ $out == "Error: "*"$words"* && $out != *"kind: "* ]] && ok "refused: $*" || bad "refused: $*: $out"
+}
+refused 'no matches for kind "Nope" in version "v1"' --set kind=Nope
+refused 'ConfigMap "kube-root-ca.crt" in namespace "ours" exists and cannot be imported' --set name=kube-root-ca.crt --debug
 both test NAME
 both uninstall NAME --keep-history
 both uninstall NAME --keep-history

@@ -7,6 +7,7 @@
 #include "helmctl/cli/deps.h"
 #include "helmctl/cli/provenance.h"
 #include "helmctl/cli/schemas.h"
+#include "helmctl/cli/template_server.h"
 
 static int serve(int argc, char **argv)
 {
@@ -88,5 +89,6 @@ int main(int argc, char **argv)
     hc_cli_ports.fetch_schema = hc_cli_fetch_schema;
     hc_cli_ports.fetch_values = hc_cli_fetch_values;
     hc_cli_ports.deps = hc_cli_deps_net;
+    hc_cli_ports.server = &hc_cli_server_port;
     return hc_cli_dispatch(argc, argv, commands, HC_LEN(commands), usage);
 }
