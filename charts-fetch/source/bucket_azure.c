@@ -50,7 +50,7 @@ static enum hc_rc shared_key(struct bucket *b, struct hc_arena *a, const struct 
     while (rest.n && hc_str_split(&rest, '&', &part)) {
         size_t eq = hc_str_find(part, '=');
         hc_buf_printf(&t, "\n%.*s:%.*s", HC_P(hc_str_sub(part, 0, eq)),
-                      HC_P(s3_decode(a, hc_str_sub(part, eq + 1, part.n))));
+                      HC_P(hc_percent_decode(a, hc_str_sub(part, eq + 1, part.n), true)));
     }
     if (hc_buf_check(&t, b->err, "signature") != HC_OK)
         return b->err->code;

@@ -140,25 +140,6 @@ static bool read_head(struct git_peer *p, int fd, char *out, size_t size)
     return false;
 }
 
-/* user:password as they stand in a URL, percent signs undone. */
-static hc_str unescaped(struct hc_arena *a, hc_str s)
-{
-    char *out = HC_NEW_N(a, char, s.n + 1);
-    size_t n = 0;
-    for (size_t i = 0; out && i < s.n; i++) {
-        unsigned hex;
-        char two[3] = { 0 };
-        if (s.p[i] == '%' && i + 2 < s.n && (two[0] = s.p[i + 1], two[1] = s.p[i + 2], true) &&
-            sscanf(two, "%2x", &hex) == 1) {
-            out[n++] = (char)hex;
-            i += 2;
-        } else {
-            out[n++] = s.p[i];
-        }
-    }
-    return hc_str_n(out, n);
-}
-
 struct proxy {
     bool socks, login_given;
     hc_str user, password; /* as they are, no longer escaped */
@@ -189,8 +170,9 @@ static enum hc_rc parse_proxy(struct git_peer *p, hc_str url, struct proxy *out)
         hc_str login = hc_str_sub(rest, 0, at);
         size_t colon = hc_str_find(login, ':');
         out->login_given = true;
-        out->user = unescaped(p->a, hc_str_sub(login, 0, colon));
-        out->password = colon == SIZE_MAX ? HC_S("") : unescaped(p->a, hc_str_sub(login, colon + 1, login.n));
+        out->user = hc_percent_decode(p->a, hc_str_sub(login, 0, colon), false);
+        out->password = colon == SIZE_MAX ? HC_S("")
+                                          : hc_percent_decode(p->a, hc_str_sub(login, colon + 1, login.n), false);
         rest = hc_str_sub(rest, at + 1, rest.n);
     }
     if (!split_host(rest, out->socks ? 1080 : 80, &out->name, &out->port))

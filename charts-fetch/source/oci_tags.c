@@ -4,11 +4,10 @@
  * Pages are asked for at this registry, whatever host the Link header (RFC 8288) names, so that a login goes nowhere
  * else.
  */
-#include <regex.h>
-
 #include "charts-fetch/source/http_impl.h"
 #include "charts-fetch/source/oci_impl.h"
 #include "core/base/buf.h"
+#include "core/base/pattern.h"
 #include "core/base/semver.h"
 #include "core/value/json.h"
 
@@ -159,50 +158,6 @@ enum hc_rc hc_oci_tags(struct hc_oci *o, hc_str **out, size_t *out_n, struct hc_
 
 /* ---- versions ------------------------------------------------------------------------------------ */
 
-/*
- * spec.ref.semverFilter is a regular expression of Go. The C library's extended syntax is the same in what such
- * filters use, after \d and (?: are rewritten; the rest of Go's own is refused, and so are nested large repeats, which
- * that library would expand in memory.
- */
-static enum hc_rc compile_filter(struct hc_arena *a, hc_str filter, regex_t *out, struct hc_err *err)
-{
-    struct hc_buf b;
-    hc_buf_init(&b, 4096);
-    size_t braces = 0;
-    bool bad = filter.n > 256, in_class = false;
-    for (size_t i = 0; i < filter.n && !bad; i++) {
-        hc_str rest = hc_str_sub(filter, i, filter.n);
-        if (hc_str_starts(rest, HC_S("\\d")) || hc_str_starts(rest, HC_S("\\D"))) {
-            bad = in_class && rest.p[1] == 'D';
-            hc_buf_puts(&b, in_class ? "0-9" : rest.p[1] == 'd' ? "[0-9]" : "[^0-9]");
-            i++;
-        } else if (rest.p[0] == '\\' && rest.n > 1) {
-            if (in_class) /* a backslash in a bracket is itself there */
-                hc_buf_putc(&b, rest.p[1]);
-            else
-                hc_buf_put(&b, hc_str_sub(rest, 0, 2));
-            i++;
-        } else if (hc_str_starts(rest, HC_S("(?:"))) {
-            hc_buf_putc(&b, '(');
-            i += 2;
-        } else if (hc_str_starts(rest, HC_S("(?"))) {
-            bad = true;
-        } else {
-            in_class = in_class ? rest.p[0] != ']' : rest.p[0] == '[';
-            braces += rest.p[0] == '{';
-            hc_buf_putc(&b, rest.p[0]);
-        }
-    }
-    char *text = hc_arena_strz(a, hc_buf_str(&b));
-    hc_buf_done(&b);
-    if (!text)
-        return hc_fail_nomem(err);
-    if (bad || braces > 1 || regcomp(out, text, REG_EXTENDED | REG_NOSUB) != 0)
-        return hc_fail(err, HC_E_INPUT, "semverFilter '%.*s' is not a regular expression that can be used here",
-                       HC_P(hc_str_sub(filter, 0, 256)));
-    return HC_OK;
-}
-
 /* "1.2.3-rc.1+b", and "v1.2.3" where that is allowed: three numbers, never fewer. */
 bool source_whole_version(hc_str text, bool v_too, struct hc_semver *out)
 {
@@ -214,8 +169,8 @@ bool source_whole_version(hc_str text, bool v_too, struct hc_semver *out)
     return dots == 2 && text.p[0] >= '0' && text.p[0] <= '9' && hc_semver_parse(text, out, NULL) == HC_OK;
 }
 
-static enum hc_rc newest_of(struct hc_arena *a, const hc_str *tags, size_t n, hc_str range, regex_t *filter,
-                            unsigned how, hc_str *out_tag, struct hc_err *err)
+static enum hc_rc newest_of(struct hc_arena *a, const hc_str *tags, size_t n, hc_str range,
+                            const struct hc_pattern *filter, unsigned how, hc_str *out_tag, struct hc_err *err)
 {
     struct hc_semrange *r;
     struct hc_semver best = { 0 };
@@ -225,7 +180,7 @@ static enum hc_rc newest_of(struct hc_arena *a, const hc_str *tags, size_t n, hc
     for (size_t i = 0; i < n; i++) {
         hc_str tag = tags[i], version = tag;
         struct hc_semver v;
-        if (filter && regexec(filter, hc_arena_strz(a, tag), 0, NULL, 0) != 0)
+        if (filter && !hc_pattern_found(filter, tag))
             continue;
         if ((how & HC_OCI_PLUS) && hc_str_find(tag, '_') != SIZE_MAX) {
             char *p = hc_arena_strz(a, tag);
@@ -262,20 +217,18 @@ enum hc_rc oci_newest(struct hc_oci *o, hc_str range, hc_str filter, unsigned ho
     struct hc_semrange *r;
     hc_str *tags = NULL;
     size_t n = 0;
-    regex_t re;
+    HC_AUTO(hc_pattern) struct hc_pattern pattern = { .there = false };
     enum hc_rc rc = hc_semrange_parse(o->a, range.n ? range : HC_S("*"), &r,
                                       err); /* before a request for nothing */
     if (rc != HC_OK)
         return hc_wrap(err, "version range '%.*s'", HC_P(range));
-    if (filter.n && (rc = compile_filter(o->a, filter, &re, err)) != HC_OK)
+    if (filter.n && (rc = hc_pattern_init(&pattern, filter, "semverFilter", err)) != HC_OK)
         return rc;
     rc = hc_oci_tags(o, &tags, &n, err);
     if (rc == HC_OK) {
-        rc = newest_of(o->a, tags, n, range, filter.n ? &re : NULL, how, out_tag, err);
+        rc = newest_of(o->a, tags, n, range, filter.n ? &pattern : NULL, how, out_tag, err);
         if (rc != HC_OK)
             hc_wrap(err, "oci://%.*s/%.*s", HC_P(o->host), HC_P(o->repo));
     }
-    if (filter.n)
-        regfree(&re);
     return rc;
 }

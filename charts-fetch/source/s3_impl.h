@@ -47,8 +47,6 @@ struct s3_page {
 /* An object without a name is HC_E_INPUT. */
 enum hc_rc s3_page_add(struct hc_arena *a, struct s3_page *page, const struct s3_object *object,
                        struct hc_err *err);
-/* Of a query: %XX and '+' become what they stand for. */
-hc_str s3_decode(struct hc_arena *a, hc_str text);
 enum hc_rc s3_read_page(struct hc_arena *a, hc_str doc, struct s3_page *out, struct hc_err *err);
 
 struct s3_fault {

@@ -3,6 +3,7 @@
  * over; a document type is refused, so there are no entities but the five of XML and characters by number.
  */
 #include "charts-fetch/source/s3_impl.h"
+#include "core/base/digest.h"
 #include "core/base/limits.h"
 
 enum { MAX_DEPTH = 16, MAX_PATH = 1024 };
@@ -53,13 +54,10 @@ static bool entity(struct reader *r, hc_str *s)
         return false;
     for (; i < s->n && i < 12 && s->p[i] != ';'; i++) {
         char c = s->p[i];
-        uint32_t d = c >= '0' && c <= '9'          ? (uint32_t)(c - '0')
-                     : hex && c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a') + 10
-                     : hex && c >= 'A' && c <= 'F' ? (uint32_t)(c - 'A') + 10
-                                                   : 99;
-        if (d == 99)
+        int d = hc_hex_digit(c);
+        if (d < 0 || (d > 9 && !hex))
             return false;
-        rune = rune * (hex ? 16 : 10) + d;
+        rune = rune * (hex ? 16 : 10) + (uint32_t)d;
         if (rune > 0x10ffff)
             return false;
     }
@@ -225,30 +223,6 @@ struct page {
     bool url_encoded, seen;
 };
 
-static int digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-hc_str s3_decode(struct hc_arena *a, hc_str s)
-{
-    char *out = hc_arena_strz(a, s);
-    size_t n = 0;
-    for (size_t i = 0; out && i < s.n; i++) {
-        int hi = i + 2 < s.n ? digit(s.p[i + 1]) : -1, lo = i + 2 < s.n ? digit(s.p[i + 2]) : -1;
-        if (s.p[i] == '%' && hi >= 0 && lo >= 0) {
-            out[n++] = (char)(hi * 16 + lo);
-            i += 2;
-        } else {
-            out[n++] = s.p[i] == '+' ? ' ' : s.p[i];
-        }
-    }
-    return hc_str_n(out, out ? n : 0);
-}
-
 enum hc_rc s3_page_add(struct hc_arena *a, struct s3_page *o, const struct s3_object *object, struct hc_err *err)
 {
     if (!object->key.n) /* it would ask for the bucket itself */
@@ -313,7 +287,7 @@ enum hc_rc s3_read_page(struct hc_arena *a, hc_str doc, struct s3_page *out, str
     for (size_t i = first; i < out->n; i++) {
         struct s3_object *o = &out->objects[i];
         if (p.url_encoded)
-            o->key = s3_decode(a, o->key);
+            o->key = hc_percent_decode(a, o->key, true);
         while (o->etag.n && o->etag.p[0] == '"')
             o->etag = hc_str_sub(o->etag, 1, o->etag.n);
         while (hc_str_ends(o->etag, HC_S("\"")))

@@ -33,6 +33,14 @@ uint64_t hc_thread_cpu_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+int64_t hc_doubled_ms(int64_t first_ms, int64_t times, int64_t most_ms)
+{
+    int64_t ms = HC_MIN(first_ms, most_ms);
+    for (; times > 0 && ms > 0 && ms < most_ms; times--)
+        ms = ms > most_ms / 2 ? most_ms : ms * 2;
+    return ms;
+}
+
 int64_t hc_boot_ms(void)
 {
     struct timespec t;

@@ -13,6 +13,8 @@ int64_t hc_mono_ms(void); /* monotonic, for deadlines and timers  */
 /* Processor time of this thread: what work cost, however busy the machine is. The only clock here whose look costs a
  * call of the kernel. */
 uint64_t hc_thread_cpu_ns(void);
+/* The pause of a back-off: `first_ms`, twice as long for each of `times`, and `most_ms` in the end. */
+int64_t hc_doubled_ms(int64_t first_ms, int64_t times, int64_t most_ms);
 
 /* "2026-01-02T15:04:05Z" (RFC 3339, seconds, UTC) and back; gives -1 for text that is no such time. */
 hc_str hc_time_rfc3339(struct hc_arena *a, int64_t ms);

@@ -70,6 +70,19 @@ hc_str hc_hex(struct hc_arena *a, hc_str s)
     return hc_str_n(p, s.n * 2);
 }
 
+hc_str hc_percent_decode(struct hc_arena *a, hc_str s, bool form)
+{
+    char *out = hc_arena_strz(a, s);
+    size_t n = 0;
+    for (size_t i = 0; out && i < s.n; i++) {
+        int hi = s.p[i] == '%' && i + 2 < s.n ? hc_hex_digit(s.p[i + 1]) : -1;
+        int lo = hi >= 0 ? hc_hex_digit(s.p[i + 2]) : -1;
+        out[n++] = lo >= 0 ? (char)(hi * 16 + lo) : s.p[i] == '+' && form ? ' ' : s.p[i];
+        i += lo >= 0 ? 2 : 0;
+    }
+    return hc_str_n(out, out ? n : 0);
+}
+
 static const char b64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 hc_str hc_base64(struct hc_arena *a, hc_str s)

@@ -27,6 +27,9 @@ void hc_sha256_of(hc_str s, char out[HC_SHA256_HEX + 1]);
 hc_str hc_base64(struct hc_arena *a, hc_str s);
 hc_str hc_base64_decode(struct hc_arena *a, hc_str s, size_t *out_bad);
 hc_str hc_hex(struct hc_arena *a, hc_str s);
+/* A part of an address (RFC 3986) with its %XX undone, and '+' to a space where forms are read. What is no escape stays
+ * as it is. */
+hc_str hc_percent_decode(struct hc_arena *a, hc_str s, bool form);
 /* `n` bytes from the kernel; false when it has none to give. */
 bool hc_random_bytes(void *out, size_t n);
 /* A version 4 UUID as text and NUL. */

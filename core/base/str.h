@@ -72,7 +72,14 @@ uint64_t hc_str_hash(hc_str s);
 /* Whole decimal text to a number; false on anything else and on overflow. */
 bool hc_str_to_i64(hc_str s, int64_t *out);
 bool hc_str_to_u64(hc_str s, uint64_t *out);
-/* The number that four hex digits at `p` give, or -1. */
+/* The number that a hex digit (a char or a rune) or four of them at `p` give, or -1. */
+static inline int hc_hex_digit(int64_t c)
+{
+    if (c >= '0' && c <= '9')
+        return (int)c - '0';
+    c |= 32;
+    return c >= 'a' && c <= 'f' ? (int)c - 'a' + 10 : -1;
+}
 int hc_hex4(const char *p);
 
 /* Decodes one code point at s.p; gives its length in bytes and the rune, 1 and U+FFFD when it is not

@@ -185,11 +185,7 @@ static enum parsed digits_of(hc_str s, unsigned base, uint64_t *out)
     uint64_t u = 0;
     bool large = false;
     for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        unsigned d = digit(c)                 ? (unsigned)(c - '0')
-                     : (c >= 'a' && c <= 'f') ? (unsigned)(c - 'a' + 10)
-                     : (c >= 'A' && c <= 'F') ? (unsigned)(c - 'A' + 10)
-                                              : 99;
+        unsigned d = (unsigned)hc_hex_digit(s.p[i]); /* no digit: larger than any */
         if (d >= base)
             return NO_NUMBER;
         if (__builtin_mul_overflow(u, (uint64_t)base, &u) || __builtin_add_overflow(u, (uint64_t)d, &u))

@@ -282,15 +282,6 @@ static bool by_install(const struct hc_reconcile *r)
     return !r->has || r->head.revision == 1;
 }
 
-/* The pause after the nth failure. */
-static int64_t doubled(int64_t first_ms, int64_t most_ms, int64_t n)
-{
-    int64_t ms = first_ms;
-    for (int64_t i = 1; i < n && ms < most_ms; i++)
-        ms *= 2;
-    return HC_MIN(ms, most_ms);
-}
-
 static void remediation(const struct hc_reconcile *r, struct hc_seen *s)
 {
     bool install = by_install(r);
@@ -306,7 +297,8 @@ static void remediation(const struct hc_reconcile *r, struct hc_seen *s)
         s->retry_ms = r->mark.since_ms + (p->retry_interval_ms > 0 ? p->retry_interval_ms : 300000);
     int64_t failed_ms = HC_MAX(r->failed_ms, r->spec.failed_ms);
     if (s->failures > 0 && failed_ms > 0 && r->spec.retry_pause_ms > 0)
-        s->pause_ms = failed_ms + doubled(r->spec.retry_pause_ms, r->spec.retry_pause_max_ms, s->failures);
+        s->pause_ms = failed_ms +
+                      hc_doubled_ms(r->spec.retry_pause_ms, s->failures - 1, r->spec.retry_pause_max_ms);
 }
 
 /* What this very command was to undo, its first try failed at and left, is undone: to install once more would be another wish,
@@ -328,7 +320,7 @@ static int64_t uninstall_again_ms(const struct hc_reconcile *r)
     int64_t first_ms = r->spec.uninstall.retry_interval_ms;
     if (r->spec.goal != HC_GOAL_ABSENT || r->spec.one_shot || r->mark.stage != HC_STAGE_BROKEN)
         return 0;
-    return r->mark.since_ms + doubled(first_ms > 0 ? first_ms : FIRST_MS, MOST_MS, r->mark.failures);
+    return r->mark.since_ms + hc_doubled_ms(first_ms > 0 ? first_ms : FIRST_MS, r->mark.failures - 1, MOST_MS);
 }
 
 enum hc_rc hc_rec_observe(struct hc_reconcile *r, struct hc_seen *s, struct hc_err *err)

@@ -229,33 +229,14 @@ static enum hc_rc put_there(struct fetch *f, const struct hc_artifact *got)
     return rc;
 }
 
-static int digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-/* The path of an address as Go's net/url decodes it. What decodes to no byte of a name stays as it is. */
-static hc_str unescaped(struct hc_arena *a, hc_str s)
-{
-    char *p = hc_arena_strz(a, s), *to = p;
-    for (const char *c = p; c && *c; c++) {
-        bool two = *c == '%' && digit(c[1]) >= 0 && digit(c[2]) >= 0;
-        int byte = two ? digit(c[1]) * 16 + digit(c[2]) : 0;
-        *to++ = byte ? (char)byte : *c;
-        c += byte ? 2 : 0;
-    }
-    return hc_str_n(p, p ? (size_t)(to - p) : 0);
-}
-
 /* An archive at `entry->url` of the repository; for a plain address the repository is the address itself. */
 static enum hc_rc from_http(struct fetch *f, const char *repo, const struct hc_chart_entry *entry)
 {
     struct hc_artifact got;
     hc_str path = hc_str_sub(entry->url, 0, hc_str_find(entry->url, '#'));
-    f->file = hc_path_base(unescaped(f->a, hc_str_sub(path, 0, hc_str_find(path, '?'))));
+    path = hc_str_sub(path, 0, hc_str_find(path, '?'));
+    hc_str name = hc_percent_decode(f->a, path, false);
+    f->file = hc_path_base(hc_str_find(name, '\0') == SIZE_MAX ? name : path);
     f->indexed = entry->digest.n > 0;
     if (from_cache(f, entry->digest))
         return prov_of_http(f, repo, entry);

@@ -252,12 +252,8 @@ static size_t unescape(hc_str s, char quote, struct hc_buf *b)
     uint32_t v = 0;
     n = n ? n : 3;
     for (size_t i = 0; i < n; i++) {
-        char c = at + i < s.n ? s.p[at + i] : 0;
-        int d = c >= '0' && c <= '9'   ? c - '0'
-                : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                       : 99;
-        if (d >= (int)base)
+        int d = at + i < s.n ? hc_hex_digit(s.p[at + i]) : -1;
+        if (d < 0 || d >= (int)base)
             return 0;
         v = v * base + (uint32_t)d;
     }

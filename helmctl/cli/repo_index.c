@@ -65,7 +65,7 @@ static hc_str escaped(struct hc_arena *a, hc_str s)
 
 static bool is_hex(hc_str s, size_t at)
 {
-    return at < s.n && s.p[at] && strchr("0123456789abcdefABCDEF", s.p[at]) != NULL;
+    return at < s.n && hc_hex_digit(s.p[at]) >= 0;
 }
 
 /* The same of what is a path in an address already: what is escaped stays so. */

@@ -263,9 +263,8 @@ static int64_t news_at(struct ctl_managed *m, struct release *r)
     int64_t now_ms = hc_mono_ms(), first_ms = HC_MAX(m->c->o->min_retry_delay_ms, (int64_t)1), pause_ms = 0;
     if (r->news_due)
         return r->news_ms;
-    for (uint32_t i = FREE; i <= r->news && pause_ms < m->c->o->max_retry_delay_ms; i++)
-        pause_ms = pause_ms ? pause_ms * 2 : first_ms;
-    pause_ms = HC_MIN(pause_ms, m->c->o->max_retry_delay_ms);
+    if (r->news >= FREE)
+        pause_ms = hc_doubled_ms(first_ms, (int64_t)r->news - FREE, m->c->o->max_retry_delay_ms);
     if (r->news && now_ms - r->news_ms > HC_MAX(4 * pause_ms, (int64_t)60000))
         pause_ms = r->news = 0;
     r->news++;

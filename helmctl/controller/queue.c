@@ -440,9 +440,7 @@ int64_t hc_queue_failed(struct hc_queue *q, struct hc_key k, int64_t now_ms, int
     pthread_mutex_lock(&q->lock);
     struct item *it = find(q, k);
     if (it) {
-        int64_t delay = q->min_delay_ms;
-        for (unsigned i = 0; i < it->failures && delay < q->max_delay_ms; i++)
-            delay *= 2;
+        int64_t delay = hc_doubled_ms(q->min_delay_ms, it->failures, q->max_delay_ms);
         delay += (int64_t)(next_random(q) % (uint64_t)(delay / 5 + 1));
         at = HC_MAX(now_ms + HC_MIN(delay, q->max_delay_ms), not_before_ms);
         it->failures++;

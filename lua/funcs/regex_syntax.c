@@ -123,14 +123,6 @@ static void put_atom(struct parser *p, const char *text)
 
 /* ---- escapes and classes ----------------------------------------------------------------------------- */
 
-static int unhex(uint32_t r)
-{
-    if (r >= '0' && r <= '9')
-        return (int)(r - '0');
-    r |= 32;
-    return r >= 'a' && r <= 'f' ? (int)(r - 'a' + 10) : -1;
-}
-
 /* \x7F and \x{10FFFF}, behind the x. False: none of them; the reader then stands where Go's does. */
 static enum hc_rc hex_escape(struct parser *p, hc_str *t, uint32_t *out, bool *ok)
 {
@@ -144,9 +136,9 @@ static enum hc_rc hex_escape(struct parser *p, hc_str *t, uint32_t *out, bool *o
     if (c != '{') {
         if ((rc = next_rune(p, t, &d)) != HC_OK)
             return rc;
-        if (unhex(c) < 0 || unhex(d) < 0)
+        if (hc_hex_digit(c) < 0 || hc_hex_digit(d) < 0)
             return HC_OK;
-        *out = (uint32_t)(unhex(c) * 16 + unhex(d));
+        *out = (uint32_t)(hc_hex_digit(c) * 16 + hc_hex_digit(d));
         *ok = true;
         return HC_OK;
     }
@@ -161,9 +153,9 @@ static enum hc_rc hex_escape(struct parser *p, hc_str *t, uint32_t *out, bool *o
             *ok = n > 0;
             return HC_OK;
         }
-        if (unhex(c) < 0)
+        if (hc_hex_digit(c) < 0)
             return HC_OK;
-        r = r * 16 + (uint32_t)unhex(c);
+        r = r * 16 + (uint32_t)hc_hex_digit(c);
         if (r > MAX_RUNE)
             return HC_OK;
     }

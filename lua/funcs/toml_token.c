@@ -140,9 +140,7 @@ static enum hc_rc unicode_escape(struct toml_reader *r, struct hc_buf *b, size_t
     uint32_t rune = 0;
     for (size_t k = 0; k < digits; k++, r->i++) {
         char ch = toml_at(r);
-        int d = ch >= '0' && ch <= '9'                 ? ch - '0'
-                : (ch | 32) >= 'a' && (ch | 32) <= 'f' ? (ch | 32) - 'a' + 10
-                                                       : -1;
+        int d = hc_hex_digit(ch);
         if (d < 0) {
             enum hc_rc rc = toml_more(r) ? toml_check_char(r) : HC_OK; /* what may stand nowhere is told first */
             if (rc != HC_OK)

@@ -44,14 +44,6 @@ static hc_str escaped(struct hc_arena *a, hc_str s, enum mode mode)
     return hc_str_n(p, n);
 }
 
-static int unhex(char ch)
-{
-    if (ch >= '0' && ch <= '9')
-        return ch - '0';
-    ch = (char)(ch | 32);
-    return ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : -1;
-}
-
 static enum hc_rc bad(struct hc_fcall *c, const char *before, hc_str quoted, const char *after)
 {
     HC_AUTO(hc_buf) struct hc_buf b;
@@ -76,9 +68,9 @@ static enum hc_rc unescaped(struct hc_fcall *c, hc_str s, enum mode mode, hc_str
             continue;
         }
         hc_str three = hc_str_sub(s, i, i + 3);
-        if (three.n < 3 || unhex(three.p[1]) < 0 || unhex(three.p[2]) < 0)
+        if (three.n < 3 || hc_hex_digit(three.p[1]) < 0 || hc_hex_digit(three.p[2]) < 0)
             return bad(c, "invalid URL escape ", three, "");
-        unsigned char v = (unsigned char)(unhex(three.p[1]) << 4 | unhex(three.p[2]));
+        unsigned char v = (unsigned char)(hc_hex_digit(three.p[1]) << 4 | hc_hex_digit(three.p[2]));
         if (mode == MODE_HOST && v < 0x80 && v != '%')
             return bad(c, "invalid URL escape ", three, "");
         if (mode == MODE_ZONE && v != '%' && v != ' ' && should_escape(v, MODE_HOST))

@@ -83,9 +83,7 @@ static bool has_control(hc_str s)
 static bool good_escapes(hc_str s)
 {
     for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] == '%' &&
-            (i + 2 >= s.n || !hc_str_sub(s, i, i + 3).n || !strchr("0123456789abcdefABCDEF", s.p[i + 1]) ||
-             !strchr("0123456789abcdefABCDEF", s.p[i + 2])))
+        if (s.p[i] == '%' && (i + 2 >= s.n || hc_hex_digit(s.p[i + 1]) < 0 || hc_hex_digit(s.p[i + 2]) < 0))
             return false;
     return true;
 }

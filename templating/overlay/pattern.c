@@ -227,13 +227,6 @@ static struct node *assert_node(struct parser *p, enum assert_kind kind)
     return n;
 }
 
-static int hex_digit(uint32_t c)
-{
-    return c >= '0' && c <= '9'                     ? (int)c - '0'
-           : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (int)(c | 0x20) - 'a' + 10
-                                                    : -1;
-}
-
 /* What follows a backslash and stands for one character; false: it is none. */
 static bool escaped_char(struct parser *p, uint32_t *out)
 {
@@ -250,7 +243,7 @@ static bool escaped_char(struct parser *p, uint32_t *out)
         bool braces = at(p, '{');
         if (braces)
             skip(p, 1);
-        while (more(p) && (braces || n < 2) && (d = hex_digit((unsigned char)p->rest.p[0])) >= 0 && v <= MAX_RUNE) {
+        while (more(p) && (braces || n < 2) && (d = hc_hex_digit(p->rest.p[0])) >= 0 && v <= MAX_RUNE) {
             v = v * 16 + (uint32_t)d;
             skip(p, 1);
             n++;

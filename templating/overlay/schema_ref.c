@@ -4,6 +4,7 @@
  *
  * A schema with an identifier of its own is a resource: what references in it are relative to.
  */
+#include "core/base/digest.h"
 #include "core/base/limits.h"
 #include "core/value/json.h"
 #include "core/value/merge.h"
@@ -190,29 +191,6 @@ static const struct hc_val *find_anchor(const struct hc_val *v, const struct hc_
     return found;
 }
 
-static hc_str percent_decoded(struct hc_arena *a, hc_str s)
-{
-    if (hc_str_find(s, '%') == SIZE_MAX)
-        return s;
-    char *p = hc_arena_alloc(a, s.n + 1, 1);
-    size_t n = 0;
-    for (size_t i = 0; p && i < s.n; i++) {
-        unsigned v = 0;
-        bool hex = s.p[i] == '%' && i + 2 < s.n + 0;
-        for (size_t k = 1; hex && k <= 2; k++) {
-            char c = s.p[i + k];
-            unsigned d = c >= '0' && c <= '9'                     ? (unsigned)(c - '0')
-                         : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (unsigned)((c | 0x20) - 'a' + 10)
-                                                                  : 99;
-            hex = d < 16;
-            v = v * 16 + d;
-        }
-        p[n++] = hex ? (char)v : s.p[i];
-        i += hex ? 2 : 0;
-    }
-    return hc_str_n(p, n);
-}
-
 /* ---- documents ----------------------------------------------------------------------------------- */
 
 struct hc_schema_doc *hc_schema_doc_of(struct hc_schema_run *r, const struct hc_val *node)
@@ -344,7 +322,7 @@ static struct hc_val *resolve(struct hc_schema_run *r, const struct hc_val *from
             resource_of(r, doc, NULL, url, &in);
         }
     }
-    fragment = percent_decoded(r->a, fragment);
+    fragment = hc_percent_decode(r->a, fragment, false);
     if (fragment.n == 0)
         return (struct hc_val *)(uintptr_t)in.root;
     const struct hc_val *v;

@@ -11,15 +11,6 @@
 
 #include "templating/syntax/syntax_impl.h"
 
-static int hex_digit(int c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /*
  * One character of a literal in `quote`, strconv.UnquoteChar: moves *s on. *out_byte says that the value is one
  * raw byte (\x, octal), not a rune.
@@ -57,7 +48,7 @@ static bool unquote_char(hc_str *s, char quote, uint32_t *out, bool *out_byte)
         if (s->n < digits)
             return false;
         for (size_t i = 0; i < digits; i++) {
-            int d = hex_digit((unsigned char)s->p[i]);
+            int d = hc_hex_digit(s->p[i]);
             if (d < 0)
                 return false;
             v = (v << 4) | (uint32_t)d;
@@ -156,7 +147,7 @@ static bool underscores_good(hc_str s)
     }
     for (; i < s.n; i++) {
         char c = s.p[i];
-        if ((c >= '0' && c <= '9') || (hex && hex_digit(c) >= 0)) {
+        if ((c >= '0' && c <= '9') || (hex && hc_hex_digit(c) >= 0)) {
             last = '0';
         } else if (c == '_') {
             if (last != '0')
@@ -195,7 +186,7 @@ static bool read_uint(hc_str s, uint64_t *out)
             underscore = true;
             continue;
         }
-        int d = hex_digit((unsigned char)s.p[i]);
+        int d = hc_hex_digit(s.p[i]);
         if (d < 0 || (unsigned)d >= base)
             return false;
         if (__builtin_mul_overflow(v, (uint64_t)base, &v) || __builtin_add_overflow(v, (uint64_t)d, &v))

@@ -1,5 +1,5 @@
 /*
- * core/base: slices, arenas, buffers, errors, times, base64, patterns.
+ * core/base: slices, arenas, buffers, errors, times, base64, percent signs, back-off, patterns.
  */
 #include "core/base/arena.h"
 #include "core/base/buf.h"
@@ -145,6 +145,53 @@ static void base64_both_ways(void **state)
         }
 }
 
+static void parts_of_addresses_lose_their_percent_signs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *want, *form;
+    } rows[] = {
+        { "a%20b+c", "a b+c", "a b c" },
+        { "%41%5a%e2%82%AC", "AZ\xe2\x82\xac", "AZ\xe2\x82\xac" },
+        { "100%", "100%", "100%" },
+        { "%4", "%4", "%4" },
+        { "%+5%-1% 2%0x", "%+5%-1% 2%0x", "% 5%-1% 2%0x" },
+        { "%2541", "%41", "%41" },
+        { "", "", "" },
+    };
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        hc_str s = hc_str_of(rows[i].text);
+        assert_true(hc_str_eqz(hc_percent_decode(a, s, false), rows[i].want));
+        assert_true(hc_str_eqz(hc_percent_decode(a, s, true), rows[i].form));
+    }
+    assert_true(hc_str_eq(hc_percent_decode(a, HC_S("a%00b"), false), HC_S("a\0b")));
+    assert_int_equal(hc_hex4("00fF"), 255);
+    assert_int_equal(hc_hex4("00g0"), -1);
+    assert_int_equal(hc_hex_digit(0x10041), -1);
+    assert_int_equal(hc_hex_digit('@'), -1);
+}
+
+static void back_off_doubles_up_to_its_end(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t first, times, most, want;
+    } rows[] = {
+        { 750, 0, 900000, 750 },
+        { 750, 1, 900000, 1500 },
+        { 750, 10, 900000, 768000 },
+        { 750, 11, 900000, 900000 },
+        { 750, 1000000000, 900000, 900000 },
+        { 5, 3, 4, 4 },
+        { 0, 1000000000, 9, 0 },
+        { 3, -1, 9, 3 },
+        { 1, 99, INT64_MAX, INT64_MAX },
+    };
+    for (size_t i = 0; i < HC_LEN(rows); i++)
+        assert_int_equal(hc_doubled_ms(rows[i].first, rows[i].times, rows[i].most), rows[i].want);
+}
+
 static void times_and_durations(void **state)
 {
     (void)state;
@@ -227,6 +274,8 @@ int main(void)
         cmocka_unit_test(arena_memory_failure_is_not_a_limit),
         cmocka_unit_test(utf8_follows_go),
         cmocka_unit_test(base64_both_ways),
+        cmocka_unit_test(parts_of_addresses_lose_their_percent_signs),
+        cmocka_unit_test(back_off_doubles_up_to_its_end),
         cmocka_unit_test(times_and_durations),
         cmocka_unit_test(errors_wrap_and_cut),
         cmocka_unit_test(sha256_of_abc),
