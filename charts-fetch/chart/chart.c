@@ -226,7 +226,7 @@ static enum hc_rc place(struct hc_arena *a, const struct hc_chart_file *f, const
     if (hc_str_eqz(name, "values.schema.json")) {
         c->schema = f->body.p ? f->body : HC_S("");
     } else if (hc_str_eqz(name, "requirements.yaml")) {
-        if (hc_metadata_read(a, f->body, name, words_of(port, 1), &meta, err) != HC_OK)
+        if (hc_metadata_read(a, f->body, name, words_of(port, 1), &meta, &c->deps_listed, err) != HC_OK)
             return hc_wrap(err, "cannot load requirements.yaml");
         if (v1)
             add(others, f);
@@ -274,7 +274,8 @@ static enum hc_rc load(struct hc_arena *a, struct hc_chart_file *files, size_t n
         if (hc_str_starts(files[i].body, HC_S("\xef\xbb\xbf")))
             files[i].body = hc_str_sub(files[i].body, 3, files[i].body.n);
         if (hc_str_eqz(files[i].name, "Chart.yaml") &&
-            hc_metadata_read(a, files[i].body, files[i].name, words_of(port, depth), &meta, err) != HC_OK)
+            hc_metadata_read(a, files[i].body, files[i].name, words_of(port, depth), &meta, &c->deps_listed, err) !=
+                HC_OK)
             return hc_wrap(err, "cannot load Chart.yaml");
     }
     hc_str api = hc_get_str(hc_map_getz(meta, "apiVersion"));

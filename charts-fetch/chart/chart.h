@@ -15,7 +15,7 @@ struct hc_chart_file {
 struct hc_chart_dep { /* an entry of Chart.yaml dependencies / requirements.yaml */
     hc_str name, version, repository, condition, alias;
     struct hc_val *tags, *import_values; /* lists or NULL */
-    bool enabled;                        /* as written; absent: true */
+    bool enabled;                        /* as written, mostly absent; Helm sets it where it works on the list */
 };
 
 struct hc_chart {
@@ -37,6 +37,7 @@ struct hc_chart {
     size_t crds_n;
     const struct hc_chart_dep *deps;
     size_t deps_n;
+    bool deps_listed;               /* there is a list, though it may be empty: Helm looks further down then (D5) */
     hc_str lock_name, lock;         /* "Chart.lock" or "requirements.lock" */
     const struct hc_val *lock_meta; /* it as Helm's own type writes it to JSON; NULL: none */
     struct hc_chart **subs;         /* charts/... loaded, in path order */

@@ -6,9 +6,10 @@
 
 /* Whose Go types the errors of a decoder name. */
 enum hc_metadata_words { HC_METADATA_V4, HC_METADATA_V4_DETECT, HC_METADATA_V3 };
-/* Reads Chart.yaml or requirements.yaml over *meta (NULL at first) as Go's decoder reads it into chart.Metadata. */
+/* Reads Chart.yaml or requirements.yaml over *meta (NULL at first) as Go's decoder reads it into chart.Metadata. `deps_listed`
+ * may be NULL; it stays as it is where the text does not have the field. */
 enum hc_rc hc_metadata_read(struct hc_arena *a, hc_str text, hc_str name, enum hc_metadata_words words,
-                            struct hc_val **meta, struct hc_err *err);
+                            struct hc_val **meta, bool *deps_listed, struct hc_err *err);
 /* The same for Chart.lock. */
 enum hc_rc hc_lock_read(struct hc_arena *a, hc_str text, hc_str name, enum hc_metadata_words words,
                         struct hc_val **lock, struct hc_err *err);

@@ -326,7 +326,7 @@ static enum hc_rc read_document(struct reader *r, hc_str text, const char *type,
 }
 
 enum hc_rc hc_metadata_read(struct hc_arena *a, hc_str text, hc_str name, enum hc_metadata_words words,
-                            struct hc_val **meta, struct hc_err *err)
+                            struct hc_val **meta, bool *deps_listed, struct hc_err *err)
 {
     static const char *const types[] = { "v2.Metadata", "loader.chartBase", "chart.Metadata" };
     struct hc_val *doc = NULL;
@@ -340,6 +340,9 @@ enum hc_rc hc_metadata_read(struct hc_arena *a, hc_str text, hc_str name, enum h
     hc_str as_text;
     if (words == HC_METADATA_V4_DETECT && api && !hc_scalar_text(a, api->val, &as_text))
         return mismatch(&r, api->val, "chartBase", "apiVersion", "string");
+    const struct hc_entry *deps = find_field(doc, HC_S("dependencies"));
+    if (deps && deps_listed)
+        *deps_listed = hc_is_list(deps->val);
     rc = read_struct(&r, doc, metadata_fields, HC_LEN(metadata_fields), "Metadata", "", *meta);
     return rc != HC_OK ? rc : hc_arena_check(a, err, "Chart.yaml");
 }
@@ -383,7 +386,7 @@ enum hc_rc hc_chart_metadata(struct hc_arena *a, hc_str text, bool strict, struc
                               "error unmarshaling JSON: while decoding JSON: json: unknown field \"%.*s\"",
                               HC_P(unknown));
     }
-    enum hc_rc rc = hc_metadata_read(a, text, name, HC_METADATA_V4, &meta, err);
+    enum hc_rc rc = hc_metadata_read(a, text, name, HC_METADATA_V4, &meta, NULL, err);
     if (rc == HC_OK)
         *out = meta;
     return rc;
@@ -502,7 +505,7 @@ static enum hc_rc check_dependencies(struct hc_arena *a, struct hc_val *meta, st
             .alias = hc_get_str(hc_map_getz(d, "alias")),
             .tags = hc_map_getz(d, "tags"),
             .import_values = hc_map_getz(d, "import-values"),
-            .enabled = true,
+            .enabled = hc_get_bool_at(d, "enabled", false),
         };
         if (!is_alias(deps[i].alias))
             return hc_fail(err, HC_E_INPUT,

@@ -119,7 +119,8 @@ struct hc_val *hc_compose_chart(struct hc_arena *a, const struct hc_chart *chart
     hc_map_put(a, out, HC_S("lock"), lock_of(a, chart));
     hc_map_put(a, out, HC_S("templates"), files(a, chart->templates, chart->templates_n));
     /* Helm has no map where there is no values.yaml, and makes one when it goes through dependencies. */
-    bool no_values = !chart->values_text.p && chart->deps_n == 0 && hc_map_len(values) == 0;
+    bool listed = rendered ? rendered->charts->deps_listed : chart->deps_n > 0;
+    bool no_values = !chart->values_text.p && !listed && hc_map_len(values) == 0;
     hc_map_put(a, out, HC_S("values"), no_values ? hc_null_val(a) : values ? sorted(a, values) : hc_map_new(a));
     hc_map_put(a, out, HC_S("schema"),
                chart->schema.n > 0 ? hc_str_val_ref(a, hc_base64(a, chart->schema)) : hc_null_val(a));

@@ -215,21 +215,19 @@ static bool place_of_error(struct hc_arena *a, const struct hc_cli_fault *f, str
     return true;
 }
 
-static const struct hc_overlay_chart *chart_at(struct hc_arena *a, const struct hc_overlay_chart *c, hc_str prefix,
-                                               hc_str file)
+/* The chart of a template: the one whose path is the longest in front of it. Of charts with one path the last counts. */
+static const struct hc_overlay_chart *chart_at(const struct hc_overlay_chart *c, hc_str file)
 {
-    hc_str parts[] = { prefix, c->name, HC_S("/") };
-    hc_str own = hc_arena_cat(a, HC_LEN(parts), parts);
-    if (!hc_str_starts(file, own))
-        return NULL;
-    hc_str below[] = { own, HC_S("charts/") };
-    hc_str charts = hc_arena_cat(a, HC_LEN(below), below);
+    const struct hc_overlay_chart *best = hc_str_starts(file, c->path) && file.n > c->path.n &&
+                                                  file.p[c->path.n] == '/'
+                                              ? c
+                                              : NULL;
     for (size_t i = 0; i < c->subs_n; i++) {
-        const struct hc_overlay_chart *found = chart_at(a, c->subs[i], charts, file);
-        if (found)
-            return found;
+        const struct hc_overlay_chart *found = chart_at(c->subs[i], file);
+        if (found && (!best || found->path.n >= best->path.n))
+            best = found;
     }
-    return c;
+    return best;
 }
 
 /* The effective values with the origin of each, worked out once more. */
@@ -271,7 +269,7 @@ static bool wrong_value(struct hc_arena *a, const struct hc_cli_fault *f, struct
     struct hc_origins *origins;
     if (!t || t->path_n < 2 || !hc_str_eqz(t->path[0], "Values") || !values_again(a, f, &origins, &overlay))
         return false;
-    const struct hc_overlay_chart *c = chart_at(a, overlay.root, HC_S(""), t->frames[t->frames_n - 1].file);
+    const struct hc_overlay_chart *c = chart_at(overlay.root, t->frames[t->frames_n - 1].file);
     const struct hc_val *v = c ? c->values : NULL, *above = NULL;
     HC_AUTO(hc_buf) struct hc_buf path;
     hc_buf_init(&path, 0);

@@ -139,7 +139,7 @@ static enum hc_rc place(struct hc_arena *a, struct hc_val *tree, const struct fr
     hc_str parts[] = { f->target, HC_S("="), text.p ? text : HC_S("") };
     arg.text = hc_arena_cat(a, 3, parts);
     /* The parser's words quote its input, which may come from a Secret. */
-    if (hc_set_apply(a, tree, &arg, NULL, origin, err) != HC_OK)
+    if (hc_set_apply(a, tree, &arg, false, NULL, origin, err) != HC_OK)
         return unresolved(f, HC_E_INPUT, err,
                           hc_str_eqz(f->kind, "Secret") ? "unable to merge value at the target path" : err->msg);
     return HC_OK;

@@ -1,7 +1,8 @@
 /*
  * Which charts take part, under which names, and what they hand up to their parents (D5).
  *
- * Helm changes the chart it works on; here the same steps work on a tree of nodes. Values are coalesced for
+ * Helm changes the chart it works on; here the same steps work on a tree of nodes, which have in common what Helm's charts
+ * have in common. Values are coalesced for
  * conditions and tags only when a chart in question has some. Defaults are merged upwards even where nothing is
  * imported: nulls and globals come out differently then (D5.6).
  */
@@ -23,13 +24,17 @@ static bool fits(struct hc_process *p, hc_str range, hc_str version)
     return rc == HC_OK && hc_semrange_fits(r, &v);
 }
 
-static struct hc_node *node_new(struct hc_process *p, const struct hc_chart *chart, hc_str name)
+/* A chart as it was loaded, with all below it. NULL: no memory. */
+static struct hc_node *node_new(struct hc_process *p, const struct hc_chart *chart, struct hc_node *parent)
 {
     struct hc_node *n = HC_NEW(p->keep, struct hc_node);
-    if (!n)
+    struct hc_node_deps *deps = HC_NEW(p->keep, struct hc_node_deps);
+    struct hc_node_dep *entries = HC_NEW_N(p->keep, struct hc_node_dep, chart->deps_n + 1);
+    if (!n || !deps || !entries)
         return NULL;
     n->chart = chart;
-    n->name = name;
+    n->name = chart->name;
+    n->parent = parent;
     n->values = chart->values;
     if (p->origins && chart->values) {
         const struct hc_chart *top = chart;
@@ -42,35 +47,81 @@ static struct hc_node *node_new(struct hc_process *p, const struct hc_chart *cha
         n->values = hc_val_clone(p->keep, chart->values);
         hc_val_set_origin(n->values, hc_origins_add(p->origins, &origin));
     }
-    if (chart->deps_n) {
-        n->deps = HC_NEW_N(p->keep, struct hc_chart_dep, chart->deps_n);
-        if (!n->deps)
-            return NULL;
-        memcpy(n->deps, chart->deps, chart->deps_n * sizeof(*n->deps));
-        n->deps_n = chart->deps_n;
+    n->deps = deps;
+    deps->there = chart->deps_listed;
+    deps->list = HC_NEW_N(p->keep, struct hc_node_dep *, chart->deps_n + 1);
+    n->subs = HC_NEW_N(p->keep, struct hc_node *, chart->subs_n + 1);
+    if (!deps->list || !n->subs)
+        return NULL;
+    for (size_t k = 0; k < chart->deps_n; k++) {
+        entries[k].d = chart->deps[k];
+        deps->list[deps->n++] = &entries[k];
     }
-    n->subs = HC_NEW_N(p->keep, struct hc_node *, chart->subs_n + chart->deps_n + 1);
-    return n->subs ? n : NULL;
+    for (size_t i = 0; i < chart->subs_n; i++)
+        if (!(n->subs[n->subs_n++] = node_new(p, chart->subs[i], n)))
+            return NULL;
+    return n;
+}
+
+/*
+ * Helm's copy of a chart for one dependency. In Helm 3 it has the list of dependencies to itself, but neither the entries
+ * (the second copy meets the names that the first one left there) nor the charts below, which go on to call the loaded
+ * chart their parent. In Helm 4 it has its own entries, and of the charts directly below copies that call it their
+ * parent; what those hold is again in common.
+ */
+static struct hc_node *nodes_copy(struct hc_process *p, const struct hc_node *from)
+{
+    struct hc_node *n = HC_NEW(p->keep, struct hc_node);
+    struct hc_node_deps *deps = HC_NEW(p->keep, struct hc_node_deps);
+    if (!n || !deps)
+        return NULL;
+    *n = *from;
+    *deps = *from->deps;
+    n->deps = deps;
+    if (p->helm3)
+        return n;
+    deps->list = HC_NEW_N(p->keep, struct hc_node_dep *, deps->n + 1);
+    n->subs = HC_NEW_N(p->keep, struct hc_node *, n->subs_n + 1);
+    for (size_t k = 0; deps->list && k < deps->n; k++) {
+        if (!(deps->list[k] = HC_NEW(p->keep, struct hc_node_dep)))
+            return NULL;
+        *deps->list[k] = *from->deps->list[k];
+    }
+    for (size_t i = 0; n->subs && i < n->subs_n; i++) {
+        if (!(n->subs[i] = HC_NEW(p->keep, struct hc_node)))
+            return NULL;
+        *n->subs[i] = *from->subs[i];
+        n->subs[i]->parent = n;
+    }
+    return deps->list && n->subs ? n : NULL;
 }
 
 /* The charts below, before anything is disabled: those no dependency names, then one per dependency. */
-static enum hc_rc add_subs(struct hc_process *p, struct hc_node *node)
+static enum hc_rc list_subs(struct hc_process *p, struct hc_node *node)
 {
-    const struct hc_chart *c = node->chart;
-    for (size_t i = 0; i < c->subs_n; i++) {
+    struct hc_node_deps *deps = node->deps;
+    struct hc_node **subs = HC_NEW_N(p->keep, struct hc_node *, node->subs_n + deps->n + 1);
+    size_t n = 0;
+    for (size_t i = 0; subs && i < node->subs_n; i++) {
+        struct hc_node *sub = node->subs[i];
         bool named = false;
-        for (size_t k = 0; k < node->deps_n && !named; k++)
-            named = hc_str_eq(c->subs[i]->name, node->deps[k].name) &&
-                    fits(p, node->deps[k].version, c->subs[i]->version);
+        for (size_t k = 0; k < deps->n && !named; k++)
+            named = hc_str_eq(sub->name, deps->list[k]->d.name) &&
+                    fits(p, deps->list[k]->d.version, sub->chart->version);
         if (!named)
-            node->subs[node->subs_n++] = node_new(p, c->subs[i], c->subs[i]->name);
+            subs[n++] = sub;
     }
-    for (size_t k = 0; k < node->deps_n; k++) {
-        struct hc_chart_dep *dep = &node->deps[k];
-        for (size_t i = 0; i < c->subs_n; i++) {
-            if (!hc_str_eq(c->subs[i]->name, dep->name) || !fits(p, dep->version, c->subs[i]->version))
+    for (size_t k = 0; subs && k < deps->n; k++) {
+        struct hc_chart_dep *dep = &deps->list[k]->d;
+        for (size_t i = 0; i < node->subs_n; i++) {
+            if (!hc_str_eq(node->subs[i]->name, dep->name) || !fits(p, dep->version, node->subs[i]->chart->version))
                 continue;
-            node->subs[node->subs_n++] = node_new(p, c->subs[i], dep->alias.n ? dep->alias : dep->name);
+            struct hc_node *sub = nodes_copy(p, node->subs[i]);
+            if (!sub)
+                return hc_arena_check(p->keep, p->err, "chart dependencies");
+            if (dep->alias.n)
+                sub->name = dep->alias;
+            subs[n++] = sub;
             break;
         }
         if (dep->alias.n)
@@ -79,28 +130,11 @@ static enum hc_rc add_subs(struct hc_process *p, struct hc_node *node)
     }
     if (p->no_memory)
         return hc_fail_nomem(p->err);
-    /* whole trees: defaults of charts further down count when conditions are looked up */
-    for (size_t i = 0; i < node->subs_n; i++) {
-        struct hc_node *sub = node->subs[i];
-        if (!sub)
-            return hc_arena_check(p->keep, p->err, "chart dependencies");
-    }
-    return HC_OK;
-}
-
-/* Charts below `node` as they are loaded, for charts whose dependencies Helm does not work on (yet). */
-static enum hc_rc add_loaded(struct hc_process *p, struct hc_node *node)
-{
-    for (size_t i = 0; i < node->chart->subs_n; i++) {
-        struct hc_node *sub = node_new(p, node->chart->subs[i], node->chart->subs[i]->name);
-        if (!sub)
-            return hc_arena_check(p->keep, p->err, "chart dependencies");
-        node->subs[node->subs_n++] = sub;
-        enum hc_rc rc = add_loaded(p, sub);
-        if (rc != HC_OK)
-            return rc;
-    }
-    return HC_OK;
+    for (size_t i = 0; i < n; i++)
+        subs[i]->parent = node;
+    node->subs = subs;
+    node->subs_n = n;
+    return hc_arena_check(p->keep, p->err, "chart dependencies");
 }
 
 static void no_bool(struct hc_process *p, const char *helm3, const char *key, hc_str what,
@@ -116,8 +150,8 @@ static void apply_tags(struct hc_process *p, struct hc_node *node, const struct 
     const struct hc_val *tags = hc_map_getz(values, "tags");
     if (!hc_is_map(tags))
         return;
-    for (size_t k = 0; k < node->deps_n; k++) {
-        struct hc_chart_dep *dep = &node->deps[k];
+    for (size_t k = 0; k < node->deps->n; k++) {
+        struct hc_chart_dep *dep = &node->deps->list[k]->d;
         bool has_true = false, has_false = false;
         for (size_t i = 0; i < hc_list_len(dep->tags); i++) {
             hc_str tag = hc_get_str(hc_list_at(dep->tags, i));
@@ -151,8 +185,8 @@ static const struct hc_val *path_value(const struct hc_val *values, hc_str path)
 
 static void apply_conditions(struct hc_process *p, struct hc_node *node, const struct hc_val *values, hc_str prefix)
 {
-    for (size_t k = 0; k < node->deps_n; k++) {
-        struct hc_chart_dep *dep = &node->deps[k];
+    for (size_t k = 0; k < node->deps->n; k++) {
+        struct hc_chart_dep *dep = &node->deps->list[k]->d;
         hc_str rest = hc_str_trim(dep->condition), path;
         while (rest.p && hc_str_split(&rest, ',', &path)) {
             if (path.n == 0)
@@ -234,43 +268,44 @@ static bool may_lack_table(const struct hc_chart *c, const struct above *above)
     return false;
 }
 
-static bool is_disabled(const struct hc_node *node, hc_str name)
+static bool is_disabled(const struct hc_node_deps *deps, hc_str name)
 {
-    for (size_t k = 0; k < node->deps_n; k++)
-        if (!node->deps[k].enabled && hc_str_eq(node->deps[k].name, name))
+    for (size_t k = 0; k < deps->n; k++)
+        if (!deps->list[k]->d.enabled && hc_str_eq(deps->list[k]->d.name, name))
             return true;
     return false;
 }
 
-static void drop_disabled(struct hc_node *node)
+/* What is disabled goes; `out_deps` gets the list to come. An entry goes when any entry of its name is disabled. */
+static bool drop_disabled(struct hc_process *p, struct hc_node *node, struct hc_node_deps *out_deps)
 {
-    size_t subs = 0, deps = 0;
+    struct hc_node_deps kept = { HC_NEW_N(p->keep, struct hc_node_dep *, node->deps->n + 1), 0, false };
+    size_t subs = 0;
+    if (!kept.list)
+        return false;
     for (size_t i = 0; i < node->subs_n; i++)
-        if (!is_disabled(node, node->subs[i]->name))
+        if (!is_disabled(node->deps, node->subs[i]->name))
             node->subs[subs++] = node->subs[i];
-    /* an entry goes when any entry of its name is disabled; decide before moving anything */
-    uint8_t keep[256];
-    size_t n = HC_MIN(node->deps_n, sizeof(keep));
-    for (size_t k = 0; k < n; k++)
-        keep[k] = !is_disabled(node, node->deps[k].name);
-    for (size_t k = 0; k < node->deps_n; k++)
-        if (k >= n || keep[k])
-            node->deps[deps++] = node->deps[k];
     node->subs_n = subs;
-    node->deps_n = deps;
+    for (size_t k = 0; k < node->deps->n; k++)
+        if (!is_disabled(node->deps, node->deps->list[k]->d.name))
+            kept.list[kept.n++] = node->deps->list[k];
+    kept.there = kept.n > 0; /* an empty one is none from here on, in Helm, too */
+    *out_deps = kept;
+    return true;
 }
 
-/* `above`: the values of the parent, coalesced; NULL when nothing below asks for them and `careful` is not set. Conditions are looked up in
- * those, coalesced once more with this chart's own: that is how Helm lets a chart's defaults enable its parts. */
+/*
+ * `above`: the values of the parent, coalesced; NULL when nothing below asks for them and `careful` is not set. Conditions
+ * are looked up in those, coalesced once more with this chart's own: that is how Helm lets a chart's defaults enable its
+ * parts.
+ */
 static enum hc_rc enable(struct hc_process *p, struct hc_node *node, const struct hc_val *above, bool careful,
                          hc_str prefix)
 {
-    if (node->deps_n == 0) /* without a list Helm looks no further down */
+    if (!node->deps->there)
         return HC_OK;
-    node->subs_n = 0; /* so far as loaded; now as the list says */
-    enum hc_rc rc = add_subs(p, node);
-    for (size_t i = 0; rc == HC_OK && i < node->subs_n; i++)
-        rc = add_loaded(p, node->subs[i]);
+    enum hc_rc rc = list_subs(p, node);
     struct hc_val *values = NULL;
     if (rc == HC_OK && (careful || asks_values(node->chart))) {
         values = above ? hc_val_copy(p->a, above) : hc_map_new(p->a);
@@ -278,13 +313,17 @@ static enum hc_rc enable(struct hc_process *p, struct hc_node *node, const struc
         if (rc == HC_OK) {
             apply_tags(p, node, values);
             apply_conditions(p, node, values, prefix);
-            drop_disabled(node);
         }
     }
+    struct hc_node_deps kept = { .n = 0 };
+    if (rc == HC_OK && !drop_disabled(p, node, &kept))
+        return hc_arena_check(p->keep, p->err, "chart dependencies");
     for (size_t i = 0; rc == HC_OK && i < node->subs_n; i++) {
         const hc_str parts[] = { prefix, node->subs[i]->name, HC_S(".") };
         rc = enable(p, node->subs[i], values, careful, hc_arena_cat(p->a, 3, parts));
     }
+    if (rc == HC_OK)
+        *node->deps = kept;
     return rc;
 }
 
@@ -393,23 +432,24 @@ static enum hc_rc import_values(struct hc_process *p, struct hc_node *node)
         if (rc != HC_OK)
             return rc;
     }
-    if (node->deps_n == 0)
+    if (!node->deps->there)
         return HC_OK;
     struct hc_val *values = hc_map_new(p->a), *imported = hc_map_new(p->a);
     enum hc_rc rc = hc_coalesce(p, node, values, true);
     if (rc != HC_OK)
         return rc;
     bool any = false;
-    for (size_t k = 0; k < node->deps_n; k++) {
-        struct hc_chart_dep *dep = &node->deps[k];
+    for (size_t k = 0; k < node->deps->n; k++) {
+        struct hc_node_dep *entry = node->deps->list[k];
+        struct hc_chart_dep *dep = &entry->d;
         struct hc_val *shown = hc_list_new(p->a);
-        for (size_t i = 0; rc == HC_OK && i < hc_list_len(dep->import_values); i++)
+        for (size_t i = 0; rc == HC_OK && !entry->imported && i < hc_list_len(dep->import_values); i++)
             rc = import_one(p, dep, hc_list_at(dep->import_values, i), values, imported, shown);
         if (rc != HC_OK)
             return rc;
         any |= hc_list_len(shown) > 0;
-        if (dep->import_values)
-            dep->import_values = shown;
+        dep->import_values = hc_list_len(shown) ? shown : NULL;
+        entry->imported = true;
     }
     if (any) {
         values = hc_val_copy(p->a, values); /* `imported` may point into it */
@@ -421,8 +461,8 @@ static enum hc_rc import_values(struct hc_process *p, struct hc_node *node)
 
 static bool imports(const struct hc_node *node)
 {
-    for (size_t k = 0; k < node->deps_n; k++)
-        if (node->deps[k].import_values)
+    for (size_t k = 0; k < node->deps->n; k++)
+        if (node->deps->list[k]->d.import_values)
             return true;
     for (size_t i = 0; i < node->subs_n; i++)
         if (imports(node->subs[i]))
@@ -436,9 +476,7 @@ enum hc_rc hc_process_dependencies(struct hc_process *p, struct hc_node *root, c
     put_above(&above, user);
     put_above(&above, root->chart->values);
     bool careful = may_lack_table(root->chart, &above);
-    enum hc_rc rc = add_loaded(p, root);
-    if (rc == HC_OK)
-        rc = enable(p, root, user, careful, HC_S(""));
+    enum hc_rc rc = enable(p, root, user, careful, HC_S(""));
     if (imports(root)) /* what is imported lives on, in the defaults and in .Chart.Dependencies */
         p->a = p->keep;
     return rc == HC_OK ? import_values(p, root) : rc;
@@ -446,17 +484,30 @@ enum hc_rc hc_process_dependencies(struct hc_process *p, struct hc_node *root, c
 
 /* ---- the tree for the renderer ------------------------------------------------------------------- */
 
+static hc_str path_of(struct hc_process *p, const struct hc_node *node)
+{
+    if (!node->parent)
+        return node->name;
+    const hc_str parts[] = { path_of(p, node->parent), HC_S("/charts/"), node->name };
+    return hc_arena_cat(p->keep, HC_LEN(parts), parts);
+}
+
 static struct hc_overlay_chart *publish(struct hc_process *p, const struct hc_node *node, struct hc_val *values,
                                         struct hc_overlay_chart *parent)
 {
     struct hc_overlay_chart *c = HC_NEW(p->keep, struct hc_overlay_chart);
-    if (!c)
+    struct hc_chart_dep *deps = HC_NEW_N(p->keep, struct hc_chart_dep, node->deps->n + 1);
+    if (!c || !deps)
         return NULL;
     c->chart = node->chart;
     c->name = node->name;
+    c->path = path_of(p, node);
     c->values = values;
-    c->deps = node->deps;
-    c->deps_n = node->deps_n;
+    for (size_t k = 0; k < node->deps->n; k++)
+        deps[k] = node->deps->list[k]->d;
+    c->deps = deps;
+    c->deps_n = node->deps->n;
+    c->deps_listed = node->deps->there;
     c->parent = parent;
     c->subs = HC_NEW_N(p->keep, struct hc_overlay_chart *, node->subs_n + 1);
     if (!c->subs)
@@ -508,7 +559,7 @@ enum hc_rc hc_overlay_process(struct hc_arena *a, const struct hc_chart *chart, 
     HC_AUTO(hc_arena)
     struct hc_arena *scratch = hc_arena_new(HC_MAX(hc_arena_ceiling(a) - hc_arena_used(a), (size_t)1));
     struct hc_process p = { .a = scratch, .keep = a, .helm3 = opts->helm3, .origins = opts->origins, .err = err };
-    struct hc_node *root = scratch ? node_new(&p, chart, chart->name) : NULL;
+    struct hc_node *root = scratch ? node_new(&p, chart, NULL) : NULL;
     if (!root)
         return scratch ? hc_arena_check(a, err, "chart dependencies") : hc_fail_nomem(err);
     enum hc_rc rc = hc_process_dependencies(&p, root, user);
@@ -516,7 +567,7 @@ enum hc_rc hc_overlay_process(struct hc_arena *a, const struct hc_chart *chart, 
         hc_wrap(err, "chart dependencies processing failed");
     p.a = a;
     if (rc == HC_OK && opts->defaults)
-        *opts->defaults = root->deps_n > 0 ? hc_val_clone(a, root->values) : chart->values;
+        *opts->defaults = root->deps->there ? hc_val_clone(a, root->values) : chart->values;
     struct hc_val *values = user ? hc_val_copy(a, user) : hc_map_new(a);
     if (rc == HC_OK)
         rc = hc_coalesce(&p, root, values, false);

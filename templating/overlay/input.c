@@ -111,7 +111,7 @@ static enum hc_rc add_set(struct hc_arena *a, const struct hc_setargs *args, con
     hc_str trimmed = hc_str_trim(arg->text);
     if (arg->kind == HC_SET_JSON && !args->helm3 && trimmed.n && trimmed.p[0] == '{')
         return add_object(a, arg->text, trimmed, origin, tree, err);
-    return hc_set_apply(a, *tree, arg, port, origin, err);
+    return hc_set_apply(a, *tree, arg, args->helm3, port, origin, err);
 }
 
 enum hc_rc hc_setargs_merge(struct hc_arena *a, const struct hc_setargs *args, struct hc_origins *origins,

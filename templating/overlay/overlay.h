@@ -45,7 +45,7 @@ struct hc_setargs {
     const struct hc_set_arg *sets; /* in the order of the command line; applied by kind (D1) */
     size_t sets_n;
     const struct hc_values_port *port; /* NULL: local files, "-" is stdin */
-    bool helm3;                        /* one document a file, no whole-object form of --set-json */
+    bool helm3;                        /* one document a file, no whole-object form of --set-json, "a[0" refused */
     struct hc_layers *layers;          /* NULL, or gets each layer, for those who tell what was overridden */
 };
 
@@ -59,7 +59,7 @@ enum hc_rc hc_setargs_merge(struct hc_arena *a, const struct hc_setargs *args, s
                             struct hc_val **out, struct hc_err *err);
 
 /* One argument of the --set family into `tree`, which is changed. New nodes get `origin`. */
-enum hc_rc hc_set_apply(struct hc_arena *a, struct hc_val *tree, const struct hc_set_arg *arg,
+enum hc_rc hc_set_apply(struct hc_arena *a, struct hc_val *tree, const struct hc_set_arg *arg, bool helm3,
                         const struct hc_values_port *port, uint32_t origin, struct hc_err *err);
 
 /* ---- charts with their values -------------------------------------------------------------------- */
@@ -69,12 +69,16 @@ struct hc_overlay_chart {
     const struct hc_chart *chart;
     /* The alias or the chart's name: .Chart.Name, its section in the parent's values, part of template paths */
     hc_str name;
+    /* In template paths and "# Source:" (E4.8): "top/charts/sub". Not always the names of those above it: a chart below an
+     * alias may have the name there that stands in the alias's Chart.yaml, and two charts the same path, as in Helm. */
+    hc_str path;
     /* What .Values is for its templates. The very same map stands under `name` in the parent's values, so that
      * a template which changes one changes the other, as in Helm. */
     struct hc_val *values;
     /* What .Chart.Dependencies shows: enabled entries, names replaced by aliases */
     const struct hc_chart_dep *deps;
     size_t deps_n;
+    bool deps_listed;                /* there is a list, in Go's sense */
     struct hc_overlay_chart *parent; /* NULL: top */
     struct hc_overlay_chart **subs;  /* Helm's order: unlisted charts first, then as dependencies lists them */
     size_t subs_n;

@@ -7,13 +7,27 @@
 /* Go's %q. */
 void hc_overlay_quote(struct hc_buf *b, hc_str s);
 
-/* A chart at its place while dependencies are worked out. */
+/* An entry of a chart's dependencies, while they are worked out. */
+struct hc_node_dep {
+    struct hc_chart_dep d;
+    bool imported; /* its import-values were worked on, and are read no more */
+};
+struct hc_node_deps {
+    struct hc_node_dep **list;
+    size_t n;
+    bool there; /* a list, though it may be empty; without one Helm looks no further down */
+};
+
+/*
+ * A chart at its place while dependencies are worked out. Helm copies a chart for each dependency that names it, and
+ * copies less than all of it: what copies have in common, nodes have in common (nodes_copy in dependencies.c).
+ */
 struct hc_node {
     const struct hc_chart *chart;
     hc_str name;           /* alias or name */
     struct hc_val *values; /* the chart's defaults; import-values replaces them */
-    struct hc_chart_dep *deps;
-    size_t deps_n;
+    struct hc_node_deps *deps;
+    struct hc_node *parent; /* whose path stands before its own; not always the one that holds it */
     struct hc_node **subs;
     size_t subs_n;
 };

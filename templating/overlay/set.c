@@ -3,7 +3,7 @@
  *
  * An error leaves what was written before it in the tree, as in Helm; callers give up then anyway. The end of
  * the text is a result of its own (END): in most places it just ends the work, which is how Helm comes to accept
- * "a[0" and "a[0]" without a word.
+ * "a[0" (not Helm 3) and "a[0]" without a word.
  */
 #include <stdlib.h>
 
@@ -19,6 +19,7 @@ struct parser {
     struct hc_arena *a;
     hc_str rest;
     enum hc_set_kind kind;
+    bool helm3;
     const struct hc_values_port *port;
     uint32_t origin;
     size_t text_n;      /* bytes of the whole argument */
@@ -356,7 +357,7 @@ static void set(struct parser *p, struct hc_val *data, hc_str key, struct hc_val
 static enum step read_index(struct parser *p, int64_t *out)
 {
     if (!runes_until(p, "]"))
-        return STEP_END;
+        return p->helm3 ? FAIL(p, "error parsing index: EOF") : STEP_END;
     hc_str s = hc_buf_str(&p->word);
     if (parse_int(s, out))
         return STEP_OK;
@@ -480,13 +481,14 @@ static enum step read_key(struct parser *p, struct hc_val *data, int level)
 
 static const char *const flags[] = { "--set-json", "--set", "--set-string", "--set-file", "--set-literal" };
 
-enum hc_rc hc_set_apply(struct hc_arena *a, struct hc_val *tree, const struct hc_set_arg *arg,
+enum hc_rc hc_set_apply(struct hc_arena *a, struct hc_val *tree, const struct hc_set_arg *arg, bool helm3,
                         const struct hc_values_port *port, uint32_t origin, struct hc_err *err)
 {
     struct hc_err own = HC_ERR_INIT;
     struct parser p = { .a = a,
                         .rest = arg->text,
                         .kind = arg->kind,
+                        .helm3 = helm3,
                         .port = port,
                         .origin = origin,
                         .text_n = arg->text.n,

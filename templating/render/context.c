@@ -126,10 +126,12 @@ static struct hc_val *chart_val(struct hc_arena *a, const struct hc_overlay_char
     put_meta_text(a, m, "KubeVersion", meta, "kubeVersion");
     for (size_t i = 0; i < c->deps_n; i++)
         hc_list_add(a, deps, dependency_val(a, &c->deps[i], helm3));
+    deps->list->flags = helm3 && !c->deps_listed ? HC_LIST_NIL : 0;
     hc_map_put_ref(a, m, HC_S("Dependencies"), deps);
     put_meta_text(a, m, "Type", meta, "type");
     hc_map_put_ref(a, m, HC_S("IsRoot"), hc_bool_val(a, c->parent == NULL));
     if (helm3) {
+        people->list->flags = list ? 0 : HC_LIST_NIL;
         people->type = HC_GO_PEOPLE3;
         deps->type = HC_GO_DEPS3;
     }
@@ -151,14 +153,6 @@ static struct hc_val *files_val(struct hc_arena *a, const struct hc_chart *c)
 }
 
 /* ---- files ------------------------------------------------------------------------------------------- */
-
-hc_str hc_overlay_chart_path(struct hc_arena *a, const struct hc_overlay_chart *c)
-{
-    if (!c->parent)
-        return c->name;
-    hc_str parts[] = { hc_overlay_chart_path(a, c->parent), HC_S("/charts/"), c->name };
-    return hc_arena_cat(a, HC_LEN(parts), parts);
-}
 
 static bool starts_with_underscore(hc_str path)
 {
@@ -219,7 +213,7 @@ static bool wants_lua(struct collector *w, const struct hc_chart *c)
 static void collect_templates(struct collector *w, const struct hc_overlay_chart *c, struct hc_val *context)
 {
     bool lua = wants_lua(w, c->chart);
-    hc_str path = hc_overlay_chart_path(w->a, c);
+    hc_str path = c->path;
     hc_str base = hc_arena_cat(w->a, 2, (hc_str[]){ path, HC_S("/templates") });
     bool library = hc_str_eq_nocase(c->chart->type, HC_S("library"));
     for (size_t i = 0; i < c->chart->templates_n; i++) {

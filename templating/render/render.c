@@ -25,7 +25,7 @@ static struct hc_val *release_val(struct hc_arena *a, const struct hc_render_inp
 }
 
 /* D5.8: compared with the normalized version, told with the full one. */
-static enum hc_rc check_kube_version(struct hc_arena *a, hc_str range, const struct hc_kube_version *v,
+static enum hc_rc check_kube_version(struct hc_arena *a, hc_str range, const struct hc_kube_version *v, bool helm3,
                                      struct hc_err *err)
 {
     struct hc_semrange *r = NULL;
@@ -38,7 +38,7 @@ static enum hc_rc check_kube_version(struct hc_arena *a, hc_str range, const str
     if (rc == HC_OK && hc_semver_parse(v->normalized, &sv, NULL) == HC_OK && hc_semrange_fits(r, &sv))
         return HC_OK;
     return hc_fail(err, HC_E_INPUT, "chart requires kubeVersion: %.*s which is incompatible with Kubernetes %.*s",
-                   HC_P(range), HC_P(v->version));
+                   HC_P(range), HC_P(helm3 ? v->normalized : v->version));
 }
 
 static size_t count_crds(const struct hc_overlay_chart *c)
@@ -51,9 +51,8 @@ static size_t count_crds(const struct hc_overlay_chart *c)
 
 static void put_crds(struct hc_arena *a, const struct hc_overlay_chart *c, struct hc_documents *d)
 {
-    hc_str path = hc_overlay_chart_path(a, c);
     for (size_t i = 0; i < c->chart->crds_n; i++) {
-        hc_str parts[] = { path, HC_S("/"), c->chart->crds[i].name };
+        hc_str parts[] = { c->path, HC_S("/"), c->chart->crds[i].name };
         d->crds[d->crds_n++] = (struct hc_document){ .path = hc_arena_cat(a, HC_LEN(parts), parts),
                                                      .text = c->chart->crds[i].body };
     }
@@ -212,7 +211,7 @@ static enum hc_rc render(struct hc_arena *a, const struct hc_render_input *in, s
         hc_trace_values(in->trace, a, overlay.root->values);
 
     out->stage = HC_RENDER_TEMPLATES;
-    rc = in->lint ? HC_OK : check_kube_version(a, in->chart->kube_version, &kube, err);
+    rc = in->lint ? HC_OK : check_kube_version(a, in->chart->kube_version, &kube, in->helm3, err);
     if (rc != HC_OK)
         return rc;
     struct hc_program_input input = { 0 };

@@ -26,7 +26,6 @@ struct hc_program_input {
 enum hc_rc hc_program_input_collect(struct hc_arena *a, const struct hc_overlay_chart *root, struct hc_val *release,
                                     struct hc_val *capabilities, bool helm3, struct hc_program_input *out,
                                     struct hc_err *err);
-hc_str hc_overlay_chart_path(struct hc_arena *a, const struct hc_overlay_chart *c);
 
 /* The compiled program of these files, from the cache when the chart has a digest. Gives one reference. */
 enum hc_rc hc_program_cached(const struct hc_overlay_chart *root, const struct hc_program_input *in, bool helm3,

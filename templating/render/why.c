@@ -287,28 +287,36 @@ static void add_enabler(struct enabler *e, const struct hc_chart_dep *dep, const
     }
 }
 
+static bool holds(const struct hc_overlay_chart *c, hc_str path)
+{
+    hc_str rest = hc_str_sub(path, c->path.n, path.n);
+    if (hc_str_starts(path, c->path) && hc_str_starts(rest, HC_S("/")) && !hc_str_starts(rest, HC_S("/charts/")))
+        return true;
+    for (size_t i = 0; i < c->subs_n; i++)
+        if (holds(c->subs[i], path))
+            return true;
+    return false;
+}
+
 /* What a sub-chart's template wrote is there because the sub-chart is enabled: that comes before all other causes. */
 static void add_enablers(const struct hc_why *w, hc_str path, struct hc_trace_answer *t)
 {
     const struct hc_overlay_chart *c = w->out->charts;
-    hc_str prefix = HC_S(""), file = c->name;
+    hc_str prefix = HC_S("");
     struct enabler e = { w->a, HC_NEW_N(w->a, struct hc_trace_cause, t->causes_n + HC_MAX_CHART_DEPTH), 0 };
     for (unsigned depth = 0; e.list && depth < HC_MAX_CHART_DEPTH; depth++) {
         const struct hc_overlay_chart *next = NULL;
-        for (size_t i = 0; i < c->subs_n && !next; i++) {
-            hc_str below = hc_arena_printf(w->a, "%.*s/charts/%.*s/", HC_P(file), HC_P(c->subs[i]->name));
-            if (hc_str_starts(path, below))
-                next = c->subs[i];
-        }
+        for (size_t i = c->subs_n; i > 0 && !next; i--) /* of two with one path the last counts */
+            if (holds(c->subs[i - 1], path))
+                next = c->subs[i - 1];
         if (!next)
             break;
         for (size_t i = 0; i < c->chart->deps_n; i++) {
             const struct hc_chart_dep *d = &c->chart->deps[i];
             if (hc_str_eq(d->alias.n ? d->alias : d->name, next->name))
-                add_enabler(&e, d, w->out->values, prefix, hc_arena_printf(w->a, "%.*s/Chart.yaml", HC_P(file)));
+                add_enabler(&e, d, w->out->values, prefix, hc_arena_printf(w->a, "%.*s/Chart.yaml", HC_P(c->path)));
         }
         prefix = hc_arena_printf(w->a, "%.*s%.*s.", HC_P(prefix), HC_P(next->name));
-        file = hc_arena_printf(w->a, "%.*s/charts/%.*s", HC_P(file), HC_P(next->name));
         c = next;
     }
     if (!e.n || !e.list)

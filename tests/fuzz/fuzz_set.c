@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct hc_val *tree = hc_map_new(a);
     struct hc_err err;
     const struct hc_set_arg arg = { (enum hc_set_kind)(data[0] % 5), fuzz_text(data + 1, size - 1) };
-    if (hc_set_apply(a, tree, &arg, &port, 1, &err) == HC_OK)
-        (void)hc_set_apply(a, tree, &arg, &port, 2, &err);
+    if (hc_set_apply(a, tree, &arg, false, &port, 1, &err) == HC_OK)
+        (void)hc_set_apply(a, tree, &arg, true, &port, 2, &err);
     return 0;
 }

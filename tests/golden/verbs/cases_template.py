@@ -86,6 +86,10 @@ for i, args in enumerate([
                            "list.yaml": "- a\n", "bad.yaml": "a: [\n", "two.yaml": "a: 1\n---\nb: 2\na: 3\n", "empty.yaml": "", "null.yaml": "null\n", "nulls.yaml": "d: null\nl: null\nq: {r: null}\n",
                            "dir": Dir()}, "template r chart " + args, stdin="stdin: 1\nd: {f: s}\n", helm3=i % 3 == 0, differs="needs the network half" if "nopath" in args else None)
 
+for key, args in {"open-index": "--set 'a[0=1'", "open-index-nested": "--set-string 'b=1,a[0][=1'", "open-index-json": "--set-json 'a[=1'", "open-index-literal": "--set-literal 'a[0'"}.items():
+    case("set/" + key, chart(**{"templates/a.yaml": V}), "template r chart " + args, helm3=True)
+case("template/kube-range", chart(BASE + "kubeVersion: '>=1.30'\n"), "template r chart --kube-version 1.29.03-gke.1", helm3=True)
+
 # ---- sub-charts
 S = "apiVersion: v2\nname: s\nversion: 1.2.3\n"
 SUB = {"chart/charts/s/Chart.yaml": S, "chart/charts/s/values.yaml": "a: s\nd: {x: 1, y: 2}\nglobal: {g: s, t: {u: 1}}\nexports: {out: {e: 1}, other: {o: 2}}\nnul: null\n",
@@ -126,6 +130,21 @@ deps("library", "- {name: lib, version: 1.0.0}\n" + D % "", "", more={"chart/cha
 deps("tgz", "- {name: z, version: 1.0.0}\n", "z: {k: p}\n", more={"chart/charts/z-1.0.0.tgz": Tgz({"z/Chart.yaml": "apiVersion: v2\nname: z\nversion: 1.0.0\n", "z/values.yaml": "k: z\n", "z/templates/z.yaml": V})})
 deps("tgz-bad", "- {name: z, version: 1.0.0}\n", "", more={"chart/charts/z-1.0.0.tgz": "abc"}, helm3=False, differs="says what it is")
 deps("plain-file", D % "", "", more={"chart/charts/README.md": "x"}, helm3=False)
+# A chart is copied for each dependency that names it; what copies have in common with each other and with the loaded chart
+# shows in paths, in names and in what is there at all. Letters: what the chart at that depth says of the one below it.
+LISTS = {"x": "", "e": "dependencies: []\n", "y": "dependencies:\n- {name: N, version: '*'}\n", "z": "dependencies:\n- {name: N, version: '*', alias: Na}\n",
+         "w": "dependencies:\n- {name: N, version: '*', alias: Na, import-values: [{child: vN, parent: iN}]}\n- {name: N, version: '*', alias: Nb}\n",
+         "v": "dependencies:\n- {name: N, version: '*', condition: Nb.on}\n- {name: N, version: '*', alias: Nb}\n"}
+SHOW = "a: {{ .Chart.Name }} {{ .Values | toJson }} {{ .Template.Name }} {{ .Chart.Dependencies | toJson }} {{ .Chart.Maintainers | toJson }}\n"
+for letters in ("zx", "wx", "wz", "vz", "ex", "yex", "exw", "xxw", "zxx", "wxw", "wzv", "vwx", "vyw", "wyz", "vvv", "zwv", "yvx"):
+    files = {}
+    for depth, name in enumerate("cstu"[:len(letters) + 1]):
+        top, below = "chart/" + "".join("charts/%s/" % n for n in "stu"[:depth]), "cstuu"[depth + 1]
+        files[top + "Chart.yaml"] = "apiVersion: v2\nname: %s\nversion: 0.1.0\n" % name + (LISTS[letters[depth]].replace("N", below) if depth < len(letters) else "")
+        files[top + "templates/a.yaml"] = SHOW
+        files[top + "values.yaml"] = "v%s: {a: 1}\nsb: {on: false}\n" % name
+        files[top + "crds/%s.yaml" % name] = "crd: %s\n" % name
+    case("deps/copies-" + letters, files, "template r chart --include-crds", helm3=True, differs=LOGS)
 deps("hidden", D % "", "", more={"chart/charts/_x/Chart.yaml": "a: [\n", "chart/charts/.y/Chart.yaml": "a: [\n"})
 
 # What the two Helms tell apart in templates: types and their texts, .Chart, versions, mustToJson, errors that are Go's own.

@@ -22,7 +22,7 @@ static bool pass(struct hc_buf *out)
     struct hc_err err = HC_ERR_INIT;
     const struct hc_set_arg arg = { HC_SET_PLAIN, HC_S("b.y[0]=5,n.o={p,q}") };
     if (!a || hc_yaml_parse(a, hc_str_of(yaml), HC_S("f"), HC_YAML_JSON_NUMBERS, &v, &err) != HC_OK ||
-        hc_set_apply(a, v, &arg, NULL, 1, &err) != HC_OK ||
+        hc_set_apply(a, v, &arg, false, NULL, 1, &err) != HC_OK ||
         hc_schema_check(a, hc_str_of(schema), v, NULL, NULL, &err) != HC_OK)
         return false;
     if (hc_json_parse(a, HC_S("{\"a\":{\"x\":null,\"w\":[true]}}"), 0, &patch, &err) != HC_OK)

@@ -37,7 +37,7 @@ static void check(const struct row *r)
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 0);
     assert_int_equal(hc_json_parse(arena, hc_str_of(r->start), HC_JSON_ALL_FLOAT, &tree, NULL), HC_OK);
-    if (hc_set_apply(arena, tree, &arg, &port, 7, &err) == HC_OK)
+    if (hc_set_apply(arena, tree, &arg, false, &port, 7, &err) == HC_OK)
         hc_json_write(&b, tree, HC_JSON_SORT);
     else
         hc_buf_puts(&b, err.msg);
