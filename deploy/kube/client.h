@@ -31,6 +31,9 @@ struct hc_kube_options {
 enum hc_rc hc_kube_new(struct hc_http *http, const struct hc_kube_options *o, struct hc_kube **out,
                        struct hc_err *err);
 void hc_kube_free(struct hc_kube *k);
+/* The contexts of the kubeconfig files: a list of {name, context: {cluster, namespace, user}}. */
+enum hc_rc hc_kube_contexts(struct hc_arena *a, const struct hc_kube_options *o, struct hc_val **out,
+                            struct hc_err *err);
 /* The same server as another identity ("system:serviceaccount:ns:name"); shares connections and discovery. */
 enum hc_rc hc_kube_impersonate(struct hc_kube *k, hc_str user, struct hc_kube **out, struct hc_err *err);
 /* Namespace of the context, "default" when it names none. Borrowed. */

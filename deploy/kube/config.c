@@ -235,6 +235,24 @@ static enum hc_rc find(struct hc_arena *a, const struct hc_kube_options *o, stru
     return HC_OK;
 }
 
+enum hc_rc hc_kube_contexts(struct hc_arena *a, const struct hc_kube_options *o, struct hc_val **out,
+                            struct hc_err *err)
+{
+    struct files f = { .n = 0 };
+    struct hc_val *all = hc_list_new(a);
+    enum hc_rc rc = find(a, o, &f, err);
+    for (size_t i = 0; rc == HC_OK && i < f.n; i++) {
+        const struct hc_val *list = hc_map_getz(f.doc[i], "contexts");
+        for (size_t j = 0; j < hc_list_len(list); j++)
+            hc_list_add(a, all, hc_list_at(list, j));
+    }
+    if (rc == HC_OK)
+        rc = hc_arena_check(a, err, "kubeconfig");
+    if (rc == HC_OK)
+        *out = all;
+    return rc;
+}
+
 enum hc_rc kube_config_read(struct hc_arena *a, const struct hc_kube_options *o, struct kube_config *out,
                             struct hc_err *err)
 {

@@ -47,6 +47,7 @@ int hc_cmd_registry(int argc, char **argv);
 int hc_cmd_repo(int argc, char **argv);
 int hc_cmd_search(int argc, char **argv);
 int hc_cmd_verify(int argc, char **argv);
+int hc_cmd_completion(int argc, char **argv);
 
 /* The verbs that only render: in both executables. */
 int hc_cmd_version(int argc, char **argv);
@@ -73,6 +74,8 @@ struct hc_cli_deps;
 struct hc_deps_port;
 struct hc_chart_source;
 struct hc_cli_server_port;
+struct hc_cli;
+struct hc_completion;
 struct hc_err;
 struct hc_passphrase;
 struct hc_val;
@@ -93,6 +96,8 @@ struct hc_cli_ports {
                        struct hc_err *err);
     /* `template --dry-run=server` (cluster only, else NULL): template_server.h. */
     const struct hc_cli_server_port *server;
+    /* What completes an argument or a flag's value out of a cluster or Helm's files (cluster only, else NULL): complete.h. */
+    bool (*complete)(struct hc_completion *c, const struct hc_cli *cli, const char *what);
     /* `get manifest|values|hooks|notes|metadata|all RELEASE`, argv[0] is "get" */
     int (*get_release)(int argc, char **argv);
 };

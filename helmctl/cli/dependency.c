@@ -192,6 +192,13 @@ static int list(struct hc_arena *a, const char *dir, int64_t width)
     return 0;
 }
 
+static const struct hc_sub subs[] = {
+    { "build", "[PATH]", "put the versions of Chart.lock into charts/", 0, 1 },
+    { "list", "[PATH]", "list what the chart depends on, and what of it charts/ holds", 0, 1, "ls" },
+    { "update", "[PATH]", "put the newest versions that Chart.yaml allows into charts/, and write Chart.lock", 0, 1,
+      "up" },
+};
+
 int hc_cmd_dependency(int argc, char **argv)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
@@ -199,12 +206,14 @@ int hc_cmd_dependency(int argc, char **argv)
     struct hc_chart_source source = { .tell_stdout = true };
     struct hc_cli_deps deps = { .source = &source, .log = stdout };
     const struct hc_flag flags[] = {
-        { "max-col-width", 0, HC_FLAG_INT, &width, "list: widest column of the table (default 80)" },
-        { "skip-refresh", 0, HC_FLAG_BOOL, &deps.skip_refresh,
-          "build, update: use the cached indexes as they are" },
+        { "max-col-width", 0, HC_FLAG_INT, &width, "widest column of the table (default 80)", .of = "list" },
+        { "skip-refresh", 0, HC_FLAG_BOOL, &deps.skip_refresh, "use the cached indexes as they are",
+          .of = "build update" },
         { "verify", 0, HC_FLAG_BOOL, &source.verify,
-          "update: what is fetched must be signed; build: what has a provenance file must fit it" },
-        { "keyring", 0, HC_FLAG_STR, &source.keyring, "public keys for --verify", NULL, "file" },
+          "update: what is fetched must be signed; build: what has a provenance file must fit it",
+          .of = "build update" },
+        { "keyring", 0, HC_FLAG_STR, &source.keyring, "public keys for --verify", NULL, "file",
+          .of = "build update" },
         HC_DEPS_SOURCE_FLAGS(source),
     };
     struct hc_cli cli = {
@@ -212,22 +221,19 @@ int hc_cmd_dependency(int argc, char **argv)
         .about = about,
         .flags = flags,
         .flags_n = HC_LEN(flags),
-        .min_args = 1,
-        .max_args = 2,
-        .group = true,
+        .subs = subs,
+        .subs_n = HC_LEN(subs),
     };
     int code = hc_cli_parse(a, &cli, argc, argv);
     if (code >= 0)
         return code;
-    const char *verb = cli.args[0], *dir = cli.args_n > 1 ? cli.args[1] : ".";
+    const char *verb = cli.sub->name, *dir = cli.args_n > 1 ? cli.args[1] : ".";
     const char *clean = hc_path_clean(a, hc_str_of(dir)).p;
     if (!clean)
         return hc_cli_error("out of memory");
-    if (strcmp(verb, "list") == 0 || strcmp(verb, "ls") == 0)
+    if (strcmp(verb, "list") == 0)
         return list(a, clean, width);
     deps.build = strcmp(verb, "build") == 0;
-    if (!deps.build && strcmp(verb, "update") != 0 && strcmp(verb, "up") != 0)
-        return hc_cli_error("unknown command \"%s\" for \"helmctl dependency\": one of list, build, update", verb);
     deps.dir = clean;
     source.globals = &cli.globals;
     if (source.verify) /* Helm: build takes what has no signature, too */

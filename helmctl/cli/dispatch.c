@@ -35,6 +35,11 @@ int hc_cli_dispatch(int argc, char **argv, const struct hc_command *table, size_
 {
     fill_standard();
     argc = hc_cli_verb_first(argc, argv);
+    if (argc > 2 && strcmp(argv[1], "help") == 0) { /* `help repo add` is `repo add --help` */
+        static char help[] = "--help";
+        memmove(&argv[1], &argv[2], (size_t)(argc - 2) * sizeof(*argv));
+        argv[argc - 1] = help;
+    }
     for (size_t i = 0; argc > 1 && i < n; i++)
         if (strcmp(argv[1], table[i].name) == 0)
             return ended(table[i].run(argc - 1, argv + 1));

@@ -4,8 +4,10 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/complete.h"
 #include "helmctl/cli/connect.h"
 #include "helmctl/cli/helmhome.h"
 
@@ -60,17 +62,11 @@ static const char *text_or(const char *text, const char *otherwise)
     return text ? text : otherwise ? otherwise : "";
 }
 
-int hc_cmd_env(int argc, char **argv)
+static void rows_of(struct hc_arena *a, const struct hc_globals *g, bool cluster, struct row out[ROWS])
 {
-    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
-    struct hc_cli cli = { .use = "env [NAME] [flags]", .about = about, .min_args = 0, .max_args = 1 };
-    int code = hc_cli_parse(a, &cli, argc, argv);
-    if (code >= 0)
-        return code;
-    const struct hc_globals *g = &cli.globals;
     const char *kubeconfig = g->kubeconfig; /* what $KUBECONFIG says may be a list, which Helm does not print */
     const char *data = hc_helm_data(a, "plugins");
-    const struct row rows[ROWS] = {
+    const struct row rows[] = {
         { "HELM_BIN", "helmctl" },
         { "HELM_BURST_LIMIT", number(a, "HELM_BURST_LIMIT", "100", true) },
         { "HELM_CACHE_HOME", hc_helm_cache(a, "") },
@@ -87,7 +83,7 @@ int hc_cmd_env(int argc, char **argv)
         { "HELM_KUBETLS_SERVER_NAME", text_or(g->kube_tls_server_name, "") },
         { "HELM_KUBETOKEN", text_or(g->kube_token, "") },
         { "HELM_MAX_HISTORY", number(a, "HELM_MAX_HISTORY", "10", true) },
-        { "HELM_NAMESPACE", namespace_of(a, g) },
+        { "HELM_NAMESPACE", cluster ? namespace_of(a, g) : "" },
         { "HELM_PLUGINS", text_or(hc_cli_env("HELM_PLUGINS"), data) },
         { "HELM_QPS", number(a, "HELM_QPS", "0.00", false) },
         { "HELM_REGISTRY_CONFIG", text_or(g->registry_config, hc_helm_config(a, "registry/config.json")) },
@@ -95,6 +91,30 @@ int hc_cmd_env(int argc, char **argv)
         { "HELM_REPOSITORY_CONFIG", hc_helm_repositories_file(a, g) },
         { "KUBECONFIG", kubeconfig && *kubeconfig ? kubeconfig : NULL },
     };
+    _Static_assert(HC_LEN(rows) <= ROWS, "room for all rows");
+    memcpy(out, rows, sizeof(rows));
+}
+
+static bool complete(struct hc_completion *c, const struct hc_cli *cli)
+{
+    struct row rows[ROWS] = { { NULL, NULL } };
+    rows_of(c->a, &cli->globals, false, rows);
+    for (size_t i = 0; !cli->args_n && i < ROWS; i++)
+        hc_complete_add(c, hc_str_of(rows[i].name), HC_S("")); /* a value may be a token */
+    return true;
+}
+
+int hc_cmd_env(int argc, char **argv)
+{
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct row rows[ROWS] = { { NULL, NULL } };
+    struct hc_cli cli = {
+        .use = "env [NAME] [flags]", .about = about, .min_args = 0, .max_args = 1, .complete = complete
+    };
+    int code = hc_cli_parse(a, &cli, argc, argv);
+    if (code >= 0)
+        return code;
+    rows_of(a, &cli.globals, true, rows);
     if (hc_arena_spent(a))
         return hc_cli_error("out of memory");
     if (cli.args_n) {

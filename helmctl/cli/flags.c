@@ -1,6 +1,6 @@
 /*
  * One pass over argv against two tables: the command's own flags and the global ones. The command's win, so that
- * a command may give a global name another meaning. Help is printed from the same tables.
+ * a command may give a global name another meaning. Help (help.c) and completion (complete.c) are made of the same tables.
  */
 #include "helmctl/cli/flags.h"
 
@@ -11,10 +11,12 @@
 #include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/complete.h"
+#include "helmctl/cli/flags_impl.h"
 
-#define GLOBALS_MAX 20
+struct hc_completion *hc_cli_completing;
 
-static size_t global_table(struct hc_globals *g, struct hc_flag out[GLOBALS_MAX])
+static size_t global_table(struct hc_globals *g, struct hc_flag out[CLI_GLOBALS_MAX])
 {
     const struct hc_flag t[] = {
         { "debug", 0, HC_FLAG_BOOL, &g->debug, "tell more on stderr" },
@@ -37,12 +39,12 @@ static size_t global_table(struct hc_globals *g, struct hc_flag out[GLOBALS_MAX]
         { "repository-config", 0, HC_FLAG_STR, &g->repository_config, "file with repository names and addresses",
           NULL, "file" },
         { "content-cache", 0, HC_FLAG_STR, &g->content_cache, "folder of cached charts", NULL, "folder" },
-        { "color", 0, HC_FLAG_STR, NULL, NULL },
-        { "colour", 0, HC_FLAG_STR, NULL, NULL },
+        { "color", 0, HC_FLAG_STR, NULL, NULL, NULL, "never|auto|always" },
+        { "colour", 0, HC_FLAG_STR, NULL, NULL, NULL, "never|auto|always" },
         { "burst-limit", 0, HC_FLAG_INT, NULL, NULL },
         { "qps", 0, HC_FLAG_STR, NULL, NULL },
     };
-    _Static_assert(HC_LEN(t) <= GLOBALS_MAX, "room for all global flags");
+    _Static_assert(HC_LEN(t) <= CLI_GLOBALS_MAX, "room for all global flags");
     memcpy(out, t, sizeof(t));
     return HC_LEN(t);
 }
@@ -209,81 +211,83 @@ static bool groups_of_environment(struct hc_arena *a, struct hc_globals *g)
     return true;
 }
 
-/* ---- help ----------------------------------------------------------------------------------------- */
-
-static const char *kind_word(const struct hc_flag *f)
-{
-    static const char *const words[] = { "", "string", "int", "duration", "stringArray", "strings" };
-    return f->type ? f->type : words[f->kind];
-}
-
-static void print_flags(const char *title, const struct hc_flag *t, size_t n)
-{
-    char left[128];
-    size_t width = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        if (pass && n)
-            printf("\n%s:\n", title);
-        for (size_t i = 0; i < n; i++) {
-            if (!t[i].help)
-                continue;
-            int len = snprintf(left, sizeof(left), "  %c%c%c --%s%s%s%s%s%s", t[i].letter ? '-' : ' ',
-                               t[i].letter ? t[i].letter : ' ', t[i].letter ? ',' : ' ', t[i].name,
-                               t[i].kind == HC_FLAG_BOOL ? "" : " ", kind_word(&t[i]), t[i].bare ? "[=" : "",
-                               t[i].bare ? t[i].bare : "", t[i].bare ? "]" : "");
-            if (len > 0)
-                width = HC_MIN(HC_MAX(width, (size_t)len), (size_t)40);
-            if (pass)
-                printf("%-*s   %s\n", (int)width, left, t[i].help);
-        }
-    }
-}
-
-static void print_help(const struct hc_cli *cli, const struct hc_flag *globals, size_t globals_n)
-{
-    static const struct hc_flag help = { "help", 'h', HC_FLAG_BOOL, NULL, "print this" };
-    if (cli->about)
-        printf("%s\n\n", cli->about);
-    printf("Usage:\n  helmctl %s\n", cli->use);
-    print_flags("Flags", cli->flags, cli->flags_n);
-    print_flags(cli->flags_n ? "Help" : "Flags", &help, 1);
-    print_flags("Global Flags", globals, globals_n);
-}
-
 /* ---- the walk over argv --------------------------------------------------------------------------- */
 
-static const struct hc_flag *find_in(const struct hc_flag *t, size_t n, hc_str name, char letter)
+static bool names(const char *list, const char *name)
+{
+    hc_str rest = hc_str_of(list), word;
+    while (hc_str_split(&rest, ' ', &word))
+        if (hc_str_eqz(word, name))
+            return true;
+    return false;
+}
+
+bool cli_flag_fits(const struct hc_cli *cli, const struct hc_flag *f)
+{
+    return !f->of || !cli->sub || names(f->of, cli->sub->name);
+}
+
+static const struct hc_flag *find_in(const struct hc_cli *cli, const struct hc_flag *t, size_t n, hc_str name,
+                                     char letter)
 {
     for (size_t i = 0; i < n; i++)
-        if (letter ? t[i].letter == letter : hc_str_eqz(name, t[i].name))
+        if ((letter ? t[i].letter == letter : hc_str_eqz(name, t[i].name)) && (!cli || cli_flag_fits(cli, &t[i])))
             return &t[i];
     return NULL;
 }
 
-struct walk {
-    struct hc_arena *a;
-    struct hc_cli *cli;
-    struct hc_flag globals[GLOBALS_MAX];
-    size_t globals_n;
-    int argc, at;
-    char **argv;
-};
-
-static const struct hc_flag *find(const struct walk *w, hc_str name, char letter)
+const struct hc_flag *cli_find(const struct walk *w, hc_str name, char letter)
 {
-    const struct hc_flag *f = find_in(w->cli->flags, w->cli->flags_n, name, letter);
-    return f ? f : find_in(w->globals, w->globals_n, name, letter);
+    const struct hc_flag *f = find_in(w->cli, w->cli->flags, w->cli->flags_n, name, letter);
+    return f ? f : find_in(w->cli, w->globals, w->globals_n, name, letter);
 }
 
-static const char *bare_value(const struct hc_flag *f)
+const char *cli_bare_value(const struct hc_flag *f)
 {
     return f->bare ? f->bare : f->kind == HC_FLAG_BOOL ? "true" : NULL;
 }
 
-static int asked_help(const struct walk *w)
+const struct hc_flag *cli_wants_next(const struct walk *w, const char *arg, bool *out_known)
 {
-    print_help(w->cli, w->globals, w->globals_n);
-    return 0;
+    const struct hc_flag *f = NULL;
+    *out_known = true;
+    if (arg[1] == '-') {
+        hc_str name = hc_str_of(arg + 2);
+        size_t eq = hc_str_find(name, '=');
+        f = cli_find(w, eq == SIZE_MAX ? name : hc_str_sub(name, 0, eq), 0);
+        *out_known = f || hc_str_eqz(name, "help");
+        return f && eq == SIZE_MAX && !cli_bare_value(f) ? f : NULL;
+    }
+    for (const char *p = arg + 1; *p; p++) {
+        f = cli_find(w, hc_str_of(NULL), *p);
+        *out_known = f || *p == 'h';
+        if (!f || p[1] == '=')
+            return NULL;
+        if (!cli_bare_value(f))
+            return p[1] ? NULL : f;
+    }
+    return NULL;
+}
+
+/* The verb below, wherever it stands among the flags: what else may stand there depends on it. */
+static void find_sub(struct walk *w)
+{
+    const char *word = NULL;
+    bool known, over = false;
+    for (int i = 1; i < w->argc && !word; i++) {
+        const char *arg = w->argv[i];
+        if (over || arg[0] != '-' || !arg[1])
+            word = arg;
+        else if (strcmp(arg, "--") == 0)
+            over = true;
+        else if (cli_wants_next(w, arg, &known))
+            i++;
+    }
+    for (size_t i = 0; word && i < w->cli->subs_n; i++) {
+        const struct hc_sub *s = &w->cli->subs[i];
+        if (strcmp(word, s->name) == 0 || (s->alias && strcmp(word, s->alias) == 0))
+            w->cli->sub = s;
+    }
 }
 
 static int long_flag(struct walk *w, const char *arg)
@@ -291,17 +295,19 @@ static int long_flag(struct walk *w, const char *arg)
     hc_str name = hc_str_of(arg + 2);
     const char *value = NULL;
     size_t eq = hc_str_find(name, '=');
+    if (eq == 0 || name.p[0] == '-')
+        return hc_cli_error("bad flag syntax: %s", arg);
     if (eq != SIZE_MAX) {
         value = name.p + eq + 1;
         name.n = eq;
     }
-    const struct hc_flag *f = find(w, name, 0);
+    const struct hc_flag *f = cli_find(w, name, 0);
     if (!f && hc_str_eqz(name, "help"))
-        return asked_help(w);
+        return cli_help(w);
     if (!f)
-        return hc_cli_error("unknown flag: --%.*s", HC_P(name));
+        return cli_unknown_flag(w, name);
     if (!value)
-        value = bare_value(f);
+        value = cli_bare_value(f);
     if (!value && w->at + 1 >= w->argc)
         return hc_cli_error("flag needs an argument: --%s", f->name);
     return take(w->a, f, value ? value : w->argv[++w->at]);
@@ -310,16 +316,16 @@ static int long_flag(struct walk *w, const char *arg)
 static int short_flags(struct walk *w, const char *arg)
 {
     for (const char *p = arg + 1; *p; p++) {
-        const struct hc_flag *f = find(w, hc_str_of(NULL), *p);
+        const struct hc_flag *f = cli_find(w, hc_str_of(NULL), *p);
         if (!f && *p == 'h')
-            return asked_help(w);
+            return cli_help(w);
         if (!f)
             return hc_cli_error("unknown shorthand flag: '%c' in %s", *p, arg);
         const char *value = NULL;
         bool rest = true; /* the rest of this argument is the value */
         if (p[1] == '=') {
             value = p + 2;
-        } else if ((value = bare_value(f)) != NULL) {
+        } else if ((value = cli_bare_value(f)) != NULL) {
             rest = false;
         } else if (p[1]) {
             value = p + 1;
@@ -335,22 +341,19 @@ static int short_flags(struct walk *w, const char *arg)
     return -1;
 }
 
-static int check_args(const struct hc_cli *cli, const char *verb)
+int cli_take_flag(struct walk *w, const char *arg)
 {
-    size_t least = cli->min_args > 0 ? (size_t)cli->min_args : 0;
-    if (cli->args_n < least)
-        fprintf(stderr, "Error: \"helmctl %s\" requires %s%zu argument%s\n\nUsage:  helmctl %s\n", verb,
-                cli->max_args == cli->min_args ? "" : "at least ", least, least == 1 ? "" : "s", cli->use);
-    else if (cli->max_args == cli->min_args && cli->args_n != least)
-        fprintf(stderr, "Error: \"helmctl %s\" requires %zu argument%s\n\nUsage:  helmctl %s\n", verb, least,
-                least == 1 ? "" : "s", cli->use);
-    else if (cli->max_args >= 0 && cli->args_n > (size_t)cli->max_args)
-        fprintf(stderr,
-                "Error: \"helmctl %s\" takes at most %d argument%s, \"%s\" is too many\n\nUsage:  helmctl %s\n",
-                verb, cli->max_args, cli->max_args == 1 ? "" : "s", cli->args[cli->max_args], cli->use);
-    else
-        return -1;
-    return 1;
+    return arg[1] == '-' ? long_flag(w, arg) : short_flags(w, arg);
+}
+
+static int check(const struct walk *w)
+{
+    const struct hc_cli *cli = w->cli;
+    if (cli->subs && (!cli->args_n || (!cli->sub && !cli->open && strcmp(cli->args[0], "help") == 0)))
+        return cli_help(w);
+    if (cli->subs && !cli->open && !cli->sub)
+        return cli_unknown_sub(cli, w->argv[0], cli->args[0]);
+    return cli_check_args(cli, w->argv[0]);
 }
 
 int hc_cli_parse(struct hc_arena *a, struct hc_cli *cli, int argc, char **argv)
@@ -364,6 +367,9 @@ int hc_cli_parse(struct hc_arena *a, struct hc_cli *cli, int argc, char **argv)
     cli->args_n = 0;
     if (!cli->args)
         return hc_cli_error("out of memory");
+    find_sub(&w);
+    if (hc_cli_completing)
+        return hc_cli_completing->words(hc_cli_completing, &w);
     bool flags_over = false;
     for (; w.at < argc; w.at++) {
         const char *arg = argv[w.at];
@@ -373,13 +379,13 @@ int hc_cli_parse(struct hc_arena *a, struct hc_cli *cli, int argc, char **argv)
         else if (strcmp(arg, "--") == 0)
             flags_over = true;
         else
-            rc = arg[1] == '-' ? long_flag(&w, arg) : short_flags(&w, arg);
+            rc = cli_take_flag(&w, arg);
         if (rc >= 0)
             return rc;
     }
     if (!groups_of_environment(a, &cli->globals))
         return hc_cli_error("out of memory");
-    return cli->group && !cli->args_n ? asked_help(&w) : check_args(cli, argv[0]);
+    return check(&w);
 }
 
 int hc_cli_fail(const struct hc_err *err)
@@ -401,14 +407,14 @@ int hc_cli_error(const char *fmt, ...)
 int hc_cli_verb_first(int argc, char **argv)
 {
     struct hc_globals g = { 0 };
-    struct hc_flag t[GLOBALS_MAX];
+    struct hc_flag t[CLI_GLOBALS_MAX];
     size_t n = global_table(&g, t);
     int verb = 1;
     while (verb < argc && argv[verb][0] == '-') {
         hc_str name = hc_str_of(argv[verb]);
         bool is_long = hc_str_starts(name, HC_S("--"));
-        const struct hc_flag *f = is_long ? find_in(t, n, hc_str_sub(name, 2, name.n), 0)
-                                          : find_in(t, n, name, argv[verb][1]);
+        const struct hc_flag *f = is_long ? find_in(NULL, t, n, hc_str_sub(name, 2, name.n), 0)
+                                          : find_in(NULL, t, n, name, argv[verb][1]);
         bool joined = is_long ? hc_str_find(name, '=') != SIZE_MAX : argv[verb][1] && argv[verb][2];
         if (!f && !joined)
             return argc; /* --help, or a flag nobody knows: the caller's usage text answers */

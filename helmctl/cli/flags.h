@@ -9,7 +9,7 @@
  *     struct my { bool wait; const char *out; struct hc_strings set; int64_t timeout_ms; } o = { ... defaults };
  *     const struct hc_flag flags[] = {
  *         { "wait", 0, HC_FLAG_BOOL, &o.wait, "wait until all objects are ready" },
- *         { "output", 'o', HC_FLAG_STR, &o.out, "print as table, json or yaml" },
+ *         { "output", 'o', HC_FLAG_STR, &o.out, "print as table, json or yaml", NULL, "table|json|yaml" },
  *         { "set", 0, HC_FLAG_LIST, &o.set, "set values on the command line" },
  *         { "timeout", 0, HC_FLAG_DURATION, &o.timeout_ms, "how long to wait" },
  *     };
@@ -43,9 +43,11 @@ struct hc_flag {
     void *to; /* keeps its default when the flag is not given; NULL: taken and left unused (say so in help) */
     const char *help; /* NULL: not shown (old names) */
     const char *bare; /* value when the flag stands without "=value" (--wait, --dry-run); NULL: it must have one */
-    const char *type; /* shown in help instead of the kind's name, e.g. "FILE" */
-    bool *given;      /* set when the flag was used; may be NULL */
+    const char
+        *type;   /* shown in help instead of the kind's name, and what completes it: "file", "folder", "a|b|c" */
+    bool *given; /* set when the flag was used; may be NULL */
     const char *deprecated; /* what to use instead: told when it is used; NULL: it is not */
+    const char *of;         /* verbs below the verb that take it, "add update"; NULL: all of them */
 };
 
 /* The flags every command takes, with their defaults from the environment (HELM_NAMESPACE, HELM_KUBECONTEXT, ...).
@@ -60,14 +62,29 @@ struct hc_globals {
     char **argv;
 };
 
+/* A verb below a verb: `repo add NAME URL`. */
+struct hc_sub {
+    const char *name, *args, *help; /* args: as in `use`, "NAME URL" */
+    int min_args, max_args;         /* without its own name; max -1: any number */
+    const char *alias;              /* another name; NULL: none */
+    const char *about;              /* shown instead of `help` above its usage; NULL: that is all */
+};
+
+struct hc_completion;
 struct hc_cli {
-    const char *use;   /* "template [NAME] [CHART] [flags]" */
+    const char
+        *use; /* "template [NAME] [CHART] [flags]"; its words say what an argument is completed with (complete.h) */
     const char *about; /* shown above the usage: what it does, an example */
     const struct hc_flag *flags;
     size_t flags_n;
-    int min_args, max_args; /* max -1: any number */
-    bool group;             /* verbs stand below it: without one its help is printed, and that is no error */
+    int min_args, max_args;    /* max -1: any number */
+    const struct hc_sub *subs; /* verbs below it: without one its help is printed, and that is no error */
+    size_t subs_n;
+    bool open; /* other words than these may stand there, too: the verb sees to it, and min_args, max_args hold */
+    /* Words for the argument behind args; false: none of its own. NULL: what `use` says is all. */
+    bool (*complete)(struct hc_completion *c, const struct hc_cli *cli);
     /* filled in by hc_cli_parse: */
+    const struct hc_sub *sub; /* the verb below; args[0] is its name as it was typed */
     struct hc_globals globals;
     const char **args; /* what is not a flag, NULL-closed */
     size_t args_n;

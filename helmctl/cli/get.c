@@ -9,6 +9,7 @@
 #include "core/value/yaml.h"
 #include "helmctl/cli/cli.h"
 #include "helmctl/cli/gitops.h"
+#include "helmctl/cli/release.h"
 
 struct get {
     bool all_namespaces, no_header;
@@ -170,6 +171,12 @@ static bool names_a_release(int argc, char **argv)
     return false;
 }
 
+/* A kind first: those are in the table. */
+static bool complete(struct hc_completion *c, const struct hc_cli *cli)
+{
+    return cli->args_n == 0 || hc_gitops_complete(c, cli);
+}
+
 int hc_cmd_get(int argc, char **argv)
 {
     if (names_a_release(argc, argv))
@@ -179,12 +186,18 @@ int hc_cmd_get(int argc, char **argv)
     struct get g = { .output = "table" };
     const struct hc_flag flags[] = {
         { "all-namespaces", 'A', HC_FLAG_BOOL, &g.all_namespaces, "look in all namespaces" },
-        { "output", 'o', HC_FLAG_STR, &g.output, "print as table, json or yaml" },
+        { "output", 'o', HC_FLAG_STR, &g.output, "print as table, json or yaml", NULL, "table|json|yaml" },
         { "label-selector", 'l', HC_FLAG_STR, &g.selector, "only objects with these labels" },
         { "status-selector", 0, HC_FLAG_STR, &g.status_selector,
           "only objects with this condition, e.g. ready=false" },
         { "no-header", 0, HC_FLAG_BOOL, &g.no_header, "leave out the header" },
     };
+    struct hc_sub subs[HC_RELEASE_PARTS + 3] = {
+        { "helmreleases", "[NAME...]", "releases of the controller, and whether they are ready", 0, -1 },
+        { "kustomizations", "[NAME...]", "overlays of the controller, and whether they are ready", 0, -1 },
+        { "sources", "[KIND] [NAME...]", "where charts and files come from, and their revisions", 0, -1 },
+    };
+    memcpy(subs + 3, hc_release_parts, sizeof(hc_release_parts));
     struct hc_cli cli = {
         .use = "get KIND [NAME...] [flags]",
         .about = "Shows GitOps objects and their state, or the parts of a release.\n\n"
@@ -195,8 +208,12 @@ int hc_cmd_get(int argc, char **argv)
                  "  helmctl get values RELEASE          also manifest, hooks, notes, metadata, all: a Helm release",
         .flags = flags,
         .flags_n = HC_LEN(flags),
+        .subs = subs,
+        .subs_n = HC_LEN(subs),
+        .open = true,
         .min_args = 1,
         .max_args = -1,
+        .complete = complete,
     };
     int rc = hc_cli_parse(a, &cli, argc, argv);
     if (rc >= 0)

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "core/base/clock.h"
+#include "helmctl/cli/complete.h"
 
 #define POLL_MS 250
 
@@ -58,6 +59,40 @@ const struct hc_gitops_kind *hc_gitops_kind_of(const char *const *args, size_t n
             }
     }
     return NULL;
+}
+
+bool hc_gitops_complete(struct hc_completion *c, const struct hc_cli *cli)
+{
+    size_t used;
+    const struct hc_gitops_kind *k = hc_gitops_kind_of(cli->args, cli->args_n, &used);
+    if (cli->args_n == 0 || (!k && used == 1 && cli->args_n == 1))
+        for (size_t i = 0; i < hc_gitops_kinds_n; i++) {
+            const char *word = cli->args_n ? hc_gitops_kinds[i].source : hc_gitops_kinds[i].human;
+            if (word && (cli->args_n || !hc_gitops_kinds[i].source))
+                hc_complete_add(c, hc_str_of(word), hc_str_of(hc_gitops_kinds[i].kind));
+        }
+    if (cli->args_n == 0)
+        hc_complete_add(c, HC_S("source"), HC_S("where charts and files come from"));
+    if (!k)
+        return true;
+    HC_AUTO(hc_cli_cluster) struct hc_cli_cluster cluster = { 0 };
+    struct hc_kube_list what = { .api_version = hc_str_of(k->api_version), .kind = hc_str_of(k->kind) };
+    struct hc_val *items = NULL;
+    hc_complete_deadline();
+    if (hc_cli_connect(&cli->globals, &cluster, NULL) != HC_OK)
+        return true;
+    what.ns = cluster.ns;
+    if (hc_kube_list(cluster.kube, c->a, &what, &items, NULL, NULL) != HC_OK)
+        return true;
+    for (size_t i = 0; i < hc_list_len(items); i++) {
+        struct hc_gitops_row row = hc_gitops_row_of(c->a, k, hc_list_at(items, i));
+        bool given = false;
+        for (size_t j = used; j < cli->args_n; j++)
+            given = given || hc_str_eqz(row.name, cli->args[j]);
+        if (!given)
+            hc_complete_add(c, row.name, row.message);
+    }
+    return true;
 }
 
 const struct hc_val *hc_gitops_condition(const struct hc_val *object, const char *type)

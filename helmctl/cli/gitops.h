@@ -20,6 +20,8 @@ extern const size_t hc_gitops_kinds_n;
  * arguments that were. NULL: none, and *out_used is 1 when a bare `source` or `sources` (or `all`) stood there.
  */
 const struct hc_gitops_kind *hc_gitops_kind_of(const char *const *args, size_t n, size_t *out_used);
+/* hc_cli.complete of `VERB KIND NAME...`: kinds, then what there is of one. */
+bool hc_gitops_complete(struct hc_completion *c, const struct hc_cli *cli);
 /* "A, B or C" for messages: what may stand there. */
 extern const char hc_gitops_words[];
 

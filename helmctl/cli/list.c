@@ -196,7 +196,7 @@ int hc_cmd_list(int argc, char **argv)
         { "offset", 0, HC_FLAG_INT, &l.offset, "leave out so many at the start" },
         { "filter", 'f', HC_FLAG_STR, &l.filter, "names that match this regular expression" },
         { "selector", 'l', HC_FLAG_STR, &l.selector, "records with these labels" },
-        { "output", 'o', HC_FLAG_STR, &l.output, "print as table, json or yaml" },
+        { "output", 'o', HC_FLAG_STR, &l.output, "print as table, json or yaml", NULL, "table|json|yaml" },
     };
     struct hc_cli cli = { .use = "list [flags]",
                           .about = "Lists releases.\n\n  helmctl list -A\n  helmctl list --failed -o json",
@@ -246,7 +246,7 @@ int hc_cmd_history(int argc, char **argv)
     const struct hc_flag flags[] = {
         { "max", 0, HC_FLAG_INT, &max, "at most so many revisions" },
         { "show-rollback-revision", 0, HC_FLAG_BOOL, &rollback, "what a rollback went back to, as a column" },
-        { "output", 'o', HC_FLAG_STR, &output, "print as table, json or yaml" },
+        { "output", 'o', HC_FLAG_STR, &output, "print as table, json or yaml", NULL, "table|json|yaml" },
     };
     struct hc_cli cli = { .use = "history RELEASE [flags]",
                           .about = "Lists the revisions of a release.",
@@ -380,7 +380,7 @@ int hc_cmd_status(int argc, char **argv)
     const char *output = "table";
     const struct hc_flag flags[] = {
         { "revision", 0, HC_FLAG_INT, &revision, "of this revision instead of the newest" },
-        { "output", 'o', HC_FLAG_STR, &output, "print as table, json or yaml" },
+        { "output", 'o', HC_FLAG_STR, &output, "print as table, json or yaml", NULL, "table|json|yaml" },
     };
     struct hc_cli cli = { .use = "status RELEASE [flags]",
                           .about = "Shows the state of a release, its objects and its tests.",
@@ -465,6 +465,15 @@ static int print_metadata(struct hc_arena *a, const struct hc_record *r, bool re
     return hc_cli_print_value(v, output);
 }
 
+const struct hc_sub hc_release_parts[HC_RELEASE_PARTS] = {
+    { "all", "RELEASE", "all parts of a release", 1, 1 },
+    { "hooks", "RELEASE", "the hooks of a release", 1, 1 },
+    { "manifest", "RELEASE", "the manifest of a release", 1, 1 },
+    { "metadata", "RELEASE", "name, chart, versions, labels and state of a release", 1, 1 },
+    { "notes", "RELEASE", "the notes of a release", 1, 1 },
+    { "values", "RELEASE", "the values a release was given, or all it was rendered with", 1, 1 },
+};
+
 int hc_cmd_get_release(int argc, char **argv)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
@@ -473,18 +482,20 @@ int hc_cmd_get_release(int argc, char **argv)
     bool all = false, origins = false;
     const char *output = "table", *template_text = NULL;
     const struct hc_flag flags[] = {
-        { "origins", 0, HC_FLAG_BOOL, &origins, "values: which layer, file and line each one came from" },
+        { "origins", 0, HC_FLAG_BOOL, &origins, "which layer, file and line each one came from", .of = "values" },
         { "revision", 0, HC_FLAG_INT, &revision, "of this revision instead of the newest" },
-        { "all", 'a', HC_FLAG_BOOL, &all, "values: the chart's defaults, too" },
-        { "output", 'o', HC_FLAG_STR, &output, "values, metadata: print as table, json or yaml" },
-        { "template", 0, HC_FLAG_STR, &template_text, "all: a Go template, {{.Release.Name}}" },
+        { "all", 'a', HC_FLAG_BOOL, &all, "the chart's defaults, too", .of = "values" },
+        { "output", 'o', HC_FLAG_STR, &output, "print as table, json or yaml", NULL, "table|json|yaml",
+          .of = "values metadata" },
+        { "template", 0, HC_FLAG_STR, &template_text, "a Go template, {{.Release.Name}}", NULL, "template",
+          .of = "all" },
     };
     struct hc_cli cli = { .use = "get manifest|values|hooks|notes|metadata|all RELEASE [flags]",
                           .about = "Shows a part of a release, as it is recorded.",
                           .flags = flags,
                           .flags_n = HC_LEN(flags),
-                          .min_args = 2,
-                          .max_args = 2 };
+                          .subs = hc_release_parts,
+                          .subs_n = HC_RELEASE_PARTS };
     int code = hc_cli_parse(a, &cli, argc, argv);
     if (code >= 0)
         return code;

@@ -56,7 +56,7 @@ int hc_cmd_plan(int argc, char **argv)
         HC_VALUES_FLAGS(o.values),
         HC_ACTION_FLAGS(o.action),
         HC_APPLY_FLAGS(o.action),
-        { "error-format", 0, HC_FLAG_STR, &o.action.error_format, HC_FAULT_HELP, NULL, "format" },
+        { "error-format", 0, HC_FLAG_STR, &o.action.error_format, HC_FAULT_HELP, NULL, "person|helm|json" },
         { "take-ownership", 0, HC_FLAG_BOOL, &o.action.take_ownership, "take over objects that others have made" },
         { "skip-crds", 0, HC_FLAG_BOOL, &o.action.skip_crds, "leave the CRDs of crds/ out" },
         { "disable-openapi-validation", 0, HC_FLAG_BOOL, &o.action.no_validation,
@@ -201,7 +201,8 @@ int hc_cmd_apply(int argc, char **argv)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     const char *output = "table";
-    const struct hc_flag flags[] = { { "output", 'o', HC_FLAG_STR, &output, "print as table, json or yaml" } };
+    const struct hc_flag flags[] = { { "output", 'o', HC_FLAG_STR, &output, "print as table, json or yaml", NULL,
+                                       "table|json|yaml" } };
     struct hc_cli cli = {
         .use = "apply PLAN [flags]",
         .about = "Does exactly what a plan says that was kept by helmctl plan -o FILE, or nothing, and says\n"

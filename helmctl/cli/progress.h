@@ -6,7 +6,8 @@
  */
 #include "deploy/reconcile/reconcile.h"
 
-#define HC_PROGRESS_HELP "progress on stderr: auto (live on a terminal, else none), live, plain, json or none"
+#define HC_PROGRESS_MODES "auto|live|plain|json|none"
+#define HC_PROGRESS_HELP  "progress on stderr: auto (live on a terminal, else none), live, plain, json or none"
 
 enum hc_progress_mode { HC_PROGRESS_NONE, HC_PROGRESS_PLAIN, HC_PROGRESS_LIVE, HC_PROGRESS_JSON };
 

@@ -12,6 +12,7 @@
 #include "core/base/limits.h"
 #include "helmctl/cli/chartref.h"
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/complete.h"
 #include "helmctl/cli/leftovers.h"
 
 static const char about[] =
@@ -147,6 +148,11 @@ static enum hc_rc pull_one(struct pull *p)
     return rc;
 }
 
+static bool complete(struct hc_completion *c, const struct hc_cli *cli)
+{
+    return hc_cli_complete_words(c, cli, "REMOTE_CHART");
+}
+
 int hc_cmd_pull(int argc, char **argv)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
@@ -161,6 +167,7 @@ int hc_cmd_pull(int argc, char **argv)
         { "prov", 0, HC_FLAG_BOOL, &p.source.want_prov, "the provenance file too, unchecked" },
     };
     struct hc_cli cli = {
+        .complete = complete,
         .use = "pull [chart URL | repo/chartname] [...] [flags]",
         .about = about,
         .flags = flags,

@@ -103,7 +103,7 @@ int hc_cmd_push(int argc, char **argv)
         { "username", 0, HC_FLAG_STR, &p.username, "user name for the registry" },
         { "password", 0, HC_FLAG_STR, &p.password, "password for the registry" },
     };
-    struct hc_cli cli = { .use = "push CHART REMOTE [flags]",
+    struct hc_cli cli = { .use = "push FILE REMOTE [flags]",
                           .about = about,
                           .flags = flags,
                           .flags_n = HC_LEN(flags),

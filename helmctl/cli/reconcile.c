@@ -66,6 +66,7 @@ int hc_cmd_reconcile(int argc, char **argv)
         .flags_n = HC_LEN(flags),
         .min_args = 1,
         .max_args = 3,
+        .complete = hc_gitops_complete,
     };
     int rc = hc_cli_parse(a, &cli, argc, argv);
     if (rc >= 0)

@@ -29,25 +29,25 @@ static enum hc_rc read_one(struct hc_arena *a, const char *path, struct hc_recor
     return rc == HC_OK ? hc_recording_parse(a, text, hc_str_of(path), out, err) : rc;
 }
 
+static const struct hc_sub subs[] = {
+    { "diff", "FILE FILE", "compare two recordings, the older one first", 2, 2 },
+    { "show", "FILE", "show what a recording holds", 1, 1 },
+};
+
 int hc_cmd_recording(int argc, char **argv)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct hc_cli cli = {
-        .use = "recording show FILE | recording diff OLD NEW", .about = about, .min_args = 2, .max_args = 3
+        .use = "recording show FILE | recording diff OLD NEW", .about = about, .subs = subs, .subs_n = HC_LEN(subs)
     };
     int code = hc_cli_parse(a, &cli, argc, argv);
     if (code >= 0)
-        return code;
+        return code == 1 && argc > 1 && strcmp(argv[1], "diff") == 0 ? 2 : code;
     struct hc_err err = HC_ERR_INIT;
     struct hc_recording *old = NULL, *new = NULL;
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 0);
-    hc_str verb = hc_str_of(cli.args[0]);
-    bool diff = hc_str_eqz(verb, "diff");
-    if (!(diff && cli.args_n == 3) && !(hc_str_eqz(verb, "show") && cli.args_n == 2)) {
-        hc_cli_error("recording takes `show FILE` or `diff OLD NEW`");
-        return diff ? 2 : 1;
-    }
+    bool diff = strcmp(cli.sub->name, "diff") == 0;
     if (read_one(a, cli.args[1], &old, &err) != HC_OK || (diff && read_one(a, cli.args[2], &new, &err) != HC_OK)) {
         hc_cli_fail(&err);
         return diff ? 2 : 1;

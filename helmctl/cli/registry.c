@@ -111,33 +111,11 @@ static enum hc_rc try_login(struct hc_arena *a, const struct login *l, hc_str ho
     return rc == HC_OK ? HC_OK : hc_wrap(err, "authenticating to \"%.*s\"", HC_P(host));
 }
 
-static int log_in(int argc, char **argv)
+static int log_in(struct hc_arena *a, const struct hc_cli *cli, const struct login *l)
 {
-    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
-    struct login l = { 0 };
     struct hc_err err = HC_ERR_INIT;
-    const struct hc_flag flags[] = {
-        { "username", 'u', HC_FLAG_STR, &l.username, "user name" },
-        { "password", 'p', HC_FLAG_STR, &l.password,
-          "password or identity token; others on this machine may see it" },
-        { "password-stdin", 0, HC_FLAG_BOOL, &l.from_stdin, "read the password or identity token from stdin" },
-        { "insecure", 0, HC_FLAG_BOOL, &l.insecure, "do not check the registry's certificate" },
-        { "cert-file", 0, HC_FLAG_STR, &l.cert_file, "client certificate", NULL, "file" },
-        { "key-file", 0, HC_FLAG_STR, &l.key_file, "key of the client certificate", NULL, "file" },
-        { "ca-file", 0, HC_FLAG_STR, &l.ca_file, "certificate authority of the registry", NULL, "file" },
-        { "plain-http", 0, HC_FLAG_BOOL, &l.plain_http, "speak HTTP without TLS" },
-    };
-    struct hc_cli cli = { .use = "registry login HOST [flags]",
-                          .about = about,
-                          .flags = flags,
-                          .flags_n = HC_LEN(flags),
-                          .min_args = 1,
-                          .max_args = -1 };
-    int code = hc_cli_parse(a, &cli, argc, argv);
-    if (code >= 0)
-        return code;
-    hc_str host = hc_str_of(cli.args[0]), user, password;
-    if (credentials(a, &l, &user, &password, &err) != HC_OK)
+    hc_str host = hc_str_of(cli->args[1]), user, password;
+    if (credentials(a, l, &user, &password, &err) != HC_OK)
         return hc_cli_fail(&err);
     if (hc_str_find(host, '/') != SIZE_MAX)
         fprintf(
@@ -145,44 +123,58 @@ static int log_in(int argc, char **argv)
             "level=WARN msg=\"registry login currently only supports registry hostname, not a repository path\" "
             "host=%.*s suggested=%.*s\n",
             HC_P(host), HC_P(hc_str_sub(host, 0, hc_str_find(host, '/'))));
-    if (try_login(a, &l, host, user, password, &err) != HC_OK ||
-        hc_logins_store(a, &cli.globals, host, user, password, &err) != HC_OK)
+    if (try_login(a, l, host, user, password, &err) != HC_OK ||
+        hc_logins_store(a, &cli->globals, host, user, password, &err) != HC_OK)
         return hc_cli_fail(&err);
     puts("Login Succeeded");
     return 0;
 }
 
-static int log_out(int argc, char **argv)
+static int log_out(struct hc_arena *a, const struct hc_cli *cli)
 {
-    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct hc_err err = HC_ERR_INIT;
-    struct hc_cli cli = { .use = "registry logout HOST [flags]", .about = about, .min_args = 1, .max_args = -1 };
-    int code = hc_cli_parse(a, &cli, argc, argv);
-    if (code >= 0)
-        return code;
-    if (hc_logins_erase(a, &cli.globals, hc_str_of(cli.args[0]), &err) != HC_OK)
+    if (hc_logins_erase(a, &cli->globals, hc_str_of(cli->args[1]), &err) != HC_OK)
         return hc_cli_fail(&err);
-    printf("Removing login credentials for %s\n", cli.args[0]);
+    printf("Removing login credentials for %s\n", cli->args[1]);
     return 0;
 }
 
+static const struct hc_sub subs[] = {
+    { "login", "HOST", "log in to a registry", 1, -1 },
+    { "logout", "HOST", "log out of a registry", 1, -1 },
+};
+
 int hc_cmd_registry(int argc, char **argv)
 {
-    static char in[] = "registry login", out[] = "registry logout"; /* what messages call the verb */
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
-    if (argc > 1 && strcmp(argv[1], "login") == 0) {
-        argv[1] = in;
-        return log_in(argc - 1, argv + 1);
-    }
-    if (argc > 1 && strcmp(argv[1], "logout") == 0) {
-        argv[1] = out;
-        return log_out(argc - 1, argv + 1);
-    }
-    struct hc_cli cli = {
-        .use = "registry login|logout HOST [flags]", .about = about, .min_args = 1, .max_args = -1, .group = true
+    struct login l = { 0 };
+    const struct hc_flag flags[] = {
+        { "username", 'u', HC_FLAG_STR, &l.username, "user name", .of = "login" },
+        { "password", 'p', HC_FLAG_STR, &l.password,
+          "password or identity token; others on this machine may see it", .of = "login" },
+        { "password-stdin", 0, HC_FLAG_BOOL, &l.from_stdin, "read the password or identity token from stdin",
+          .of = "login" },
+        { "insecure", 0, HC_FLAG_BOOL, &l.insecure, "do not check the registry's certificate", .of = "login" },
+        { "cert-file", 0, HC_FLAG_STR, &l.cert_file, "client certificate", NULL, "file", .of = "login" },
+        { "key-file", 0, HC_FLAG_STR, &l.key_file, "key of the client certificate", NULL, "file", .of = "login" },
+        { "ca-file", 0, HC_FLAG_STR, &l.ca_file, "certificate authority of the registry", NULL, "file",
+          .of = "login" },
+        {
+            "plain-http",
+            0,
+            HC_FLAG_BOOL,
+            &l.plain_http,
+            "speak HTTP without TLS",
+        },
     };
+    struct hc_cli cli = { .use = "registry login|logout HOST [flags]",
+                          .about = about,
+                          .flags = flags,
+                          .flags_n = HC_LEN(flags),
+                          .subs = subs,
+                          .subs_n = HC_LEN(subs) };
     int code = hc_cli_parse(a, &cli, argc, argv);
     if (code >= 0)
         return code;
-    return hc_cli_error("unknown command \"%s\" for \"helmctl registry\": one of login, logout", cli.args[0]);
+    return strcmp(cli.sub->name, "login") == 0 ? log_in(a, &cli, &l) : log_out(a, &cli);
 }

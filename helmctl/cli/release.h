@@ -83,14 +83,20 @@ enum hc_rc hc_cli_release_begin(struct hc_cli_release *r, struct hc_arena *a, co
 enum hc_rc hc_cli_release_begin_print(struct hc_cli_release *r, struct hc_arena *a, const struct hc_globals *g,
                                       const char *output, struct hc_err *err);
 
-#define HC_ACTION_FLAGS(f)                                                                                           \
-    { "timeout", 0, HC_FLAG_DURATION, &(f).timeout_ms, "how long to wait for each hook and for the objects" },       \
-        { "wait", 0, HC_FLAG_STR, &(f).wait, "wait until objects are ready: watcher, legacy, hookOnly", "watcher" }, \
-        { "wait-for-jobs", 0, HC_FLAG_BOOL, &(f).wait_for_jobs, "with --wait: until Jobs have completed, too" },     \
-        { "progress", 0, HC_FLAG_STR, &(f).progress, HC_PROGRESS_HELP, NULL, "mode" },                               \
-        { "no-hooks", 0, HC_FLAG_BOOL, &(f).no_hooks, "run no hooks" },                                              \
-    {                                                                                                                \
-        "description", 0, HC_FLAG_STR, &(f).description, "description of the revision"                               \
+#define HC_ACTION_FLAGS(f)                                                                                         \
+    { "timeout", 0, HC_FLAG_DURATION, &(f).timeout_ms, "how long to wait for each hook and for the objects" },     \
+        { "wait",                                                                                                  \
+          0,                                                                                                       \
+          HC_FLAG_STR,                                                                                             \
+          &(f).wait,                                                                                               \
+          "wait until objects are ready: watcher, legacy, hookOnly",                                               \
+          "watcher",                                                                                               \
+          "watcher|legacy|hookOnly" },                                                                             \
+        { "wait-for-jobs", 0, HC_FLAG_BOOL, &(f).wait_for_jobs, "with --wait: until Jobs have completed, too" },   \
+        { "progress", 0, HC_FLAG_STR, &(f).progress, HC_PROGRESS_HELP, NULL, HC_PROGRESS_MODES },                  \
+        { "no-hooks", 0, HC_FLAG_BOOL, &(f).no_hooks, "run no hooks" },                                            \
+    {                                                                                                              \
+        "description", 0, HC_FLAG_STR, &(f).description, "description of the revision"                             \
     }
 #define HC_APPLY_FLAGS(f)                                                                                          \
     { "force-replace", 0, HC_FLAG_BOOL, &(f).force_replace, "replace objects instead of applying them" },          \
@@ -98,10 +104,11 @@ enum hc_rc hc_cli_release_begin_print(struct hc_cli_release *r, struct hc_arena 
         { "force", 0, HC_FLAG_BOOL, &(f).force_replace, NULL },                                                    \
         { "force-conflicts", 0, HC_FLAG_BOOL, &(f).force_conflicts, "take fields over from other managers" },      \
     {                                                                                                              \
-        "server-side", 0, HC_FLAG_STR, &(f).server_side, "true, false or auto", "true"                             \
+        "server-side", 0, HC_FLAG_STR, &(f).server_side, "true, false or auto", "true", "true|false|auto"          \
     }
 #define HC_RENDERED_FLAGS(f)                                                                                       \
-    { "dry-run", 0, HC_FLAG_STR, &(f).dry_run, "write nothing: none, client or server", "client" },                \
+    { "dry-run",           0, HC_FLAG_STR, &(f).dry_run, "write nothing: none, client or server", "client",        \
+      "none|client|server" },                                                                                      \
         { "hide-secret", 0, HC_FLAG_BOOL, &(f).hide_secret, "with --dry-run: leave Secrets out of the output" },   \
         { "rollback-on-failure", 0, HC_FLAG_BOOL, &(f).on_failure, "undo a failed install or upgrade" },           \
         { "atomic", 0, HC_FLAG_BOOL, &(f).on_failure, NULL },                                                      \
@@ -116,14 +123,18 @@ enum hc_rc hc_cli_release_begin_print(struct hc_cli_release *r, struct hc_arena 
         { "skip-schema-validation", 0, HC_FLAG_BOOL, &(f).skip_schema, "do not check values against the schema" }, \
         { "strict-values", 0, HC_FLAG_BOOL, &(f).strict_values, HC_STRICT_HELP },                                  \
         { "enable-dns", 0, HC_FLAG_BOOL, &(f).enable_dns, "let getHostByName ask the name servers" },              \
-        { "error-format", 0, HC_FLAG_STR, &(f).error_format, HC_FAULT_HELP, NULL, "format" },                      \
+        { "error-format", 0, HC_FLAG_STR, &(f).error_format, HC_FAULT_HELP, NULL, "person|helm|json" },            \
         HC_POST_FLAGS((f).post), HC_REPLAY_FLAGS((f).replay),                                                      \
         { "dependency-update", 0, HC_FLAG_BOOL, &(f).dependency_update,                                            \
           "put dependencies that are missing in the chart's folder into charts/ first" },                          \
         { "labels", 'l', HC_FLAG_CSV, &(f).labels, "labels of the release record: key=value", NULL, "key=value" }, \
     {                                                                                                              \
-        "output", 'o', HC_FLAG_STR, &(f).output, "print as table, json or yaml"                                    \
+        "output", 'o', HC_FLAG_STR, &(f).output, "print as table, json or yaml", NULL, "table|json|yaml"           \
     }
+
+/* The verbs below `get` that show parts of a release. */
+#define HC_RELEASE_PARTS 6
+extern const struct hc_sub hc_release_parts[HC_RELEASE_PARTS];
 
 /* The engine's wish from flags; goal and one-shot switches are the verb's. */
 void hc_cli_release_spec(struct hc_cli_release *r, const struct hc_action_flags *f, struct hc_reconcile_spec *out);

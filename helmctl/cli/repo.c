@@ -137,10 +137,8 @@ static enum hc_rc add_entry(struct repo *r, const char *name, const char *url)
     return HC_OK;
 }
 
-static enum hc_rc add(struct repo *r, const char **args, size_t n)
+static enum hc_rc add(struct repo *r, const char **args)
 {
-    if (n != 2)
-        return hc_fail(&r->err, HC_E_INPUT, "\"helmctl repo add\" requires 2 arguments: NAME URL");
     for (size_t i = 0; i < HC_LEN(gone) && !r->allow_deprecated; i++)
         if (strstr(args[1], gone[i]))
             return hc_fail(&r->err, HC_E_INPUT,
@@ -154,11 +152,8 @@ static enum hc_rc add(struct repo *r, const char **args, size_t n)
 
 /* ---- list, remove, update ------------------------------------------------------------------------------------------- */
 
-static enum hc_rc list(struct repo *r, size_t args_n)
+static enum hc_rc list(struct repo *r)
 {
-    if (args_n)
-        return hc_fail(&r->err, HC_E_INPUT,
-                       "\"helmctl repo list\" accepts no arguments\n\nUsage:  helmctl repo list [flags]");
     if (hc_cli_check_output(r->output, &r->err) != HC_OK)
         return r->err.code;
     const struct hc_val *entries = hc_map_getz(r->doc, "repositories");
@@ -215,8 +210,6 @@ static enum hc_rc remove_one(struct repo *r, const char *name)
 
 static enum hc_rc remove_all(struct repo *r, const char **args, size_t n)
 {
-    if (!n)
-        return hc_fail(&r->err, HC_E_INPUT, "\"helmctl repo remove\" requires at least 1 argument: NAME");
     HC_AUTO(hc_fd) int lock = hc_helm_lock(r->a, r->g, &r->err);
     if (lock < 0 || hc_helm_repositories(r->a, r->g, &r->doc, &r->there, &r->err) != HC_OK)
         return r->err.code;
@@ -295,15 +288,19 @@ static enum hc_rc update(struct repo *r, const char **args, size_t n)
     return HC_OK;
 }
 
-static enum hc_rc make_index(struct repo *r, struct hc_repo_index *o, const char **args, size_t n)
+static enum hc_rc make_index(struct repo *r, struct hc_repo_index *o, const char **args)
 {
-    if (n != 1)
-        return hc_fail(&r->err, HC_E_INPUT,
-                       "\"helmctl repo index\" requires 1 argument\n\nUsage:  helmctl repo index "
-                       "[DIR] [flags]");
     o->dir = args[0];
     return hc_cli_repo_index(r->a, o, &r->err);
 }
+
+static const struct hc_sub subs[] = {
+    { "add", "NAME URL", "add a repository to the list, and fetch its index", 2, 2 },
+    { "index", "DIR", "write index.yaml over a folder of packed charts", 1, 1 },
+    { "list", "", "print the list", 0, 0, "ls" },
+    { "remove", "REPO...", "take repositories off the list", 1, -1, "rm" },
+    { "update", "[REPO...]", "fetch the indexes of all repositories, or of some, anew", 0, -1, "up" },
+};
 
 int hc_cmd_repo(int argc, char **argv)
 {
@@ -311,53 +308,53 @@ int hc_cmd_repo(int argc, char **argv)
     struct repo r = { .a = a, .output = "table", .timeout_ms = 120000, .err = HC_ERR_INIT };
     struct hc_repo_index index = { .dir = NULL };
     const struct hc_flag flags[] = {
-        { "username", 0, HC_FLAG_STR, &r.username, "add: user name for the repository" },
-        { "password", 0, HC_FLAG_STR, &r.password, "add: password for the repository" },
-        { "password-stdin", 0, HC_FLAG_BOOL, &r.password_stdin, "add: read the password from stdin" },
-        { "ca-file", 0, HC_FLAG_STR, &r.ca_file, "add: certificate authority of the repository", NULL, "file" },
-        { "cert-file", 0, HC_FLAG_STR, &r.cert_file, "add: client certificate for the repository", NULL, "file" },
-        { "key-file", 0, HC_FLAG_STR, &r.key_file, "add: key of the client certificate", NULL, "file" },
-        { "insecure-skip-tls-verify", 0, HC_FLAG_BOOL, &r.insecure, "add: do not check the certificate" },
-        { "pass-credentials", 0, HC_FLAG_BOOL, &r.pass_credentials, "add: send the login to other hosts too" },
-        { "force-update", 0, HC_FLAG_BOOL, &r.force_update, "add: replace a repository of that name" },
+        { "username", 0, HC_FLAG_STR, &r.username, "user name for the repository", .of = "add" },
+        { "password", 0, HC_FLAG_STR, &r.password, "password for the repository", .of = "add" },
+        { "password-stdin", 0, HC_FLAG_BOOL, &r.password_stdin, "read the password from stdin", .of = "add" },
+        { "ca-file", 0, HC_FLAG_STR, &r.ca_file, "certificate authority of the repository", NULL, "file",
+          .of = "add" },
+        { "cert-file", 0, HC_FLAG_STR, &r.cert_file, "client certificate for the repository", NULL, "file",
+          .of = "add" },
+        { "key-file", 0, HC_FLAG_STR, &r.key_file, "key of the client certificate", NULL, "file", .of = "add" },
+        { "insecure-skip-tls-verify", 0, HC_FLAG_BOOL, &r.insecure, "do not check the certificate", .of = "add" },
+        { "pass-credentials", 0, HC_FLAG_BOOL, &r.pass_credentials, "send the login to other hosts too",
+          .of = "add" },
+        { "force-update", 0, HC_FLAG_BOOL, &r.force_update, "replace a repository of that name", .of = "add" },
         { "allow-deprecated-repos", 0, HC_FLAG_BOOL, &r.allow_deprecated,
-          "add: take addresses of repositories that were given up" },
-        { "timeout", 0, HC_FLAG_DURATION, &r.timeout_ms, "add, update: for one index (default 2m0s)" },
-        { "output", 'o', HC_FLAG_STR, &r.output, "list: print as table, json or yaml" },
-        { "no-headers", 0, HC_FLAG_BOOL, &r.no_headers, "list: the table without its first line" },
-        { "url", 0, HC_FLAG_STR, &index.url, "index: address of the folder, in front of the charts' names" },
-        { "merge", 0, HC_FLAG_STR, &index.merge, "index: keep the versions that only this index has", NULL,
-          "file" },
-        { "json", 0, HC_FLAG_BOOL, &index.json, "index: write JSON" },
+          "take addresses of repositories that were given up", .of = "add" },
+        { "timeout", 0, HC_FLAG_DURATION, &r.timeout_ms, "for one index (default 2m0s)", .of = "add update" },
+        { "output", 'o', HC_FLAG_STR, &r.output, "print as table, json or yaml", NULL, "table|json|yaml",
+          .of = "list" },
+        { "no-headers", 0, HC_FLAG_BOOL, &r.no_headers, "the table without its first line", .of = "list" },
+        { "url", 0, HC_FLAG_STR, &index.url, "address of the folder, in front of the charts' names",
+          .of = "index" },
+        { "merge", 0, HC_FLAG_STR, &index.merge, "keep the versions that only this index has", NULL, "file",
+          .of = "index" },
+        { "json", 0, HC_FLAG_BOOL, &index.json, "write JSON", .of = "index" },
     };
     struct hc_cli cli = {
         .use = "repo add|list|update|remove|index [NAME...] [flags]",
         .about = about,
         .flags = flags,
         .flags_n = HC_LEN(flags),
-        .min_args = 1,
-        .max_args = -1,
-        .group = true,
+        .subs = subs,
+        .subs_n = HC_LEN(subs),
     };
     int code = hc_cli_parse(a, &cli, argc, argv);
     if (code >= 0)
         return code;
-    const char *verb = cli.args[0], **args = cli.args + 1;
+    const char *verb = cli.sub->name, **args = cli.args + 1;
     size_t n = cli.args_n - 1;
     r.g = &cli.globals;
     enum hc_rc rc;
     if (strcmp(verb, "add") == 0)
-        rc = add(&r, args, n);
-    else if (strcmp(verb, "remove") == 0 || strcmp(verb, "rm") == 0)
+        rc = add(&r, args);
+    else if (strcmp(verb, "remove") == 0)
         rc = remove_all(&r, args, n);
     else if (strcmp(verb, "index") == 0)
-        rc = make_index(&r, &index, args, n);
-    else if (strcmp(verb, "list") != 0 && strcmp(verb, "ls") != 0 && strcmp(verb, "update") != 0 &&
-             strcmp(verb, "up") != 0)
-        return hc_cli_error("unknown command \"%s\" for \"helmctl repo\": one of add, list, update, remove, index",
-                            verb);
+        rc = make_index(&r, &index, args);
     else if ((rc = hc_helm_repositories(a, r.g, &r.doc, &r.there, &r.err)) == HC_OK)
-        rc = verb[0] == 'l' ? list(&r, n) : update(&r, args, n);
+        rc = verb[0] == 'l' ? list(&r) : update(&r, args, n);
     hc_scrub_urls(r.err.msg, true);
     return rc == HC_OK ? 0 : hc_cli_fail(&r.err);
 }

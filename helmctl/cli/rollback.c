@@ -18,7 +18,8 @@ int hc_cmd_rollback(int argc, char **argv)
         HC_APPLY_FLAGS(f),
         { "cleanup-on-fail", 0, HC_FLAG_BOOL, &f.cleanup_on_fail, "delete what a failed rollback brought" },
         { "history-max", 0, HC_FLAG_INT, &f.history_max, "keep this many revisions; 0: all" },
-        { "dry-run", 0, HC_FLAG_STR, &f.dry_run, "write nothing: none, client or server", "client" },
+        { "dry-run", 0, HC_FLAG_STR, &f.dry_run, "write nothing: none, client or server", "client",
+          "none|client|server" },
     };
     struct hc_cli cli = { .use = "rollback RELEASE [REVISION] [flags]",
                           .about = "Goes back to a revision (without one: to the revision before).\n\n"
@@ -114,7 +115,8 @@ int hc_cmd_uninstall(int argc, char **argv)
         { "dry-run", 0, HC_FLAG_BOOL, &dry_run, "write nothing" },
         { "ignore-not-found", 0, HC_FLAG_BOOL, &ignore, "a release that does not exist is no error" },
         { "keep-history", 0, HC_FLAG_BOOL, &keep, "keep the records, marked uninstalled" },
-        { "cascade", 0, HC_FLAG_STR, &f.cascade, "background, foreground or orphan" },
+        { "cascade", 0, HC_FLAG_STR, &f.cascade, "background, foreground or orphan", NULL,
+          "background|foreground|orphan" },
     };
     struct hc_cli cli = { .use = "uninstall RELEASE... [flags]",
                           .about = "Deletes the objects of releases and their records.\n\n"
@@ -148,11 +150,11 @@ int hc_cmd_test(int argc, char **argv)
     hc_action_flags_init(&f);
     const struct hc_flag flags[] = {
         { "timeout", 0, HC_FLAG_DURATION, &f.timeout_ms, "how long to wait for each test" },
-        { "progress", 0, HC_FLAG_STR, &f.progress, HC_PROGRESS_HELP, NULL, "mode" },
+        { "progress", 0, HC_FLAG_STR, &f.progress, HC_PROGRESS_HELP, NULL, HC_PROGRESS_MODES },
         { "filter", 0, HC_FLAG_CSV, &filters, "tests by name: name=x, or all but: '!name=x'" },
         { "logs", 0, HC_FLAG_BOOL, &logs, "print the logs of tests that are Pods" },
         { "hide-notes", 0, HC_FLAG_BOOL, &hide_notes, "do not print the notes (the default)" },
-        { "output", 'o', HC_FLAG_STR, &f.output, "print as table, json or yaml" },
+        { "output", 'o', HC_FLAG_STR, &f.output, "print as table, json or yaml", NULL, "table|json|yaml" },
     };
     struct hc_cli cli = {
         .use = "test RELEASE [flags]",

@@ -389,6 +389,11 @@ static enum hc_rc search_hub(struct search *s, const char **args, size_t n)
     return print_hub(s, hc_map_getz(doc, "data"));
 }
 
+static const struct hc_sub subs[] = {
+    { "hub", "[KEYWORD]", "look in a hub of charts", 0, -1 },
+    { "repo", "[KEYWORD]", "look in the repositories of the list, as their indexes were fetched last", 0, -1 },
+};
+
 int hc_cmd_search(int argc, char **argv)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
@@ -396,24 +401,23 @@ int hc_cmd_search(int argc, char **argv)
         .a = a, .output = "table", .endpoint = "https://hub.helm.sh", .width = 50, .err = HC_ERR_INIT
     };
     const struct hc_flag flags[] = {
-        { "regexp", 'r', HC_FLAG_BOOL, &s.regexp, "repo: the keyword is a regular expression" },
-        { "versions", 'l', HC_FLAG_BOOL, &s.versions, "repo: every version on a line of its own" },
-        { "version", 0, HC_FLAG_STR, &s.version, "repo: only versions of this range" },
-        { "devel", 0, HC_FLAG_BOOL, &s.devel, "repo: pre-releases too, as --version '>0.0.0-0'" },
-        { "endpoint", 0, HC_FLAG_STR, &s.endpoint, "hub: which one (default https://hub.helm.sh)" },
-        { "list-repo-url", 0, HC_FLAG_BOOL, &s.repo_url, "hub: the address of the repository, too" },
+        { "regexp", 'r', HC_FLAG_BOOL, &s.regexp, "the keyword is a regular expression", .of = "repo" },
+        { "versions", 'l', HC_FLAG_BOOL, &s.versions, "every version on a line of its own", .of = "repo" },
+        { "version", 0, HC_FLAG_STR, &s.version, "only versions of this range", .of = "repo" },
+        { "devel", 0, HC_FLAG_BOOL, &s.devel, "pre-releases too, as --version '>0.0.0-0'", .of = "repo" },
+        { "endpoint", 0, HC_FLAG_STR, &s.endpoint, "which one (default https://hub.helm.sh)", .of = "hub" },
+        { "list-repo-url", 0, HC_FLAG_BOOL, &s.repo_url, "the address of the repository, too", .of = "hub" },
         { "max-col-width", 0, HC_FLAG_INT, &s.width, "widest column of the table (default 50)" },
         { "fail-on-no-result", 0, HC_FLAG_BOOL, &s.fail_empty, "no result is an error" },
-        { "output", 'o', HC_FLAG_STR, &s.output, "print as table, json or yaml" },
+        { "output", 'o', HC_FLAG_STR, &s.output, "print as table, json or yaml", NULL, "table|json|yaml" },
     };
     struct hc_cli cli = {
         .use = "search repo|hub [KEYWORD] [flags]",
         .about = about,
         .flags = flags,
         .flags_n = HC_LEN(flags),
-        .min_args = 1,
-        .max_args = -1,
-        .group = true,
+        .subs = subs,
+        .subs_n = HC_LEN(subs),
     };
     int code = hc_cli_parse(a, &cli, argc, argv);
     if (code >= 0)
@@ -429,10 +433,8 @@ int hc_cmd_search(int argc, char **argv)
     enum hc_rc rc;
     if (strcmp(cli.args[0], "repo") == 0)
         rc = search_repo(&s, cli.args + 1, cli.args_n - 1);
-    else if (strcmp(cli.args[0], "hub") == 0)
-        rc = search_hub(&s, cli.args + 1, cli.args_n - 1);
     else
-        return hc_cli_error("unknown command \"%s\" for \"helmctl search\": one of repo, hub", cli.args[0]);
+        rc = search_hub(&s, cli.args + 1, cli.args_n - 1);
     hc_regex_put(s.regex);
     hc_scrub_urls(s.err.msg, true);
     return rc == HC_OK ? 0 : hc_cli_fail(&s.err);

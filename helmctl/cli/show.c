@@ -15,13 +15,14 @@
 
 enum { SHOW_CHART = 1, SHOW_VALUES = 2, SHOW_README = 4, SHOW_CRDS = 8, SHOW_ALL = 15 };
 
-static const struct {
-    const char *name;
-    unsigned what;
-} parts[] = {
-    { "chart", SHOW_CHART }, { "values", SHOW_VALUES }, { "readme", SHOW_README },
-    { "crds", SHOW_CRDS },   { "all", SHOW_ALL },
+static const struct hc_sub subs[] = {
+    { "all", "CHART", "all that is in a chart", 1, 1 },
+    { "chart", "CHART", "the metadata of a chart", 1, 1 },
+    { "crds", "CHART", "the CRDs of a chart, those of sub-charts too", 1, 1 },
+    { "readme", "CHART", "the README of a chart", 1, 1 },
+    { "values", "CHART", "the default values of a chart", 1, 1 },
 };
+static const unsigned parts[] = { SHOW_ALL, SHOW_CHART, SHOW_CRDS, SHOW_README, SHOW_VALUES };
 
 static const char about[] =
     "Shows what is in a chart.\n"
@@ -107,8 +108,8 @@ int hc_cmd_show(int argc, char **argv)
     struct hc_chart_source source = { .no_digest = true };
     const char *path = NULL;
     const struct hc_flag flags[] = {
-        { "jsonpath", 0, HC_FLAG_STR, &path, "of `show values`: print what this JSONPath template gives", NULL,
-          "template" },
+        { "jsonpath", 0, HC_FLAG_STR, &path, "print what this JSONPath template gives", NULL, "template",
+          .of = "values" },
         HC_CHART_SOURCE_FLAGS(source),
     };
     struct hc_cli cli = {
@@ -116,22 +117,13 @@ int hc_cmd_show(int argc, char **argv)
         .about = about,
         .flags = flags,
         .flags_n = HC_LEN(flags),
-        .min_args = 2,
-        .max_args = 2,
-        .group = true,
+        .subs = subs,
+        .subs_n = HC_LEN(subs),
     };
     int code = hc_cli_parse(a, &cli, argc, argv);
     if (code >= 0)
         return code;
-    unsigned what = 0;
-    for (size_t i = 0; i < HC_LEN(parts); i++)
-        if (strcmp(cli.args[0], parts[i].name) == 0)
-            what = parts[i].what;
-    if (path && what != SHOW_VALUES && what)
-        return hc_cli_error("unknown flag: --jsonpath");
-    if (!what)
-        return hc_cli_error("unknown command \"%s\" for \"helmctl show\": one of chart, values, readme, crds, all",
-                            cli.args[0]);
+    unsigned what = parts[cli.sub - subs];
     source.ref = cli.args[1];
     source.globals = &cli.globals;
     if (hc_cli_ports.hand_over && !hc_cli_chart_is_local(&source))

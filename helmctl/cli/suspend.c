@@ -88,6 +88,7 @@ int hc_cmd_suspend(int argc, char **argv)
         .flags_n = HC_LEN(flags),
         .min_args = 1,
         .max_args = -1,
+        .complete = hc_gitops_complete,
     };
     return run(argc, argv, &o, &cli);
 }
@@ -107,6 +108,7 @@ int hc_cmd_resume(int argc, char **argv)
         .flags_n = HC_LEN(flags),
         .min_args = 1,
         .max_args = -1,
+        .complete = hc_gitops_complete,
     };
     return run(argc, argv, &o, &cli);
 }

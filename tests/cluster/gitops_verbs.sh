@@ -116,6 +116,27 @@ status "$hr/web" "$(cond True 'Helm install succeeded')"
 "$helmctl" resume hr web --timeout 20s >"$dir/out" 2>&1
 expect resume "$dir/out" "✔ helmrelease resumed" "✔ HelmRelease reconciliation completed"
 
+# completion out of the cluster
+words() { # WHAT WANT ARGS...: the lines, parted by "/"
+    local what=$1 want=$2 got
+    shift 2
+    got=$("$helmctl" __complete "$@" 2>&1 | tr '\t\n' '~/')
+    [ "$got" = "$want" ] || { echo "completion of $what: want '$want', got '$got'"; fails=1; }
+}
+printf 'kind: ConfigMap\napiVersion: v1\nmetadata: {name: {{ .Release.Name }}}\n' >"$dir/c/templates/a.yaml"
+printf 'apiVersion: v2\nname: c\nversion: 1.0.0\nappVersion: "5"\n' >"$dir/c/Chart.yaml"
+"$helmctl" install shop "$dir/c" >/dev/null && "$helmctl" install shelf "$dir/c" >/dev/null &&
+    "$helmctl" upgrade shop "$dir/c" >/dev/null || { echo "install"; fails=1; }
+words releases 'shelf~c-1.0.0 -> deployed/shop~c-1.0.0 -> deployed/:4/' status s
+words "releases left" 'shelf~c-1.0.0 -> deployed/:4/' uninstall shop s
+words revisions '2~App: 5, Chart: c-1.0.0, deployed/1~App: 5, Chart: c-1.0.0, superseded/:36/' rollback shop ''
+words "--revision" '2~App: 5, Chart: c-1.0.0, deployed/:36/' get values shop --revision 2
+words namespaces 'kube-system/:4/' status -n kube-s
+words "another namespace" ':4/' status -n kube-system ''
+words "objects of a kind" 'db~waiting to be reconciled/web~Helm install succeeded/:4/' suspend hr ''
+words "sources" 'fleet~stored artifact for revision '"'main@sha1:01234567'"'/:4/' reconcile source git ''
+words "objects, others than these" 'db~waiting to be reconciled/:4/' get helmreleases web ''
+
 answer() { # PATH STATUS: plays the controller once: takes the token of the annotation over into the status
     local t n=0
     while :; do

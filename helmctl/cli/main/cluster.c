@@ -4,18 +4,25 @@
 #include <stdio.h>
 
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/complete.h"
 #include "helmctl/cli/deps.h"
 #include "helmctl/cli/provenance.h"
 #include "helmctl/cli/schemas.h"
 #include "helmctl/cli/template_server.h"
+#include "helmctl/cli/words.h"
 
 static int serve(int argc, char **argv)
 {
     (void)argc;
-    return hc_cli_hand_over("helmctl-serve", argv - 1);
+    return hc_cli_hand_over("helmctl-serve", hc_cli_completing ? hc_cli_completing->argv : argv - 1);
 }
 
+static int complete(int argc, char **argv);
+
 static const struct hc_command commands[] = {
+    { "__complete", complete, NULL },
+    { "__completeNoDesc", complete, NULL },
+    { "completion", hc_cmd_completion, "print the completion script for a shell" },
     { "controller", serve, "serve HelmReleases, Kustomizations and their sources" },
     { "deploy", hc_cmd_deploy, "install helmctl itself into a cluster" },
     { "env", hc_cmd_env, "print the variables that count, and their values" },
@@ -62,21 +69,44 @@ static const struct hc_command commands[] = {
     { "why", hc_cmd_why, "say which template, values and layers a field came from" },
 };
 
+static int complete(int argc, char **argv)
+{
+    return hc_cli_complete(argc, argv, commands, HC_LEN(commands));
+}
+
+static int unknown(const char *word)
+{
+    bool any = false;
+    fprintf(stderr, "Error: unknown command \"%s\" for \"helmctl\"\n", word);
+    for (size_t i = 0; i < HC_LEN(commands); i++)
+        if (commands[i].help && hc_cli_is_near(hc_str_of(word), hc_str_of(commands[i].name))) {
+            fprintf(stderr, "%s\t%s\n", any ? "" : "\nDid you mean this?\n", commands[i].name);
+            any = true;
+        }
+    fputs("\nRun 'helmctl --help' for usage.\n", stderr);
+    return 1;
+}
+
 static int usage(int argc, char **argv)
 {
-    bool asked = argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
-                 strcmp(argv[1], "-h") == 0;
-    FILE *to = asked ? stdout : stderr;
-    if (!asked)
-        fprintf(to, "Error: unknown command \"%s\" for \"helmctl\"\n\n", argv[1]);
+    bool asked = argc < 2 || strcmp(argv[1], "help") == 0;
+    for (int i = 1; i < argc; i++)
+        asked = asked || strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
+    if (!asked && argv[1][0] != '-')
+        return unknown(argv[1]);
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_cli root = { .use = "COMMAND [flags]" };
+    int code = asked ? -1 : hc_cli_parse(a, &root, argc, argv); /* flags alone: are they right? */
+    if (code >= 0)
+        return code;
     fputs("helmctl reconciles Helm releases from Git: fetch, render, install, upgrade, roll back.\n\n"
           "Usage:\n  helmctl COMMAND [flags]\n\nCommands:\n",
-          to);
+          stdout);
     for (size_t i = 0; i < HC_LEN(commands); i++)
         if (commands[i].help)
-            fprintf(to, "  %-14s %s\n", commands[i].name, commands[i].help);
-    fputs("\nhelmctl COMMAND --help tells the flags of a command.\n", to);
-    return asked ? 0 : 1;
+            printf("  %-14s %s\n", commands[i].name, commands[i].help);
+    fputs("\nhelmctl COMMAND --help tells the flags of a command.\n", stdout);
+    return 0;
 }
 
 int main(int argc, char **argv)
@@ -88,6 +118,7 @@ int main(int argc, char **argv)
     hc_cli_ports.verify_chart = hc_cli_verify_chart;
     hc_cli_ports.fetch_schema = hc_cli_fetch_schema;
     hc_cli_ports.fetch_values = hc_cli_fetch_values;
+    hc_cli_ports.complete = hc_cli_complete_words;
     hc_cli_ports.deps = hc_cli_deps_net;
     hc_cli_ports.server = &hc_cli_server_port;
     return hc_cli_dispatch(argc, argv, commands, HC_LEN(commands), usage);

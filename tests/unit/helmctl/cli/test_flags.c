@@ -2,6 +2,7 @@
  * The flag parser: forms, lists, global flags, refusals.
  */
 #include "helmctl/cli/flags.h"
+#include "helmctl/cli/words.h"
 #include "tests/unit/unit.h"
 
 struct opts {
@@ -111,13 +112,74 @@ static void verb_comes_first(void **state)
     assert_string_equal(help[1], "--help");
 }
 
+static int below(struct hc_arena *a, struct hc_cli *cli, bool *flag, int argc, char **argv)
+{
+    const struct hc_flag flags[] = { { "force", 0, HC_FLAG_BOOL, flag, "force", .of = "add set" },
+                                     { "output", 'o', HC_FLAG_STR, NULL, "form" } };
+    static const struct hc_sub subs[] = { { "add", "NAME URL", "add", 2, 2 },
+                                          { "list", "", "list", 0, 0, "ls" },
+                                          { "set", "NAME...", "set", 1, -1 } };
+    cli->use = "thing add|list|set [flags]";
+    cli->flags = flags;
+    cli->flags_n = HC_LEN(flags);
+    cli->subs = subs;
+    cli->subs_n = HC_LEN(subs);
+    cli->sub = NULL;
+    return hc_cli_parse(a, cli, argc, argv);
+}
+
+#define BELOW(...)                                                                                                 \
+    below(a, &cli, &flag, (int)HC_LEN(((char *[]){ "thing", __VA_ARGS__ })), (char *[]){ "thing", __VA_ARGS__ })
+
+static void verbs_below(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_cli cli = { .max_args = 0 };
+    bool flag = false;
+    assert_int_equal(BELOW("-o", "add", "--force", "add", "n", "u"), -1); /* the value of a flag is no verb */
+    assert_string_equal(cli.sub->name, "add");
+    assert_string_equal(cli.args[2], "u");
+    assert_true(flag);
+    assert_int_equal(BELOW("ls"), -1);
+    assert_string_equal(cli.sub->name, "list");
+    assert_int_equal(BELOW("set", "x", "y"), -1);
+    assert_int_equal(BELOW("list", "--force"), 1); /* a flag of others */
+    assert_int_equal(BELOW("--force", "list"), 1);
+    assert_int_equal(BELOW("list", "x"), 1);
+    assert_int_equal(BELOW("add", "x"), 1);
+    assert_int_equal(BELOW("set"), 1);
+    assert_int_equal(BELOW("ad"), 1);
+    assert_int_equal(BELOW("--debug"), 0); /* help */
+    assert_int_equal(BELOW("help"), 0);
+    assert_int_equal(BELOW("ad", "--help"), 0);
+}
+
+static void what_was_meant(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *word, *name;
+        bool near;
+    } rows[] = {
+        { "intsall", "install", true },  { "LIST", "list", true },
+        { "lst", "list", true },         { "upg", "upgrade", true },
+        { "rolback", "rollback", true }, { "x", "list", false },
+        { "", "list", false },           { "pull", "push", true },
+        { "listing", "list", false },    { "a123456789012345678901234567890123456789012345", "list", false },
+    };
+    for (size_t i = 0; i < HC_LEN(rows); i++)
+        assert_int_equal(hc_cli_is_near(hc_str_of(rows[i].word), hc_str_of(rows[i].name)), rows[i].near);
+    assert_int_equal(hc_cli_distance(HC_S("kitten"), HC_S("sitting"), 5), 3);
+    assert_int_equal(hc_cli_distance(HC_S("kitten"), HC_S("sitting"), 1), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takes_all_forms),
-        cmocka_unit_test(optional_values_and_lists),
-        cmocka_unit_test(refuses),
-        cmocka_unit_test(verb_comes_first),
+        cmocka_unit_test(takes_all_forms), cmocka_unit_test(optional_values_and_lists),
+        cmocka_unit_test(refuses),         cmocka_unit_test(verb_comes_first),
+        cmocka_unit_test(verbs_below),     cmocka_unit_test(what_was_meant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
