@@ -38,6 +38,9 @@ enum hc_rc hc_kube_contexts(struct hc_arena *a, const struct hc_kube_options *o,
 enum hc_rc hc_kube_impersonate(struct hc_kube *k, hc_str user, struct hc_kube **out, struct hc_err *err);
 /* Namespace of the context, "default" when it names none. Borrowed. */
 hc_str hc_kube_namespace(const struct hc_kube *k);
+/* The same without a client, for what only renders: the pod's where the kubeconfig names none, and "default" where it cannot be
+ * read. */
+hc_str hc_kube_context_namespace(struct hc_arena *a, const struct hc_kube_options *o);
 
 /* ---- discovery: cached per client, read again once when a kind is not known ------------------------ */
 

@@ -7,6 +7,7 @@
  */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/digest.h"
@@ -156,12 +157,18 @@ static enum hc_rc read_user(struct hc_arena *a, const struct files *f, size_t fi
     return pem(a, f, file, u, "client-key", &out->key_pem, err);
 }
 
-static enum hc_rc read_files(struct hc_arena *a, const struct hc_kube_options *o, const struct files *f,
-                             struct kube_config *out, struct hc_err *err)
+static hc_str context_of(const struct hc_kube_options *o, const struct files *f)
 {
     hc_str context = hc_str_of(o->context);
     for (size_t i = 0; i < f->n && context.n == 0; i++)
         context = hc_get_str(hc_map_getz(f->doc[i], "current-context"));
+    return context;
+}
+
+static enum hc_rc read_files(struct hc_arena *a, const struct hc_kube_options *o, const struct files *f,
+                             struct kube_config *out, struct hc_err *err)
+{
+    hc_str context = context_of(o, f);
     size_t file = 0;
     struct hc_val *c = context.n ? named(f, "contexts", context, "context", &file) : NULL;
     if (!c && context.n)
@@ -251,6 +258,37 @@ enum hc_rc hc_kube_contexts(struct hc_arena *a, const struct hc_kube_options *o,
     if (rc == HC_OK)
         *out = all;
     return rc;
+}
+
+/* client-go: inside a pod its namespace stands behind that of the context. */
+static hc_str pod_namespace(struct hc_arena *a)
+{
+    const char *host = getenv("KUBERNETES_SERVICE_HOST"), *port = getenv("KUBERNETES_SERVICE_PORT");
+    const char *told = getenv("POD_NAMESPACE");
+    struct stat token;
+    hc_str ns;
+    if (!host || !*host || !port || !*port || stat(POD_DIR "/token", &token) < 0 || S_ISDIR(token.st_mode))
+        return HC_S("default");
+    if (told && *told)
+        return hc_str_of(told);
+    ns = hc_read_file(a, AT_FDCWD, POD_DIR "/namespace", 4096, &ns, NULL) == HC_OK ? hc_str_trim(ns) : HC_S("");
+    return ns.n ? ns : HC_S("default");
+}
+
+hc_str hc_kube_context_namespace(struct hc_arena *a, const struct hc_kube_options *o)
+{
+    struct files f = { .n = 0 };
+    struct hc_kube_options any = *o;
+    any.server = ""; /* no file at all is no mistake */
+    if (find(a, &any, &f, NULL) != HC_OK)
+        return HC_S("default");
+    hc_str context = context_of(o, &f);
+    size_t file;
+    const struct hc_val *c = context.n ? named(&f, "contexts", context, "context", &file) : NULL;
+    if (context.n && !c)
+        return HC_S("default");
+    hc_str ns = hc_get_str(hc_map_getz(c, "namespace"));
+    return ns.n ? ns : pod_namespace(a);
 }
 
 enum hc_rc kube_config_read(struct hc_arena *a, const struct hc_kube_options *o, struct kube_config *out,

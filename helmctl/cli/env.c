@@ -44,19 +44,6 @@ static const char *number(struct hc_arena *a, const char *name, const char *othe
     return whole ? hc_arena_printf(a, "%ld", (long)d).p : hc_arena_printf(a, "%.2f", d).p;
 }
 
-/* Of the flag or variable, else of the kubeconfig's context; nobody is asked. */
-static const char *namespace_of(struct hc_arena *a, const struct hc_globals *g)
-{
-    struct hc_cli_cluster c = { 0 };
-    if (g->ns && *g->ns)
-        return g->ns;
-    if (hc_cli_connect(g, &c, NULL) != HC_OK)
-        return "default";
-    const char *ns = hc_arena_strz(a, c.ns);
-    hc_cli_disconnect(&c);
-    return ns && *ns ? ns : "default";
-}
-
 static const char *text_or(const char *text, const char *otherwise)
 {
     return text ? text : otherwise ? otherwise : "";
@@ -83,7 +70,7 @@ static void rows_of(struct hc_arena *a, const struct hc_globals *g, bool cluster
         { "HELM_KUBETLS_SERVER_NAME", text_or(g->kube_tls_server_name, "") },
         { "HELM_KUBETOKEN", text_or(g->kube_token, "") },
         { "HELM_MAX_HISTORY", number(a, "HELM_MAX_HISTORY", "10", true) },
-        { "HELM_NAMESPACE", cluster ? namespace_of(a, g) : "" },
+        { "HELM_NAMESPACE", cluster ? hc_arena_strz(a, hc_cli_namespace(a, g)) : "" },
         { "HELM_PLUGINS", text_or(hc_cli_env("HELM_PLUGINS"), data) },
         { "HELM_QPS", number(a, "HELM_QPS", "0.00", false) },
         { "HELM_REGISTRY_CONFIG", text_or(g->registry_config, hc_helm_config(a, "registry/config.json")) },

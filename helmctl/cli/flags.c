@@ -10,6 +10,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/clock.h"
+#include "deploy/kube/client.h"
 #include "helmctl/cli/cli.h"
 #include "helmctl/cli/complete.h"
 #include "helmctl/cli/flags_impl.h"
@@ -428,7 +429,8 @@ int hc_cli_verb_first(int argc, char **argv)
     return argc;
 }
 
-hc_str hc_cli_namespace(const struct hc_globals *g)
+hc_str hc_cli_namespace(struct hc_arena *a, const struct hc_globals *g)
 {
-    return g->ns && *g->ns ? hc_str_of(g->ns) : HC_S("default");
+    const struct hc_kube_options o = { .kubeconfig = g->kubeconfig, .context = g->kube_context };
+    return g->ns && *g->ns ? hc_str_of(g->ns) : hc_kube_context_namespace(a, &o);
 }

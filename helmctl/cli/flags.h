@@ -104,5 +104,6 @@ int hc_cli_verb_first(int argc, char **argv);
 /* A variable of the environment; NULL when it is not set or empty. */
 const char *hc_cli_env(const char *name);
 
-/* The namespace to work in when there is no cluster to ask: -n, HELM_NAMESPACE, else "default". */
-hc_str hc_cli_namespace(const struct hc_globals *g);
+/* The namespace to work in when no cluster is asked: -n, HELM_NAMESPACE, that of the kubeconfig's context, of the pod, else
+ * "default". */
+hc_str hc_cli_namespace(struct hc_arena *a, const struct hc_globals *g);

@@ -196,7 +196,7 @@ static int run(struct hc_arena *a, const struct hc_cli *cli, const struct option
         .port = &port,
         .helm3 = o->helm3,
         .values = values,
-        .release_namespace = hc_cli_namespace(&cli->globals),
+        .release_namespace = hc_cli_namespace(a, &cli->globals),
         .kube_version = hc_str_of(o->kube_version),
         .skip_schema = o->skip_schema,
         .schemas = hc_cli_schemas(),

@@ -429,7 +429,7 @@ static int render(struct hc_arena *a, const struct hc_cli *cli, struct options *
         .release_name = name,
         .release_namespace = no_namespace ? hc_recording_namespace(replay->known)
                              : ask        ? o->ns
-                                          : hc_cli_namespace(&cli->globals),
+                                          : hc_cli_namespace(a, &cli->globals),
         .revision = 1,
         .is_upgrade = o->is_upgrade,
         .capabilities = ask ? &o->capabilities : &capabilities,

@@ -48,7 +48,7 @@ int hc_traced_render(struct hc_arena *a, struct hc_traced_flags *o, const struct
         .origins = t->origins,
         .trace = t->trace,
         .release_name = name,
-        .release_namespace = hc_cli_namespace(globals),
+        .release_namespace = hc_cli_namespace(a, globals),
         .revision = 1,
         .is_upgrade = o->is_upgrade,
         .capabilities = &capabilities,

@@ -472,7 +472,8 @@ static int run(struct job *j, struct hc_traced_flags *traced, const struct hc_cl
     int code = hc_traced_render(j->a, traced, &cli->globals, name, &j->t);
     if (code)
         return code;
-    if (hc_why_open(j->a, j->t.trace, &j->t.out, hc_cli_namespace(&cli->globals), true, &j->why, &err) != HC_OK)
+    if (hc_why_open(j->a, j->t.trace, &j->t.out, hc_cli_namespace(j->a, &cli->globals), true, &j->why, &err) !=
+        HC_OK)
         return hc_cli_fail(&err);
     if (notes)
         return print_notes(j, path);

@@ -20,6 +20,7 @@ charts=$HC_SHARED/charts
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 unset HELM_NAMESPACE HELM_DEBUG SOURCE_DATE_EPOCH
+export KUBECONFIG=/dev/null
 export HELM_CACHE_HOME=$tmp/helm HELM_CONFIG_HOME=$tmp/helm HELM_DATA_HOME=$tmp/helm
 
 one_file_chart() {

@@ -113,6 +113,7 @@ class Ring:
         os.makedirs(os.path.join(results, "diff"), exist_ok=True)
         os.makedirs(os.path.join(results, "home"), exist_ok=True)
         self.env = {k: v for k, v in os.environ.items() if k not in ("HELM_NAMESPACE", "HELM_DEBUG", "SOURCE_DATE_EPOCH")}
+        self.env["KUBECONFIG"] = "/dev/null"  # the namespace of a context would be taken
         home = os.path.abspath(os.path.join(results, "home"))
         self.env.update(LC_ALL="C", HELM_CACHE_HOME=home, HELM_CONFIG_HOME=home, HELM_DATA_HOME=home)
         self.env.setdefault("GOGC", "400")

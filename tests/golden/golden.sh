@@ -10,7 +10,8 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 HELMCTL="${HELMCTL:-$here/../../build/release/bin/helmctl}"
-unset HELM_NAMESPACE HELM_DEBUG SOURCE_DATE_EPOCH KUBECONFIG
+unset HELM_NAMESPACE HELM_DEBUG SOURCE_DATE_EPOCH
+export KUBECONFIG=/dev/null # the namespace of a context would be taken
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 with_helm=

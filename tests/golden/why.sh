@@ -7,7 +7,8 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 HELMCTL="${HELMCTL:-$here/../../build/release/bin/helmctl}"
-unset HELM_NAMESPACE HELM_DEBUG SOURCE_DATE_EPOCH KUBECONFIG
+unset HELM_NAMESPACE HELM_DEBUG SOURCE_DATE_EPOCH
+export KUBECONFIG=/dev/null # the namespace of a context would be taken
 update=
 [ "${1:-}" = --update ] && { update=1; shift; }
 cd "$here/why" || exit 1

@@ -57,6 +57,13 @@ case("template/dir-empty", FULL, "template r chart --output-dir ''", tree="out")
 case("template/name-template-empty", FULL, "template --name-template '' chart")
 case("template/name-template-function", FULL, "template --name-template '{{ nope }}' chart")
 case("template/name-template-open", FULL, "template --name-template 'a{{ 1' chart")
+CONTEXTS = {"kc": "current-context: a\ncontexts:\n- {name: a, context: {cluster: x, namespace: shop}}\n- {name: b, context: {namespace: other}}\n- {name: c, context: {}}\n",
+            "broken": "a: [\n", "home/.kube/config": "current-context: h\ncontexts:\n- {name: h, context: {namespace: of-home}}\n"}
+for key, args, env in [("env", "", {"KUBECONFIG": "kc"}), ("home", "", {}), ("home-env-empty", "", {"KUBECONFIG": ""}), ("flag", "--kubeconfig kc", {}), ("context", "--kubeconfig kc --kube-context b", {}),
+                       ("context-env", "", {"KUBECONFIG": "kc", "HELM_KUBECONTEXT": "b"}), ("context-bare", "", {"KUBECONFIG": "kc", "HELM_KUBECONTEXT": "c"}),
+                       ("context-none", "--kube-context nope", {"KUBECONFIG": "kc"}), ("missing", "--kubeconfig nope", {}), ("missing-env", "", {"KUBECONFIG": "nope:kc"}),
+                       ("none-there", "", {"KUBECONFIG": "nope"}), ("broken", "", {"KUBECONFIG": "broken:kc"}), ("n", "-n mine", {"KUBECONFIG": "kc"}), ("n-env", "", {"KUBECONFIG": "kc", "HELM_NAMESPACE": "mine"})]:
+    case("namespace/" + key, {**chart(**{"templates/a.yaml": "kind: X\nmetadata: {name: \"{{ .Release.Namespace }}_\"}\n"}), **CONTEXTS}, "template r chart " + args, env=env, then="lint chart " + args)
 case("template/timeout-bare", FULL, "template r chart --timeout 300")
 case("template/dir-twice", FULL, "template r chart --output-dir out", then="template r chart --output-dir out --include-crds", tree="out")
 case("template/bad-yaml", chart(**{"templates/a.yaml": "a: b: c\n", "templates/b.yaml": CM}), "template r chart", helm3=True)
