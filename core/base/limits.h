@@ -67,13 +67,20 @@
     (8 * HC_MIB)                    /* text of one file, and of one function call: a cluster takes no
                                              object over 1.5 MiB                                           */
 #define HC_MAX_CALL_ENTRIES 500000u /* entries of a list that one function call makes                */
-/* Keys and password hashes cost what they cost, in Helm too: this many milliseconds together on a busy machine, half on a
+/* Keys and password hashes cost what they cost, in Helm too: this many milliseconds together on a busy machine, a third on a
  * quiet one, counted by kind before the work (lua/funcs: fn_dear) and not by the clock, so that a chart which renders does
- * so on a slow machine too. harbor, the public chart that makes most, needs 404. */
-#define HC_MAX_RENDER_DEAR 700u
+ * so on a slow machine too. The first is for what may be made without end: in loops that are too long for the second, in
+ * recursion, in Lua. The second is for what a chart makes one by one: a thousand public charts need at most 900 (three
+ * keys of 4096 bits for one etcd). */
+#define HC_MAX_RENDER_DEAR         700u
+#define HC_MAX_RENDER_DEAR_PLANNED (7u * HC_MAX_RENDER_DEAR)
 /* How soon a prime of 2048 bits is found is luck beyond any count: the second such key of a render, and what comes
  * behind it, is given up when keys and hashes took this much processor time; the render may be tried again. */
-#define HC_MAX_RENDER_DEAR_CPU_MS 900u
+#define HC_MAX_RENDER_DEAR_CPU_MS         900u
+#define HC_MAX_RENDER_DEAR_PLANNED_CPU_MS 8000u
+/* For that budget templates recur when more than so many run in each other, or so often the same. */
+#define HC_MAX_RENDER_DEAR_FRAMES 32u
+#define HC_MAX_RENDER_DEAR_SELF   3u
 /* Behind all that, against what the steps misjudge: processor time of one render. */
 #define HC_MAX_RENDER_CPU_MS    10000u
 #define HC_MAX_REGEX_STEPS      1000000u /* of one search, 30 ns each; RE2 needs text times expression         */

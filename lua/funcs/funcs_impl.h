@@ -140,7 +140,7 @@ enum hc_rc fn_buf(struct hc_fcall *c, const struct hc_buf *b, struct hc_val **ou
 static inline void fn_changes(struct hc_fcall *c, const struct hc_val *map)
 {
     if (c->on_change)
-        c->on_change(c->change_ctx, map->map);
+        c->on_change(c->ctx, map->map);
 }
 
 /* ---- budgets ------------------------------------------------------------------------------------ */

@@ -302,25 +302,26 @@ enum hc_rc fn_dear_go_on(struct hc_fcall *c)
 {
     /* The first one is made on the slowest machine, too. */
     if (c->long_keys < 2 ||
-        hc_thread_cpu_ns() - c->dear_from_ns + c->dear_beside_ns < (uint64_t)HC_MAX_RENDER_DEAR_CPU_MS * 1000000u)
+        hc_thread_cpu_ns() - c->dear_from_ns + c->dear_beside_ns < (uint64_t)c->dear_cpu_ms * 1000000u)
         return HC_OK;
     c->unlucky = true;
     return hc_fail(
         c->err, HC_E_LIMIT,
         "the budget for keys and password hashes of one render is spent: with key %u of 4096 bits or DSA they "
         "took over %u ms of processor time; make them beforehand and hand them over as values",
-        c->long_keys, HC_MAX_RENDER_DEAR_CPU_MS);
+        c->long_keys, c->dear_cpu_ms);
 }
 
 enum hc_rc fn_dear(struct hc_fcall *c, uint32_t ms)
 {
-    if (ms > HC_MAX_RENDER_DEAR - c->dear)
-        return hc_fail(
-            c->err, HC_E_LIMIT,
-            "the budget for keys and password hashes of one render is spent (16 RSA keys of 2048 bits, 2 of "
-            "4096 or of DSA, 6 of bcrypt or htpasswd, 2 of derivePassword); make them beforehand and hand them "
-            "over as "
-            "values");
+    bool planned = c->turns > 0 && c->dear + (uint64_t)c->turns * ms <= HC_MAX_RENDER_DEAR_PLANNED &&
+                   !(c->recurs && c->recurs(c->ctx));
+    if (!planned && c->dear + ms > HC_MAX_RENDER_DEAR)
+        return hc_fail(c->err, HC_E_LIMIT,
+                       "the budget for keys and password hashes of one render is spent (122 RSA keys of 2048 bits, "
+                       "16 of 4096 or of DSA, 44 of bcrypt or htpasswd, 15 of derivePassword; a seventh of that in "
+                       "longer loops, in recursion and in Lua); make them beforehand and hand them over as values");
+    c->dear_cpu_ms = planned ? HC_MAX_RENDER_DEAR_PLANNED_CPU_MS : HC_MAX_RENDER_DEAR_CPU_MS;
     enum hc_rc rc = fn_dear_go_on(c);
     if (rc != HC_OK)
         return rc;

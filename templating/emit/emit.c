@@ -737,7 +737,7 @@ static void put_statement(struct emitter *e, struct hc_node *n)
         line(e);
         return;
     case HC_NODE_BREAK:
-        hc_buf_puts(&e->lua, "break");
+        hc_buf_puts(&e->lua, "left() break");
         line(e);
         return;
     case HC_NODE_CONTINUE:

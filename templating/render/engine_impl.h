@@ -111,11 +111,12 @@ struct frame {
     const struct hc_node *call;     /* the command that called it, in the frame before */
     const struct hc_node *saved_at; /* where the frame before was */
     const struct env *saved_env;
-    uint32_t *active; /* the counter to give back */
-    hc_str text;      /* tpl: its text */
-    size_t mark;      /* where its output begins */
-    uint32_t slots;   /* where its variables begin */
-    uint32_t depth;   /* of {{template}} in {{template}} */
+    uint32_t *active;     /* the counter to give back */
+    hc_str text;          /* tpl: its text */
+    size_t mark;          /* where its output begins */
+    uint32_t slots;       /* where its variables begin */
+    uint32_t depth;       /* of {{template}} in {{template}} */
+    uint32_t saved_turns; /* of struct hc_fcall, before it */
 };
 
 /*
@@ -220,7 +221,8 @@ struct run {
     bool invalid;             /* the last argument gathered was Go's invalid value, not a nil in an interface */
     const struct hc_node *at; /* Go's s.node: what an error is about */
     const struct env *env;
-    uint32_t *active; /* per name of the program */
+    uint32_t *active;        /* per name of the program */
+    const struct walk *walk; /* the innermost loop */
     struct text **texts;
     size_t texts_n, texts_cap;
     uint32_t tmpls_n;            /* of the program and of all tpl texts */
@@ -314,19 +316,26 @@ void check_output(struct run *r);
 /* What a loop goes over: a snapshot, so that a map may change meanwhile. */
 struct walk {
     const struct hc_node *node;
+    const struct walk *around;  /* the loop around it, in whichever template */
     struct hc_val **items;      /* list */
     struct hc_entry *entries;   /* map, sorted */
     const unsigned char *bytes; /* []byte */
     int64_t i, n;
-    uint8_t kind, type; /* of an int */
+    uint32_t turns, turns_around; /* of struct hc_fcall, in it and around it */
+    uint8_t kind, type;           /* of an int */
     bool boxed, is_uint;
 };
 /* Begins a range over the value of its pipeline; NULL: there is nothing to go over. */
 struct walk *range_start(struct run *r, const struct hc_node *n, hc_tv value);
 /* The next turn: sets the loop's variables and *out_elem. */
 bool range_turn(struct run *r, struct walk *w, hc_tv *out_elem);
+/* Behind the last one, and before a loop is left by a break. */
+void range_end(struct run *r, const struct walk *w);
 
 /* ---- engine_walk.c --------------------------------------------------------------------------------- */
+
+/* Whether the templates that run are in each other again and again (struct hc_fcall). */
+bool run_recurs(void *run);
 
 /* How statements ended. */
 enum flow { FLOW_ON, FLOW_BREAK, FLOW_CONTINUE };

@@ -92,7 +92,10 @@ struct frame *frame_enter(struct run *r, enum frame_kind kind, struct tmpl *t, c
                          .saved_env = r->env,
                          .mark = r->out.n,
                          .slots = (uint32_t)r->slots_n,
-                         .depth = depth };
+                         .depth = depth,
+                         .saved_turns = r->fc.turns };
+    if (t->script)
+        r->fc.turns = 0;
     r->slots[r->slots_n] = dot;
     for (size_t i = 1; i < slots; i++)
         r->slots[r->slots_n + i] = &eval_unset;
@@ -116,6 +119,7 @@ void frame_leave(struct run *r)
     r->at = f->saved_at;
     r->env = f->saved_env;
     r->slots_n = f->slots;
+    r->fc.turns = f->saved_turns;
     r->frames_n--;
     r->f = r->frames_n > 0 ? &r->frames[r->frames_n - 1] : NULL;
 }
@@ -347,8 +351,12 @@ static struct hc_val *int_node(struct run *r, int64_t i, uint8_t type)
 bool range_turn(struct run *r, struct walk *w, hc_tv *out_elem)
 {
     hc_tv elem, key = NULL;
-    if (w->i >= w->n)
+    if (w->i >= w->n) {
+        range_end(r, w);
         return false;
+    }
+    r->fc.turns = w->turns;
+    r->walk = w;
     run_charge(r, STEPS_TURN);
     const struct hc_node *pipe = w->node->branch.pipe;
     bool keyed = pipe->decl_n > 1;
@@ -380,6 +388,12 @@ bool range_turn(struct run *r, struct walk *w, hc_tv *out_elem)
     }
     *out_elem = elem;
     return true;
+}
+
+void range_end(struct run *r, const struct walk *w)
+{
+    r->fc.turns = w->turns_around;
+    r->walk = w->around;
 }
 
 struct walk *range_start(struct run *r, const struct hc_node *n, hc_tv value)
@@ -417,6 +431,10 @@ struct walk *range_start(struct run *r, const struct hc_node *n, hc_tv value)
     } else {
         fail_printing(r, "range can't iterate over ", v, "");
     }
+    w->around = r->walk;
+    w->turns_around = r->fc.turns;
+    if (__builtin_mul_overflow(w->turns_around, w->n, &w->turns))
+        w->turns = 0;
     return w->n > 0 ? w : NULL;
 }
 
@@ -444,6 +462,15 @@ static int op_range(lua_State *l)
         return 1;
     lua_pushlightuserdata(l, w);
     return 2;
+}
+
+/* Before a break. */
+static int op_left(lua_State *l)
+{
+    struct run *r = run_of(l);
+    if (r->walk)
+        range_end(r, r->walk);
+    return 0;
 }
 
 /* ---- values ------------------------------------------------------------------------------------------ */
@@ -759,6 +786,7 @@ static const luaL_Reg ops[] = {
     { "with", op_with },
     { "block", op_block },
     { "range", op_range },
+    { "left", op_left },
     { "call", op_call },
     { "spare", op_spare },
     { "val", op_val },
@@ -882,9 +910,11 @@ enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct
                               .err = &r.func_err,
                               .door = in->door ? in->door : &no_door,
                               .helm3 = in->helm3,
+                              .turns = 1,
                               .keeps = in->keeps && !r.keeps && hc_kept_on(),
                               .on_change = stretch_change,
-                              .change_ctx = &r };
+                              .recurs = run_recurs,
+                              .ctx = &r };
     r.agains = !r.keeps && !in->strict && !in->lint && !in->by_lua;
     r.memos = r.fc.keeps && r.agains;
     r.stack = __builtin_frame_address(0);

@@ -10,6 +10,21 @@
 #include "lua/funcs/gofmt.h"
 #include "templating/render/engine_impl.h"
 
+bool run_recurs(void *run)
+{
+    const struct run *r = run;
+    if (r->frames_n > HC_MAX_RENDER_DEAR_FRAMES)
+        return true;
+    for (const struct frame *f = r->frames, *end = f + r->frames_n; f < end; f++) {
+        uint32_t times = 0;
+        for (const struct frame *g = f; g < end; g++)
+            times += g->t == f->t;
+        if (times > HC_MAX_RENDER_DEAR_SELF)
+            return true;
+    }
+    return false;
+}
+
 static enum flow walk_list(struct run *r, hc_tv dot, const struct hc_node *list)
 {
     return walk_items(r, dot, list->items, list->n);
@@ -54,6 +69,7 @@ static enum flow walk_range(struct run *r, hc_tv dot, const struct hc_node *n)
         return n->branch.orelse ? walk_list(r, dot, n->branch.orelse) : FLOW_ON;
     while (walk_turn(r, w, n))
         continue;
+    range_end(r, w);
     return FLOW_ON;
 }
 

@@ -229,21 +229,66 @@ static void random_numbers_that_repeat_end(void **state)
     }
 }
 
-/* Of long keys the first is made however long all took, the second is not. */
+static bool recurs(void *ctx)
+{
+    return *(bool *)ctx;
+}
+
+/* What is made one by one has seven times the budget of what loops, recursion and Lua may make without end. */
+static void keys_and_hashes_have_a_budget(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *call;
+        uint32_t turns, dear;
+        bool recurs, fails;
+    } rows[] = {
+        { "nobody knows how often", "genPrivateKey \"ecdsa\"", 0, 698, false, false },
+        { "nor that it is too often", "genPrivateKey \"ecdsa\"", 0, 699, false, true },
+        { "once", "genPrivateKey \"ecdsa\"", 1, 699, false, false },
+        { "once, the last one", "genPrivateKey \"ecdsa\"", 1, 4898, false, false },
+        { "once too often", "genPrivateKey \"ecdsa\"", 1, 4899, false, true },
+        { "in a loop that will end in time", "genPrivateKey \"ecdsa\"", 100, 4700, false, false },
+        { "in one that will not", "genPrivateKey \"ecdsa\"", 101, 4700, false, true },
+        { "but begins", "genPrivateKey \"ecdsa\"", 4000000000, 698, false, false },
+        { "in recursion", "genPrivateKey \"ecdsa\"", 1, 699, true, true },
+        { "which begins, too", "genPrivateKey \"ecdsa\"", 1, 698, true, false },
+        { "a third key of one etcd", "genPrivateKey \"rsa\" | trunc 31", 1, 600, false, false },
+    };
+    static const struct hc_door door;
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        bool again = rows[i].recurs;
+        struct eval e = { .c = { .a = a,
+                                 .door = &door,
+                                 .turns = rows[i].turns,
+                                 .dear = rows[i].dear,
+                                 .recurs = recurs,
+                                 .ctx = &again } };
+        HC_AUTO(hc_buf) struct hc_buf got;
+        hc_buf_init(&got, 0);
+        eval_line(&e, rows[i].call, &got);
+        if (e.failed != rows[i].fails || (e.failed && !strstr(e.err.msg, "budget for keys and password hashes")))
+            fail_msg("%s: %s", rows[i].name, e.failed ? e.err.msg : "no error");
+    }
+}
+
+/* Of long keys the first is made however long all took, the second is not; one by one they may take longer. */
 static void a_long_key_is_given_up(void **state)
 {
     (void)state;
     static const struct hc_door door;
-    for (uint32_t before = 0; before < 2; before++) {
+    for (uint32_t i = 0; i < 3; i++) {
+        uint32_t before = i > 0;
         HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
-        struct eval e = { .c = { .a = a, .door = &door, .long_keys = before } };
+        struct eval e = { .c = { .a = a, .door = &door, .long_keys = before, .turns = i == 2 } };
         HC_AUTO(hc_buf) struct hc_buf got;
         hc_buf_init(&got, 0);
         e.c.dear_from_ns = hc_thread_cpu_ns() - 2000000000u; /* it may wrap around */
         eval_line(&e, "genPrivateKey \"dsa\" | trunc 31", &got);
-        assert_int_equal(e.failed, before > 0);
-        assert_int_equal(e.c.unlucky, before > 0);
-        if (before)
+        assert_int_equal(e.failed, i == 1);
+        assert_int_equal(e.c.unlucky, i == 1);
+        if (e.failed)
             assert_non_null(strstr(e.err.msg, "budget for keys and password hashes"));
         else
             assert_true(hc_str_find_str(hc_buf_str(&got), HC_S("BEGIN DSA PRIVATE KEY")) != SIZE_MAX);
@@ -258,6 +303,7 @@ int main(void)
         cmocka_unit_test(work_is_bounded),
         cmocka_unit_test(the_door_decides),
         cmocka_unit_test(random_numbers_that_repeat_end),
+        cmocka_unit_test(keys_and_hashes_have_a_budget),
         cmocka_unit_test(a_long_key_is_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,7 +61,8 @@ static const struct {
       "do local it = with(1, dot)\nif it then local dot = it\ntemplate(2, dot)\nelse\ngo(3, 3, dot)\nend end\n",
       1 },
     { "{{ range .a }}{{ if . }}{{ continue }}{{ else }}{{ break }}{{ end }}{{ . }}{{ end }}",
-      "for _, dot in range(1, dot) do\nif is(2, dot) then\ngoto next1\nelse\nbreak\nend\ngo(3, 3, dot)\n::next1::\n"
+      "for _, dot in range(1, dot) do\nif is(2, dot) then\ngoto next1\nelse\nleft() break\nend\ngo(3, 3, "
+      "dot)\n::next1::\n"
       "end\n",
       1 },
     { "{{ range $k, $v := .a }}{{ $k }}{{ else }}e{{ end }}",
