@@ -62,7 +62,7 @@ static void flag_names(struct hc_completion *c, const struct walk *w, const bool
     c->directive = HC_WORDS_NO_FILES;
     for (size_t i = 0; i < w->cli->flags_n + w->globals_n; i++) {
         const struct hc_flag *f = flag_at(w, i);
-        bool again = f->kind == HC_FLAG_LIST || f->kind == HC_FLAG_CSV;
+        bool again = f->kind >= HC_FLAG_LIST;
         if (!f->help || f->deprecated || !cli_flag_fits(w->cli, f) || (given[i] && !again) ||
             cli_find(w, hc_str_of(f->name), 0) != f)
             continue;
@@ -99,7 +99,7 @@ static void flag_value(struct hc_completion *c, const struct walk *w, const stru
             hc_complete_add(c, choice, HC_S(""));
     } else if (!hc_cli_ports.complete || !hc_cli_ports.complete(c, w->cli, f->name)) {
         /* A text that nothing is known of may be a path, as with Helm. */
-        c->directive = f->type || f->kind == HC_FLAG_INT || f->kind == HC_FLAG_DURATION ? HC_WORDS_NO_FILES : 0;
+        c->directive = f->type || (f->kind >= HC_FLAG_INT && f->kind <= HC_FLAG_DURATION) ? HC_WORDS_NO_FILES : 0;
     }
 }
 

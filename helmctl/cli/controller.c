@@ -113,6 +113,9 @@ int hc_cmd_controller(int argc, char **argv)
     int rc = hc_cli_parse(a, &cli, argc, argv);
     if (rc >= 0)
         return rc;
+    for (size_t i = 0; i < HC_LEN(flags); i++)
+        if (flags[i].kind == HC_FLAG_DURATION && *(const int64_t *)flags[i].to < 0)
+            return hc_cli_error("--%s is less than no time", flags[i].name);
     enum hc_log_level l;
     if (!parse_level(level, &l))
         return hc_cli_error("--log-level: '%s' is none of error, info, debug, trace", level);

@@ -19,7 +19,7 @@ static const char about[] =
     "Makes a folder with a new chart in it.\n"
     "\n"
     "  helmctl create web                        from the scaffold of the program\n"
-    "  helmctl create charts/web -p mystarter    from a chart in the starters folder, or an absolute path;\n"
+    "  helmctl create charts/web -p mystarter   from a chart in the starters folder, or an absolute path;\n"
     "                                            <CHARTNAME> in its templates and values becomes the name\n"
     "\n"
     "The chart renders as the one that `helm create` (Helm 4.3) makes; its comments and its NOTES.txt are others.";

@@ -19,8 +19,8 @@ static const char about[] =
     "repositories and registries.\n"
     "\n"
     "  helmctl dependency list ./chart\n"
-    "  helmctl dependency update ./chart     the newest versions that Chart.yaml allows; writes Chart.lock\n"
-    "  helmctl dependency build ./chart      the versions of Chart.lock\n"
+    "  helmctl dependency update ./chart    the newest versions that Chart.yaml allows; writes Chart.lock\n"
+    "  helmctl dependency build ./chart     the versions of Chart.lock\n"
     "\n"
     "Output and exit code are those of `helm dependency` (Helm 4.3).";
 
@@ -206,7 +206,7 @@ int hc_cmd_dependency(int argc, char **argv)
     struct hc_chart_source source = { .tell_stdout = true };
     struct hc_cli_deps deps = { .source = &source, .log = stdout };
     const struct hc_flag flags[] = {
-        { "max-col-width", 0, HC_FLAG_INT, &width, "widest column of the table (default 80)", .of = "list" },
+        { "max-col-width", 0, HC_FLAG_UINT, &width, "widest column of the table (default 80)", .of = "list" },
         { "skip-refresh", 0, HC_FLAG_BOOL, &deps.skip_refresh, "use the cached indexes as they are",
           .of = "build update" },
         { "verify", 0, HC_FLAG_BOOL, &source.verify,

@@ -19,15 +19,22 @@ struct hc_cli_deps {
 };
 
 /* Rows for a flag table: what repositories and registries are asked with. */
-#define HC_DEPS_SOURCE_FLAGS(s)                                                                                    \
-    { "username", 0, HC_FLAG_STR, &(s).username, "user name for registries of dependencies" },                     \
-        { "password", 0, HC_FLAG_STR, &(s).password, "password for registries of dependencies" },                  \
-        { "ca-file", 0, HC_FLAG_STR, &(s).ca_file, "certificate authority of the registries", NULL, "file" },      \
-        { "cert-file", 0, HC_FLAG_STR, &(s).cert_file, "client certificate for the registries", NULL, "file" },    \
-        { "key-file", 0, HC_FLAG_STR, &(s).key_file, "key of the client certificate", NULL, "file" },              \
-        { "insecure-skip-tls-verify", 0, HC_FLAG_BOOL, &(s).insecure, "do not check the registry's certificate" }, \
-    {                                                                                                              \
-        "plain-http", 0, HC_FLAG_BOOL, &(s).plain_http, "speak HTTP without TLS to registries"                     \
+#define HC_DEPS_SOURCE_FLAGS(s)                                                                                         \
+    {                                                                                                                   \
+        "username", 0, HC_FLAG_STR, &(s).username, "user name for registries of dependencies", .of = "build update"     \
+    },                                                                                                                  \
+        { "password", 0, HC_FLAG_STR, &(s).password, "password for registries of dependencies", .of = "build update" }, \
+        { "ca-file", 0,      HC_FLAG_STR,         &(s).ca_file, "certificate authority of the registries",              \
+          NULL,      "file", .of = "build update" },                                                                    \
+        { "cert-file", 0,      HC_FLAG_STR,         &(s).cert_file, "client certificate for the registries",            \
+          NULL,        "file", .of = "build update" },                                                                  \
+        { "key-file", 0,      HC_FLAG_STR,         &(s).key_file, "key of the client certificate",                      \
+          NULL,       "file", .of = "build update" },                                                                   \
+        { "insecure-skip-tls-verify", 0, HC_FLAG_BOOL, &(s).insecure, "do not check the registry's certificate",        \
+          .of = "build update" },                                                                                       \
+    {                                                                                                                   \
+        "plain-http", 0, HC_FLAG_BOOL, &(s).plain_http, "speak HTTP without TLS to registries",                         \
+            .of = "build update"                                                                                        \
     }
 
 /* True when this half must hand the command over: something is not on this machine, or indexes are to be refreshed. */

@@ -40,10 +40,11 @@ static size_t global_table(struct hc_globals *g, struct hc_flag out[CLI_GLOBALS_
         { "repository-config", 0, HC_FLAG_STR, &g->repository_config, "file with repository names and addresses",
           NULL, "file" },
         { "content-cache", 0, HC_FLAG_STR, &g->content_cache, "folder of cached charts", NULL, "folder" },
-        { "color", 0, HC_FLAG_STR, NULL, NULL, NULL, "never|auto|always" },
-        { "colour", 0, HC_FLAG_STR, NULL, NULL, NULL, "never|auto|always" },
-        { "burst-limit", 0, HC_FLAG_INT, NULL, NULL },
-        { "qps", 0, HC_FLAG_STR, NULL, NULL },
+        { "color", 0, HC_FLAG_STR, &g->color, "taken as Helm takes it: what is printed has no colours", NULL,
+          "never|auto|always" },
+        { "colour", 0, HC_FLAG_STR, &g->color, NULL, NULL, "never|auto|always" },
+        { "burst-limit", 0, HC_FLAG_INT, NULL, "taken as Helm takes it, and left unused" },
+        { "qps", 0, HC_FLAG_FLOAT, NULL, "taken as Helm takes it, and left unused" },
     };
     _Static_assert(HC_LEN(t) <= CLI_GLOBALS_MAX, "room for all global flags");
     memcpy(out, t, sizeof(t));
@@ -135,6 +136,72 @@ static bool csv_add(struct hc_arena *a, struct hc_strings *l, const char *s)
     }
 }
 
+/* pflag's stringToString: only what holds several "=" is a list, so that a value may hold commas. False: *out_why is set. */
+static bool map_add(struct hc_arena *a, struct hc_strings *l, const char *s, const char **out_why)
+{
+    size_t before = l->n;
+    hc_str text = hc_str_of(s);
+    size_t eq = hc_str_find(text, '=');
+    bool one = eq == SIZE_MAX || hc_str_find(hc_str_sub(text, eq + 1, text.n), '=') == SIZE_MAX;
+    while (one && text.n && text.p[0] == '"')
+        text = hc_str_sub(text, 1, text.n);
+    while (one && text.n && text.p[text.n - 1] == '"')
+        text.n--;
+    *out_why = hc_arena_spent(a) ? "out of memory" : "a quoted text does not end";
+    if (one ? !list_add(a, l, hc_arena_strz(a, text)) : !csv_add(a, l, s))
+        return false;
+    for (size_t i = before; i < l->n; i++)
+        if (!strchr(l->items[i], '=')) {
+            *out_why = hc_arena_printf(a, "%s must be formatted as key=value", l->items[i]).p;
+            return false;
+        }
+    return true;
+}
+
+/* strconv.ParseInt and ParseUint with base 0. NULL: taken. */
+static const char *whole_number(const char *text, bool sign, int base, int64_t *out)
+{
+    static const char syntax[] = "invalid syntax";
+    const char *p = text + (sign && (*text == '-' || *text == '+') ? 1 : 0);
+    bool minus = sign && *text == '-', prefixed = false, any = false;
+    uint64_t v = 0, most = sign ? (uint64_t)INT64_MAX + (minus ? 1 : 0) : (uint64_t)INT64_MAX;
+    bool over = false, bars = base == 0;
+    if (base == 0 && p[0] == '0' && p[1]) {
+        char mark = p[1] | 0x20;
+        base = mark == 'x' ? 16 : mark == 'b' ? 2 : 8;
+        prefixed = mark == 'x' || mark == 'b' || mark == 'o';
+        p += prefixed ? 2 : 1;
+        any = !prefixed; /* the zero */
+    }
+    base = base ? base : 10;
+    for (bool bar = !any && !prefixed; *p; p++) {
+        int digit = *p >= '0' && *p <= '9'                     ? *p - '0'
+                    : (*p | 0x20) >= 'a' && (*p | 0x20) <= 'f' ? (*p | 0x20) - 'a' + 10
+                                                               : 99;
+        if (*p == '_' && bars && !bar && p[1] && p[1] != '_') {
+            bar = true;
+            continue;
+        }
+        if (digit >= base)
+            return syntax;
+        bar = false;
+        any = true;
+        over = over || v > (most - (uint64_t)digit) / (uint64_t)base;
+        v = over ? most : v * (uint64_t)base + (uint64_t)digit;
+    }
+    if (!any)
+        return syntax;
+    if (over)
+        return "value out of range";
+    *out = minus ? (int64_t)(0 - v) : (int64_t)v;
+    return NULL;
+}
+
+const char *hc_cli_number(const char *text, int64_t *out)
+{
+    return whole_number(text, true, 10, out);
+}
+
 static int bad_value(const struct hc_flag *f, const char *value, const char *why)
 {
     char letter[8] = "";
@@ -144,12 +211,48 @@ static int bad_value(const struct hc_flag *f, const char *value, const char *why
     return 1;
 }
 
+static int bad_number(const struct hc_flag *f, const char *value, const char *parser, const char *why)
+{
+    char text[256];
+    snprintf(text, sizeof(text), "strconv.%s: parsing \"%.100s\": %s", parser, value, why);
+    return bad_value(f, value, text);
+}
+
+static bool is_float(const char *value)
+{
+    char *end = NULL;
+    if (!*value || *value == ' ' || *value == '\t')
+        return false;
+    (void)strtod(value, &end);
+    return !*end;
+}
+
+static int take_duration(const struct hc_flag *f, const char *value)
+{
+    char why[256];
+    bool minus = value[0] == '-';
+    hc_str text = hc_str_of(value + (minus || value[0] == '+' ? 1 : 0));
+    int64_t ms = hc_duration_parse_ms(text);
+    if (ms < 0) {
+        char longer[64];
+        snprintf(longer, sizeof(longer), "%.60ss", text.p);
+        bool bare = text.n && text.p[text.n - 1] >= '0' && text.p[text.n - 1] <= '9' &&
+                    hc_duration_parse_ms(hc_str_of(longer)) >= 0;
+        snprintf(why, sizeof(why),
+                 bare ? "time: missing unit in duration \"%.100s\"" : "time: invalid duration \"%.100s\"", value);
+        return bad_value(f, value, why);
+    }
+    if (f->to)
+        *(int64_t *)f->to = minus ? -ms : ms;
+    return -1;
+}
+
 /* -1: taken. */
 static int take(struct hc_arena *a, const struct hc_flag *f, const char *value)
 {
-    char why[256];
     bool flag = false;
     int64_t n = 0;
+    const char *why = NULL;
     if (f->given)
         *f->given = true;
     if (f->deprecated && !hc_cli_flags_told_before) {
@@ -158,41 +261,40 @@ static int take(struct hc_arena *a, const struct hc_flag *f, const char *value)
     }
     switch (f->kind) {
     case HC_FLAG_BOOL:
-        if (!parse_bool(value, &flag)) {
-            snprintf(why, sizeof(why), "strconv.ParseBool: parsing \"%.100s\": invalid syntax", value);
-            return bad_value(f, value, why);
-        }
+        if (!parse_bool(value, &flag))
+            return bad_number(f, value, "ParseBool", "invalid syntax");
         if (f->to)
             *(bool *)f->to = flag;
         break;
+    case HC_FLAG_FLOAT:
+        if (!is_float(value))
+            return bad_number(f, value, "ParseFloat", "invalid syntax");
+        /* fallthrough */
     case HC_FLAG_STR:
         if (f->to)
             *(const char **)f->to = value;
         break;
     case HC_FLAG_INT:
-        if (!hc_str_to_i64(hc_str_of(value), &n)) {
-            snprintf(why, sizeof(why), "strconv.ParseInt: parsing \"%.100s\": invalid syntax", value);
-            return bad_value(f, value, why);
-        }
+    case HC_FLAG_UINT:
+        why = whole_number(value, f->kind == HC_FLAG_INT, 0, &n);
+        if (why)
+            return bad_number(f, value, f->kind == HC_FLAG_INT ? "ParseInt" : "ParseUint", why);
         if (f->to)
             *(int64_t *)f->to = n;
         break;
     case HC_FLAG_DURATION:
-        n = hc_duration_parse_ms(hc_str_of(value));
-        if (n < 0) {
-            bool bare = *value && strspn(value, "0123456789") == strlen(value);
-            snprintf(why, sizeof(why),
-                     bare ? "time: missing unit in duration \"%.100s\"" : "time: invalid duration \"%.100s\"",
-                     value);
-            return bad_value(f, value, why);
-        }
-        if (f->to)
-            *(int64_t *)f->to = n;
-        break;
+        return take_duration(f, value);
     case HC_FLAG_LIST:
+        if (f->to && !list_add(a, f->to, value))
+            return bad_value(f, value, "out of memory");
+        break;
     case HC_FLAG_CSV:
-        if (f->to && !(f->kind == HC_FLAG_CSV ? csv_add(a, f->to, value) : list_add(a, f->to, value)))
+        if (f->to && !csv_add(a, f->to, value))
             return bad_value(f, value, hc_arena_spent(a) ? "out of memory" : "a quoted text does not end");
+        break;
+    case HC_FLAG_MAP:
+        if (f->to && !map_add(a, f->to, value, &why))
+            return bad_value(f, value, why);
         break;
     }
     return -1;
@@ -386,6 +488,9 @@ int hc_cli_parse(struct hc_arena *a, struct hc_cli *cli, int argc, char **argv)
     }
     if (!groups_of_environment(a, &cli->globals))
         return hc_cli_error("out of memory");
+    const char *color = cli->globals.color;
+    if (color && strcmp(color, "never") != 0 && strcmp(color, "auto") != 0 && strcmp(color, "always") != 0)
+        return hc_cli_error("invalid color mode \"%s\": must be one of: never, auto, always", color);
     return check(&w);
 }
 

@@ -30,10 +30,13 @@ struct hc_strings {
 enum hc_flag_kind {
     HC_FLAG_BOOL,     /* bool *: --x, --x=true, --x=false                                              */
     HC_FLAG_STR,      /* const char **                                                                 */
-    HC_FLAG_INT,      /* int64_t *                                                                     */
-    HC_FLAG_DURATION, /* int64_t *, milliseconds; Go's form (5m0s)                                     */
+    HC_FLAG_INT,      /* int64_t *; Go's forms (10, 0x10, 0b1, 1_000)                                  */
+    HC_FLAG_UINT,     /* int64_t *, not below 0                                                        */
+    HC_FLAG_FLOAT,    /* const char **: the text of a number                                           */
+    HC_FLAG_DURATION, /* int64_t *, milliseconds; Go's form (5m0s, -1s)                                */
     HC_FLAG_LIST,     /* struct hc_strings *: each use adds one text as it is                          */
     HC_FLAG_CSV,      /* struct hc_strings *: each use adds the pieces between commas (CSV with quotes) */
+    HC_FLAG_MAP,      /* struct hc_strings *: "key=value" pieces; one with one "=" is not cut at commas */
 };
 
 struct hc_flag {
@@ -57,7 +60,7 @@ struct hc_globals {
     const char *kube_apiserver, *kube_token, *kube_as_user, *kube_ca_file, *kube_tls_server_name;
     struct hc_strings kube_as_group;
     bool kube_insecure_skip_tls_verify, debug;
-    const char *registry_config, *repository_config, *repository_cache, *content_cache;
+    const char *registry_config, *repository_config, *repository_cache, *content_cache, *color;
     int argc; /* the command line as the verb got it */
     char **argv;
 };
@@ -92,6 +95,9 @@ struct hc_cli {
 
 /* -1: go on; else the exit code, and all was said. argv[0] is the verb. */
 int hc_cli_parse(struct hc_arena *a, struct hc_cli *cli, int argc, char **argv);
+
+/* A whole number in base 10, as Go's strconv.Atoi; NULL: it is one, else what Go says of it. */
+const char *hc_cli_number(const char *text, int64_t *out);
 
 /* "Error: <message>" on stderr; gives 1. */
 int hc_cli_fail(const struct hc_err *err);

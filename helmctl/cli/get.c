@@ -200,12 +200,14 @@ int hc_cmd_get(int argc, char **argv)
     memcpy(subs + 3, hc_release_parts, sizeof(hc_release_parts));
     struct hc_cli cli = {
         .use = "get KIND [NAME...] [flags]",
-        .about = "Shows GitOps objects and their state, or the parts of a release.\n\n"
-                 "  helmctl get helmreleases -A         releases and whether they are ready\n"
-                 "  helmctl get sources git             Git repositories and their revisions\n"
-                 "  helmctl get kustomizations fleet    one object\n"
-                 "  helmctl get all -A                  everything\n"
-                 "  helmctl get values RELEASE          also manifest, hooks, notes, metadata, all: a Helm release",
+        .about =
+            "Shows GitOps objects and their state, or the parts of a release.\n\n"
+            "  helmctl get helmreleases -A         releases and whether they are ready\n"
+            "  helmctl get sources git             Git repositories and their revisions\n"
+            "  helmctl get kustomizations fleet    one object\n"
+            "  helmctl get all -A                  everything\n"
+            "  helmctl get values RELEASE          also manifest, hooks, notes, metadata, all: a Helm release\n"
+            "  helmctl get all RELEASE --help      the flags of these",
         .flags = flags,
         .flags_n = HC_LEN(flags),
         .subs = subs,

@@ -10,7 +10,8 @@ enum { COLUMNS = 100, LEFT = 40 /* of these for a flag's name */, GAP = 3 };
 
 static const char *kind_word(const struct hc_flag *f)
 {
-    static const char *const words[] = { "", "string", "int", "duration", "stringArray", "strings" };
+    static const char *const words[] = { "",         "string",      "int",     "uint",          "float",
+                                         "duration", "stringArray", "strings", "stringToString" };
     return f->type ? f->type : words[f->kind];
 }
 
@@ -26,6 +27,25 @@ static void put_wrapped(const char *text, size_t at)
         column += word.n + (size_t)printf("%s%.*s", column > at ? " " : "", HC_P(word)) - word.n;
     }
     putchar('\n');
+}
+
+/* Lines of prose are one paragraph and broken anew; those that are indented stay as they are. */
+static void put_about(struct hc_arena *a, const char *text)
+{
+    hc_str rest = hc_str_of(text), line, paragraph = { NULL, 0 };
+    for (bool more = true; more;) {
+        more = hc_str_split(&rest, '\n', &line);
+        bool prose = more && line.n && line.p[0] != ' ';
+        if (prose)
+            paragraph = paragraph.n ? hc_arena_printf(a, "%.*s %.*s", HC_P(paragraph), HC_P(line)) : line;
+        else if (paragraph.n)
+            put_wrapped(hc_arena_strz(a, paragraph), 0);
+        if (prose)
+            continue;
+        paragraph.n = 0;
+        if (more)
+            printf("%.*s\n", HC_P(line));
+    }
 }
 
 static void print_flags(const struct hc_cli *cli, const char *title, const struct hc_flag *t, size_t n)
@@ -85,12 +105,12 @@ int cli_help(const struct walk *w)
     static const struct hc_flag help = { "help", 'h', HC_FLAG_BOOL, NULL, "print this" };
     const struct hc_cli *cli = w->cli;
     if (cli->sub && !cli->open && cli->sub->about)
-        printf("%s\n\n", cli->sub->about);
+        put_about(w->a, cli->sub->about);
     else if (cli->sub && !cli->open)
-        printf("%c%s.\n\n", cli->sub->help[0] & ~0x20, cli->sub->help + 1);
+        printf("%c%s.\n", cli->sub->help[0] & ~0x20, cli->sub->help + 1);
     else if (cli->about)
-        printf("%s\n\n", cli->about);
-    fputs("Usage:\n", stdout);
+        put_about(w->a, cli->about);
+    fputs(cli->about || cli->sub ? "\nUsage:\n" : "Usage:\n", stdout);
     put_usage(stdout, cli);
     if (cli->sub && cli->sub->alias)
         printf("\nAlso: %s\n", cli->sub->alias);

@@ -133,7 +133,7 @@ int hc_cmd_install(int argc, char **argv)
         SHARED_FLAGS(o),
         { "replace", 0, HC_FLAG_BOOL, &o.action.replace, "use the name of an uninstalled or failed release again" },
         { "generate-name", 'g', HC_FLAG_BOOL, &o.generate_name, "make up a name from the chart's" },
-        { "name-template", 0, HC_FLAG_STR, &o.name_template, NULL },
+        { "name-template", 0, HC_FLAG_STR, &o.name_template, "template of the release's name", NULL, "template" },
         HC_CHART_SOURCE_FLAGS(o.source),
     };
     struct hc_cli cli = { .use = "install [NAME] CHART [flags]",
@@ -164,7 +164,7 @@ int hc_cmd_install(int argc, char **argv)
             way, way);
     HC_AUTO(hc_cli_release) struct hc_cli_release r = { 0 };
     struct hc_err err = HC_ERR_INIT;
-    if (hc_cli_post_open(a, &o.action.post, false, o.action.timeout_ms, &r.post, &err) != HC_OK)
+    if (hc_cli_post_open(a, &o.action.post, false, HC_MAX(o.action.timeout_ms, 0), &r.post, &err) != HC_OK)
         return hc_cli_fail(&err);
     r.offline = hc_cli_dry_client(&o.action);
     if (open_all(&r, a, &cli, &o, cli.args[cli.args_n - 1], &err) != HC_OK)
@@ -213,7 +213,7 @@ int hc_cmd_upgrade(int argc, char **argv)
         return code;
     HC_AUTO(hc_cli_release) struct hc_cli_release r = { 0 };
     struct hc_err err = HC_ERR_INIT;
-    if (hc_cli_post_open(a, &o.action.post, false, o.action.timeout_ms, &r.post, &err) != HC_OK)
+    if (hc_cli_post_open(a, &o.action.post, false, HC_MAX(o.action.timeout_ms, 0), &r.post, &err) != HC_OK)
         return hc_cli_fail(&err);
     r.name = hc_str_of(cli.args[0]);
     if (open_all(&r, a, &cli, &o, cli.args[1], &err) != HC_OK)

@@ -181,7 +181,8 @@ int hc_cmd_list(int argc, char **argv)
     const struct hc_flag flags[] = {
         { "short", 'q', HC_FLAG_BOOL, &l.quiet, "names only" },
         { "no-headers", 0, HC_FLAG_BOOL, &l.no_headers, "leave out the header" },
-        { "time-format", 0, HC_FLAG_STR, &l.time_format, NULL },
+        { "time-format", 0, HC_FLAG_STR, &l.time_format, "layout of times, in Go's form: 2006-01-02 15:04", NULL,
+          "layout" },
         { "date", 'd', HC_FLAG_BOOL, &l.by_date, "sort by date" },
         { "reverse", 'r', HC_FLAG_BOOL, &l.reverse, "reverse the order" },
         { "all", 'a', HC_FLAG_BOOL, &l.all, "releases of all states" },

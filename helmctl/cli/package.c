@@ -23,8 +23,7 @@ static const char about[] =
     "  helmctl package ./chart\n"
     "  helmctl package ./chart -d dist --version 1.2.3 --app-version 2.0\n"
     "  helmctl package ./chart -u                     puts what the chart depends on into charts/ first\n"
-    "  helmctl package ./chart --sign --key 'Ann Example' --keyring secring.gpg      writes NAME-VERSION.tgz.prov "
-    "too\n"
+    "  helmctl package ./chart --sign --key 'Ann Example' --keyring secring.gpg\n"
     "  SOURCE_DATE_EPOCH=1700000000 helmctl package ./chart      the same bytes every time\n"
     "\n"
     "Output and exit code are those of `helm package` (Helm 4.3).";

@@ -165,6 +165,7 @@ int hc_cmd_registry(int argc, char **argv)
             HC_FLAG_BOOL,
             &l.plain_http,
             "speak HTTP without TLS",
+            .of = "login",
         },
     };
     struct hc_cli cli = { .use = "registry login|logout HOST [flags]",

@@ -155,10 +155,6 @@ static enum hc_rc check_flags(struct hc_arena *a, const struct hc_action_flags *
     for (size_t i = 0; i < f->labels.n; i++) {
         hc_str pair = hc_str_of(f->labels.items[i]);
         size_t eq = hc_str_find(pair, '=');
-        if (eq == SIZE_MAX)
-            return hc_fail(err, HC_E_INPUT,
-                           "invalid argument \"%s\" for \"-l, --labels\" flag: %s must be formatted as key=value",
-                           f->labels.items[i], f->labels.items[i]);
         hc_map_put(a, labels, hc_str_sub(pair, 0, eq), hc_str_val(a, hc_str_sub(pair, eq + 1, pair.n)));
     }
     *out_labels = labels;
@@ -204,7 +200,9 @@ enum hc_rc hc_cli_release_begin_print(struct hc_cli_release *r, struct hc_arena 
 
 void hc_cli_release_spec(struct hc_cli_release *r, const struct hc_action_flags *f, struct hc_reconcile_spec *out)
 {
-    struct hc_action_policy p = { .timeout_ms = f->timeout_ms,
+    /* Helm's waiters take no time for half a minute (the legacy one for no end), and less than none for over at once. */
+    int64_t no_time = strcmp(f->wait, "legacy") == 0 ? INT64_C(100) * 365 * 86400 * 1000 : 30000;
+    struct hc_action_policy p = { .timeout_ms = f->timeout_ms == 0 ? no_time : HC_MAX(f->timeout_ms, 1),
                                   .disable_hooks = f->no_hooks,
                                   .wait = HC_WAIT_NONE,
                                   .wait_for_jobs = f->wait_for_jobs,

@@ -127,7 +127,7 @@ enum hc_rc hc_cli_release_begin_print(struct hc_cli_release *r, struct hc_arena 
         HC_POST_FLAGS((f).post), HC_REPLAY_FLAGS((f).replay),                                                      \
         { "dependency-update", 0, HC_FLAG_BOOL, &(f).dependency_update,                                            \
           "put dependencies that are missing in the chart's folder into charts/ first" },                          \
-        { "labels", 'l', HC_FLAG_CSV, &(f).labels, "labels of the release record: key=value", NULL, "key=value" }, \
+        { "labels", 'l', HC_FLAG_MAP, &(f).labels, "labels of the release record: key=value", NULL, "key=value" }, \
     {                                                                                                              \
         "output", 'o', HC_FLAG_STR, &(f).output, "print as table, json or yaml", NULL, "table|json|yaml"           \
     }

@@ -346,6 +346,7 @@ int hc_cmd_repo(int argc, char **argv)
     const char *verb = cli.sub->name, **args = cli.args + 1;
     size_t n = cli.args_n - 1;
     r.g = &cli.globals;
+    r.timeout_ms = HC_MAX(r.timeout_ms, 0);
     enum hc_rc rc;
     if (strcmp(verb, "add") == 0)
         rc = add(&r, args);

@@ -35,9 +35,10 @@ int hc_cmd_rollback(int argc, char **argv)
     struct hc_err err = HC_ERR_INIT;
     struct hc_reconcile_spec spec;
     int64_t to = 0;
-    if (cli.args_n == 2 && !hc_str_to_i64(hc_str_of(cli.args[1]), &to))
-        return hc_cli_error("could not convert revision to a number: strconv.Atoi: parsing \"%s\": invalid syntax",
-                            cli.args[1]);
+    const char *why = cli.args_n == 2 ? hc_cli_number(cli.args[1], &to) : NULL;
+    if (why)
+        return hc_cli_error("could not convert revision to a number: strconv.Atoi: parsing \"%s\": %s", cli.args[1],
+                            why);
     if (f.description && hc_utf8_count(hc_str_of(f.description)) > 256)
         return hc_cli_error("description must be 256 characters or less, got %zu",
                             hc_utf8_count(hc_str_of(f.description)));

@@ -11,14 +11,14 @@
 #include "helmctl/sandbox/sandbox.h"
 
 static const char help[] =
-    "Starts a Kubernetes-style API server to try things on, in this one process: no cluster, no container.\n"
+    "Starts a Kubernetes-style API server to try things on, in this one process, without a cluster.\n"
     "kubectl, helm and helmctl work against it; workloads are simulated and nothing really runs.\n\n"
     "Usage:\n  helmctl sandbox [flags]\n\nFlags:\n"
     "  --listen ADDR:PORT   where to listen (default 127.0.0.1:0, which takes a free port)\n"
     "  --data DIR           keep objects in DIR over restarts (default :memory:, forgotten at the end)\n"
     "  --kubeconfig FILE    write a kubeconfig here once the server answers\n"
     "  --ready-after MS     a simulated pod is ready after this many milliseconds (default 150)\n"
-    "  --token TOKEN        ask every request for this bearer token (kubectl and helm send it over TLS only)\n"
+    "  --token TOKEN        ask every request for this token (kubectl and helm send it over TLS only)\n"
     "  --tls-cert FILE      serve TLS with this certificate (PEM) ...\n"
     "  --tls-key FILE       ... and this key\n\n"
     "Try it:\n"
@@ -30,9 +30,10 @@ static const char help[] =
     "  sandbox.helmctl.dev/after: 2s     when they get there\n"
     "An image whose tag holds \"broken\" or \"does-not-exist\" cannot be pulled.\n\n"
     "For tests, requests can be made to fail (JSON over HTTP, outside the Kubernetes API):\n"
-    "  POST /sandbox/faults "
-    "{\"verb\":\"patch\",\"path\":\"*/deployments/*\",\"action\":\"status\",\"code\":503,\"count\":1}\n"
-    "    actions: refuse drop delay status cut-watch answer-lost; also agent, after, delayMs, retryAfter, message\n"
+    "  POST /sandbox/faults\n"
+    "    {\"verb\":\"patch\",\"path\":\"*/deployments/*\",\"action\":\"status\",\"code\":503,\"count\":1}\n"
+    "    actions: refuse drop delay status cut-watch answer-lost\n    also agent, after, delayMs, retryAfter, "
+    "message\n"
     "  POST /sandbox/kill-after-write {\"n\":3,\"pid\":4242}\n"
     "  GET  /sandbox/stats\n";
 

@@ -22,8 +22,8 @@
 static const char about[] =
     "Looks for charts by a keyword: in name, description and keywords.\n"
     "\n"
-    "  helmctl search repo [KEYWORD]         in the repositories of `helmctl repo list`, as they were when\n"
-    "                                        they were last updated\n"
+    "  helmctl search repo [KEYWORD]        in the repositories of `helmctl repo list`, as they were when\n"
+    "                                       they were last updated\n"
     "  helmctl search repo web --versions --version '>=1.2'\n"
     "  helmctl search hub KEYWORD            in Artifact Hub, or in --endpoint\n"
     "\n"
@@ -407,7 +407,7 @@ int hc_cmd_search(int argc, char **argv)
         { "devel", 0, HC_FLAG_BOOL, &s.devel, "pre-releases too, as --version '>0.0.0-0'", .of = "repo" },
         { "endpoint", 0, HC_FLAG_STR, &s.endpoint, "which one (default https://hub.helm.sh)", .of = "hub" },
         { "list-repo-url", 0, HC_FLAG_BOOL, &s.repo_url, "the address of the repository, too", .of = "hub" },
-        { "max-col-width", 0, HC_FLAG_INT, &s.width, "widest column of the table (default 50)" },
+        { "max-col-width", 0, HC_FLAG_UINT, &s.width, "widest column of the table (default 50)" },
         { "fail-on-no-result", 0, HC_FLAG_BOOL, &s.fail_empty, "no result is an error" },
         { "output", 'o', HC_FLAG_STR, &s.output, "print as table, json or yaml", NULL, "table|json|yaml" },
     };
@@ -425,11 +425,6 @@ int hc_cmd_search(int argc, char **argv)
     s.g = &cli.globals;
     if (hc_cli_check_output(s.output, &s.err) != HC_OK)
         return hc_cli_fail(&s.err);
-    if (s.width < 0)
-        return hc_cli_error(
-            "invalid argument \"%lld\" for \"--max-col-width\" flag: strconv.ParseUint: parsing \"%lld\": "
-            "invalid syntax",
-            (long long)s.width, (long long)s.width);
     enum hc_rc rc;
     if (strcmp(cli.args[0], "repo") == 0)
         rc = search_repo(&s, cli.args + 1, cli.args_n - 1);

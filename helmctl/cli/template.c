@@ -542,11 +542,6 @@ static int refuse(const struct options *o)
         return exclusive("force-replace force-conflicts", "force-conflicts force-replace");
     if (o->given_force && o->given_force_conflicts)
         return exclusive("force force-conflicts", "force force-conflicts");
-    for (size_t i = 0; i < o->labels.n; i++)
-        if (!strchr(o->labels.items[i], '='))
-            return hc_cli_error(
-                "invalid argument \"%s\" for \"-l, --labels\" flag: %s must be formatted as key=value",
-                o->labels.items[i], o->labels.items[i]);
     int code = check_wait(o->wait);
     if (code >= 0)
         return code;
@@ -606,7 +601,7 @@ int hc_cmd_template(int argc, char **argv)
         { "force-replace", 0, HC_FLAG_BOOL, NULL, NULL, .given = &o.given_force_replace },
         { "hide-notes", 0, HC_FLAG_BOOL, NULL, NULL,
           .deprecated = "this flag has no effect for 'helm template' and will be removed in Helm 5" },
-        { "labels", 'l', HC_FLAG_CSV, &o.labels, NULL },
+        { "labels", 'l', HC_FLAG_MAP, &o.labels, NULL },
         { "render-subchart-notes", 0, HC_FLAG_BOOL, NULL, NULL,
           .deprecated = "this flag has no effect for 'helm template' and will be removed in Helm 5" },
         { "replace", 0, HC_FLAG_BOOL, NULL, NULL },

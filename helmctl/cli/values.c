@@ -20,8 +20,8 @@ static const char about[] =
     "them.\n"
     "\n"
     "  helmctl values web ./chart -f production.yaml\n"
-    "  helmctl values web ./chart -f production.yaml --origins     each value with the file and line that set it\n"
-    "  helmctl values web ./chart -f production.yaml --unread      what was set and no template reads\n"
+    "  helmctl values web ./chart -f production.yaml --origins  each value, and the line that set it\n"
+    "  helmctl values web ./chart -f production.yaml --unread   what was set and no template reads\n"
     "\n"
     "What looks like a secret is shown as *** with --origins (--show-secrets).";
 

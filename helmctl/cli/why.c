@@ -32,7 +32,7 @@ static const char about[] =
     "said,\n"
     "and the conditions around it.\n"
     "\n"
-    "  helmctl why web ./chart -f production.yaml Deployment/web 'spec.template.spec.containers[name=app].image'\n"
+    "  helmctl why web ./chart Deployment/web 'spec.template.spec.containers[name=app].image'\n"
     "  helmctl why web ./chart Service/shop/web /spec/ports/0/port        a namespace, a JSON pointer\n"
     "  helmctl why web ./chart Deployment/web spec.template.metadata      all fields below it\n"
     "  helmctl why web ./chart Deployment/web --all -o json\n"

@@ -136,3 +136,20 @@ case("show/bad", chart("a: [\n"), "show values chart")
 case("show/no-args", {"x": ""}, "show values", differs="the usage line is that of show")
 case("show/devel", SHOWN, "show chart chart --devel --version 1")
 case("show/deps", chart(BASE + "dependencies:\n- {name: a, version: 1, repository: r, tags: [t], import-values: [x, {child: c, parent: p}]}\n"), "show chart chart")
+
+# ---- what flags are given, of every kind
+for at, args in enumerate((
+        "--timeout -5m", "--timeout 0s", "--timeout 5", "--timeout 1h30", "--timeout +1.5h", "--timeout ''",
+        "--labels a=b,c", "--labels a", "--labels a=b,c=d", "--labels a=b,c=d,e", "--labels ''", "--labels '\"a=b\"'",
+        "--burst-limit 0x10", "--burst-limit 08", "--burst-limit 0b2", "--burst-limit 1_000", "--burst-limit 1__0", "--burst-limit +3",
+        "--burst-limit 9223372036854775808", "--burst-limit -9223372036854775808", "--burst-limit ''", "--burst-limit 1e3",
+        "--qps x", "--qps 1e3", "--qps ''", "--color never", "--debug=maybe", "--no-hooks=0", "-n ''", "--namespace=", "-n=x", "-nx",
+        "-=x", "--=x", "---x", "--set", "--set=", "-s", "--", "--wait=bogus", "--kube-version x")):
+    case(f"flags/{at:02}", chart(), "template rel chart " + args)
+for name in ("bogus", "''"):
+    case("flags/color-" + name.strip("'"), chart(), "template rel chart --color " + name, differs="Helm says it as a line of its log")
+for at, args in enumerate(("-1", "0x10", "+1", "x", "18446744073709551616")):
+    case(f"flags/uint-{at}", chart(), "dependency list chart --max-col-width " + args)
+for at, args in enumerate(("x", "0x10", "99999999999999999999", "''")):
+    case(f"flags/revision-{at}", {"x": ""}, "rollback a " + args)
+case("flags/of-another-verb", {"x": ""}, "repo list --username a")

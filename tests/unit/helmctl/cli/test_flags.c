@@ -2,6 +2,7 @@
  * The flag parser: forms, lists, global flags, refusals.
  */
 #include "helmctl/cli/flags.h"
+#include "helmctl/cli/release.h"
 #include "helmctl/cli/words.h"
 #include "tests/unit/unit.h"
 
@@ -174,12 +175,40 @@ static void what_was_meant(void **state)
     assert_int_equal(hc_cli_distance(HC_S("kitten"), HC_S("sitting"), 1), 2);
 }
 
+/* Helm's waiters: none is half a minute, the legacy one's has no end; less than none is over at once. */
+static void times_to_wait(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t given, want;
+        const char *wait;
+    } rows[] = {
+        { 5000, 5000, "watcher" },
+        { 0, 30000, "watcher" },
+        { 0, 30000, "hookOnly" },
+        { -1, 1, "watcher" },
+        { 0, INT64_C(100) * 365 * 86400 * 1000, "legacy" },
+        { -300000, 1, "legacy" },
+    };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        struct hc_cli_release r = { 0 };
+        struct hc_action_flags f;
+        struct hc_reconcile_spec spec;
+        hc_action_flags_init(&f);
+        f.timeout_ms = rows[i].given;
+        f.wait = rows[i].wait;
+        hc_cli_release_spec(&r, &f, &spec);
+        assert_int_equal(spec.install.timeout_ms, rows[i].want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_all_forms), cmocka_unit_test(optional_values_and_lists),
         cmocka_unit_test(refuses),         cmocka_unit_test(verb_comes_first),
         cmocka_unit_test(verbs_below),     cmocka_unit_test(what_was_meant),
+        cmocka_unit_test(times_to_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
