@@ -178,7 +178,7 @@ static bool print(const char *path, const struct options *o, const struct result
     return failed;
 }
 
-static int run(struct hc_arena *a, const struct hc_cli *cli, const struct options *o, const struct hc_val *values)
+static int run(struct hc_arena *a, const struct hc_cli *cli, const struct options *o, struct hc_val *values)
 {
     struct hc_strings paths = { 0 };
     size_t failed = 0;
@@ -196,6 +196,7 @@ static int run(struct hc_arena *a, const struct hc_cli *cli, const struct option
         .port = &port,
         .helm3 = o->helm3,
         .values = values,
+        .values_arena = a,
         .release_namespace = hc_cli_namespace(a, &cli->globals),
         .kube_version = hc_str_of(o->kube_version),
         .skip_schema = o->skip_schema,

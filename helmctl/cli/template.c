@@ -499,10 +499,16 @@ static int exclusive(const char *group, const char *both)
                         group, both);
 }
 
-static int check_dry_run(const char *way)
+static int check_dry_run(const char *way, bool helm3)
 {
     if (!way || strcmp(way, "client") == 0)
         return -1;
+    if (helm3 && (strcmp(way, "unset") == 0 || strcmp(way, "true") == 0 || strcmp(way, "none") == 0 ||
+                  strcmp(way, "false") == 0))
+        return -1;
+    if (helm3)
+        return hc_cli_error("Invalid dry-run flag. Flag must one of the following: false, true, none, client, "
+                            "server");
     if (strcmp(way, "unset") == 0)
         fputs("level=WARN msg=\"--dry-run is deprecated and should be replaced with '--dry-run=client'\"\n",
               stderr);
@@ -517,8 +523,15 @@ static int check_dry_run(const char *way)
     return -1;
 }
 
-static int check_wait(const char *way)
+static int check_wait(const char *way, bool helm3)
 {
+    bool bare = !way || strcmp(way, "watcher") == 0; /* Helm 3 has a flag of yes or no */
+    if (helm3 && !bare && strcmp(way, "true") != 0 && strcmp(way, "false") != 0)
+        return hc_cli_error("invalid argument \"%s\" for \"--wait\" flag: strconv.ParseBool: parsing \"%s\": "
+                            "invalid syntax",
+                            way, way);
+    if (helm3)
+        return -1;
     if (!way || strcmp(way, "watcher") == 0 || strcmp(way, "hookOnly") == 0 || strcmp(way, "legacy") == 0)
         return -1;
     bool yes = strcmp(way, "true") == 0;
@@ -536,18 +549,18 @@ static int check_wait(const char *way)
 static int refuse(const struct options *o)
 {
     struct hc_err err = HC_ERR_INIT;
-    if (o->dry_run && o->given_validate)
+    if (o->dry_run && o->given_validate && !o->helm3)
         return exclusive("validate dry-run", "dry-run validate");
     if (o->given_force_replace && o->given_force_conflicts)
         return exclusive("force-replace force-conflicts", "force-conflicts force-replace");
     if (o->given_force && o->given_force_conflicts)
         return exclusive("force force-conflicts", "force force-conflicts");
-    int code = check_wait(o->wait);
+    int code = check_wait(o->wait, o->source.helm3);
     if (code >= 0)
         return code;
     if (o->kube_version && *o->kube_version && hc_kube_version_check(hc_str_of(o->kube_version), &err) != HC_OK)
         return hc_cli_fail(&err);
-    return o->by_server ? -1 : check_dry_run(o->dry_run);
+    return o->by_server ? -1 : check_dry_run(o->dry_run, o->source.helm3);
 }
 
 static void server_auto(struct hc_cli_server **s)
@@ -556,8 +569,19 @@ static void server_auto(struct hc_cli_server **s)
         hc_cli_ports.server->close(*s);
 }
 
+/* Of the flags that are deprecated here none is in Helm 3. */
+static bool wants_helm3(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--helm-version=3") == 0 ||
+            (strcmp(argv[i], "3") == 0 && strcmp(argv[i - 1], "--helm-version") == 0))
+            return true;
+    return false;
+}
+
 int hc_cmd_template(int argc, char **argv)
 {
+    hc_cli_flags_told_before |= wants_helm3(argc, argv);
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct options o = { .source.no_digest = true };
     const struct hc_flag flags[] = {

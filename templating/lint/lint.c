@@ -81,6 +81,19 @@ static enum hc_rc load(struct lint *l, struct hc_chart **out, struct hc_err *err
     return rc;
 }
 
+static void keep_notes(struct lint *l, const struct hc_val *log)
+{
+    struct hc_lint_output *o = l->out;
+    hc_str *all = HC_NEW_N(l->a, hc_str, o->notes_n + hc_list_len(log) + 1);
+    if (!all)
+        return;
+    if (o->notes_n)
+        memcpy(all, o->notes, o->notes_n * sizeof(*all));
+    for (size_t i = 0; i < hc_list_len(log); i++)
+        all[o->notes_n++] = hc_get_str(hc_list_at(log, i));
+    o->notes = all;
+}
+
 /* ---- values.yaml ------------------------------------------------------------------------------------- */
 
 static void values_rule(struct lint *l)
@@ -105,11 +118,18 @@ static void values_rule(struct lint *l)
             lint_say(l, HC_LINT_ERROR, file, "unable to parse YAML: %s", err.msg);
         return;
     }
+    const hc_str *warnings = NULL;
+    size_t warnings_n = 0;
+    struct hc_val *all = hc_values_coalesce_into(l->in->values_arena, l->in->values, own, l->in->helm3, &warnings,
+                                                 &warnings_n);
+    struct hc_val *told = hc_list_new(l->a);
+    for (size_t i = 0; i < warnings_n; i++)
+        hc_list_add(l->a, told, hc_str_val(l->a, warnings[i]));
+    keep_notes(l, told);
     bool skip = l->in->skip_schema && !l->in->helm3; /* Helm 3 checks here in any case */
     if (skip || lint_kind_of(l, "values.schema.json") != 'f' ||
         lint_read(l, "values.schema.json", &schema, &err) != HC_OK || !schema.n)
         return;
-    struct hc_val *all = hc_values_coalesce(l->a, l->in->values, own);
     HC_AUTO(hc_buf) struct hc_buf lines;
     hc_buf_init(&lines, 0);
     const struct hc_schema_port port = hc_render_schema_port(l->in->schemas);
@@ -217,19 +237,6 @@ static void look_at_templates(struct lint *l, const struct hc_chart *c, const st
     }
 }
 
-static void keep_notes(struct lint *l, const struct hc_val *log)
-{
-    struct hc_lint_output *o = l->out;
-    hc_str *all = HC_NEW_N(l->a, hc_str, o->notes_n + hc_list_len(log) + 1);
-    if (!all)
-        return;
-    if (o->notes_n)
-        memcpy(all, o->notes, o->notes_n * sizeof(*all));
-    for (size_t i = 0; i < hc_list_len(log); i++)
-        all[o->notes_n++] = hc_get_str(hc_list_at(log, i));
-    o->notes = all;
-}
-
 static void templates_rule(struct lint *l)
 {
     hc_str path = HC_S("templates/");
@@ -260,8 +267,10 @@ static void templates_rule(struct lint *l)
         .files_only = true,
         .lint_log = hc_list_new(l->a),
     };
-    struct hc_render_output out;
+    struct hc_render_output out = { 0 };
     enum hc_rc rc = hc_render(l->a, &in, &out, &err);
+    for (size_t i = 0; i < out.warnings_n; i++)
+        hc_list_add(l->a, in.lint_log, hc_str_val_ref(l->a, out.warnings[i]));
     keep_notes(l, in.lint_log);
     if (rc == HC_OK) {
         look_at_templates(l, chart, &out.docs);

@@ -18,7 +18,9 @@ struct hc_lint_message {
 struct hc_lint_input {
     const char *dir;                  /* the chart's folder */
     const struct hc_chart_port *port; /* for packed sub-charts */
-    const struct hc_val *values;      /* the user's, a map or NULL */
+    struct hc_val *
+        values; /* the user's, a map or NULL; maps in it get the chart's defaults, as in Helm, for the next chart, too */
+    struct hc_arena *values_arena; /* that of `values` */
     hc_str release_namespace, kube_version;
     bool skip_schema, helm3;
     const struct hc_schema_port *schemas; /* of references to other files; NULL: none */

@@ -134,6 +134,19 @@ struct hc_val *hc_values_coalesce(struct hc_arena *a, const struct hc_val *user,
     return to;
 }
 
+struct hc_val *hc_values_coalesce_into(struct hc_arena *a, struct hc_val *user, const struct hc_val *own,
+                                       bool helm3, const hc_str **warnings, size_t *warnings_n)
+{
+    struct hc_process p = { .a = a, .keep = a, .helm3 = helm3 };
+    struct hc_val *to = hc_map_new(a);
+    for (size_t i = 0; i < hc_map_len(user); i++)
+        hc_map_put_ref(a, to, hc_map_at(user, i)->key, hc_map_at(user, i)->val);
+    tables(&p, to, hc_val_clone(a, own), HC_S(""), false, false);
+    *warnings = p.warnings;
+    *warnings_n = p.warnings_n;
+    return to;
+}
+
 static struct hc_val *shallow(struct hc_process *p, const struct hc_val *map)
 {
     struct hc_val *to = hc_map_new(p->a);

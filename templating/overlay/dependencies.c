@@ -571,6 +571,12 @@ enum hc_rc hc_overlay_process(struct hc_arena *a, const struct hc_chart *chart, 
     struct hc_val *values = user ? hc_val_copy(a, user) : hc_map_new(a);
     if (rc == HC_OK)
         rc = hc_coalesce(&p, root, values, false);
+    if (rc == HC_OK && opts->twice) {
+        size_t told = p.warnings_n;
+        values = hc_val_copy(a, values);
+        rc = hc_coalesce(&p, root, values, false);
+        p.warnings_n = told;
+    }
     if (rc != HC_OK)
         return rc;
     struct hc_overlay_chart *top = publish(&p, root, values, NULL);

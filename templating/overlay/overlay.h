@@ -100,6 +100,8 @@ struct hc_schema_port {
 
 struct hc_overlay_opts {
     bool helm3, skip_schema;
+    /* As Helm lints: what was coalesced is coalesced again, so a default that the user took away with null is back. */
+    bool twice;
     const struct hc_schema_port *schemas;
     /* Not NULL: values that come from charts are stamped too (HC_LAYER_CHART "values.yaml",
      * "charts/redis/values.yaml"); costs a copy of every default. */
@@ -125,6 +127,10 @@ enum hc_rc hc_overlay_process(struct hc_arena *a, const struct hc_chart *chart, 
 
 /* Helm's CoalesceTables: a new map of `user` (may be NULL) with `own` laid under it, sub-charts not looked at. */
 struct hc_val *hc_values_coalesce(struct hc_arena *a, const struct hc_val *user, const struct hc_val *own);
+/* The same in `a`, but the maps in `user`, which lives as long as `a`, are not copied and get what is laid under them: so does
+ * Helm's lint, whose later rules see that. `warnings` as those of hc_overlay. */
+struct hc_val *hc_values_coalesce_into(struct hc_arena *a, struct hc_val *user, const struct hc_val *own,
+                                       bool helm3, const hc_str **warnings, size_t *warnings_n);
 
 /* Fails when a listed dependency is not in charts/: "found in Chart.yaml, but missing in charts/ directory: a, b". */
 enum hc_rc hc_overlay_missing_deps(const struct hc_chart *chart, struct hc_err *err);

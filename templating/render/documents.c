@@ -10,6 +10,8 @@
 #include <stdlib.h>
 
 #include "core/base/buf.h"
+#include "core/base/log.h"
+#include "lua/funcs/gofmt.h"
 #include "templating/render/head.h"
 
 /* ---- splitting (E1.3) -------------------------------------------------------------------------------- */
@@ -313,6 +315,17 @@ static uint32_t count_lines(const char *p, size_t n)
     return lines;
 }
 
+static struct hc_val *unknown_hook(struct hc_arena *a, hc_str names, bool helm3)
+{
+    if (!helm3)
+        return hc_printf_val(a, "level=INFO msg=\"skipping unknown hooks\" hookTypes=%.*s",
+                             HC_P(hc_log_value(a, names)));
+    HC_AUTO(hc_buf) struct hc_buf quoted;
+    hc_buf_init(&quoted, HC_ERR_MSG * 4);
+    hc_go_quote(&quoted, names);
+    return hc_printf_val(a, "manifest_sorter.go:199: info: skipping unknown hook: %.*s", HC_P(hc_buf_str(&quoted)));
+}
+
 static enum hc_rc one_file(struct hc_arena *a, const struct hc_rendered *f, bool helm3, struct sorter *plain,
                            struct sorter *hooks, struct hc_val *warnings, struct hc_err *err)
 {
@@ -343,9 +356,7 @@ static enum hc_rc one_file(struct hc_arena *a, const struct hc_rendered *f, bool
         else if (read_hook(a, head.annotations, hook, &d))
             add_document(hooks, &d, helm3);
         else
-            hc_list_add(a, warnings,
-                        hc_printf_val(a, "level=INFO msg=\"skipping unknown hooks\" hookTypes=%.*s",
-                                      HC_P(hc_get_str(hook))));
+            hc_list_add(a, warnings, unknown_hook(a, hc_get_str(hook), helm3));
     }
     return HC_OK;
 }

@@ -572,11 +572,13 @@ static HC_NORETURN void fail_marked(struct run *r, const struct hc_node *cmd, co
     hc_run_fail_call(r, cmd, hc_str_of(name), hc_arena_cat(r->a, HC_LEN(parts), parts));
 }
 
-static void lint_log(struct run *r, const char *what, const struct hc_val *text)
+/* `helm3`: how the line begins there. */
+static void lint_log(struct run *r, const char *what, const char *helm3, const struct hc_val *text)
 {
     if (!r->in->lint_log)
         return;
-    hc_str parts[] = { hc_str_of(what), hc_log_value(r->a, hc_get_str(text)) };
+    hc_str said = hc_get_str(text);
+    hc_str parts[] = { hc_str_of(r->in->helm3 ? helm3 : what), r->in->helm3 ? said : hc_log_value(r->a, said) };
     hc_list_add(r->a, r->in->lint_log, hc_str_val_ref(r->a, hc_arena_cat(r->a, HC_LEN(parts), parts)));
 }
 
@@ -611,14 +613,19 @@ static hc_tv eval_own(struct run *r, hc_tv dot, enum own_func own, const struct 
     case OWN_FAIL:
         if (!r->in->lint)
             fail_marked(r, cmd, "fail", first);
-        lint_log(r, "level=INFO msg=\"funcMap fail\" message=", first);
+        lint_log(r, "level=INFO msg=\"funcMap fail\" message=", "engine.go:227: [INFO] Fail: ", first);
         return hc_str_val_ref(r->a, HC_S(""));
     case OWN_REQUIRED:
         if (second && !(second->kind == HC_STR && second->type == HC_GO_PLAIN && second->n == 0))
             return second;
         if (!r->in->lint)
             fail_marked(r, cmd, "required", first);
-        lint_log(r, "level=WARN msg=\"missing required value\" message=", first);
+        if (second)
+            lint_log(r, "level=WARN msg=\"missing required values\" message=",
+                     "engine.go:214: [INFO] Missing required value: ", first);
+        else
+            lint_log(r, "level=WARN msg=\"missing required value\" message=",
+                     "engine.go:206: [INFO] Missing required value: ", first);
         return hc_str_val_ref(r->a, HC_S(""));
     case OWN_INCLUDE:
         run_charge(r, STEPS_CALL);

@@ -195,6 +195,7 @@ static enum hc_rc render(struct hc_arena *a, const struct hc_render_input *in, s
         .skip_schema = in->skip_schema,
         .schemas = &schemas,
         .origins = in->origins,
+        .twice = in->lint,
         .report = &out->error,
         .defaults = in->record ? &out->defaults : NULL,
     };

@@ -182,3 +182,12 @@ lint("yml", chart(**{"templates/t.yml": "a: b: c\n", "templates/U.YAML": "a: b: 
 lint("skip-schema", chart(**{"values.schema.json": SCHEMA}), "--skip-schema-validation")
 lint("template-error", chart(**{"templates/t.yaml": "{{ .Values.x.y }}"}))
 lint("fail", chart(**{"templates/t.yaml": "{{ fail \"no\" }}{{ required \"r\" .Values.z }}"}), differs=LOGS)
+
+# What the templates rule sees: the values rule has laid defaults into the maps of the user, and what is coalesced is coalesced
+# again. A default that the user takes away with null is back then.
+NULLS = chart(**{"values.yaml": "a: 1\nb: {c: 1, d: null, e: {f: 2}}\nm: null\ns: {p: null, q: null, r: 1}\n", "templates/a.yaml": "a: {{ fail (toJson .Values) }}\n",
+                 "templates/b.yaml": "b: {{ required \"none\" .Values.zz }}{{ required \"empty: \\\"x\\\"\" \"\" }}\n",
+                 "charts/s/Chart.yaml": "apiVersion: v2\nname: s\nversion: 0.1.0\nicon: x\n", "charts/s/values.yaml": "p: 1\nt: {u: 1, v: null}\nz: null\n"})
+for key, args in {"none": "", "top": "--set a=null", "map": "--set b=null", "nested": "--set b.c=null,s.t=null,s.r=null", "more": "--set s.t.u=null,k=1,b.d=1,x=null,b.x=null",
+                  "sub": "--set b.c=null,s.t=null,s.x=1 --with-subcharts", "over": "--set a.b=1,b=1"}.items():
+    lint("nulls-" + key, NULLS, args, differs="values behind warnings are not told" if key == "over" else None)

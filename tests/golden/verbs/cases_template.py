@@ -95,6 +95,10 @@ for i, args in enumerate([
 
 for key, args in {"open-index": "--set 'a[0=1'", "open-index-nested": "--set-string 'b=1,a[0][=1'", "open-index-json": "--set-json 'a[=1'", "open-index-literal": "--set-literal 'a[0'"}.items():
     case("set/" + key, chart(**{"templates/a.yaml": V}), "template r chart " + args, helm3=True)
+case("template/unknown-hooks", chart(**{"templates/a.yaml": CM + "---\nmetadata: {annotations: {helm.sh/hook: 'crd-install, \"x\"'}}\n---\nmetadata: {annotations: {helm.sh/hook: nope}}\n"}),
+     "template r chart", helm3=True)
+for key, args in {"flags": "--validate=false --force --atomic --hide-notes --render-subchart-notes", "both": "--validate=false --dry-run", "dry-run": "--dry-run=x", "dry-run-none": "--dry-run=none", "wait": "--wait=x"}.items():
+    case("template/gone-" + key, chart(**{"templates/a.yaml": CM}), "template r chart " + args, helm3=True)
 case("template/kube-range", chart(BASE + "kubeVersion: '>=1.30'\n"), "template r chart --kube-version 1.29.03-gke.1", helm3=True)
 
 # ---- sub-charts
