@@ -10,6 +10,7 @@
  * refuses make the whole value unwritable. toYamlPretty is yaml.v3 with indentation 2: lists stand two deeper
  * than their key, nothing is folded.
  */
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -529,9 +530,15 @@ static void put_float(struct writer *w, double f)
         w->failed = true;
         return;
     }
+    uint64_t u;
+    if (w->bytewise && f >= 0x1p63 &&
+        f < 0x1p64) { /* JSONObjectToYAMLObject: a uint64 that equals it stands for it */
+        hc_buf_printf(&b, "%" PRIu64, (uint64_t)f);
+        put_word(w, hc_buf_str(&b));
+        return;
+    }
     hc_json_write_float(&b, f);
     hc_str s = hc_buf_str(&b);
-    uint64_t u;
     bool minus = s.p[0] == '-';
     if (!memchr(s.p, '.', s.n) && !memchr(s.p, 'e', s.n) && hc_str_to_u64(hc_str_sub(s, minus, s.n), &u) &&
         (!minus || u <= (uint64_t)INT64_MAX + 1)) {

@@ -33,6 +33,9 @@ static void test_config_digest(void **state)
         { "replicas: 3\ntest: {632bd82398e71231a98004b6: value4, 632bd817c559818a52307da2: value3, "
           "632bd80ddf416cf32fd50679: value2, 632bd80235a05f4192aefade: value1}",
           "sha256:8a980fcbeadd6f05818f07e8aec14070c22250ca3d96af1fcd5f93b3e85b4d70" },
+        /* Of helm-controller's own status: whole numbers beyond 63 bits, and beyond 64. */
+        { "a: 9223372036854775808.0", "sha256:157b2831fb3e2f0eb0fa292adc9d19bcd3fe1bf51ba16b86fa26789778788cc9" },
+        { "a: 18446744073709551616.0", "sha256:81f1034855c02e6235c90e3fd3905f22779132f98bd28771d54dc58203ce6826" },
     };
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     for (size_t i = 0; i < HC_LEN(rows); i++)
