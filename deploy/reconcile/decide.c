@@ -188,6 +188,8 @@ static struct hc_todo uninstall_rows(const struct hc_seen *s)
         return stop(s, "the uninstall failed");
     case HC_STAGE_TEST:
     case HC_STAGE_END: /* another program began it */
+        if (s->now_ms < s->foreign_until_ms)
+            return wait_until(s->foreign_until_ms, "another program may still be at work on it");
         return act(HC_ACT_UNINSTALL, "an uninstall was begun elsewhere");
     }
     if (s->post_hooks && !s->hooks_off)
@@ -228,13 +230,13 @@ static struct hc_todo again(const struct hc_seen *s, const char *why)
 /* The head is a failed revision of what is desired (or a deployed one whose tests failed). */
 static struct hc_todo failed_rows(const struct hc_seen *s)
 {
+    if (s->failures <= 0)
+        return begin(s, "failed under other circumstances, tried again");
     if (s->strategy == HC_STRATEGY_RETRY) {
         if (s->now_ms >= s->retry_ms)
             return begin(s, "failed, tried again after the retry interval");
         return wait_until(s->retry_ms, "failed, next try after the retry interval");
     }
-    if (s->failures <= 0)
-        return begin(s, "failed under other circumstances, tried again");
     if (exhausted(s) && !s->remediate_last)
         return stop(s, "failed, and no retry is left");
     if (s->strategy == HC_STRATEGY_UNINSTALL)

@@ -81,7 +81,7 @@ struct hc_seen {
     enum hc_objects_seen objects;
     enum hc_tests_seen tests;
     bool ignore_test_failures;
-    int64_t foreign_until_ms; /* a pending record of another program is left to it until then */
+    int64_t foreign_until_ms; /* what another program began is left to it until then */
     enum hc_drift_seen drift;
     bool correct_drift; /* else only told */
     bool keep_history;  /* uninstall leaves a record */

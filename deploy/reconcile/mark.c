@@ -49,6 +49,7 @@ void hc_mark_read(struct hc_arena *a, hc_str text, struct mark *out)
     out->from = hc_get_int_at(v, "from", 0);
     out->failures = hc_get_int_at(v, "failures", 0);
     out->digest = hc_get_str(hc_map_getz(v, "digest"));
+    out->era = hc_get_str(hc_map_getz(v, "era"));
     out->why = hc_get_str(hc_map_getz(v, "why"));
     out->note = hc_get_str(hc_map_getz(v, "note"));
     out->maker = hc_get_str(hc_map_getz(v, "maker"));
@@ -89,6 +90,7 @@ hc_str hc_mark_write(struct hc_arena *a, const struct mark *m)
     put_int(a, v, "from", m->from);
     put_int(a, v, "failures", m->failures);
     put_str(a, v, "digest", m->digest);
+    put_str(a, v, "era", m->era);
     put_str(a, v, "why", m->why);
     put_str(a, v, "note", m->note);
     put_str(a, v, "maker", m->maker);

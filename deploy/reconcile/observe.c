@@ -183,8 +183,9 @@ static bool untouched(struct hc_reconcile *r)
                HC_E_NOTFOUND;
 }
 
-/* A rollback by hand takes Helm a second or two. Who takes its record over meanwhile has two programs writing at once,
- * and Helm's last word, which asks for no version, stays beside ours: two revisions deployed. */
+/* A rollback by hand takes Helm a second or two, as does an uninstall. Who takes its record over meanwhile has two programs
+ * writing at once, and Helm's last word, which asks for no version, stays beside ours: two revisions deployed, hooks run
+ * twice, a history gone that was to be kept. */
 #define FOREIGN_GRACE_MS 15000
 
 /* Whether the maker of a pending record may still be at work; only commands ask. */
@@ -293,7 +294,7 @@ static void remediation(const struct hc_reconcile *r, struct hc_seen *s)
     s->remediate_last = p->remediate_last;
     s->ignore_test_failures = p->ignore_test_failures;
     s->failures = hc_rec_failures(r);
-    if (s->strategy == HC_STRATEGY_RETRY)
+    if (s->strategy == HC_STRATEGY_RETRY && !r->spec.retry_now)
         s->retry_ms = r->mark.since_ms + (p->retry_interval_ms > 0 ? p->retry_interval_ms : 300000);
     int64_t failed_ms = HC_MAX(r->failed_ms, r->spec.failed_ms);
     if (s->failures > 0 && failed_ms > 0 && r->spec.retry_pause_ms > 0)
@@ -381,6 +382,12 @@ enum hc_rc hc_rec_observe(struct hc_reconcile *r, struct hc_seen *s, struct hc_e
         return HC_OK;
     case HC_HEAD_UNINSTALLING:
         s->retry_ms = uninstall_again_ms(r);
+        if (!r->mark.there && !r->spec.one_shot) {
+            s->foreign_until_ms = HC_MAX(r->head.modified_at, r->head.created_at) * 1000 + FOREIGN_GRACE_MS;
+            s->stage = HC_STAGE_END;
+            if (s->now_ms < s->foreign_until_ms)
+                return HC_OK;
+        }
         if (!r->resumed_told && !r->begun)
             hc_rec_tell(r, (struct hc_tell){ .what = HC_TOLD_RESUMED,
                                              .action = r->mark.action,

@@ -82,6 +82,7 @@ struct hc_tell { /* borrowed for the call */
     bool ok;
     bool remediation; /* the rollback or uninstall mends a failure (Flux: uninstall-remediation) */
     int64_t failures; /* of this desired state, counted in the record as well */
+    const char *was;  /* HC_TOLD_TAKEN_OVER, _SUPERSEDED: the status it was found in */
     hc_str message, container, log;
 };
 
@@ -174,7 +175,11 @@ struct hc_reconcile_spec { /* borrowed until hc_reconcile_free */
     bool dry_run;  /* server dry run: nothing is written */
     hc_str digest; /* of the desired state: chart, values, post-renderers, policy that shapes objects. Records we
                           make carry it, so that "in sync" needs no comparison */
-    hc_str force;  /* a token: one revision more, even when in sync. Records carry it on, so that it is one, whoever
+    hc_str
+        era; /* failures that a record counts are those of this desired state in this era only: another one (a new
+                          generation, reconcile.fluxcd.io/resetAt) is tried as if nothing had failed yet */
+    bool retry_now; /* HC_STRATEGY_RETRY: the retry interval is not waited for */
+    hc_str force; /* a token: one revision more, even when in sync. Records carry it on, so that it is one, whoever
                       dies behind the first write (reconcile.fluxcd.io/forceAt); absent: none is asked for */
     int64_t rollback_to; /* HC_GOAL_ROLLBACK: revision, 0: the one before */
     int64_t failures;    /* as the caller's status remembers; the record's own count wins when it is higher */
@@ -248,6 +253,7 @@ struct hc_step {
     enum hc_action action;   /* what is under way or was last: install, upgrade, ... */
     enum hc_head head;
     bool refused;                 /* nothing was begun: it cannot be rendered, or would be refused */
+    bool unread;                  /* with rc: which revision there is could not be read */
     bool paused;                  /* HC_WAIT: failed, and the next try is not due yet */
     bool drifted;                 /* HC_DONE: the cluster differs from the record and is left so */
     int64_t revision;             /* of the head */

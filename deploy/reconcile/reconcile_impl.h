@@ -16,8 +16,8 @@ struct mark {
     enum hc_action action;
     int64_t since_ms; /* when the stage began; of a failed record: when it failed */
     int64_t from;     /* revision that was current before: its objects that left are deleted; 0: none */
-    int64_t failures; /* of the desired state `digest`, or of the uninstall that is wanted */
-    hc_str digest, why, maker;
+    int64_t failures; /* of the desired state `digest` in `era`, or of the uninstall that is wanted */
+    hc_str digest, era, why, maker;
     hc_str force; /* the last token that a revision was made for; each next record takes it over */
     hc_str note;  /* the description the record gets at its end; absent: Helm's */
     bool remediation;

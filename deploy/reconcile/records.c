@@ -52,7 +52,8 @@ enum hc_rc hc_rec_flush(struct hc_reconcile *r, struct hc_err *err)
 
 int64_t hc_rec_failures(const struct hc_reconcile *r)
 {
-    bool same = r->has && r->mark.there && hc_str_eq(r->mark.digest, r->spec.digest);
+    bool same = r->has && r->mark.there && hc_str_eq(r->mark.digest, r->spec.digest) &&
+                hc_str_eq(r->mark.era, r->spec.era);
     return HC_MAX(r->failures, same ? r->mark.failures : 0);
 }
 
@@ -147,6 +148,7 @@ static enum hc_rc store_new(struct hc_reconcile *r, struct hc_arena *a, struct h
     m->stage = HC_STAGE_PRE;
     m->since_ms = hc_rec_now(r);
     m->digest = hc_arena_str(a, r->spec.digest);
+    m->era = hc_arena_str(a, r->spec.era);
     m->maker = hc_rec_maker(a);
     /* What was asked for is a revision of the wish; a rollback is none. */
     bool forced = r->spec.force.n > 0 && m->action != HC_ACTION_ROLLBACK;
@@ -674,6 +676,7 @@ enum hc_rc hc_rec_failed(struct hc_reconcile *r, const char *why, struct hc_err 
     r->mark.maker = (hc_str){ NULL, 0 };
     if (!r->mark.remediation) {
         r->mark.failures = hc_rec_failures(r) + 1;
+        r->mark.era = hc_arena_str(r->keep, r->spec.era);
         r->failed = r->mark.action;
         r->failed_ms = r->mark.since_ms;
     }
@@ -709,6 +712,7 @@ enum hc_rc hc_rec_take_over(struct hc_reconcile *r, bool ours, struct hc_err *er
     if (rc == HC_OK)
         hc_rec_tell(r, (struct hc_tell){ .what = ours ? HC_TOLD_SUPERSEDED : HC_TOLD_TAKEN_OVER,
                                          .record = &r->head,
+                                         .was = was,
                                          .message = r->head.description });
     return rc;
 }
@@ -725,6 +729,7 @@ enum hc_rc hc_rec_tested(struct hc_reconcile *r, struct hc_err *err)
     r->mark.why = hc_rec_text(r, "%.*s", HC_P(why));
     if (!ok && r->spec.goal == HC_GOAL_PRESENT) {
         r->mark.failures = hc_rec_failures(r) + 1;
+        r->mark.era = hc_arena_str(r->keep, r->spec.era);
         r->failed_ms = r->mark.since_ms;
     }
     clear_progress(&r->mark);
@@ -757,6 +762,7 @@ enum hc_rc hc_rec_uninstall(struct hc_reconcile *r, struct hc_err *err)
                                   : again     ? r->mark.failures
                                               : 0,
                       .digest = hc_arena_str(r->keep, r->spec.digest),
+                      .era = hc_arena_str(r->keep, r->spec.era),
                       .maker = hc_rec_maker(r->keep),
                       .force = r->mark.force,
                       .why = r->mark.why,

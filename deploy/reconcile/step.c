@@ -336,6 +336,7 @@ void hc_reconcile_step(struct hc_reconcile *r, struct hc_step *out)
         }
     }
     if (rc != HC_OK) {
+        out->unread = !r->read && out->act == HC_ACT_NONE;
         trouble(r, out->act, rc, &err, out);
         say(out, err.msg);
     }

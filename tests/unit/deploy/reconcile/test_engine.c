@@ -320,8 +320,15 @@ static void test_refused_before_anything(void **state)
     size_t n = 9;
     release_init(&r, "refused");
     r.wish.image = NULL;
+    raw(a, "POST", "/sandbox/faults", "application/json",
+        "{\"path\":\"*/namespaces/refused/secrets*\",\"action\":\"status\",\"code\":403,\"count\":9}");
     struct hc_step s = run(&r, NULL);
+    raw(a, "DELETE", "/sandbox/faults", NULL, NULL);
     assert_int_equal(s.verdict, HC_STALLED);
+    assert_true(s.unread); /* what is there is not known: no install was refused */
+    s = run(&r, NULL);
+    assert_int_equal(s.verdict, HC_STALLED);
+    assert_false(s.unread);
     assert_string_equal(s.why, "template: c/templates/d.yaml:3:4: no image");
     r.wish.image = "x:1";
     raw(a, "POST", "/api/v1/namespaces/refused/configmaps", "application/json",

@@ -89,6 +89,75 @@ static void test_taken_over(void **state)
     hc_storage_free(r.spec.storage);
 }
 
+/*
+ * No retry is left, and what is wanted stays the same: in another era it is tried once more (a longer time-out, a request to
+ * reset), and once only. The same behind a rollback as remediation.
+ */
+static void test_another_era(void **state)
+{
+    (void)state;
+    for (int back = 0; back < 2; back++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct release r;
+        struct hc_step s;
+        release_init(&r, back ? "era-back" : "era");
+        r.spec.era = HC_S("1");
+        s = run(&r, NULL);
+        done(&s, 1);
+        r.spec.digest = HC_S("two");
+        r.wish.image = "x:broken";
+        r.spec.upgrade.timeout_ms = 1;
+        r.spec.upgrade.remediate_last = back;
+        r.spec.upgrade.strategy = HC_STRATEGY_ROLLBACK;
+        s = run(&r, NULL);
+        assert_int_equal(s.verdict, HC_STALLED);
+        assert_int_equal(last(&r, a).revision, 2 + back);
+        s = run(&r, NULL);
+        assert_int_equal(s.verdict, HC_STALLED);
+        assert_int_equal(last(&r, a).revision, 2 + back);
+        r.spec.era = HC_S("2");
+        s = run(&r, NULL);
+        assert_int_equal(s.verdict, HC_STALLED);
+        assert_int_equal(last(&r, a).revision, 3 + 2 * back);
+        s = run(&r, NULL);
+        assert_int_equal(last(&r, a).revision, 3 + 2 * back);
+        r.spec.era = HC_S("3");
+        r.wish.image = "x:1";
+        r.spec.upgrade.timeout_ms = 10000;
+        s = run(&r, NULL);
+        done(&s, 4 + 2 * back);
+        hc_storage_free(r.spec.storage);
+    }
+}
+
+/* Helm's uninstall writes "uninstalling" first. It is left to end, hooks and all; when it does not, it is gone on with. */
+static void test_uninstalled_elsewhere(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct release r;
+    struct hc_step s;
+    release_init(&r, "elsewhere");
+    s = run(&r, NULL);
+    done(&s, 1);
+    struct hc_record rec = last(&r, a);
+    rec.status = HC_STATUS_UNINSTALLING;
+    rec.mark = (hc_str){ NULL, 0 };
+    assert_int_equal(hc_storage_update(r.spec.storage, a, &rec, NULL), HC_OK);
+    struct hc_reconcile *engine = NULL;
+    assert_int_equal(hc_reconcile_new(&r.spec, NULL, &engine, NULL), HC_OK);
+    hc_reconcile_step(engine, &s);
+    hc_reconcile_free(engine);
+    assert_int_equal(s.verdict, HC_WAIT);
+    assert_int_equal(last(&r, a).status, HC_STATUS_UNINSTALLING);
+    r.spec.port.now_ms = later;
+    minutes_on = 1;
+    s = run(&r, NULL);
+    done(&s, 1);
+    assert_int_equal(r.wish.told_n[HC_TOLD_UNINSTALLED], 1);
+    hc_storage_free(r.spec.storage);
+}
+
 /* An install over what a failed revision left that was sent by the client: by the server, and no field has two owners. */
 static void test_installed_over(void **state)
 {
@@ -414,7 +483,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wanted_back),      cmocka_unit_test(test_numbers_begin_anew),
-        cmocka_unit_test(test_taken_over),       cmocka_unit_test(test_installed_over),
+        cmocka_unit_test(test_taken_over),       cmocka_unit_test(test_uninstalled_elsewhere),
+        cmocka_unit_test(test_another_era),      cmocka_unit_test(test_installed_over),
         cmocka_unit_test(test_two_are_deployed), cmocka_unit_test(test_rolled_back_from_pending),
         cmocka_unit_test(test_taken_over_alive), cmocka_unit_test(test_superseded),
         cmocka_unit_test(test_forced),           cmocka_unit_test(test_fenced_before_the_record),
