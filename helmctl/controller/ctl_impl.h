@@ -83,8 +83,8 @@ enum hc_rc pass_finalizer(struct pass *p, bool present);
 bool pass_has_finalizer(const struct pass *p);
 bool pass_deleting(const struct pass *p);
 bool pass_suspended(const struct pass *p);
-/* Copies reconcile.fluxcd.io/requestedAt to status.lastHandledReconcileAt. */
-void pass_handled_request(struct pass *p);
+/* Copies reconcile.fluxcd.io/requestedAt to status.lastHandledReconcileAt; true: it was not there yet. */
+bool pass_handled_request(struct pass *p);
 /* status.observedGeneration = metadata.generation. */
 void pass_observed(struct pass *p);
 /* A duration of the spec in ms, `otherwise` when it is absent or no duration. */

@@ -1,7 +1,7 @@
 /*
- * One thread and a bounded list: an event is news, not work, and never holds a reconcile up. What was said of the same
- * object within the last minute in the same words is not said again (the API server's own recorder counts; people read
- * the newest). When the list is full the oldest go.
+ * One thread and a bounded list: an event is news, not work, and never holds a reconcile up. What states of an
+ * object say is not said again in the same words within a minute: it is looked at more often than Flux does. What was
+ * done to it (such an event has notes) is said each time, and is counted. When the list is full the oldest go.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,7 +200,7 @@ void ctl_events_post(struct ctl_events *q, const struct hc_val *about, const cha
     e->at_ms = hc_now_ms();
     struct event *old = NULL;
     pthread_mutex_lock(&q->lock);
-    if (hc_arena_spent(a) || q->stopped || said_already(q, hash, hc_mono_ms())) {
+    if (hc_arena_spent(a) || q->stopped || (!hc_map_len(notes) && said_already(q, hash, hc_mono_ms()))) {
         old = e;
     } else {
         if (q->tail)

@@ -394,6 +394,17 @@ struct hc_val *hc_history_previous(const struct hc_val *status, bool ignore_test
     return NULL;
 }
 
+static void keep_first(struct hc_arena *a, struct hc_val *status, size_t keep)
+{
+    const struct hc_val *old = hc_map_getz(status, "history");
+    if (keep >= hc_list_len(old))
+        return;
+    struct hc_val *list = hc_list_new(a);
+    for (size_t i = 0; i < keep; i++)
+        hc_list_add(a, list, hc_list_at(old, i));
+    hc_map_put(a, status, HC_S("history"), list);
+}
+
 void hc_history_truncate(struct hc_arena *a, struct hc_val *status, bool ignore_tests)
 {
     const struct hc_val *old = hc_map_getz(status, "history");
@@ -403,12 +414,12 @@ void hc_history_truncate(struct hc_arena *a, struct hc_val *status, bool ignore_
             keep = i + 1;
             break;
         }
-    if (keep == hc_list_len(old))
-        return;
-    struct hc_val *list = hc_list_new(a);
-    for (size_t i = 0; i < keep; i++)
-        hc_list_add(a, list, hc_list_at(old, i));
-    hc_map_put(a, status, HC_S("history"), list);
+    keep_first(a, status, keep);
+}
+
+void hc_history_newest(struct hc_arena *a, struct hc_val *status)
+{
+    keep_first(a, status, MAX_HISTORY);
 }
 
 bool hc_snapshot_tested(const struct hc_val *snapshot)

@@ -30,6 +30,8 @@ struct hc_val *hc_history_latest(const struct hc_val *status);
 struct hc_val *hc_history_previous(const struct hc_val *status, bool ignore_tests);
 /* Drops what is older than hc_history_previous; without one the newest five stay. */
 void hc_history_truncate(struct hc_arena *a, struct hc_val *status, bool ignore_tests);
+/* The five newest ones stay (Flux: TruncateIgnoringPreviousSnapshots). */
+void hc_history_newest(struct hc_arena *a, struct hc_val *status);
 bool hc_snapshot_tested(const struct hc_val *snapshot);
 /* "ns/name.v3" and "chart@1.2.3", for messages. */
 hc_str hc_snapshot_release(struct hc_arena *a, const struct hc_val *snapshot);

@@ -342,7 +342,8 @@ static void on_record(void *ctx, enum hc_watch_event e, const struct hc_val *o)
             r->n = HC_MAX(r->n, i + 1);
             r->revs[i].revision = revision;
             r->revs[i].rv = rv;
-            r->revs[i].pending = hc_str_starts(hc_get_str(hc_map_getz(labels, "status")), HC_S("pending-"));
+            hc_str status = hc_get_str(hc_map_getz(labels, "status"));
+            r->revs[i].pending = hc_str_starts(status, HC_S("pending-")) || hc_str_eqz(status, "uninstalling");
         }
     }
     for (struct release *x = ok ? m->recorded[h % BUCKETS] : NULL; x; x = x->next_recorded)

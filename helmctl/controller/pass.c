@@ -84,11 +84,13 @@ bool pass_suspended(const struct pass *p)
     return hc_get_bool_at(p->spec, "suspend", false);
 }
 
-void pass_handled_request(struct pass *p)
+bool pass_handled_request(struct pass *p)
 {
     hc_str v = hc_get_str(hc_map_getz(hc_get(p->obj, "metadata.annotations"), "reconcile.fluxcd.io/requestedAt"));
-    if (v.n)
+    bool asked = v.n && !hc_str_eq(v, hc_get_str(hc_map_getz(p->status, "lastHandledReconcileAt")));
+    if (asked)
         hc_map_put_str(p->a, p->status, "lastHandledReconcileAt", v);
+    return asked;
 }
 
 void pass_observed(struct pass *p)

@@ -319,6 +319,11 @@ static struct ctl_result run_engine(struct rel *r)
             break;
         case HC_STALLED:
         case HC_ENDED:
+            if (st.unread) {
+                hc_fail(&p->err, st.rc, "Could not determine release state: %s", st.why);
+                out = not_ready(p, "StateError", false, (struct ctl_result){ CTL_RETRY, 0 });
+                break;
+            }
             rel_stalled(r, &st);
             /* What it stalls on may lie outside of its inputs: a look an interval costs nothing. */
             out = pass_done(p, pass_duration(r->spec, "interval", 60000));
@@ -527,7 +532,7 @@ static struct ctl_result reconcile(struct rel *r)
             return outcome_of(rc);
         r->spec = p->spec;
     }
-    pass_handled_request(p);
+    r->requested = pass_handled_request(p);
     if (pass_suspended(p)) {
         ctl_release_suspended(p->c->managed, p->key);
         pass_observed(p);
@@ -598,6 +603,8 @@ static struct ctl_result reconcile(struct rel *r)
     rel_reset_failures(r);
     r->digest = rel_digest(r);
     r->want.digest = r->digest;
+    r->want.era = rel_era(r);
+    r->want.retry_now = r->requested;
     set_port(r);
     return run_engine(r);
 }

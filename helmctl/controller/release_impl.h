@@ -27,6 +27,7 @@ struct rel {
     struct hc_reconcile_spec want;
     struct hc_reconcile *engine;
     struct hc_whence_render *whence; /* made when something was refused */
+    bool requested;                  /* this pass is the first since somebody asked for one */
     bool told_ready;                 /* something final was told in this pass */
     char waiting[HC_ERR_MSG];        /* what the engine waits for, in words */
     int64_t began_ms;
@@ -47,6 +48,8 @@ void rel_policies(struct rel *r);
 /* The health rules of the ConfigMap that the HelmRelease is annotated with. */
 enum hc_rc rel_rules(struct rel *r, struct hc_err *err);
 hc_str rel_digest(struct rel *r);
+/* What failures are counted in: a new generation and a request to reset begin anew. After rel_reset_failures(). */
+hc_str rel_era(struct rel *r);
 /* The kube client the release is made with: impersonation, other cluster. On failure *out_reason names a reason. */
 enum hc_rc rel_client(struct rel *r, struct hc_err *err);
 

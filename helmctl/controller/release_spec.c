@@ -46,11 +46,12 @@ static enum hc_crd_policy crd_policy(hc_str s, enum hc_crd_policy otherwise)
 static void common(const struct rel *r, const char *which, struct hc_action_policy *o)
 {
     const struct hc_val *b = hc_map_getz(r->spec, which);
-    int64_t timeout = pass_duration(r->spec, "timeout", DEFAULT_TIMEOUT_MS);
+    int64_t timeout = pass_duration(r->spec, "timeout", DEFAULT_TIMEOUT_MS),
+            own = pass_duration(b, "timeout", timeout);
     bool legacy = hc_str_eqz(hc_get_str_at(r->spec, "waitStrategy.name"), "legacy") ||
                   (r->p->c->o->helm3_defaults && !hc_map_getz(r->spec, "waitStrategy"));
     *o = (struct hc_action_policy){
-        .timeout_ms = pass_duration(b, "timeout", timeout),
+        .timeout_ms = own > 0 ? own : DEFAULT_TIMEOUT_MS, /* 0s is no time to wait in */
         .disable_hooks = flag(b, "disableHooks"),
         .wait = flag(b, "disableWait") ? HC_WAIT_NONE
                 : legacy               ? HC_WAIT_LEGACY
@@ -267,6 +268,15 @@ hc_str rel_digest(struct rel *r)
     }
     hc_sha256_hex(&h, hex);
     return hc_arena_printf(a, "sha256:%s", hex);
+}
+
+hc_str rel_era(struct rel *r)
+{
+    const struct pass *p = r->p;
+    hc_str text = hc_arena_printf(p->a, "%.*s %" PRId64 " %.*s", HC_P(hc_get_str_at(p->obj, "metadata.uid")),
+                                  p->cond.generation,
+                                  HC_P(hc_get_str(hc_map_getz(p->status, "lastHandledResetAt"))));
+    return hc_arena_printf(p->a, "%016" PRIx64, hc_str_hash(text));
 }
 
 enum hc_rc rel_client(struct rel *r, struct hc_err *err)

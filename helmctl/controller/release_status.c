@@ -22,11 +22,15 @@ static struct hc_val *event_notes(struct rel *r, hc_str version, hc_str token, h
     return n;
 }
 
+static struct hc_val *notes_with(struct rel *r, const struct hc_val *snap, hc_str token)
+{
+    return event_notes(r, hc_get_str(hc_map_getz(snap, "chartVersion")), token,
+                       hc_get_str(hc_map_getz(snap, "appVersion")), hc_get_str(hc_map_getz(snap, "ociDigest")));
+}
+
 static struct hc_val *notes_of(struct rel *r, const struct hc_val *snap)
 {
-    return event_notes(r, hc_get_str(hc_map_getz(snap, "chartVersion")),
-                       hc_get_str(hc_map_getz(snap, "configDigest")), hc_get_str(hc_map_getz(snap, "appVersion")),
-                       hc_get_str(hc_map_getz(snap, "ociDigest")));
+    return notes_with(r, snap, hc_get_str(hc_map_getz(snap, "configDigest")));
 }
 
 static void clear_failures(struct rel *r)
@@ -101,14 +105,16 @@ static void refresh_previous(struct rel *r, int64_t revision, const struct hc_re
     for (size_t i = 0; i < hc_list_len(list); i++) {
         const struct hc_val *s = hc_list_at(list, i);
         int64_t v = hc_get_int_at(s, "version", 0);
+        if (at_hand && at_hand->revision == v && v < revision) { /* a failed one that was upgraded from, too */
+            hc_history_put(r->p->a, r->p->status,
+                           hc_snapshot_of(r->p->a, at_hand, NULL, hc_get_str(hc_map_getz(s, "ociDigest"))));
+            return;
+        }
         if (v >= revision || !hc_str_eqz(hc_get_str(hc_map_getz(s, "status")), "deployed"))
             continue;
         struct hc_record old;
         struct hc_err err = HC_ERR_INIT;
-        bool known = at_hand && at_hand->revision == v;
-        if (known)
-            old = *at_hand;
-        if (known || hc_storage_get(r->storage, r->p->a, r->name, v, &old, &err) == HC_OK)
+        if (hc_storage_get(r->storage, r->p->a, r->name, v, &old, &err) == HC_OK)
             hc_history_put(r->p->a, r->p->status,
                            hc_snapshot_of(r->p->a, &old, NULL, hc_get_str(hc_map_getz(s, "ociDigest"))));
         return;
@@ -148,6 +154,12 @@ static void on_begun(struct rel *r, const struct hc_tell *t)
 static void on_recorded(struct rel *r, const struct hc_tell *t)
 {
     struct pass *p = r->p;
+    /* What fails for ever must not grow the status for ever: from here on only the last good revision counts, which a retry
+     * never goes back to. */
+    if (t->remediation)
+        hc_history_truncate(p->a, p->status, ignores_tests(r));
+    else if (t->action == HC_ACTION_UPGRADE && hc_get_int_at(p->status, "failures", 0) > 0)
+        hc_history_newest(p->a, p->status);
     on_begun(r, t);
     pass_log(p, HC_LOG_INFO, "running '%s' action: revision %" PRId64, hc_action_name(t->action),
              t->record ? t->record->revision : 0);
@@ -171,7 +183,8 @@ static void on_deployed(struct rel *r, const struct hc_tell *t)
         chart = hc_snapshot_chart(a, prev ? prev : snap);
         hc_cond_setf(&p->cond, "Remediated", HC_TRUE, "RollbackSucceeded",
                      "Helm rollback to previous release %.*s with chart %.*s succeeded", HC_P(full), HC_P(chart));
-        pass_event(p, "Normal", "RollbackSucceeded", notes_of(r, prev ? prev : snap), "%.*s",
+        /* The token is of what was wanted: it keeps apart what is told of different wishes. */
+        pass_event(p, "Normal", "RollbackSucceeded", notes_with(r, prev ? prev : snap, r->config_digest), "%.*s",
                    HC_P(hc_cond_message(p->status, "Remediated")));
     } else {
         const char *reason = install ? "InstallSucceeded" : "UpgradeSucceeded";
@@ -212,9 +225,11 @@ static void on_failed(struct rel *r, const struct hc_tell *t)
     if (!told)
         hc_map_put_int(a, p->status, "failures", hc_get_int_at(p->status, "failures", 0) + 1);
     hc_str msg;
+    struct hc_val *notes = event_notes(r, r->chart_version, r->config_digest, r->app_version, r->oci_digest);
     const char *reason = back ? "RollbackFailed" : install ? "InstallFailed" : "UpgradeFailed";
     if (back) {
         const struct hc_val *prev = hc_history_previous(p->status, ignores_tests(r));
+        notes = notes_with(r, prev, r->config_digest);
         hc_str full = hc_snapshot_release(a, prev), chart = hc_snapshot_chart(a, prev);
         msg = hc_arena_printf(a, "Helm rollback to previous release %.*s with chart %.*s failed: %.*s", HC_P(full),
                               HC_P(chart), HC_P(t->message));
@@ -230,9 +245,7 @@ static void on_failed(struct rel *r, const struct hc_tell *t)
         hc_cond_set(&p->cond, "Released", HC_FALSE, reason, msg);
     }
     hc_release_summarize(&p->cond, r->spec);
-    pass_event(p, "Warning", reason,
-               event_notes(r, r->chart_version, r->config_digest, r->app_version, r->oci_digest), "%.*s",
-               HC_P(msg));
+    pass_event(p, "Warning", reason, notes, "%.*s", HC_P(msg));
     pass_log(p, HC_LOG_ERROR, "%.*s", HC_P(msg));
 }
 
@@ -375,7 +388,8 @@ void rel_note_missed_tests(struct rel *r, const struct hc_record *head)
 static void on_drift(struct rel *r, const struct hc_tell *t)
 {
     struct pass *p = r->p;
-    hc_str full = hc_snapshot_release(p->a, hc_history_latest(p->status));
+    const struct hc_val *latest = hc_history_latest(p->status);
+    hc_str full = hc_snapshot_release(p->a, latest);
     if (t->what == HC_TOLD_DRIFTED) {
         hc_str msg = hc_arena_printf(p->a,
                                      "Cluster state of release %.*s has drifted from the desired state:\n%.*s",
@@ -386,10 +400,10 @@ static void on_drift(struct rel *r, const struct hc_tell *t)
         hc_cond_set(&p->cond, "Drifted", HC_TRUE, "DriftFight", t->message);
         pass_event(p, "Warning", "DriftFight", NULL, "%.*s", HC_P(t->message));
     } else if (t->ok) {
-        pass_event(p, "Normal", "DriftCorrected", NULL, "Cluster state of release %.*s has been corrected:\n%.*s",
-                   HC_P(full), HC_P(t->message));
+        pass_event(p, "Normal", "DriftCorrected", notes_of(r, latest),
+                   "Cluster state of release %.*s has been corrected:\n%.*s", HC_P(full), HC_P(t->message));
     } else {
-        pass_event(p, "Warning", "DriftCorrectionFailed", NULL,
+        pass_event(p, "Warning", "DriftCorrectionFailed", notes_of(r, latest),
                    "Failed to (partially) correct cluster state of release %.*s:\n%.*s", HC_P(full),
                    HC_P(t->message));
     }
@@ -402,13 +416,12 @@ static void on_drift(struct rel *r, const struct hc_tell *t)
 static void on_taken_over(struct rel *r, const struct hc_tell *t)
 {
     struct pass *p = r->p;
-    const struct hc_val *meta = hc_map_getz(t->record ? t->record->chart : NULL, "metadata");
-    hc_str msg = hc_arena_printf(
-        p->a, "Unlocked Helm release %.*s/%.*s.v%" PRId64 " with chart %.*s@%.*s in pending state", HC_P(r->ns),
-        HC_P(r->name), t->record ? t->record->revision : 0, HC_P(hc_get_str(hc_map_getz(meta, "name"))),
-        HC_P(hc_get_str(hc_map_getz(meta, "version"))));
+    const struct hc_val *snap = hc_snapshot_of(p->a, t->record, "", r->oci_digest);
+    hc_str full = hc_snapshot_release(p->a, snap), chart = hc_snapshot_chart(p->a, snap);
+    hc_str msg = hc_arena_printf(p->a, "Unlocked Helm release %.*s with chart %.*s in %s state", HC_P(full),
+                                 HC_P(chart), t->was);
     hc_cond_set(&p->cond, "Released", HC_FALSE, "PendingRelease", msg);
-    pass_event(p, "Warning", "PendingRelease", NULL, "%.*s", HC_P(msg));
+    pass_event(p, "Normal", "PendingRelease", notes_of(r, snap), "%.*s", HC_P(msg));
 }
 
 static bool noted(const struct rel *r, int64_t revision)
@@ -579,7 +592,10 @@ void rel_waiting(struct rel *r, const struct hc_step *st)
     struct pass *p = r->p;
     if (st->rc != HC_OK) {
         hc_cond_reconciling(&p->cond, "ProgressingWithRetry", "%s", st->why);
-        if (!hc_cond_get(p->status, "Ready"))
+        if (st->unread && !hc_cond_is(p->status, "Ready", HC_TRUE)) /* a moment without a server fails nothing */
+            hc_cond_setf(&p->cond, "Ready", HC_FALSE, "StateError", "Could not determine release state: %s",
+                         st->why);
+        else if (!hc_cond_get(p->status, "Ready"))
             hc_cond_setf(&p->cond, "Ready", HC_UNKNOWN, "ProgressingWithRetry", "%s", st->why);
         pass_log(p, HC_LOG_ERROR, "will try again: %s", st->why);
         return;

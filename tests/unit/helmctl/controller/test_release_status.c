@@ -4,13 +4,17 @@
  */
 #include "tests/unit/unit.h"
 
+#include <sched.h>
+
+#include "core/base/clock.h"
 #include "core/value/yaml.h"
 #include "helmctl/controller/release_impl.h"
 #include "tests/unit/loopback.h"
 
 static struct loopback server;
 static struct ctl ctl;
-static atomic_int warnings;
+static atomic_int warnings, writes;
+static char written[4096]; /* the last one, readable when `writes` counts it */
 
 /* An API server that knows of events. */
 static bool api(struct loopback *s, const struct loopback_request *r, int fd)
@@ -24,11 +28,17 @@ static bool api(struct loopback *s, const struct loopback_request *r, int fd)
         { "/apis", "{\"kind\":\"APIGroupDiscoveryList\",\"items\":[]}" },
         { "/api/v1/namespaces/ns/events", "{}" },
     };
+    size_t n = strcspn(r->path, "?");
+    if (strncmp(r->path, answers[2][0], strlen(answers[2][0])) == 0)
+        n = strlen(answers[2][0]); /* one that is counted */
     for (size_t i = 0; i < HC_LEN(answers); i++)
-        if (strcspn(r->path, "?") == strlen(answers[i][0]) &&
-            strncmp(r->path, answers[i][0], strlen(answers[i][0])) == 0) {
+        if (n == strlen(answers[i][0]) && strncmp(r->path, answers[i][0], n) == 0) {
             if (r->body_n && strstr(r->body, "\"Warning\""))
                 atomic_fetch_add(&warnings, 1);
+            if (r->body_n) {
+                snprintf(written, sizeof(written), "%.*s", (int)r->body_n, r->body);
+                atomic_fetch_add(&writes, 1);
+            }
             return loopback_answer(fd, 200, "Content-Type: application/json\r\n", answers[i][1],
                                    strlen(answers[i][1]));
         }
@@ -272,10 +282,139 @@ static void test_begun_unnoted(void **state)
     }
 }
 
+/*
+ * Events of what was done, as Flux tells them: whose revision the notes name, and the token, which is always of the values
+ * that are wanted. The same words twice are two events.
+ */
+static void test_events(void **state)
+{
+    (void)state;
+    static const struct {
+        enum hc_told what;
+        enum hc_action action;
+        bool ok;
+        enum hc_status status;
+        const char *type, *reason, *message, *revision, *token;
+    } rows[] = {
+        { HC_TOLD_TAKEN_OVER, HC_ACTION_UPGRADE, true, HC_STATUS_FAILED, "Normal", "PendingRelease",
+          "Unlocked Helm release ns/web.v2 with chart c@2.0.0 in pending-upgrade state", "2.0.0", "sha256:e3b0" },
+        { HC_TOLD_DEPLOYED, HC_ACTION_ROLLBACK, true, HC_STATUS_DEPLOYED, "Normal", "RollbackSucceeded",
+          "Helm rollback to previous release ns/web.v1 with chart c@1.0.0 succeeded", "1.0.0", "wanted" },
+        { HC_TOLD_FAILED, HC_ACTION_ROLLBACK, false, HC_STATUS_FAILED, "Warning", "RollbackFailed",
+          "Helm rollback to previous release ns/web.v1 with chart c@1.0.0 failed: why", "1.0.0", "wanted" },
+        { HC_TOLD_FAILED, HC_ACTION_UPGRADE, false, HC_STATUS_FAILED, "Warning", "UpgradeFailed",
+          "Helm upgrade failed for release ns/web with chart c@2.0.0: why", "2.0.0", "wanted" },
+        { HC_TOLD_CORRECTED, HC_ACTION_NONE, true, HC_STATUS_DEPLOYED, "Normal", "DriftCorrected",
+          "Cluster state of release ns/web.v2 has been corrected", "2.0.0", "sha256:2" },
+    };
+    for (size_t i = 0; i < 2 * HC_LEN(rows); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct pass p;
+        struct rel r;
+        begin(
+            a, &p, &r,
+            "history: [{version: 2, name: web, namespace: ns, chartName: c, chartVersion: 2.0.0, status: failed, "
+            "configDigest: 'sha256:2'}, {version: 1, name: web, namespace: ns, chartName: c, chartVersion: 1.0.0, "
+            "status: superseded, configDigest: 'sha256:1'}]");
+        r.chart_version = HC_S("2.0.0");
+        r.config_digest = HC_S("wanted");
+        struct hc_record rec = { .name = HC_S("web"),
+                                 .ns = HC_S("ns"),
+                                 .revision = rows[i / 2].action == HC_ACTION_ROLLBACK ? 3 : 2,
+                                 .status = rows[i / 2].status,
+                                 .chart = yaml(a, "metadata: {name: c, version: 2.0.0}") };
+        int before = atomic_load(&writes);
+        rel_tell(&r, &(struct hc_tell){ .what = rows[i / 2].what,
+                                        .action = rows[i / 2].action,
+                                        .record = &rec,
+                                        .ok = rows[i / 2].ok,
+                                        .remediation = rows[i / 2].action == HC_ACTION_ROLLBACK,
+                                        .was = "pending-upgrade",
+                                        .message = HC_S("why") });
+        for (int64_t until = hc_mono_ms() + 10000; atomic_load(&writes) == before && hc_mono_ms() < until;)
+            sched_yield();
+        assert_int_equal(atomic_load(&writes), before + 1);
+        char notes[128];
+        snprintf(notes, sizeof(notes), "token\":\"%s", rows[i / 2].token);
+        if (i % 2 ? !strstr(written, "\"count\":2")
+                  : !strstr(written, rows[i / 2].type) || !strstr(written, rows[i / 2].reason) ||
+                        !strstr(written, rows[i / 2].message) || !strstr(written, notes))
+            fail_msg("row %zu: %s", i / 2, written);
+        snprintf(notes, sizeof(notes), "revision\":\"%s", rows[i / 2].revision);
+        if (i % 2 == 0 && !strstr(written, notes))
+            fail_msg("row %zu: %s", i / 2, written);
+    }
+    atomic_store(&warnings, 0); /* all of them have come */
+}
+
+/* What stays of status.history when a try begins, and what is said of a failed revision that was upgraded from. */
+static void test_history_is_bounded(void **state)
+{
+    (void)state;
+    static const struct {
+        enum hc_action action;
+        bool remediation;
+        const char *want;
+    } rows[] = { { HC_ACTION_ROLLBACK, true, "6 5 4 " }, { HC_ACTION_UPGRADE, false, "6 5 4 3 2 " } };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct pass p;
+        struct rel r;
+        char got[64] = "";
+        begin(a, &p, &r,
+              "{failures: 3, history: [{version: 6, status: failed}, {version: 5, status: failed}, {version: 4, "
+              "status: "
+              "superseded}, {version: 3, status: failed}, {version: 2, status: superseded}, {version: 1, status: "
+              "superseded}]}");
+        rel_tell(&r, &(struct hc_tell){
+                         .what = HC_TOLD_RECORDED, .action = rows[i].action, .remediation = rows[i].remediation });
+        const struct hc_val *list = hc_map_getz(p.status, "history");
+        for (size_t k = 0; k < hc_list_len(list); k++)
+            snprintf(got + strlen(got), sizeof(got) - strlen(got), "%d ",
+                     (int)hc_get_int_at(hc_list_at(list, k), "version", 0));
+        assert_string_equal(got, rows[i].want);
+    }
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct pass p;
+    struct rel r;
+    begin(a, &p, &r, "history: [{version: 1, name: web, namespace: ns, status: failed}]");
+    struct hc_record was = { .revision = 1, .status = HC_STATUS_SUPERSEDED },
+                     is = { .revision = 2, .status = HC_STATUS_DEPLOYED };
+    rel_tell(&r, &(struct hc_tell){
+                     .what = HC_TOLD_DEPLOYED, .action = HC_ACTION_UPGRADE, .record = &is, .before = &was });
+    const struct hc_val *old = hc_list_at(hc_map_getz(p.status, "history"), 1);
+    assert_true(hc_str_eqz(hc_get_str(hc_map_getz(old, "status")), "superseded"));
+}
+
+/* A server that is away for a moment: what was Ready stays so, anything else says why it is not known. */
+static void test_state_unread(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before, *status, *reason;
+    } rows[] = { { "{}", "False", "StateError" },
+                 { "{conditions: [{type: Ready, status: 'True', reason: InstallSucceeded}]}", "True",
+                   "InstallSucceeded" } };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct pass p;
+        struct rel r;
+        begin(a, &p, &r, rows[i].before);
+        rel_waiting(&r, &(struct hc_step){ .verdict = HC_WAIT, .rc = HC_E_AGAIN, .unread = true, .why = "away" });
+        const struct hc_val *c = hc_cond_get(p.status, "Ready");
+        assert_true(hc_str_eqz(hc_get_str(hc_map_getz(c, "status")), rows[i].status));
+        assert_true(hc_str_eqz(hc_get_str(hc_map_getz(c, "reason")), rows[i].reason));
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_tested_unnoted), cmocka_unit_test(test_tests_unnoted),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_events),
+                                        cmocka_unit_test(test_tested_unnoted),
+                                        cmocka_unit_test(test_tests_unnoted),
                                         cmocka_unit_test(test_begun_unnoted),
+                                        cmocka_unit_test(test_history_is_bounded),
+                                        cmocka_unit_test(test_state_unread),
                                         cmocka_unit_test(test_failures_are_counted_once) };
     return cmocka_run_group_tests(tests, up, down);
 }
