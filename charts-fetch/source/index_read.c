@@ -24,6 +24,9 @@ struct reading {
     struct hc_arena *work; /* of one version */
     struct hc_err *err;
     char chart[256]; /* the name at hand */
+    bool strict;     /* YAML: what Helm does not know is an error (pkg/repo/v1/index.go, jsonOrYamlUnmarshal) */
+    bool api;        /* there was an apiVersion */
+    unsigned keys;   /* of the index, in YAML: which ones there were */
 };
 
 /* ---- window ------------------------------------------------------------------------------------------------ */
@@ -120,6 +123,56 @@ static hc_str text_of(const struct hc_val *v)
     return v && v->spelling ? hc_str_n(v->spelling, v->n) : (hc_str){ NULL, 0 };
 }
 
+/* Of ChartVersion and the metadata in it. */
+static const char *const version_fields[] = {
+    "name",        "version",      "apiVersion",    "appVersion", "created",     "description", "digest",
+    "urls",        "home",         "icon",          "keywords",   "maintainers", "sources",     "type",
+    "annotations", "dependencies", "kubeVersion",   "deprecated", "condition",   "tags",        "removed",
+    "checksum",    "engine",       "tillerVersion", "url",
+};
+static const char *const index_fields[] = { "apiVersion",  "entries",    "generated",
+                                            "annotations", "serverInfo", "publicKeys" };
+
+/* By name, else by name in other letters, as Go's JSON finds fields; SIZE_MAX: there is none. */
+static size_t field_of(hc_str key, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (key.n && key.p[0] == names[i][0] && hc_str_eqz(key, names[i]))
+            return i;
+    for (size_t i = 0; i < n; i++)
+        if (hc_str_eq_nocase(key, hc_str_of(names[i])))
+            return i;
+    return SIZE_MAX;
+}
+
+static enum hc_rc unknown_field(struct reading *r, hc_str key, hc_str chart)
+{
+    return hc_fail(r->err, HC_E_INPUT,
+                   "error unmarshaling JSON: while decoding JSON: json: unknown field \"%.*s\"%s%.*s", HC_P(key),
+                   chart.n ? ", of a version of chart " : "", HC_P(chart));
+}
+
+static bool says_something(hc_str value)
+{
+    static const char *const nothing[] = { "", "\"\"", "''", "null", "~", "Null", "NULL" };
+    for (size_t i = 0; i < HC_LEN(nothing); i++)
+        if (hc_str_eqz(value, nothing[i]))
+            return false;
+    return value.p[0] != '#';
+}
+
+/* A key of the index itself, of YAML. */
+static enum hc_rc index_key(struct reading *r, hc_str key, size_t line)
+{
+    size_t at = field_of(key, index_fields, HC_LEN(index_fields));
+    if (at == SIZE_MAX)
+        return unknown_field(r, key, HC_S(""));
+    if (r->keys & 1u << at && hc_str_eqz(key, index_fields[at]))
+        return hc_fail(r->err, HC_E_INPUT, "yaml: line %zu: key \"%.*s\" already set in map", line, HC_P(key));
+    r->keys |= 1u << at;
+    return HC_OK;
+}
+
 static bool valid(const struct hc_val *e, hc_str version)
 {
     struct hc_semver v;
@@ -131,6 +184,9 @@ static bool valid(const struct hc_val *e, hc_str version)
 static enum hc_rc give(struct reading *r, hc_str chart, const struct hc_val *e)
 {
     struct hc_index_row row = { .version = text_of(hc_map_getz(e, "version")) };
+    for (size_t i = 0; r->strict && i < hc_map_len(e); i++)
+        if (field_of(hc_map_at(e, i)->key, version_fields, HC_LEN(version_fields)) == SIZE_MAX)
+            return unknown_field(r, hc_map_at(e, i)->key, chart);
     if (!valid(e, row.version))
         return HC_OK;
     row.app_version = text_of(hc_map_getz(e, "appVersion"));
@@ -217,8 +273,8 @@ static enum shape block_version(struct reading *r, struct window *w, hc_str char
         struct hc_val *list;
         struct hc_err unused;
         hc_arena_reset(r->work);
-        if (hc_yaml_parse(r->work, hc_str_n(w->p + w->at, to), HC_S("index.yaml"), HC_YAML_PLAIN, &list, &unused) !=
-                HC_OK ||
+        if (hc_yaml_parse(r->work, hc_str_n(w->p + w->at, to), HC_S("index.yaml"), HC_YAML_STRICT_KEYS, &list,
+                          &unused) != HC_OK ||
             !hc_is_list(list) || hc_list_len(list) != 1)
             return OTHER;
         *rc = give_all(r, chart, list);
@@ -275,6 +331,24 @@ static enum shape block_entries(struct reading *r, struct window *w, enum hc_rc 
     return w->rc == HC_OK ? KNOWN : OTHER;
 }
 
+/* A line that is not indented: a key of the index, or an item of a list below one. */
+static enum shape head_line(struct reading *r, const struct window *w, hc_str line, enum hc_rc *rc)
+{
+    size_t colon = hc_str_find(line, ':');
+    if (is_dash(line, 0) || (hc_str_eqz(hc_str_trim_right(line), "---") && !r->keys))
+        return KNOWN;
+    hc_str key = hc_str_sub(line, 0, HC_MIN(colon, line.n));
+    for (size_t i = 0; i < key.n; i++)
+        if (!((key.p[i] | 0x20) >= 'a' && (key.p[i] | 0x20) <= 'z'))
+            return OTHER;
+    if (colon == SIZE_MAX || !key.n || (colon + 1 < line.n && !strchr(" \t\r", line.p[colon + 1])))
+        return OTHER;
+    *rc = index_key(r, key, w->lines + 1);
+    r->api = r->api || (hc_str_eq_nocase(key, HC_S("apiVersion")) &&
+                        says_something(hc_str_trim(hc_str_sub(line, colon + 1, line.n))));
+    return KNOWN;
+}
+
 static enum shape read_block(struct reading *r, struct window *w, enum hc_rc *rc)
 {
     hc_str line;
@@ -284,6 +358,10 @@ static enum shape read_block(struct reading *r, struct window *w, enum hc_rc *rc
         bool entries = hc_str_eqz(hc_str_trim_right(line), "entries:");
         if (entries && any)
             return OTHER; /* twice: the reader of the whole says so */
+        if (!is_empty(line, indent_of(line)) && indent_of(line) == 0 && head_line(r, w, line, rc) != KNOWN)
+            return OTHER;
+        if (*rc != HC_OK)
+            return KNOWN;
         consume(w, next);
         if (!entries)
             continue;
@@ -430,6 +508,7 @@ static enum shape read_json(struct reading *r, struct window *w, enum hc_rc *rc)
                 return OTHER;
             any = true;
         } else if (value_at(w, &text)) {
+            r->api = r->api || (hc_str_eq_nocase(key, HC_S("apiVersion")) && says_something(text));
             consume(w, text.n);
         } else {
             return OTHER;
@@ -448,12 +527,21 @@ static enum hc_rc read_whole(struct reading *r, hc_str text)
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(HC_MAX_INDEX_WHOLE * 16);
     if (!a)
         return hc_fail_nomem(r->err);
-    if (hc_yaml_parse(a, text, HC_S("index.yaml"), HC_YAML_PLAIN, &doc, r->err) != HC_OK)
+    hc_str begin = hc_str_trim_left(text);
+    bool json = begin.n && begin.p[0] == '{' && hc_json_parse(a, text, HC_JSON_STRICT, &doc, NULL) == HC_OK;
+    if (!json && hc_yaml_parse(a, text, HC_S("index.yaml"), HC_YAML_STRICT_KEYS, &doc, r->err) != HC_OK)
         return r->err ? r->err->code : HC_E_INPUT;
+    r->strict = !json;
+    r->keys = 0;
     const struct hc_val *entries = hc_map_getz(doc, "entries");
     if (!hc_is_map(doc) || (!entries && !hc_map_getz(doc, "apiVersion")))
         return hc_fail(r->err, HC_E_INPUT, "it has no 'entries'");
     enum hc_rc rc = HC_OK;
+    for (size_t i = 0; i < hc_map_len(doc) && rc == HC_OK; i++) {
+        const struct hc_entry *e = hc_map_at(doc, i);
+        r->api = r->api || (hc_str_eq_nocase(e->key, HC_S("apiVersion")) && text_of(e->val).n);
+        rc = r->strict ? index_key(r, e->key, 0) : HC_OK;
+    }
     for (size_t i = 0; hc_is_map(entries) && rc == HC_OK && i < hc_map_len(entries); i++) {
         const struct hc_entry *e = &entries->map->entries[i];
         if (wanted(r, e->key))
@@ -491,12 +579,13 @@ static enum hc_rc read_index(struct window *w, const char *path, hc_str only, co
     if (!work)
         return hc_fail_nomem(err);
     sink->begin(sink->ctx);
-    enum shape shape = peek(w) == '{' ? read_json(&r, w, &rc) : read_block(&r, w, &rc);
+    r.strict = peek(w) != '{';
+    enum shape shape = !r.strict ? read_json(&r, w, &rc) : read_block(&r, w, &rc);
     if (rc == HC_OK && w->rc != HC_OK && w->rc != HC_E_LIMIT)
         rc = w->rc;
     if (rc == HC_OK && shape == OTHER)
         rc = whole_of(&r, w, path, text);
-    return rc;
+    return rc == HC_OK && !r.api ? hc_fail(err, HC_E_INPUT, "no API version specified") : rc;
 }
 
 enum hc_rc hc_index_read_file(const char *path, hc_str only, const struct hc_index_sink *sink, struct hc_err *err)

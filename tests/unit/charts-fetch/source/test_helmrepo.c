@@ -46,14 +46,16 @@ static const char json[] = "{\"apiVersion\":\"v1\",\"entries\":{\"w\\u0065b\":[{
                            "0\",\"urls\":[\"a.tgz\"],\"description\":\"}]\\\"\"},"
                            "null, 7 , {\"name\":\"web\",\"version\":\"1.10.0\",\"urls\":[\"b.tgz\"]}]}}";
 
-static const char indented[] = "entries:\n    \"web\":\n        - version: 1.10.0\n          name: web\n"
-                               "          urls: [b.tgz]\n    none: []\n    "
-                               "x:\n        - version: 3.0.0\n          name: x\n          urls: [x.tgz]\n";
+static const char indented[] =
+    "apiVersion: v1\nentries:\n    \"web\":\n        - version: 1.10.0\n          name: web\n"
+    "          urls: [b.tgz]\n    none: []\n    "
+    "x:\n        - version: 3.0.0\n          name: x\n          urls: [x.tgz]\n";
 
 /* Shapes that only the reader of the whole understands. */
 static const char flow[] = "{apiVersion: v1, entries: {web: [{name: web, version: 1.10.0, urls: [b.tgz]}]}}\n";
-static const char anchors[] = "entries:\n  a:\n  - &one\n    name: a\n    version: 1.0.0\n    urls: [a.tgz]\n"
-                              "  web:\n  - <<: *one\n    version: 1.10.0\n    name: web\n  - *one\n";
+static const char anchors[] =
+    "apiVersion: v1\nentries:\n  a:\n  - &one\n    name: a\n    version: 1.0.0\n    urls: [a.tgz]\n"
+    "  web:\n  - <<: {urls: [a.tgz]}\n    version: 1.10.0\n    name: web\n  - *one\n";
 
 static enum hc_rc look_up(struct hc_arena *a, const char *index, const char *chart, const char *range,
                           struct hc_chart_entry *e, struct hc_err *err)
@@ -116,6 +118,54 @@ static void errors_tell_what_is_wrong(void **state)
     assert_non_null(strstr(err.msg, "no 'entries'"));
     assert_int_equal(look_up(a, "{\"apiVersion\": \"v1\", \"entries\": {\"web\": [{]", "web", "*", &e, &err),
                      HC_E_INPUT);
+}
+
+/* Helm's loadIndex: YAML is read strictly, JSON is not, and neither does without an apiVersion. */
+static void what_helm_refuses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *index, *says; /* NULL: it is taken */
+    } rows[] = {
+#define ENTRY "entries:\n  web:\n  - {name: web, version: 1.0.0, urls: [a.tgz]}\n"
+        { "apiVersion: v1\n" ENTRY, NULL },
+        { ENTRY "apiVersion: v1 # one\n", NULL },
+        { ENTRY, "no API version specified" },
+        { "apiVersion: ''\n" ENTRY, "no API version specified" },
+        { "apiVersion:\n" ENTRY, "no API version specified" },
+        { "apiVersion: # none\n" ENTRY, "no API version specified" },
+        { "APIVersion: v1\n" ENTRY, NULL },
+        { "---\n# made by hand\napiVersion: v1\r\n" ENTRY, NULL },
+        { "apiVersion: v1\npublicKeys:\n- a\nannotations:\n  b: c\nserverInfo: {}\n" ENTRY
+          "generated: 2026-01-01T00:00:00Z\n",
+          NULL },
+        { "\"apiVersion\": v1\n" ENTRY, NULL },
+        { "apiVersion: v1\nfoo: bar\n" ENTRY, "unknown field \"foo\"" },
+        { "\"apiVersion\": v1\nfoo: bar\n" ENTRY, "unknown field \"foo\"" },
+        { "apiVersion: v1\napiVersion: v1\n" ENTRY, "key \"apiVersion\" already set" },
+        { "apiVersion: v1\n" ENTRY "foo:\n- a\n", "unknown field \"foo\"" },
+        { "apiVersion: v1\n" ENTRY "  - {name: web, version: 2.0.0, foo: 1}\n",
+          "unknown field \"foo\", of a version of chart web" },
+        { "apiVersion: v1\n" ENTRY "  - {name: web, version: 2.0.0, urls: [b.tgz], engine: gotpl, URL: x}\n",
+          NULL },
+        { "apiVersion: v1\n" ENTRY "  - name: web\n    version: 2.0.0\n    version: 3.0.0\n", "version" },
+        { "{\"apiVersion\":\"v1\",\"foo\":1,\"entries\":{\"web\":[{\"name\":\"web\",\"version\":\"1.0.0\",\"foo\":"
+          "1,\"urls\":[\"a.tgz\"]}]}}",
+          NULL },
+        { "{\"entries\":{\"web\":[{\"name\":\"web\",\"version\":\"1.0.0\",\"urls\":[\"a.tgz\"]}]}}",
+          "no API version specified" },
+        { "{apiVersion: v1, foo: 1, entries: {web: [{name: web, version: 1.0.0, urls: [a.tgz]}]}}",
+          "unknown field \"foo\"" },
+#undef ENTRY
+    };
+    for (size_t i = 0; i < HC_LEN(rows); i++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct hc_chart_entry e;
+        struct hc_err err = HC_ERR_INIT;
+        enum hc_rc rc = look_up(a, rows[i].index, "web", "*", &e, &err);
+        if (rc != (rows[i].says ? HC_E_INPUT : HC_OK) || (rows[i].says && !strstr(err.msg, rows[i].says)))
+            fail_msg("row %zu: %d %s", i, rc, err.msg);
+    }
 }
 
 /* ---- every reader says the same ---- */
@@ -267,7 +317,8 @@ static void a_table_is_made_once(void **state)
 
 /* ---- an index is transferred once ---- */
 
-static const char small[] = "entries:\n  web:\n  - name: web\n    version: 1.0.0\n    urls: [web.tgz]\n";
+static const char small[] =
+    "apiVersion: v1\nentries:\n  web:\n  - name: web\n    version: 1.0.0\n    urls: [web.tgz]\n";
 
 /* /etag names its index by an ETag, /date by a time, /plain not at all. */
 static bool serve_index(struct loopback *s, const struct loopback_request *r, int fd)
@@ -395,6 +446,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(look_ups),
                                         cmocka_unit_test(errors_tell_what_is_wrong),
+                                        cmocka_unit_test(what_helm_refuses),
                                         cmocka_unit_test(readers_agree),
                                         cmocka_unit_test(a_table_is_made_once),
                                         cmocka_unit_test(an_unchanged_index_is_not_sent_again),
