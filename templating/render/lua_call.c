@@ -49,11 +49,31 @@ static struct hc_val *strings(struct run *r, struct hc_val *v)
     return list;
 }
 
+/* Sprig takes anything there and wants a list all the same: without this join(",", {}) would be "map[]". */
+static bool wants_list(const char *func, int i)
+{
+    static const char *const first[] = { "append",     "push",        "prepend",     "concat",      "first",
+                                         "last",       "rest",        "initial",     "uniq",        "reverse",
+                                         "compact",    "slice",       "without",     "sortAlpha",   "toStrings",
+                                         "mustAppend", "mustPush",    "mustPrepend", "mustFirst",   "mustLast",
+                                         "mustRest",   "mustInitial", "mustUniq",    "mustReverse", "mustCompact",
+                                         "mustSlice",  "mustWithout" };
+    static const char *const second[] = { "join", "has", "chunk", "concat", "mustHas", "mustChunk" };
+    for (size_t k = 0; i == 1 && k < HC_LEN(first); k++)
+        if (strcmp(func, first[k]) == 0)
+            return true;
+    for (size_t k = 0; i == 2 && k < HC_LEN(second); k++)
+        if (strcmp(func, second[k]) == 0)
+            return true;
+    return i > 2 && strcmp(func, "concat") == 0;
+}
+
 static struct hc_val *argument(struct run *r, lua_State *l, int i, char type, const char *func)
 {
     char what[120];
     snprintf(what, sizeof(what), "argument %d of %.80s", i, func);
-    struct hc_val *v = hc_luaval_get_raises(l, i, type == 'l' || type == 't', what);
+    bool list = type == 'l' || type == 't' || (lua_istable(l, i) && wants_list(func, i));
+    struct hc_val *v = hc_luaval_get_raises(l, i, list, what);
     if (lua_type(l, i) == LUA_TNUMBER)
         adapt_number(v, type);
     else if (type == 't' && v && v->kind == HC_LIST && v->type == HC_GO_PLAIN)

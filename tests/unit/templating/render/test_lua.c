@@ -274,6 +274,11 @@ static void values(void **state)
         { "return { a = 3, b = 3.0, c = 0.5, d = 1e300 }", "a: 3\nb: 3\nc: 0.5\nd: 1e+300\n" },
         { "return { a = typeOf(3), b = typeOf(3.0), c = kindOf({}), d = kindOf({1}), e = kindOf(null) }",
           "a: int\nb: float64\nc: map\nd: slice\ne: invalid\n" },
+        { "return { a = append({}, 1), b = join(\",\", {}), c = concat({}, {1}, {}), d = has(1, {}), e = first({}) "
+          "== null, "
+          "f = uniq({}), g = set({}, \"x\", 1), h = sortAlpha({}), i = prepend({}, 1), j = without({}, 1), k = "
+          "chunk(2, {}) }",
+          "a:\n- 1\nb: \"\"\nc:\n- 1\nd: false\ne: true\nf: []\ng:\n  x: 1\nh: []\ni:\n- 1\nj: []\nk: []\n" },
         { "return { a = null, b = {}, c = list(), d = dict(), e = aslist{}, f = asmap{}, g = { {}, null } }",
           "a: null\nb: {}\nc: []\nd: {}\ne: []\nf: {}\ng:\n- {}\n- null\n" },
         { "return { a = Values.nothing == null, b = Values.missing == nil, c = Values.nothing == nil }",
