@@ -43,9 +43,16 @@ static void add(struct file_list *l, const struct hc_chart_file *f)
     l->items[l->n++] = *f;
 }
 
+/* In any case: strings.EqualFold. */
 static bool has_manifest_extension(hc_str name)
 {
-    return hc_str_ends(name, HC_S(".yaml")) || hc_str_ends(name, HC_S(".yml")) || hc_str_ends(name, HC_S(".json"));
+    static const char *const extensions[] = { ".yaml", ".yml", ".json" };
+    for (size_t i = 0; i < HC_LEN(extensions); i++) {
+        hc_str e = hc_str_of(extensions[i]);
+        if (name.n >= e.n && hc_str_eq_nocase(hc_str_sub(name, name.n - e.n, name.n), e))
+            return true;
+    }
+    return false;
 }
 
 static hc_str first_part(hc_str path)

@@ -1,5 +1,7 @@
 /*
  * From an archive's files to the chart's: the first path part is cut off, as Helm does.
+ *
+ * What is no archive is called what Go's http.DetectContentType calls it, where that helps: a login page is text/html.
  */
 #include "charts-fetch/source/local.h"
 
@@ -26,7 +28,8 @@ static enum hc_rc unpack_as(struct hc_arena *a, hc_str archive, bool helm3, stru
     if (!in_chart)
         return hc_arena_check(a, err, "chart archive");
     for (size_t i = 0; i < n; i++) {
-        size_t slash = hc_str_find(files[i].name, '/');
+        /* "tar -C chart ." says "./Chart.yaml": the part to cut off is the dot, as for Helm */
+        size_t slash = files[i].dot ? 0 : hc_str_find(files[i].name, '/');
         if (slash == SIZE_MAX && hc_str_eqz(files[i].name, "Chart.yaml"))
             return hc_fail(err, HC_E_INPUT, "chart yaml not in base directory");
         if (slash == SIZE_MAX)
@@ -36,7 +39,8 @@ static enum hc_rc unpack_as(struct hc_arena *a, hc_str archive, bool helm3, stru
             return hc_fail(err, HC_E_LIMIT,
                            "decompressed chart file \"%.*s\" is larger than the maximum file size 5242880",
                            HC_P(files[i].name));
-        in_chart[i] = (struct hc_chart_file){ hc_str_sub(files[i].name, slash + 1, files[i].name.n),
+        in_chart[i] = (struct hc_chart_file){ files[i].dot ? files[i].name
+                                                           : hc_str_sub(files[i].name, slash + 1, files[i].name.n),
                                               files[i].body };
     }
     if (n == 0)
@@ -94,6 +98,32 @@ enum hc_rc hc_chart_load_archive(hc_str archive, const struct hc_chart_port *por
     return rc;
 }
 
+static bool starts_nocase(hc_str s, hc_str with)
+{
+    return s.n >= with.n && hc_str_eq_nocase(hc_str_sub(s, 0, with.n), with);
+}
+
+static const char *content_type(hc_str s)
+{
+    enum { LOOKED_AT = 512 };
+    hc_str head = hc_str_sub(s, 0, HC_MIN(s.n, (size_t)LOOKED_AT)), text = head;
+    while (text.n && strchr("\t\n\f\r ", text.p[0]))
+        text = hc_str_sub(text, 1, text.n);
+    hc_str tag = starts_nocase(text, HC_S("<!DOCTYPE HTML")) ? HC_S("<!DOCTYPE HTML") : HC_S("<HTML");
+    if (starts_nocase(text, tag) && text.n > tag.n && (text.p[tag.n] == ' ' || text.p[tag.n] == '>'))
+        return "text/html; charset=utf-8";
+    if (hc_str_starts(text, HC_S("<?xml")))
+        return "text/xml; charset=utf-8";
+    if (hc_str_starts(head, HC_S("PK\3\4")))
+        return "application/zip";
+    bool binary = head.n < LOOKED_AT; /* Helm's buffer goes on with NULs */
+    for (size_t i = 0; i < head.n; i++) {
+        unsigned char c = (unsigned char)head.p[i];
+        binary |= c <= 8 || c == 11 || (c >= 14 && c <= 26) || (c >= 28 && c <= 31);
+    }
+    return binary ? "application/octet-stream" : "text/plain; charset=utf-8";
+}
+
 enum hc_rc hc_chart_load_path(const char *path, const struct hc_chart_port *port, struct hc_chart **out,
                               struct hc_err *err)
 {
@@ -116,6 +146,6 @@ enum hc_rc hc_chart_load_path(const char *path, const struct hc_chart_port *port
         return hc_fail(err, HC_E_INPUT, "file '%s' seems to be a YAML file, but expected a gzipped archive", whole);
     if (!is_gzip(archive))
         return hc_fail(err, HC_E_INPUT, "file '%s' does not appear to be a gzipped archive; got '%s'", whole,
-                       "application/octet-stream");
+                       content_type(archive));
     return hc_chart_load_archive(archive, port, out, err);
 }

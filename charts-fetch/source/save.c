@@ -70,7 +70,7 @@ static hc_str chart_yaml(struct saver *s, const struct hc_chart *c)
     hc_buf_init(&b, 0);
     if (!c->parent) {
         hc_map_put_str(s->a, meta, "version", s->o->version);
-        hc_map_put_str(s->a, meta, "appVersion", s->o->app_version);
+        hc_map_put_str(s->a, meta, "appVersion", hc_chart_clean_text(s->a, s->o->app_version));
     }
     if (hc_str_eqz(c->api_version, "v1"))
         hc_map_del(meta, HC_S("dependencies"));
@@ -143,6 +143,9 @@ enum hc_rc hc_chart_save(struct hc_arena *a, const struct hc_chart *c, const str
     struct stat st;
     hc_str archive, version = o->version.n ? o->version : c->version;
     hc_str dir = hc_path_clean(a, hc_str_of(dest));
+    bool here = hc_str_eqz(dir, "."); /* "" too */
+    if (here)
+        dest = ".";
     if (stat(dest, &st) == 0 && !S_ISDIR(st.st_mode))
         return hc_fail(err, HC_E_INPUT, "is not a directory: %s", dest);
     enum hc_rc rc = hc_chart_pack(a, c, o, &archive, err);
@@ -150,8 +153,8 @@ enum hc_rc hc_chart_save(struct hc_arena *a, const struct hc_chart *c, const str
         rc = hc_mkdirs(dest, 0755, err);
     if (rc != HC_OK)
         return rc;
-    hc_str path = hc_arena_printf(a, "%.*s%s%.*s-%.*s.tgz", HC_P(dir), hc_str_ends(dir, HC_S("/")) ? "" : "/",
-                                  HC_P(c->name), HC_P(version));
+    hc_str path = hc_arena_printf(a, "%.*s%s%.*s-%.*s.tgz", HC_P(here ? HC_S("") : dir),
+                                  here || hc_str_ends(dir, HC_S("/")) ? "" : "/", HC_P(c->name), HC_P(version));
     if (hc_arena_spent(a))
         return hc_arena_check(a, err, "packed chart");
     *out_path = path;

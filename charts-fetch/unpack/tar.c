@@ -100,6 +100,11 @@ static enum hc_rc no_name(const char *raw, struct hc_err *err)
     return hc_fail(err, HC_E_INPUT, "archive holds '%s', which is no file name", raw);
 }
 
+static bool from_dot(const char *raw)
+{
+    return raw[0] == '.' && raw[1] == '/';
+}
+
 static enum hc_rc count_entry(struct unpack_count *c, struct hc_err *err)
 {
     if (++c->entries > c->limits.entries)
@@ -127,6 +132,7 @@ static enum hc_rc read_entry(struct hc_arena *a, struct archive_entry *e, struct
         return rc;
     unsigned type = archive_entry_filetype(e);
     out->folder = type == AE_IFDIR;
+    out->dot = from_dot(raw);
     if (out->folder)
         return HC_OK;
     if (out->name.n == 0)
@@ -164,16 +170,15 @@ enum hc_rc unpack_next(struct archive *ar, struct hc_arena *a, struct unpack_cou
                        bool *at_end, struct hc_err *err)
 {
     struct archive_entry *e;
-    int z;
-    do
-        z = archive_read_next_header(ar, &e);
-    while (z == ARCHIVE_RETRY);
+    int z = archive_read_next_header(ar, &e);
+    bool broken = z < ARCHIVE_WARN ||
+                  z == ARCHIVE_RETRY; /* a header whose sum is wrong: it would go on behind it */
     *at_end = z == ARCHIVE_EOF;
     if (*at_end)
         return HC_OK;
-    if (z < ARCHIVE_WARN && !c->entries)
+    if (broken && !c->entries)
         return unpack_not_an_archive(err);
-    if (z < ARCHIVE_WARN)
+    if (broken)
         return hc_fail(err, HC_E_INPUT, "archive is cut or broken (%s): fetch or pack it again",
                        archive_error_string(ar));
     *out = (struct unpack_entry){ .size = 0 };
@@ -396,6 +401,7 @@ static enum hc_rc read_plain_tar(struct hc_arena *a, hc_str tar, size_t n, struc
             return rc;
         octal(h->mode, sizeof(h->mode), &mode);
         f->mode = (unsigned)mode & 0777;
+        f->dot = from_dot(name);
         f->body = size ? hc_str_n(body, (size_t)size) : HC_S("");
         files_n++;
     }
@@ -412,7 +418,9 @@ static enum hc_rc members_to_files(struct hc_arena *a, const struct members *all
         return hc_arena_check(a, err, "archive");
     size_t n = 0;
     for (const struct member *m = all->first; m; m = m->next)
-        files[n++] = (struct hc_unpacked){ .name = m->entry.name, .body = m->body, .mode = m->entry.mode };
+        files[n++] = (struct hc_unpacked){
+            .name = m->entry.name, .body = m->body, .mode = m->entry.mode, .dot = m->entry.dot
+        };
     *out = files;
     *out_n = n;
     return HC_OK;

@@ -14,6 +14,7 @@ struct hc_unpacked {
     hc_str body;
     unsigned mode;
     int64_t mtime; /* for packing; 0: the time for all */
+    bool dot;      /* "./" stood before it in the archive */
 };
 struct hc_unpack_limits {
     size_t bytes, entries; /* unpacked; 0: the chart limits */

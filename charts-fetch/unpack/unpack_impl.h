@@ -14,7 +14,7 @@ struct unpack_entry {
     hc_str name, link; /* cleaned; the target of a symbolic link, else absent */
     unsigned mode;
     size_t size;
-    bool folder;
+    bool folder, dot;
 };
 struct unpack_count { /* what was met so far */
     struct hc_unpack_limits limits;

@@ -77,8 +77,9 @@ static enum hc_rc pack(struct hc_arena *a, const char *arg, struct options *o, i
         return rc;
     hc_cli_chart_notes(c);
     const struct hc_save_opts opts = {
-        .version = hc_str_of(o->version),
-        .app_version = hc_str_of(o->app_version),
+        /* empty is not given: --version "$UNSET" */
+        .version = hc_str_of(o->version && *o->version ? o->version : NULL),
+        .app_version = hc_str_of(o->app_version && *o->app_version ? o->app_version : NULL),
         .epoch = epoch,
         .dir = o->helm3 ? NULL : path, /* there, all files are of now */
         .helm3 = o->helm3,

@@ -546,6 +546,22 @@ static int check_wait(const char *way, bool helm3)
     return -1;
 }
 
+/* They go nowhere, but a pipeline that tries its flags with template is told what install would say. */
+static int check_labels(const struct hc_strings *labels)
+{
+    static const char *const system[] = { "name", "owner", "status", "version", "createdAt", "modifiedAt" };
+    for (size_t i = 0; i < labels->n; i++) {
+        hc_str pair = hc_str_of(labels->items[i]);
+        hc_str key = hc_str_sub(pair, 0, hc_str_find(pair, '='));
+        for (size_t k = 0; k < HC_LEN(system); k++)
+            if (hc_str_eqz(key, system[k]))
+                return hc_cli_error(
+                    "user supplied labels contains system reserved label name. System labels: [name "
+                    "owner status version createdAt modifiedAt]");
+    }
+    return -1;
+}
+
 static int refuse(const struct options *o)
 {
     struct hc_err err = HC_ERR_INIT;
@@ -555,7 +571,10 @@ static int refuse(const struct options *o)
         return exclusive("force-replace force-conflicts", "force-conflicts force-replace");
     if (o->given_force && o->given_force_conflicts)
         return exclusive("force force-conflicts", "force force-conflicts");
-    int code = check_wait(o->wait, o->source.helm3);
+    int code = check_labels(&o->labels);
+    if (code >= 0)
+        return code;
+    code = check_wait(o->wait, o->source.helm3);
     if (code >= 0)
         return code;
     if (o->kube_version && *o->kube_version && hc_kube_version_check(hc_str_of(o->kube_version), &err) != HC_OK)

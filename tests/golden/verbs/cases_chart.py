@@ -1,5 +1,7 @@
 """Chart.yaml, requirements.yaml and how charts are loaded."""
-from run import case, MORE, Dir, Link, Tgz, Zeros
+import gzip
+
+from run import case, pack, MORE, Dir, Link, Tgz, Zeros
 
 BASE = "apiVersion: v2\nname: c\nversion: 0.1.0\n"
 T = "a: {{ .Chart.Name }}\n"
@@ -184,6 +186,20 @@ for key, text in {"plain": "a.txt\n", "glob": "*.txt\n", "dir": "d/\n", "dir-fil
 INNER = {"c/Chart.yaml": BASE, "c/templates/t.yaml": FILES, "c/a.txt": "abc"}
 case("archive/plain", {"c.tgz": Tgz(INNER)}, "template r c.tgz", helm3=True)
 case("archive/other-ext", {"c.bin": Tgz(INNER)}, "template r c.bin")
+case("archive/dot", {"c.tgz": Tgz({"./Chart.yaml": BASE, "./templates/t.yaml": T, "./templates/d/u.yaml": "u: 1\n"})}, "template r c.tgz", then="lint c.tgz")
+case("archive/dot-long", {"c.tgz": Tgz({"./Chart.yaml": BASE, "./templates/t.yaml": T, "./templates/" + "d" * 150 + ".yaml": "u: 1\n"})}, "template r c.tgz", then="show chart c.tgz")
+case("archive/dot-below", {"c.tgz": Tgz({"./" + name: body for name, body in INNER.items()})}, "template r c.tgz")
+BROKEN = bytearray(gzip.decompress(pack({"c/Chart.yaml": BASE, "c/templates/t.yaml": T})))
+BROKEN[1024 + 148] ^= 1  # a digit of the sum in the second header
+for key, args in {"template": "template r c.tgz", "show": "show all c.tgz"}.items():
+    case("archive/sum-" + key, {"c.tgz": gzip.compress(bytes(BROKEN), mtime=0)}, args, differs="it says that fetching or packing again helps")
+for key, text in {"html": "\n <!doctype html><title>Login</title>", "html-tag": "<HTML>", "html-not": "<htmlx>", "xml": "<?xml version='1.0'?>", "zip": "PK\3\4xyz",
+                  "text": "hello\n" * 100, "text-short": "hello\n", "binary": "hello\n\1" * 100}.items():
+    case("archive/type-" + key, {"c.tgz": text}, "show chart ./c.tgz")
+case("archive/lint-tar", {"c.tgz": gzip.decompress(pack(INNER))}, "lint c.tgz")
+case("archive/lint-outside", {"c.tgz": Tgz({**INNER, "x.txt": "x"})}, "lint c.tgz")
+case("chart/crds-case", chart(**{"crds/a.YAML": "kind: A\n", "crds/b.Yml": "kind: B\n", "crds/c.JSON": "{}\n", "crds/d.YAMLX": "kind: D\n"}), "template r chart --include-crds",
+     then="show crds chart")
 case("archive/helmignore", {"c.tgz": Tgz({**INNER, "c/.helmignore": "a.txt\n"})}, "template r c.tgz")
 case("archive/bom", {"c.tgz": Tgz({**INNER, "c/a.txt": "\ufeffabc"})}, "template r c.tgz")
 case("archive/no-base", {"c.tgz": Tgz({"Chart.yaml": BASE})}, "template r c.tgz", differs=MORE)

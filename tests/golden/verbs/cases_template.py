@@ -64,6 +64,10 @@ for key, args, env in [("env", "", {"KUBECONFIG": "kc"}), ("home", "", {}), ("ho
                        ("context-none", "--kube-context nope", {"KUBECONFIG": "kc"}), ("missing", "--kubeconfig nope", {}), ("missing-env", "", {"KUBECONFIG": "nope:kc"}),
                        ("none-there", "", {"KUBECONFIG": "nope"}), ("broken", "", {"KUBECONFIG": "broken:kc"}), ("n", "-n mine", {"KUBECONFIG": "kc"}), ("n-env", "", {"KUBECONFIG": "kc", "HELM_NAMESPACE": "mine"})]:
     case("namespace/" + key, {**chart(**{"templates/a.yaml": "kind: X\nmetadata: {name: \"{{ .Release.Namespace }}_\"}\n"}), **CONTEXTS}, "template r chart " + args, env=env, then="lint chart " + args)
+for key in ("name", "owner", "status", "version", "createdAt", "modifiedAt", "Name"):
+    case("template/labels-of-helm-" + key, FULL, f"template r chart -s templates/a.yaml --labels a=b --labels {key}=x")
+for key, args in {"never": "--color never", "bad": "--color x", "bad-too": "--colour=", "late": "--color x --color auto"}.items():
+    case("template/color-" + key, FULL, "template r chart -s templates/a.yaml " + args, differs="Helm says it in a log line" if "bad" in key else None)
 case("template/timeout-bare", FULL, "template r chart --timeout 300")
 case("template/dir-twice", FULL, "template r chart --output-dir out", then="template r chart --output-dir out --include-crds", tree="out")
 case("template/bad-yaml", chart(**{"templates/a.yaml": "a: b: c\n", "templates/b.yaml": CM}), "template r chart", helm3=True)

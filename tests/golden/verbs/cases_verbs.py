@@ -48,6 +48,10 @@ package("dest-file", {**chart(), "out": "x"}, "chart -d out", differs="the way t
 package("two", {**chart(), "other/Chart.yaml": "apiVersion: v2\nname: o\nversion: 1.0.0\n"}, "chart other -d out")
 package("here", chart(), "chart", then="show chart c-0.1.0.tgz", helm3=False)
 package("dest-slash", chart(), "chart -d ./out/deep/")
+package("version-unset", chart(), "chart -d out --version '' --app-version ''")
+package("app-version-lines", chart(), "chart -d out --app-version 'a\n\tb\u200bc'")
+for key, dest in {"empty": "''", "dot": ".", "dot-slash": "./", "up": "out/.."}.items():
+    case("package/dest-" + key, {**chart(), "out/x": ""}, "package chart -d " + dest, env={"SOURCE_DATE_EPOCH": "1700000000"}, tree=".")
 case("package/no-args", {"x": ""}, "package")
 package("sign-no-key", chart(), "chart --sign -d out")
 package("epoch-bad", chart(), env={"SOURCE_DATE_EPOCH": "abc"})
@@ -88,6 +92,7 @@ dep("unlisted-tgz", chart(BASE + "dependencies:\n- {name: a, version: 1}\n", **{
                                                                              "charts/.y/b": ""}))
 dep("long", chart(BASE + "dependencies:\n- {name: " + "n" * 100 + ", version: 1, repository: 'https://" + "r" * 90 + "'}\n- {name: é, version: 2}\n"))
 dep("width", chart(ONE.format("1.2.3")), "dependency list chart --max-col-width 10")
+dep("width-negative", chart(ONE.format("1.2.3")), "dependency list chart --max-col-width -1")
 dep("width-2", chart(ONE.format("1.2.3")), "dependency list chart --max-col-width 2")
 dep("width-0", chart(ONE.format("1.2.3")), "dependency list chart --max-col-width 0")
 dep("alias", chart(BASE + "dependencies:\n- {name: s, version: 1.2.3, alias: q}\n", **SUB))
