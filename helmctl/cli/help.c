@@ -48,8 +48,10 @@ static void put_about(struct hc_arena *a, const char *text)
     }
 }
 
-static void print_flags(const struct hc_cli *cli, const char *title, const struct hc_flag *t, size_t n)
+/* Those of the command, or the global ones that it has no meaning of its own for. */
+static void print_flags(const struct walk *w, const char *title, const struct hc_flag *t, size_t n)
 {
+    const struct hc_cli *cli = w->cli;
     char left[128];
     size_t width = 0;
     bool any = false;
@@ -57,7 +59,9 @@ static void print_flags(const struct hc_cli *cli, const char *title, const struc
         if (pass && any)
             printf("\n%s:\n", title);
         for (size_t i = 0; i < n; i++) {
-            if (!t[i].help || !cli_flag_fits(cli, &t[i]) || (t[i].of && cli->subs && !cli->sub && !cli->open))
+            if (!t[i].help || !cli_flag_fits(cli, &t[i]) ||
+                (t == w->globals && cli_find(w, hc_str_of(t[i].name), 0) != &t[i]) ||
+                (t[i].of && cli->subs && !cli->sub && !cli->open))
                 continue;
             int len = snprintf(left, sizeof(left), "  %c%c%c --%s%s%s%s%s%s", t[i].letter ? '-' : ' ',
                                t[i].letter ? t[i].letter : ' ', t[i].letter ? ',' : ' ', t[i].name,
@@ -116,9 +120,9 @@ int cli_help(const struct walk *w)
         printf("\nAlso: %s\n", cli->sub->alias);
     if (!cli->sub)
         print_subs(cli);
-    print_flags(cli, "Flags", cli->flags, cli->flags_n);
-    print_flags(cli, cli->flags_n ? "Help" : "Flags", &help, 1);
-    print_flags(cli, "Global Flags", w->globals, w->globals_n);
+    print_flags(w, "Flags", cli->flags, cli->flags_n);
+    print_flags(w, cli->flags_n ? "Help" : "Flags", &help, 1);
+    print_flags(w, "Global Flags", w->globals, w->globals_n);
     return 0;
 }
 

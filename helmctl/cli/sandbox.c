@@ -8,34 +8,26 @@
 
 #include "core/base/clock.h"
 #include "helmctl/cli/cli.h"
+#include "helmctl/cli/flags.h"
 #include "helmctl/sandbox/sandbox.h"
 
-static const char help[] =
+static const char about[] =
     "Starts a Kubernetes-style API server to try things on, in this one process, without a cluster.\n"
     "kubectl, helm and helmctl work against it; workloads are simulated and nothing really runs.\n\n"
-    "Usage:\n  helmctl sandbox [flags]\n\nFlags:\n"
-    "  --listen ADDR:PORT   where to listen (default 127.0.0.1:0, which takes a free port)\n"
-    "  --data DIR           keep objects in DIR over restarts (default :memory:, forgotten at the end)\n"
-    "  --kubeconfig FILE    write a kubeconfig here once the server answers\n"
-    "  --ready-after MS     a simulated pod is ready after this many milliseconds (default 150)\n"
-    "  --token TOKEN        ask every request for this token (kubectl and helm send it over TLS only)\n"
-    "  --tls-cert FILE      serve TLS with this certificate (PEM) ...\n"
-    "  --tls-key FILE       ... and this key\n\n"
-    "Try it:\n"
     "  helmctl sandbox --kubeconfig sandbox.kubeconfig &\n"
     "  export KUBECONFIG=$PWD/sandbox.kubeconfig\n"
     "  kubectl create deployment web --image=nginx:1.27 && kubectl get pods\n\n"
-    "How workloads behave is chosen by annotations on the pod template or the workload:\n"
+    "How workloads behave is chosen by annotations on the pod template or the workload:\n\n"
     "  sandbox.helmctl.dev/behavior: ready|slow|crash|image-pull|hang|fail|complete|pending\n"
-    "  sandbox.helmctl.dev/after: 2s     when they get there\n"
+    "  sandbox.helmctl.dev/after: 2s     when they get there\n\n"
     "An image whose tag holds \"broken\" or \"does-not-exist\" cannot be pulled.\n\n"
-    "For tests, requests can be made to fail (JSON over HTTP, outside the Kubernetes API):\n"
+    "For tests, requests can be made to fail (JSON over HTTP, outside the Kubernetes API):\n\n"
     "  POST /sandbox/faults\n"
     "    {\"verb\":\"patch\",\"path\":\"*/deployments/*\",\"action\":\"status\",\"code\":503,\"count\":1}\n"
-    "    actions: refuse drop delay status cut-watch answer-lost\n    also agent, after, delayMs, retryAfter, "
-    "message\n"
+    "    actions: refuse drop delay status cut-watch answer-lost\n"
+    "    also agent, after, delayMs, retryAfter, message\n"
     "  POST /sandbox/kill-after-write {\"n\":3,\"pid\":4242}\n"
-    "  GET  /sandbox/stats\n";
+    "  GET  /sandbox/stats";
 
 static struct hc_sandbox *running;
 
@@ -77,38 +69,28 @@ static int serve(const struct hc_sandbox_options *o)
 
 int hc_cmd_sandbox(int argc, char **argv)
 {
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct hc_sandbox_options o = { .ready_after_ms = -1 };
-    const struct {
-        const char *name;
-        const char **to;
-    } texts[] = { { "--listen", &o.listen },         { "--data", &o.data },         { "--token", &o.token },
-                  { "--kubeconfig", &o.kubeconfig }, { "--tls-cert", &o.tls_cert }, { "--tls-key", &o.tls_key } };
-    const char *ready = NULL;
-    for (int i = 1; i < argc; i++) {
-        hc_str arg = hc_str_of(argv[i]);
-        size_t eq = hc_str_find(arg, '=');
-        hc_str flag = hc_str_sub(arg, 0, eq);
-        const char **to = hc_str_eqz(flag, "--ready-after") ? &ready : NULL;
-        if (hc_str_eqz(arg, "--help") || hc_str_eqz(arg, "-h")) {
-            fputs(help, stdout);
-            return 0;
-        }
-        for (size_t j = 0; !to && j < HC_LEN(texts); j++)
-            if (hc_str_eqz(flag, texts[j].name))
-                to = texts[j].to;
-        if (!to) {
-            fprintf(stderr, "Error: unknown flag: %s\nhelmctl sandbox --help tells the flags.\n", argv[i]);
-            return 1;
-        }
-        if (eq == SIZE_MAX && i + 1 >= argc) {
-            fprintf(stderr, "Error: flag needs an argument: %s\n", argv[i]);
-            return 1;
-        }
-        *to = eq == SIZE_MAX ? argv[++i] : argv[i] + eq + 1;
-    }
-    if (ready && (!hc_str_to_i64(hc_str_of(ready), &o.ready_after_ms) || o.ready_after_ms < 0)) {
-        fprintf(stderr, "Error: --ready-after '%s' is no number of milliseconds\n", ready);
-        return 1;
-    }
+    bool ready = false;
+    const struct hc_flag flags[] = {
+        { "listen", 0, HC_FLAG_STR, &o.listen, "where to listen (default 127.0.0.1:0, which takes a free port)",
+          NULL, "addr:port" },
+        { "data", 0, HC_FLAG_STR, &o.data,
+          "keep objects here over restarts (default :memory:, forgotten at the end)", NULL, "folder" },
+        { "kubeconfig", 0, HC_FLAG_STR, &o.kubeconfig, "write a kubeconfig here once the server answers", NULL,
+          "file" },
+        { "ready-after", 0, HC_FLAG_INT, &o.ready_after_ms,
+          "a simulated pod is ready after this many milliseconds (default 150)", NULL, "ms", .given = &ready },
+        { "token", 0, HC_FLAG_STR, &o.token,
+          "ask every request for this bearer token (kubectl and helm send it over TLS only)" },
+        { "tls-cert", 0, HC_FLAG_STR, &o.tls_cert, "serve TLS with this certificate (PEM)", NULL, "file" },
+        { "tls-key", 0, HC_FLAG_STR, &o.tls_key, "key of that certificate", NULL, "file" },
+    };
+    struct hc_cli cli = { .use = "sandbox [flags]", .about = about, .flags = flags, .flags_n = HC_LEN(flags) };
+    int code = hc_cli_parse(a, &cli, argc, argv);
+    if (code >= 0)
+        return code;
+    if (ready && o.ready_after_ms < 0)
+        return hc_cli_error("--ready-after is less than no time");
     return serve(&o);
 }

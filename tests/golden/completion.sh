@@ -114,6 +114,12 @@ touch "$tmp/here/shape"
 same "files beside repositories" "shape shop/ :2" "$(helmctl __completeNoDesc install web sh | tr '\n' ' ' | sed 's/ $//')"
 HELM_KUBETOKEN=secret helmctl __complete env '' | grep -q secret && bad "a token is shown"
 
+# every verb is asked for its flags, and none begins to work instead
+for verb in $(helmctl __completeNoDesc '' | sed '$d'); do
+    timeout 10 "$HELMCTL" __completeNoDesc "$verb" --help >"$tmp/out" </dev/null
+    [ "$verb" = help ] || same "flags of $verb" "--help :4" "$(tr '\n' ' ' <"$tmp/out" | sed 's/ $//')"
+done
+
 # ---- the scripts
 for shell in bash fish powershell zsh; do
     helmctl completion $shell >"$tmp/$shell" || bad "completion $shell"

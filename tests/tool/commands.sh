@@ -13,5 +13,24 @@ for c in completion controller create dependency deploy env events get history i
     grep -q '^Usage:' /tmp/hc-help.$$ || { echo "helmctl $c --help says no usage"; bad=1; }
     grep -q "^## .*\b$c\b" helmctl/docs/commands.md || { echo "helmctl/docs/commands.md says nothing of $c"; bad=1; }
 done
+# help of a verb, and what was meant
+says() { # CODE WANT ARGS...
+    local code=$1 want=$2 got
+    shift 2
+    got=$("$bin" "$@" 2>&1)
+    [ $? = "$code" ] && [ "$got" = "$want" ] || { echo "helmctl $*: want '$want', got '$got'"; bad=1; }
+}
+says 0 "$("$bin" repo add --help)" help repo add
+says 0 "$("$bin" install -h)" help install
+says 0 "$("$bin" --help)" help
+says 0 "$("$bin" --help)" --debug
+says 0 "v0.1.0, v4.3.1, " version --template '{{.Version}}, {{.HelmVersion}}, {{.GitCommit}}'
+says 0 v0.1.0 version --short
+says 1 'Error: parse error at (_:1): unclosed action' version --template '{{'
+says 1 $'Error: unknown command "intsall" for "helmctl"\n\nDid you mean this?\n\tinstall\n\nRun \'helmctl --help\' for usage.' intsall
+says 1 $'Error: unknown command "ad" for "helmctl repo"\n\nDid you mean this?\n\tadd\n\nRun \'helmctl repo --help\' for usage.' repo ad
+says 1 'Error: unknown flag: --vesion; did you mean --version?' install --vesion 1
+says 1 'Error: unknown flag: --xyz' --xyz list
+says 1 "Error: flag needs an argument: 'n' in -n" -n
 rm -f /tmp/hc-help.$$
 exit $bad
