@@ -405,8 +405,13 @@ static int long_flag(struct walk *w, const char *arg)
         name.n = eq;
     }
     const struct hc_flag *f = cli_find(w, name, 0);
-    if (!f && hc_str_eqz(name, "help"))
-        return cli_help(w);
+    if (!f && hc_str_eqz(name, "help")) {
+        static const struct hc_flag help = { "help", 'h', HC_FLAG_BOOL, NULL, NULL };
+        bool asked = true;
+        if (value && !parse_bool(value, &asked))
+            return bad_number(&help, value, "ParseBool", "invalid syntax");
+        return asked ? cli_help(w) : -1;
+    }
     if (!f)
         return cli_unknown_flag(w, name);
     if (!value)
@@ -423,10 +428,10 @@ static int short_flags(struct walk *w, const char *arg)
         if (!f && *p == 'h')
             return cli_help(w);
         if (!f)
-            return hc_cli_error("unknown shorthand flag: '%c' in %s", *p, arg);
+            return hc_cli_error("unknown shorthand flag: '%c' in -%s", *p, p);
         const char *value = NULL;
-        bool rest = true; /* the rest of this argument is the value */
-        if (p[1] == '=') {
+        bool rest = true;          /* the rest of this argument is the value */
+        if (p[1] == '=' && p[2]) { /* pflag: "-f=" alone is -f with the value "=" */
             value = p + 2;
         } else if ((value = cli_bare_value(f)) != NULL) {
             rest = false;
@@ -435,7 +440,7 @@ static int short_flags(struct walk *w, const char *arg)
         } else if (w->at + 1 < w->argc) {
             value = w->argv[++w->at];
         } else {
-            return hc_cli_error("flag needs an argument: '%c' in %s", *p, arg);
+            return hc_cli_error("flag needs an argument: '%c' in -%s", *p, p);
         }
         int rc = take(w->a, f, value);
         if (rc >= 0 || rest)

@@ -30,6 +30,7 @@ says 1 'Error: parse error at (_:1): unclosed action' version --template '{{'
 says 1 $'Error: unknown command "intsall" for "helmctl"\n\nDid you mean this?\n\tinstall\n\nRun \'helmctl --help\' for usage.' intsall
 says 1 $'Error: unknown command "ad" for "helmctl repo"\n\nDid you mean this?\n\tadd\n\nRun \'helmctl repo --help\' for usage.' repo ad
 says 1 'Error: unknown flag: --vesion; did you mean --version?' install --vesion 1
+says 1 $'Error: unknown command "bogus" for "helmctl"\n\nRun \'helmctl --help\' for usage.' help bogus
 says 1 'Error: unknown flag: --xyz' --xyz list
 says 1 "Error: flag needs an argument: 'n' in -n" -n
 rm -f /tmp/hc-help.$$

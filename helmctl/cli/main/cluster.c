@@ -90,10 +90,10 @@ static int unknown(const char *word)
 static int usage(int argc, char **argv)
 {
     bool asked = argc < 2 || strcmp(argv[1], "help") == 0;
-    for (int i = 1; i < argc; i++)
-        asked = asked || strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
     if (!asked && argv[1][0] != '-')
         return unknown(argv[1]);
+    for (int i = 1; i < argc; i++)
+        asked = asked || strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct hc_cli root = { .use = "COMMAND [flags]" };
     int code = asked ? -1 : hc_cli_parse(a, &root, argc, argv); /* flags alone: are they right? */

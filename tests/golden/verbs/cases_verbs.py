@@ -149,7 +149,7 @@ for at, args in enumerate((
         "--burst-limit 0x10", "--burst-limit 08", "--burst-limit 0b2", "--burst-limit 1_000", "--burst-limit 1__0", "--burst-limit +3",
         "--burst-limit 9223372036854775808", "--burst-limit -9223372036854775808", "--burst-limit ''", "--burst-limit 1e3",
         "--qps x", "--qps 1e3", "--qps ''", "--color never", "--debug=maybe", "--no-hooks=0", "-n ''", "--namespace=", "-n=x", "-nx",
-        "-=x", "--=x", "---x", "--set", "--set=", "-s", "--", "--wait=bogus", "--kube-version x")):
+        "-f=", "-n=", "-g=", "-gx", "-gs", "--help=false", "--help=x", "-=x", "--=x", "---x", "--set", "--set=", "-s", "--", "--wait=bogus", "--kube-version x")):
     case(f"flags/{at:02}", chart(), "template rel chart " + args)
 for name in ("bogus", "''"):
     case("flags/color-" + name.strip("'"), chart(), "template rel chart --color " + name, differs="Helm says it as a line of its log")
