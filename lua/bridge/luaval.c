@@ -394,6 +394,8 @@ static int set_index(lua_State *l)
         v->list->items[i - 1] = to;
     else if (!to && i == n && n > 0)
         v->list->n--;
+    else if (!lua_isinteger(l, 2))
+        hc_luaval_raise(l, "a list has places, 1 to %lld, and no names to store to", (long long)n);
     else if (to || i < 1 || i <= n)
         hc_luaval_raise(l, "a list of %lld entries has no place %lld to store to; null stands for nothing",
                         (long long)n, (long long)i);

@@ -247,6 +247,7 @@ static void places(void **state)
         { "error({})", "error() was given a table; give it a text" },
         { "error()", "nil" },
         { "Values.ports[9] = 1", "a list of 2 entries has no place 9 to store to" },
+        { "Values.ports.x = 1", "a list has places, 1 to 2, and no names to store to" },
         { "Values[1] = 1", "a map has texts as keys, not a number" },
         { "return { a = now():Nope() }", "there is no field or method Nope here" },
         { "return Values.image .. \"x\"", "attempt to concatenate a chart value (field 'image')" },
