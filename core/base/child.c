@@ -71,6 +71,7 @@ static int spawn(struct running *r, const int pipes[3][2], const sigset_t *mask)
     if (!r->c->talks) {
         sigemptyset(&defaults);
         sigaddset(&defaults, SIGPIPE);
+        sigaddset(&defaults, SIGXFSZ);
         sigaddset(&defaults, SIGINT);
         sigaddset(&defaults, SIGTERM);
         posix_spawnattr_setsigdefault(&attr, &defaults);

@@ -128,7 +128,10 @@ enum hc_rc hc_write_file(const char *path, hc_str body, unsigned mode, struct hc
     /* A rename would put a file in the place of the device, for everybody. */
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
         HC_AUTO(hc_fd) int there = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-        return there < 0 ? hc_fail_errno(err, "open", path) : hc_write_fd(there, body, err);
+        if (there < 0)
+            return hc_fail_errno(err, "open", path);
+        errno = hc_write_all(there, body);
+        return errno ? hc_fail_errno(err, "write", path) : HC_OK;
     }
     hc_uuid4(id);
     int n = snprintf(tmp, sizeof(tmp), "%s.%.8s.tmp", path, id);
@@ -137,7 +140,8 @@ enum hc_rc hc_write_file(const char *path, hc_str body, unsigned mode, struct hc
     HC_AUTO(hc_fd) int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
     if (fd < 0)
         return hc_fail_errno(err, "create", tmp);
-    enum hc_rc rc = hc_write_fd(fd, body, err);
+    errno = hc_write_all(fd, body);
+    enum hc_rc rc = errno ? hc_fail_errno(err, "write", path) : HC_OK;
     if (rc == HC_OK && fsync(fd) < 0)
         rc = hc_fail_errno(err, "fsync", tmp);
     if (rc == HC_OK && rename(tmp, path) < 0)

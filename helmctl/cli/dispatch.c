@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -34,6 +35,9 @@ int hc_cli_dispatch(int argc, char **argv, const struct hc_command *table, size_
                     int (*otherwise)(int argc, char **argv))
 {
     fill_standard();
+    signal(
+        SIGXFSZ,
+        SIG_IGN); /* past `ulimit -f` a write fails, like one on a full disk, and what it was for is taken away */
     argc = hc_cli_verb_first(argc, argv);
     if (argc > 2 && strcmp(argv[1], "help") == 0) { /* `help repo add` is `repo add --help` */
         static char help[] = "--help";

@@ -276,10 +276,13 @@ static enum hc_rc write_one(struct hc_arena *a, hc_str dir, const struct hc_docu
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 0);
     put_document(&b, d);
-    rc = hc_write_fd(fd, hc_buf_str(&b), err);
-    if (rc == HC_OK)
-        printf("wrote %s\n", path.p);
-    return rc;
+    int failed = hc_write_all(fd, hc_buf_str(&b));
+    if (failed) {
+        errno = failed;
+        return hc_fail_errno(err, "write", path.p);
+    }
+    printf("wrote %s\n", path.p);
+    return HC_OK;
 }
 
 static bool written_before(const struct hc_document *docs, size_t n, hc_str path)

@@ -49,6 +49,12 @@ for verb in "repo list" "repo list -o json" "search repo" "search repo -o yaml" 
     said=$("$h" $verb 2>&1 >&-)
     equal "no stdout: $verb" "0 " "$? $said"
 done
+head -c 20000 /dev/urandom >"$work/app/blob" # more than 4 KiB when it is packed
+mkdir "$work/limited"
+said=$(ulimit -f 4; cd "$work/limited" && "$h" package "$work/app" 2>&1)
+equal "a file over ulimit -f" "1 Error: failed to save: write '$work/limited/app-0.1.0.tgz': File too large" "$? $said"
+equal "a file over ulimit -f: nothing is left" "" "$(ls "$work/limited")"
+rm "$work/app/blob"
 "$h" repo add two "$url/two" <&- >&- 2>&-
 equal "no streams at all" "0 one two" "$? $("$h" repo list --no-headers | cut -f1 | tr -d ' ' | xargs)"
 equal "nothing was printed into a file" "" "$(grep -rl 'has been added' "$HOME")"
