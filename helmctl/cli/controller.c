@@ -33,6 +33,19 @@ static bool parse_level(const char *s, enum hc_log_level *out)
     return false;
 }
 
+/* Of Flux's controllers, so that their Deployments start this one as they are: nothing here has the use for it, or what it
+ * switches on is not there and said so where somebody asks for it. */
+#define TAKEN(name, kind)                                                                                          \
+    {                                                                                                              \
+        name, 0, kind, NULL, NULL                                                                                  \
+    }
+
+/* One that asks for something which is not done. */
+static void without_effect(const char *name, const char *why)
+{
+    HC_LOG(HC_LOG_ERROR, "a flag has no effect", { "flag", hc_str_of(name) }, { "why", hc_str_of(why) });
+}
+
 int hc_cmd_controller(int argc, char **argv)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
@@ -40,6 +53,9 @@ int hc_cmd_controller(int argc, char **argv)
     struct hc_strings rules = { 0 };
     struct hc_health_rule *rule_list = NULL;
     hc_controller_defaults(&o);
+    bool kubeconfig_exec = false, kubeconfig_tls = false;
+    const char *artifact_algo = "sha256", *snapshot_algo = "sha256", *kex = NULL, *hostkey = NULL;
+    struct hc_strings managers = { 0 };
     const char *level = "info", *encoding = isatty(2) ? "console" : "json", *gates = "", *preflight = NULL;
     const char *storage = getenv("STORAGE_PATH"), *adv = getenv("STORAGE_ADV_ADDR");
     o.storage_path = storage;
@@ -100,6 +116,33 @@ int hc_cmd_controller(int argc, char **argv)
         { "feature-gates", 0, HC_FLAG_STR, &gates, "comma list of Name=true|false" },
         { "log-level", 0, HC_FLAG_STR, &level, "error, info, debug or trace" },
         { "log-encoding", 0, HC_FLAG_STR, &encoding, "json or console" },
+        { "artifact-digest-algo", 0, HC_FLAG_STR, &artifact_algo, NULL },
+        { "snapshot-digest-algo", 0, HC_FLAG_STR, &snapshot_algo, NULL },
+        { "insecure-kubeconfig-exec", 0, HC_FLAG_BOOL, &kubeconfig_exec, NULL },
+        { "insecure-kubeconfig-tls", 0, HC_FLAG_BOOL, &kubeconfig_tls, NULL },
+        { "override-manager", 0, HC_FLAG_LIST, &managers, NULL },
+        { "ssh-kex-algos", 0, HC_FLAG_STR, &kex, NULL },
+        { "ssh-hostkey-algos", 0, HC_FLAG_STR, &hostkey, NULL },
+        TAKEN("http-retry", HC_FLAG_INT),
+        TAKEN("kube-api-qps", HC_FLAG_FLOAT),
+        TAKEN("kube-api-burst", HC_FLAG_INT),
+        TAKEN("leader-election-release-on-cancel", HC_FLAG_BOOL),
+        TAKEN("default-kubeconfig-service-account", HC_FLAG_STR), /* of configMapRef, which is refused */
+        TAKEN("default-decryption-service-account", HC_FLAG_STR), /* of decryption, which is refused */
+        TAKEN("sops-age-secret", HC_FLAG_STR),
+        TAKEN("concurrent-ssa", HC_FLAG_INT),
+        TAKEN("token-cache-max-size", HC_FLAG_INT),
+        TAKEN("token-cache-max-duration", HC_FLAG_DURATION),
+        TAKEN("oom-watch-interval", HC_FLAG_DURATION),
+        TAKEN("oom-watch-memory-threshold", HC_FLAG_INT),
+        TAKEN("oom-watch-max-memory-path", HC_FLAG_STR),
+        TAKEN("oom-watch-current-memory-path", HC_FLAG_STR),
+        TAKEN("helm-cache-max-size", HC_FLAG_INT),
+        TAKEN("helm-cache-ttl", HC_FLAG_STR),
+        TAKEN("helm-cache-purge-interval", HC_FLAG_STR),
+        TAKEN("helm-index-max-size", HC_FLAG_INT),
+        TAKEN("helm-chart-max-size", HC_FLAG_INT),
+        TAKEN("helm-chart-file-max-size", HC_FLAG_INT),
     };
     struct hc_cli cli = {
         .use = "controller [flags]",
@@ -114,7 +157,7 @@ int hc_cmd_controller(int argc, char **argv)
     if (rc >= 0)
         return rc;
     for (size_t i = 0; i < HC_LEN(flags); i++)
-        if (flags[i].kind == HC_FLAG_DURATION && *(const int64_t *)flags[i].to < 0)
+        if (flags[i].kind == HC_FLAG_DURATION && flags[i].to && *(const int64_t *)flags[i].to < 0)
             return hc_cli_error("--%s is less than no time", flags[i].name);
     enum hc_log_level l;
     if (!parse_level(level, &l))
@@ -123,7 +166,17 @@ int hc_cmd_controller(int argc, char **argv)
         return hc_cli_error("--log-encoding: '%s' is neither json nor console", encoding);
     if (preflight && !hc_preflight_named(hc_str_of(preflight), &o.preflight))
         return hc_cli_error("--preflight: '%s' is none of off, doubt, full", preflight);
+    if (strcmp(artifact_algo, "sha256") != 0 || strcmp(snapshot_algo, "sha256") != 0)
+        return hc_cli_error("--%s-digest-algo: only sha256 is known",
+                            strcmp(artifact_algo, "sha256") ? "artifact" : "snapshot");
     hc_log_setup(l, strcmp(encoding, "json") == 0);
+    if (kubeconfig_exec || kubeconfig_tls)
+        without_effect(kubeconfig_exec ? "insecure-kubeconfig-exec" : "insecure-kubeconfig-tls",
+                       "the kubeconfig of a Secret runs no programs, and certificates are always checked");
+    if (managers.n)
+        without_effect("override-manager", "any difference is drift, whoever made it");
+    if (kex || hostkey)
+        without_effect(kex ? "ssh-kex-algos" : "ssh-hostkey-algos", "libssh and its configuration choose");
     struct hc_err err = HC_ERR_INIT;
     if (hc_controller_gates(&o, hc_str_of(gates), &err) != HC_OK ||
         hc_cli_rules(a, &rules, &rule_list, &o.rules_n, &err) != HC_OK)

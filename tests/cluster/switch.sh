@@ -80,6 +80,16 @@ metadata: {name: charts, namespace: apps}
 spec: {interval: 1h, url: "http://127.0.0.1:$HTTP_PORT/charts"}
 Y
 
+# ---- a Deployment of Flux starts ours as it is: every flag of the real one, and those of the other controllers
+flags=$("$peers/helm-controller" --help 2>&1 | awk '$1 ~ /^--/ { print $1 "=" ($2 ~ /^u?int|float/ ? 3 : $2 == "duration" ? "10s" : $2 == "string" || $2 == "stringArray" ? "a" : $2 == "mapStringBool" ? "OOMWatch=true" : "true") }' |
+    sed 's/\(--log-level=\)a/\1info/; s/\(--log-encoding=\)a/\1json/; s/\(algo=\)a/\1sha256/')
+[ "$(printf '%s\n' "$flags" | wc -l)" -gt 30 ] || bad "flags of the real one: $flags"
+# shellcheck disable=SC2086
+equal "every flag is taken" "Error: none of the files in \$KUBECONFIG is there: $work/none" \
+    "$(KUBECONFIG=$work/none "$bin" controller --storage-path "$work/ours" $flags --helm-cache-max-size=10 --helm-cache-ttl=60m --helm-cache-purge-interval=5m \
+        --helm-index-max-size=1 --helm-chart-max-size=1 --helm-chart-file-max-size=1 --artifact-digest-algo=sha256 --ssh-kex-algos=a --ssh-hostkey-algos=a \
+        --concurrent-ssa=4 --sops-age-secret=a --default-decryption-service-account=a 2>&1 | grep -v '"a flag has no effect"')"
+
 # ---- Flux installs, we take over
 flux_start
 release one '{replicas: 2, shop: {title: "<b> & Co", banner: "a: b"}}'
