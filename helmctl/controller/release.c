@@ -301,6 +301,9 @@ static struct ctl_result run_engine(struct rel *r)
     struct hc_step st = { 0 };
     int64_t before = hc_get_int_at(hc_history_latest(p->status), "version", 0);
     hc_str status_before = hc_get_str(hc_map_getz(hc_history_latest(p->status), "status"));
+    /* What is in sync with the wish may not be with the rest of a new generation: tests that are asked for by now. */
+    if (hc_get_int_at(p->status, "observedGeneration", -1) != p->cond.generation)
+        r->memo.synced_digest[0] = '\0';
     if (hc_reconcile_new(&r->want, &r->memo, &r->engine, &p->err) != HC_OK) {
         ctl_release_end(p->c->managed, p->key, &(struct ctl_parked){ .memo = r->memo });
         return not_ready(p, "StateError", true, (struct ctl_result){ CTL_RETRY, 0 });
@@ -548,6 +551,13 @@ static struct ctl_result reconcile(struct rel *r)
         pass_observed(p);
         return (struct ctl_result){ CTL_STALLED, 0 };
     }
+    const struct hc_val *from = hc_get(p->spec, "chart.spec.sourceRef");
+    hc_str from_ns = hc_get_str(hc_map_getz(from, "namespace"));
+    char from_kind[64];
+    snprintf(from_kind, sizeof(from_kind), "%.*s", HC_P(hc_get_str(hc_map_getz(from, "kind"))));
+    /* before the HelmChart is made, in a namespace that is none of theirs */
+    if (from_ns.n && pass_refuses_ref(p, from_kind, from_ns, hc_get_str(hc_map_getz(from, "name"))))
+        return (struct ctl_result){ CTL_STALLED, 0 };
     if (rel_chart_template(p) != HC_OK)
         return not_ready(p, "ArtifactFailed", false, (struct ctl_result){ CTL_RETRY, 0 });
     if (!dependencies_ready(p))

@@ -68,6 +68,13 @@ void rel_reset_failures(struct rel *r)
     hc_map_del(p->status, HC_S("lastReleaseRevision"));
 }
 
+/* Of the action that was tried last: what comes behind a failure. */
+static const struct hc_action_policy *active_policy(const struct rel *r)
+{
+    hc_str action = hc_get_str(hc_map_getz(r->p->status, "lastAttemptedReleaseAction"));
+    return hc_str_eqz(action, "install") ? &r->want.install : &r->want.upgrade;
+}
+
 static bool ignores_tests(const struct rel *r)
 {
     hc_str action = hc_get_str(hc_map_getz(r->p->status, "lastAttemptedReleaseAction"));
@@ -566,7 +573,10 @@ void rel_in_sync(struct rel *r, bool drifted)
         note_head(r, head);
     if (head)
         rel_note_missed_tests(r, head);
-    hc_history_truncate(a, p->status, ignores_tests(r));
+    if (active_policy(r)->strategy == HC_STRATEGY_RETRY)
+        hc_history_newest(a, p->status);
+    else
+        hc_history_truncate(a, p->status, ignores_tests(r));
     if (hc_cond_is(p->status, "Remediated", HC_TRUE)) {
         /* What is there by now is what is wanted: the revision that was rolled back to, or a new install whose beginning
          * an earlier process did not live to note. */
@@ -601,7 +611,16 @@ void rel_waiting(struct rel *r, const struct hc_step *st)
         return;
     }
     if (st->paused) { /* Flux: the failure stays what Ready says */
-        hc_cond_reconciling(&p->cond, "ProgressingWithRetry", "%.*s", HC_P(hc_cond_message(p->status, "Ready")));
+        const struct hc_action_policy *pol = active_policy(r);
+        if (pol->strategy != HC_STRATEGY_RETRY) {
+            hc_cond_reconciling(&p->cond, "ProgressingWithRetry", "%.*s",
+                                HC_P(hc_cond_message(p->status, "Ready")));
+            return;
+        }
+        int64_t ms = pol->retry_interval_ms > 0 ? pol->retry_interval_ms : 300000;
+        hc_cond_reconciling(&p->cond, "ProgressingWithRetry", "retrying after %.*s",
+                            HC_P(hc_duration_str(p->a, ms)));
+        pass_observed(p);
         return;
     }
     if (st->action != HC_ACTION_NONE && !hc_cond_get(p->status, "Reconciling"))

@@ -69,6 +69,14 @@ metadata: {name: "{{ .Release.Name }}"}
 spec: {selector: {app: "{{ .Release.Name }}"}, ports: [{port: 80}]}
 {{- end }}
 Y
+cat >"$fleet/chart/templates/check.yaml" <<'Y'
+{{- if .Values.check }}
+apiVersion: batch/v1
+kind: Job
+metadata: {name: "{{ .Release.Name }}-check", annotations: {helm.sh/hook: test}}
+spec: {template: {metadata: {annotations: {sandbox.helmctl.dev/behavior: complete}}, spec: {restartPolicy: Never, containers: [{name: c, image: "example/c:1"}]}}}
+{{- end }}
+Y
 echo 'text: from-git' >"$fleet/values/prod.yaml"
 cat >"$fleet/apps/one.yaml" <<Y
 apiVersion: v1
@@ -273,6 +281,55 @@ release first '  targetNamespace: other
 moved() { get cm first other >/dev/null && ! get cm first >/dev/null; }
 within 10 moved && ok "a new target namespace moves the release" || bad "first: $(message hr first)"
 
+# ---- what failed until no retry is left is tried again when somebody does something about it
+ask() { # NAME ANNOTATION...: with one token
+    local name=$1 token
+    token=$(date +%s%N)
+    shift
+    "$kubectl" annotate hr "$name" -n apps $(printf "reconcile.fluxcd.io/%s=$token " "$@") --overwrite >/dev/null
+}
+slow() { # NAME TIMEOUT [MORE]: a Deployment that takes 700 ms
+    release "$1" "  timeout: $2
+  values: {web: 1}
+${3:-}" | apply
+}
+slow longer 100ms
+slow resetting 100ms
+slow trying 100ms '  install: {strategy: {name: RetryOnFailure, retryInterval: 10m}}'
+release back '  values: {}' | apply
+release keeps '  values: {text: kept}' | apply
+release checked '  values: {check: true}' | apply
+within 10 ready hr back && within 10 ready hr keeps && within 10 ready hr checked || bad "back: $(message hr back)"
+slow back 100ms '  upgrade: {remediation: {retries: 1}}'
+release keeps '  upgrade: {preserveValues: true}
+  values: {more: 1}' | apply
+release checked '  test: {enable: true}
+  values: {check: true}' | apply
+stalled() { hr "$1" '.status.conditions[] | select(.type == "Stalled").message' | grep -q "after $2 attempt"; }
+within 10 stalled longer 1 && within 10 stalled resetting 1 && within 10 stalled back 2 || bad "stalled: $(hr longer .status.conditions)"
+equal "history behind two rollbacks" "5 deployed rollback, 4 failed upgrade, 3 superseded rollback" \
+    "$(hr back '[.status.history[] | "\(.version) \(.status) \(.action)"] | join(", ")')"
+equal "counts" "2 null 2" "$(hr back '.status | "\(.upgradeFailures) \(.installFailures) \(.failures)"')"
+slow longer 10s
+within 10 ready hr longer && equal "a longer time-out: tried again" 2 "$(revisions longer)" || bad "longer: $(message hr longer)"
+ask resetting requestedAt
+handled_by() { [ "$(hr "$1" .status.lastHandledReconcileAt)" = "$(hr "$1" '.metadata.annotations."reconcile.fluxcd.io/requestedAt"')" ]; }
+within 5 handled_by resetting && equal "a request alone changes nothing" 1 "$(revisions resetting)"
+ask resetting requestedAt resetAt
+within 10 ready hr resetting && equal "resetAt: tried again" 2 "$(revisions resetting)" || bad "resetting: $(message hr resetting)"
+equal "what was upgraded from" "2 deployed, 1 superseded" "$(hr resetting '[.status.history[] | "\(.version) \(.status)"] | join(", ")')"
+between() { [ "$(hr trying '.status.conditions[] | select(.type == "Reconciling").message')" = "retrying after 10m0s" ]; }
+within 5 between && equal "RetryOnFailure counts" "1 1" "$(hr trying '.status | "\(.installFailures) \(.failures)"')" || bad "trying: $(hr trying .status.conditions)"
+ask trying requestedAt
+within 10 ready hr trying && equal "a request does not wait for retryInterval" 2 "$(revisions trying)" || bad "trying: $(message hr trying)"
+within 10 ready hr keeps && equal "preserveValues" "kept 2" "$(text keeps) $(revisions keeps)"
+ask keeps requestedAt
+within 5 handled_by keeps && equal "and is in sync then" 2 "$(revisions keeps)"
+tested() { [ "$(hr checked '.status.history[0].testHooks | to_entries[0].value.phase')" = Succeeded ]; }
+within 10 tested && equal "tests that are asked for later run" "TestSucceeded 1" \
+    "$(hr checked '.status.conditions[] | select(.type == "Ready").reason') $(revisions checked)" || bad "checked: $(hr checked .status)"
+"$kubectl" delete hr longer resetting trying back keeps checked -n apps --wait=false >/dev/null
+
 # ---- wrong input: one clear message, and nothing else changes
 release wrong '  valuesFrom: [{kind: ConfigMap, name: nope}]' | apply
 within 5 reason wrong ValuesError && has "missing ConfigMap" "could not resolve ConfigMap chart values reference 'apps/nope' with key 'values.yaml': configmaps \"nope\" not found" "$(message hr wrong)"
@@ -369,8 +426,13 @@ first_again=$(password again)
 kill -9 $controller
 wait $controller 2>/dev/null
 keeping again two
-controller_start
+controller_start --no-cross-namespace-refs
+release crossing '  values: {}' | sed 's/name: fleet}/name: fleet, namespace: other}/' | apply
 within 15 two again && equal "a generated password survives the process, too" "$first_again" "$(password again)"
+
+within 10 reason crossing AccessDenied && has "a chart of another namespace" "can't access 'GitRepository/other/fleet', cross-namespace" "$(message hr crossing)"
+get hc apps-crossing other >/dev/null && bad "a HelmChart was made there" || ok "and nothing is made there"
+"$kubectl" delete hr crossing -n apps --wait=false >/dev/null
 
 # ---- killed before the status was noted, deleted before the next process: nothing is left behind
 fault() { curl -s -X "$1" "$server/sandbox/faults" ${2:+-d "$2"} >/dev/null; }

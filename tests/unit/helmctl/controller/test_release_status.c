@@ -386,6 +386,28 @@ static void test_history_is_bounded(void **state)
     assert_true(hc_str_eqz(hc_get_str(hc_map_getz(old, "status")), "superseded"));
 }
 
+/* Between two tries: the failure stays, and it is said when the next one comes. */
+static void test_between_tries(void **state)
+{
+    (void)state;
+    for (int retry = 0; retry < 2; retry++) {
+        HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+        struct pass p;
+        struct rel r;
+        begin(a, &p, &r,
+              "{lastAttemptedReleaseAction: install, conditions: [{type: Ready, status: 'False', reason: "
+              "InstallFailed, "
+              "message: why}]}");
+        r.want.install.strategy = retry ? HC_STRATEGY_RETRY : HC_STRATEGY_UNINSTALL;
+        r.want.install.retry_interval_ms = 600000;
+        rel_waiting(&r, &(struct hc_step){ .verdict = HC_WAIT, .paused = true });
+        assert_true(hc_str_eqz(hc_cond_message(p.status, "Reconciling"), retry ? "retrying after 10m0s" : "why"));
+        assert_true(hc_str_eqz(hc_cond_reason(p.status, "Reconciling"), "ProgressingWithRetry"));
+        assert_true(hc_str_eqz(hc_cond_reason(p.status, "Ready"), "InstallFailed"));
+        assert_int_equal(hc_get_int_at(p.status, "observedGeneration", -1), retry ? 1 : -1);
+    }
+}
+
 /* A server that is away for a moment: what was Ready stays so, anything else says why it is not known. */
 static void test_state_unread(void **state)
 {
@@ -414,6 +436,7 @@ int main(void)
                                         cmocka_unit_test(test_tests_unnoted),
                                         cmocka_unit_test(test_begun_unnoted),
                                         cmocka_unit_test(test_history_is_bounded),
+                                        cmocka_unit_test(test_between_tries),
                                         cmocka_unit_test(test_state_unread),
                                         cmocka_unit_test(test_failures_are_counted_once) };
     return cmocka_run_group_tests(tests, up, down);
