@@ -487,6 +487,10 @@ static void print_json(struct hc_arena *a, const struct hc_cli_fault *f)
 
 int hc_cli_fault(struct hc_arena *a, const struct hc_cli_fault *f)
 {
+    HC_AUTO(hc_arena)
+    struct hc_arena *own = hc_arena_new(0); /* that the other one is spent may be the very fault */
+    if (own)
+        a = own;
     switch (f->format) {
     case HC_FAULT_PERSON:
         print_person(a, f);

@@ -262,7 +262,7 @@ static void set_err(struct run *r, enum hc_rc rc)
         int line, col;
         const struct tmpl *t = r->f->t;
         hc_syntax_where(&t->tree, node_at(r), &line, &col);
-        hc_fail_at(r->err, rc, t->tree.file, line, col, "%.*s", HC_P(text));
+        hc_fail_at(r->err, rc, t->tree.file, line, col + 1, "%.*s", HC_P(text)); /* Helm's texts count from 0 */
     } else {
         hc_fail(r->err, rc, "%.*s", HC_P(text));
     }

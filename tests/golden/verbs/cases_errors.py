@@ -55,6 +55,11 @@ error("set", "a: 1\n", "--set a")
 error("set-second", "a: 1\n", "--set x=1 --set 'a=1,db.token=se\\,cret,c.é'")
 error("no-chart", "a: 1\n", "--set-file x=nothere")
 error("loop", "a: {{ include \"loop\" . }}\n", more=HELPERS)
+error("memory", "a: 1\n{{ $d := dict }}{{ range $i := until 1000 }}{{ $_ := set $d (toString $i) (until 5000) }}{{ end }}\n")
+LUA = "apiVersion: v2\nname: c\nversion: 0.1.0\nannotations: {helmctl.dev/lua-templates: v1}\n"
+error("lua-loop", "a: 1\n", more={"chart/templates/x.lua": "local n = 0\nwhile true do\n  n = n + 1\nend\n"}, meta=LUA)
+error("lua-chain", "a: 1\n", more={"chart/templates/_l.lua": "return { of = function(v)\n  return v.repo.x\nend }\n",
+                                  "chart/templates/x.lua": "local l = require \"_l\"\nreturn { kind = \"X\",\n  of = l.of(Values.image) }\n"}, meta=LUA)
 case("errors/flag", {"x": ""}, "template r x --error-format nope", own=True)
 case("errors/show-person", {"chart/Chart.yaml": "a: [\n"}, "show chart chart", env={"HELMCTL_ERROR_FORMAT": "person"}, own=True,
      keep_order=True)

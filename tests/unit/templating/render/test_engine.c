@@ -434,7 +434,7 @@ static void test_modes(void **state)
     assert_int_equal(render(a, "{{ .Values.nope }}", "", &strict, &out, &err), HC_E_INPUT);
     assert_non_null(strstr(err.msg, "map has no entry for key \"nope\""));
     assert_int_equal(err.line, 1);
-    assert_int_equal(err.col, 10);
+    assert_int_equal(err.col, 11);
     assert_int_equal(render(a, "a{{ fail \"x\" }}{{ required \"y\" .Values.nope }}b", "", &lint, &out, &err),
                      HC_OK);
     assert_true(hc_str_eqz(out, "ab"));
