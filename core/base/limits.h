@@ -35,7 +35,11 @@
 /* Memory of a chart that was packed: beside a base so much for each byte of the archive, archives inside included */
 #define HC_MAX_CHART_ARENA_BASE  (40 * HC_MIB)
 #define HC_MAX_CHART_ARENA_RATIO 150u
-#define HC_MAX_IMPORT_DEPTH      100u /* parts of a parent path of import-values: merging walks by recursion */
+/* What a file may nest, and each level of charts by importing; deeper is a map in itself. */
+#define HC_MAX_VALUES_DEPTH 2700u
+/* Looked at to find those, over all imports of a render. */
+#define HC_MAX_IMPORTED_MAPS 4000000u
+#define HC_MAX_IMPORT_DEPTH  100u /* parts of a parent path of import-values: merging walks by recursion */
 /* One check against a values.schema.json: two nanoseconds a step, 50 a schema met, one a state of a pattern. */
 #define HC_MAX_SCHEMA_STEPS 40000000u
 

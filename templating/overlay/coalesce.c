@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "core/base/limits.h"
 #include "core/base/log.h"
 #include "core/value/json.h"
 #include "templating/overlay/overlay_impl.h"
@@ -105,8 +106,12 @@ static void tables(struct hc_process *p, struct hc_val *dst, struct hc_val *src,
             if (!merge && had_value)
                 hc_map_del(dst, e->key);
         } else if (hc_is_map(e->val)) {
-            if (hc_is_map(there->val))
+            if (hc_is_map(there->val) && p->depth < HC_MAX_VALUES_DEPTH) {
+                p->depth++;
                 tables(p, there->val, e->val, join(p, prefix, e->key), merge, note);
+                p->depth--;
+            } else if (hc_is_map(there->val))
+                p->too_deep = true;
             else
                 hc_process_warn(p, "coalesce.go:316", "warning: cannot overwrite table with non table for %.*s",
                                 HC_P(join(p, prefix, e->key)));

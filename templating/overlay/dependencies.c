@@ -206,7 +206,7 @@ static void apply_conditions(struct hc_process *p, struct hc_node *node, const s
 /* Whether this chart or one below it looks values up. */
 static bool asks_values(const struct hc_chart *c)
 {
-    if (c->deps_n == 0)
+    if (!c->deps_listed)
         return false;
     for (size_t k = 0; k < c->deps_n; k++)
         if (hc_list_len(c->deps[k].tags) || hc_str_trim(c->deps[k].condition).n)
@@ -390,6 +390,19 @@ static void no_table(struct hc_process *p, const struct hc_chart_dep *dep, bool 
                    by_map ? 2 : 1);
 }
 
+/* Whether a map is somewhere in itself. Maps in lists are not looked at: nothing is laid into those. */
+static bool holds_itself(const struct hc_val *map, unsigned depth, size_t *left)
+{
+    if (depth > HC_MAX_VALUES_DEPTH)
+        return true;
+    for (size_t i = 0; i < hc_map_len(map) && *left; i++) {
+        const struct hc_val *v = hc_map_at(map, i)->val;
+        if (hc_is_map(v) && --*left && holds_itself(v, depth + 1, left))
+            return true;
+    }
+    return false;
+}
+
 static enum hc_rc import_one(struct hc_process *p, struct hc_chart_dep *dep, const struct hc_val *iv,
                              struct hc_val *values, struct hc_val *imported, struct hc_val *shown)
 {
@@ -421,7 +434,21 @@ static enum hc_rc import_one(struct hc_process *p, struct hc_chart_dep *dep, con
         return hc_fail(p->err, HC_E_LIMIT,
                        "Chart.yaml: import-values of dependency '%.*s' has a parent of more than %u parts",
                        HC_P(dep->name), HC_MAX_IMPORT_DEPTH);
+    bool meets = false; /* only then something may come to be in itself */
+    for (size_t i = 0; i < hc_map_len(nested) && !meets; i++)
+        meets = hc_is_map(hc_map_get(imported, hc_map_at(nested, i)->key));
     hc_merge_tables(p, imported, nested);
+    /* What is imported is not copied, here as in Helm, whose stack overflows then. */
+    if (p->too_deep || (meets && holds_itself(imported, 0, &p->imported_left)))
+        return hc_fail(
+            p->err, HC_E_INPUT,
+            "Chart.yaml: import-values of dependency '%.*s' puts '%.*s' to '%.*s', which an entry before it "
+            "made a part of the same values: they would be in themselves. Import it to another place",
+            HC_P(dep->name), HC_P(child), HC_P(parent));
+    if (!p->imported_left)
+        return hc_fail(p->err, HC_E_LIMIT,
+                       "Chart.yaml: import-values of dependency '%.*s': more than %u maps are imported into others",
+                       HC_P(dep->name), HC_MAX_IMPORTED_MAPS);
     return hc_arena_check(p->a, p->err, "chart values (import-values in Chart.yaml)");
 }
 
@@ -558,7 +585,12 @@ enum hc_rc hc_overlay_process(struct hc_arena *a, const struct hc_chart *chart, 
     /* Defaults are laid over each other once for every chart with dependencies, only to look things up. */
     HC_AUTO(hc_arena)
     struct hc_arena *scratch = hc_arena_new(HC_MAX(hc_arena_ceiling(a) - hc_arena_used(a), (size_t)1));
-    struct hc_process p = { .a = scratch, .keep = a, .helm3 = opts->helm3, .origins = opts->origins, .err = err };
+    struct hc_process p = { .a = scratch,
+                            .keep = a,
+                            .helm3 = opts->helm3,
+                            .origins = opts->origins,
+                            .imported_left = HC_MAX_IMPORTED_MAPS,
+                            .err = err };
     struct hc_node *root = scratch ? node_new(&p, chart, NULL) : NULL;
     if (!root)
         return scratch ? hc_arena_check(a, err, "chart dependencies") : hc_fail_nomem(err);

@@ -40,7 +40,10 @@ struct hc_process {
     hc_str *warnings;
     size_t warnings_n, warnings_cap;
     struct hc_err *err;
-    bool no_memory; /* met where only yes or no can be said */
+    unsigned depth;       /* of the tables that are being laid over each other */
+    size_t imported_left; /* of HC_MAX_IMPORTED_MAPS */
+    bool too_deep;        /* they were nested deeper than values can be: a map is in itself */
+    bool no_memory;       /* met where only yes or no can be said */
 };
 
 /*

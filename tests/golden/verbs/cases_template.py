@@ -151,7 +151,7 @@ LISTS = {"x": "", "e": "dependencies: []\n", "y": "dependencies:\n- {name: N, ve
          "w": "dependencies:\n- {name: N, version: '*', alias: Na, import-values: [{child: vN, parent: iN}]}\n- {name: N, version: '*', alias: Nb}\n",
          "v": "dependencies:\n- {name: N, version: '*', condition: Nb.on}\n- {name: N, version: '*', alias: Nb}\n"}
 SHOW = "a: {{ .Chart.Name }} {{ .Values | toJson }} {{ .Template.Name }} {{ .Chart.Dependencies | toJson }} {{ .Chart.Maintainers | toJson }}\n"
-for letters in ("zx", "wx", "wz", "vz", "ex", "yex", "exw", "xxw", "zxx", "wxw", "wzv", "vwx", "vyw", "wyz", "vvv", "zwv", "yvx"):
+for letters in ("ev", "zx", "wx", "wz", "vz", "ex", "yex", "exw", "xxw", "zxx", "wxw", "wzv", "vwx", "vyw", "wyz", "vvv", "zwv", "yvx"):
     files = {}
     for depth, name in enumerate("cstu"[:len(letters) + 1]):
         top, below = "chart/" + "".join("charts/%s/" % n for n in "stu"[:depth]), "cstuu"[depth + 1]
