@@ -179,6 +179,14 @@ static enum hc_rc done(struct hc_arena *a, hc_str hex, hc_str *out, struct hc_er
     return hc_arena_check(a, err, "store");
 }
 
+/* Under its name, in a folder that somebody may have emptied meanwhile. */
+static bool moved(struct hc_store *s, const char *from, const char *to)
+{
+    if (rename(from, to) == 0)
+        return true;
+    return errno == ENOENT && make_dir(s->dir, "blobs/sha256", NULL) == HC_OK && rename(from, to) == 0;
+}
+
 /* The name of a file is on the disk only when its folder is. */
 static enum hc_rc sync_blobs(struct hc_store *s, struct hc_err *err)
 {
@@ -208,8 +216,10 @@ enum hc_rc hc_store_put(struct hc_store *s, struct hc_arena *a, hc_str body, hc_
     if (!path || !tmp)
         return hc_arena_check(a, err, "store");
     if (!is_whole(s, a, hc_str_of(hex))) {
-        enum hc_rc rc = hc_write_file(tmp, body, 0644, err);
-        if (rc == HC_OK && rename(tmp, path) < 0) {
+        enum hc_rc rc = make_dir(s->dir, "tmp", err);
+        if (rc == HC_OK)
+            rc = hc_write_file(tmp, body, 0644, err);
+        if (rc == HC_OK && !moved(s, tmp, path)) {
             rc = hc_fail_errno(err, "keep", path);
             unlink(tmp);
         }
@@ -260,7 +270,7 @@ static enum hc_rc keep(struct hc_store *s, struct hc_arena *a, const char *path,
         unlink(path);
         return HC_OK;
     }
-    if (fd < 0 || fsync(fd) < 0 || chmod(path, 0644) < 0 || rename(path, to) < 0) {
+    if (fd < 0 || fsync(fd) < 0 || chmod(path, 0644) < 0 || !moved(s, path, to)) {
         hc_fail_errno(err, "keep", to);
         unlink(path);
         return hc_wrap(err, "store");
@@ -376,7 +386,7 @@ enum hc_rc hc_store_link(struct hc_store *s, hc_str digest, const char *rel_path
     char *dir = hc_arena_strz(a, hc_str_n(to, slash));
     if (!dir)
         return hc_arena_check(a, err, "store");
-    if (hc_mkdirs(dir, 0755, err) != HC_OK)
+    if (hc_mkdirs(dir, 0755, err) != HC_OK || make_dir(s->dir, "tmp", err) != HC_OK)
         return hc_wrap(err, "store");
     if (link(from, tmp) < 0 || rename(tmp, to) < 0) {
         enum hc_rc rc = hc_fail_errno(err, "link", to);
@@ -475,7 +485,8 @@ enum hc_rc hc_store_derived(struct hc_store *s, struct hc_arena *a, hc_str diges
     if (!hex.p)
         return hc_fail(err, HC_E_INPUT, "'%.*s' is not a sha256 digest", HC_P(digest));
     *out_path = hc_arena_printf(a, "%s/derived/%.*s.%s", s->dir, HC_P(hex), kind).p;
-    return hc_arena_check(a, err, "store");
+    enum hc_rc rc = hc_arena_check(a, err, "store");
+    return rc == HC_OK ? make_dir(s->dir, "derived", err) : rc; /* somebody may have emptied the folder */
 }
 
 /* What was derived from a blob that is gone goes too. */

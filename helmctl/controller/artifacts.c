@@ -38,6 +38,7 @@ struct ctl_store {
     struct hc_store *blobs;
     struct hc_serve *server;
     char host[300];
+    char *path;
     int dir;
     pthread_mutex_t lock;
     struct replaced *replaced;
@@ -61,6 +62,10 @@ static void serve(void *ctx, hc_str path, struct hc_serve_answer *a)
     memcpy(z, path.p, path.n);
     z[path.n] = 0;
     int fd = openat(s->dir, z, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT) { /* the folder was removed, and is there anew */
+        HC_AUTO(hc_fd) int dir = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        fd = dir < 0 ? -1 : openat(dir, z, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    }
     if (fd < 0)
         return;
     a->status = 200;
@@ -101,6 +106,9 @@ enum hc_rc ctl_store_open(struct ctl *c, struct ctl_store **out, struct hc_err *
         rc = hc_store_open(path, (uint64_t)HC_MAX(c->o->storage_max_bytes, 0), &s->blobs, err);
     if (rc != HC_OK)
         return hc_wrap(err, "storage path '%s'", path ? path : "");
+    s->path = hc_strdup_n(path, strlen(path));
+    if (!s->path)
+        return hc_fail_nomem(err);
     s->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (s->dir < 0)
         return hc_fail_errno(err, "storage path", path);
@@ -133,6 +141,7 @@ void ctl_store_close(struct ctl_store *s)
     hc_serve_stop(s->server);
     if (s->dir >= 0)
         close(s->dir);
+    free(s->path);
     hc_store_close(s->blobs);
     for (struct replaced *r = s->replaced; r;) {
         struct replaced *next = r->next;

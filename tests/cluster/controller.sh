@@ -151,6 +151,11 @@ equal "the artifact is served and has its digest" "$(jq -r .digest <<<"$artifact
     "sha256:$(curl -sf "$(jq -r .url <<<"$artifact")" | sha256sum | cut -d' ' -f1)"
 equal "nothing else is served" 404 "$(curl -s -o /dev/null -w '%{http_code}' "$(jq -r '.url | split("/")[0:3] | join("/")' <<<"$artifact")/blobs/sha256/")"
 
+rm -rf "$work/storage"
+sync_git
+served() { [ "$(jq -r .digest <<<"$artifact")" = "sha256:$(curl -sf "$(jq -r .url <<<"$artifact")" | sha256sum | cut -d' ' -f1)" ]; }
+within 10 served && ok "and again when its folder was removed" || bad "the folder was removed: $(message gitrepo fleet)"
+
 # ---- HelmRelease
 release web '  values: {text: inline}' | apply
 within 10 ready hr web && ok "HelmRelease is Ready" || bad "HelmRelease: $(message hr web)"

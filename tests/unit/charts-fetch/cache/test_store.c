@@ -57,6 +57,44 @@ static void put_get_and_damage(void **state)
     hc_store_close(s);
 }
 
+/* Somebody empties the folder of a store that is open: what comes next is stored as if it were new. */
+static void emptied(void **state)
+{
+    (void)state;
+    HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
+    struct hc_store *s;
+    struct hc_err err;
+    hc_str digest, body;
+    char in[300];
+    const char *temp;
+    uint64_t size;
+    assert_int_equal(hc_store_open(dir, 0, &s, &err), HC_OK);
+    for (int adopted = 0; adopted < 2; adopted++) {
+        assert_int_equal(hc_store_put(s, a, HC_S("emptied"), &digest, &err), HC_OK);
+        assert_int_equal(hc_store_link(s, digest, "kind/ns/name.txt", &err), HC_OK);
+        static const char *const folders[] = { "blobs", "tmp", "kind", "derived" };
+        for (size_t i = 0; i < HC_LEN(folders); i++) {
+            snprintf(in, sizeof(in), "%s/%s", dir, folders[i]);
+            assert_int_equal(hc_remove_tree(in, NULL), HC_OK);
+        }
+        assert_false(hc_store_has(s, digest));
+        assert_int_equal(hc_store_derived(s, a, digest, "kind", &temp, &err), HC_OK);
+        assert_int_equal(hc_write_file(temp, HC_S("x"), 0644, &err), HC_OK);
+        if (adopted) {
+            assert_int_equal(hc_store_temp(s, a, &temp, &err), HC_OK);
+            snprintf(in, sizeof(in), "%s/file", temp);
+            assert_int_equal(hc_write_file(in, HC_S("emptied"), 0644, &err), HC_OK);
+            assert_int_equal(hc_store_adopt(s, a, in, &digest, &size, &err), HC_OK);
+        } else {
+            assert_int_equal(hc_store_put(s, a, HC_S("emptied"), &digest, &err), HC_OK);
+        }
+        assert_int_equal(hc_store_get(s, a, digest, 100, &body, &err), HC_OK);
+        assert_true(hc_str_eqz(body, "emptied"));
+        assert_int_equal(hc_store_link(s, digest, "kind/ns/name.txt", &err), HC_OK);
+    }
+    hc_store_close(s);
+}
+
 static void damage(const char *path)
 {
     FILE *f = fopen(path, "w");
@@ -177,11 +215,9 @@ static void half_written_work_is_cleared(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(put_get_and_damage),
-        cmocka_unit_test(damage_is_mended),
-        cmocka_unit_test(replaced_links_stay_by_number_and_age),
-        cmocka_unit_test(links_keep_blobs_alive),
-        cmocka_unit_test(half_written_work_is_cleared),
+        cmocka_unit_test(put_get_and_damage),     cmocka_unit_test(emptied),
+        cmocka_unit_test(damage_is_mended),       cmocka_unit_test(replaced_links_stay_by_number_and_age),
+        cmocka_unit_test(links_keep_blobs_alive), cmocka_unit_test(half_written_work_is_cleared),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
