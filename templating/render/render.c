@@ -12,13 +12,13 @@
 
 static struct hc_val *release_val(struct hc_arena *a, const struct hc_render_input *in)
 {
-    struct hc_val *m = hc_map_new(a), *revision = hc_int_val(a, in->revision > 0 ? in->revision : 1);
+    struct hc_val *m = hc_map_new(a), *revision = hc_int_val(a, in->lint ? 0 : HC_MAX(in->revision, 1));
     if (revision)
         revision->type = HC_GO_INT;
     hc_map_put_ref(a, m, HC_S("Name"), hc_str_val(a, in->release_name));
     hc_map_put_ref(a, m, HC_S("Namespace"), hc_str_val(a, in->release_namespace));
     hc_map_put_ref(a, m, HC_S("IsUpgrade"), hc_bool_val(a, in->is_upgrade));
-    hc_map_put_ref(a, m, HC_S("IsInstall"), hc_bool_val(a, !in->is_upgrade));
+    hc_map_put_ref(a, m, HC_S("IsInstall"), hc_bool_val(a, !in->is_upgrade && !in->lint));
     hc_map_put_ref(a, m, HC_S("Revision"), revision);
     hc_map_put_strz(a, m, "Service", "Helm");
     return m;

@@ -181,6 +181,7 @@ lint("deprecated-1.21", chart(**{"templates/t.yaml": "apiVersion: batch/v1beta1\
 lint("yml", chart(**{"templates/t.yml": "a: b: c\n", "templates/U.YAML": "a: b: c\n"}))
 lint("skip-schema", chart(**{"values.schema.json": SCHEMA}), "--skip-schema-validation")
 lint("template-error", chart(**{"templates/t.yaml": "{{ .Values.x.y }}"}))
+lint("release", chart(**{"templates/t.yaml": "{{ fail (toJson .Release) }}", "templates/u.yaml": "{{ if or .Release.IsInstall .Release.IsUpgrade }}{{ .x.y }}{{ end }}"}))
 lint("fail", chart(**{"templates/t.yaml": "{{ fail \"no\" }}{{ required \"r\" .Values.z }}"}), differs=LOGS)
 
 # What the templates rule sees: the values rule has laid defaults into the maps of the user, and what is coalesced is coalesced
