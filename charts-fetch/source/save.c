@@ -158,5 +158,5 @@ enum hc_rc hc_chart_save(struct hc_arena *a, const struct hc_chart *c, const str
     if (hc_arena_spent(a))
         return hc_arena_check(a, err, "packed chart");
     *out_path = path;
-    return hc_write_file(path.p, archive, 0644, err);
+    return hc_write_file(path.p, archive, 0666, err);
 }

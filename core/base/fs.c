@@ -121,7 +121,7 @@ static void sync_folder_of(const char *path)
         return; /* some file systems cannot; the rename itself stands */
 }
 
-enum hc_rc hc_write_file(const char *path, hc_str body, unsigned mode, struct hc_err *err)
+static enum hc_rc write_file(const char *path, hc_str body, unsigned mode, bool exact, struct hc_err *err)
 {
     char tmp[4096], id[37];
     struct stat st;
@@ -142,6 +142,8 @@ enum hc_rc hc_write_file(const char *path, hc_str body, unsigned mode, struct hc
         return hc_fail_errno(err, "create", tmp);
     errno = hc_write_all(fd, body);
     enum hc_rc rc = errno ? hc_fail_errno(err, "write", path) : HC_OK;
+    if (rc == HC_OK && exact && fchmod(fd, (mode_t)mode) < 0)
+        rc = hc_fail_errno(err, "set the mode of", tmp);
     if (rc == HC_OK && fsync(fd) < 0)
         rc = hc_fail_errno(err, "fsync", tmp);
     if (rc == HC_OK && rename(tmp, path) < 0)
@@ -152,6 +154,16 @@ enum hc_rc hc_write_file(const char *path, hc_str body, unsigned mode, struct hc
     }
     sync_folder_of(path);
     return HC_OK;
+}
+
+enum hc_rc hc_write_file(const char *path, hc_str body, unsigned mode, struct hc_err *err)
+{
+    return write_file(path, body, mode, false, err);
+}
+
+enum hc_rc hc_write_file_as(const char *path, hc_str body, unsigned mode, struct hc_err *err)
+{
+    return write_file(path, body, mode, true, err);
 }
 
 enum hc_rc hc_mkdirs(const char *path, unsigned mode, struct hc_err *err)

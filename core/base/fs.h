@@ -14,6 +14,8 @@ enum hc_rc hc_read_fd(struct hc_arena *a, int fd, const char *name, size_t ceili
                       struct hc_err *err);
 /* Writes beside the target, fsyncs, renames: a reader sees the old file or the new one. A device or a pipe is written into. */
 enum hc_rc hc_write_file(const char *path, hc_str body, unsigned mode, struct hc_err *err);
+/* The same with that very mode, whatever the umask takes away. */
+enum hc_rc hc_write_file_as(const char *path, hc_str body, unsigned mode, struct hc_err *err);
 enum hc_rc hc_write_fd(int fd, hc_str body, struct hc_err *err);
 /* All of it, for callers that cannot tell an error where they stand: 0, or the errno of the write that failed. */
 int hc_write_all(int fd, hc_str body);

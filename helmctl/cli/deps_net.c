@@ -347,7 +347,7 @@ static enum hc_rc put(struct net *n, const struct hc_fetched *got, const char *d
     if (!file.n || hc_str_eqz(file, ".") || hc_str_eqz(file, "..") || hc_str_eqz(file, "/"))
         return hc_fail(err, HC_E_INPUT, "an address without a file's name at its end");
     *out_file = file;
-    return hc_write_file(path, got->archive, 0644, err);
+    return hc_write_file_as(path, got->archive, 0644, err);
 }
 
 static enum hc_rc fetch_oci(struct net *n, const struct hc_dep *dep, struct hc_fetched *out, struct hc_err *err)

@@ -72,7 +72,7 @@ static enum hc_rc fetch_into(struct fetch *f, const struct hc_source_env *env, s
     if (rc == HC_OK && rename(blob, index) < 0)
         rc = hc_fail_errno(err, "keep", index);
     if (rc == HC_OK)
-        rc = hc_write_file(charts, hc_buf_str(&names.text), 0644, err);
+        rc = hc_write_file_as(charts, hc_buf_str(&names.text), 0644, err);
     hc_buf_done(&names.text);
     return rc;
 }

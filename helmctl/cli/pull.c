@@ -124,10 +124,10 @@ static enum hc_rc fetch_one(struct pull *p)
     if (stat(p->dir, &st) < 0)
         return hc_fail(&p->err, HC_E_INPUT, "open %.*s: no such file or directory: the destination must be there",
                        HC_P(hc_path_clean(p->a, hc_str_of(path))));
-    rc = got.written ? keep(p, got.written, path) : hc_write_file(path, got.archive, 0644, &p->err);
+    rc = got.written ? keep(p, got.written, path) : hc_write_file_as(path, got.archive, 0644, &p->err);
     if (rc == HC_OK && got.prov.p) {
         const char *prov = hc_arena_printf(p->a, "%s.prov", path).p;
-        rc = prov ? hc_write_file(prov, got.prov, 0644, &p->err) : hc_fail_nomem(&p->err);
+        rc = prov ? hc_write_file_as(prov, got.prov, 0644, &p->err) : hc_fail_nomem(&p->err);
     }
     if (rc == HC_OK)
         printf("%.*s", HC_P(got.report));

@@ -290,7 +290,7 @@ static enum hc_rc write_index(struct index *x, const struct hc_val *entries, con
     enum hc_rc rc = hc_arena_check(x->a, x->err, "index");
     if (rc == HC_OK)
         rc = hc_buf_check(&b, x->err, "index");
-    return rc == HC_OK ? hc_write_file(path, hc_buf_str(&b), 0644, x->err) : rc;
+    return rc == HC_OK ? hc_write_file_as(path, hc_buf_str(&b), 0644, x->err) : rc;
 }
 
 static enum hc_rc merge(struct index *x)
