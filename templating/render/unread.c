@@ -20,6 +20,7 @@ struct finder {
     struct hc_arena *a;
     struct hc_trace *t;
     const struct hc_origins *origins;
+    struct hc_val *tags; /* whose keys are all that a dependency has, at any depth */
     struct hc_unread *list;
     size_t n, cap;
 };
@@ -46,9 +47,21 @@ static void consume_dep(struct finder *f, const struct hc_chart_dep *dep, const 
     }
 }
 
+/* Also of charts that are not enabled. */
+static void find_tags(struct finder *f, const struct hc_chart *c)
+{
+    for (size_t i = 0; i < c->deps_n; i++)
+        for (size_t k = 0; k < hc_list_len(c->deps[i].tags); k++)
+            hc_map_put_ref(f->a, f->tags, hc_get_str(hc_list_at(c->deps[i].tags, k)), hc_null_val(f->a));
+    for (size_t i = 0; i < c->subs_n; i++)
+        find_tags(f, c->subs[i]);
+}
+
 static void consume(struct finder *f, const struct hc_overlay_chart *c)
 {
-    hc_trace_mark_read(f->t, hc_map_getz(c->values, "tags"));
+    const struct hc_val *tags = hc_map_getz(c->values, "tags");
+    for (size_t i = 0; i < hc_map_len(f->tags); i++)
+        hc_trace_mark_read(f->t, hc_map_get(tags, hc_map_at(f->tags, i)->key));
     for (size_t i = 0; i < c->chart->deps_n; i++)
         consume_dep(f, &c->chart->deps[i], c->values);
     for (size_t i = 0; i < c->subs_n; i++)
@@ -204,6 +217,27 @@ static const struct hc_overlay_chart *sub_of(const struct hc_overlay_chart *c, h
     return NULL;
 }
 
+/* Tags that no dependency has, and no template reads. */
+static void walk_tags(struct finder *f, const struct hc_val *tags, hc_str path, const struct defaults *defaults)
+{
+    for (size_t i = 0; i < hc_map_len(tags); i++) {
+        const struct hc_entry *e = hc_map_at(tags, i);
+        size_t unread = 0, others = 0;
+        count(f, e->val, &unread, &others, 0);
+        struct hc_unread *u = unread ? add(f) : NULL;
+        if (!u)
+            continue;
+        hc_str best = { NULL, 0 };
+        unsigned least = UINT32_MAX;
+        nearest_in(e->key, f->tags, &best, &least);
+        *u = (struct hc_unread){ .path = hc_field_path_key(f->a, path, e->key), .key = e->key, .v = e->val };
+        u->unknown = !below(defaults, e->key).n;
+        u->why = HC_S("the chart's defaults have it, and no dependency has the tag");
+        if (best.p)
+            u->meant = hc_field_path_key(f->a, path, best);
+    }
+}
+
 static void walk_map(struct finder *f, const struct hc_overlay_chart *chart, const struct hc_val *map, hc_str path,
                      const struct defaults *defaults, bool top, int depth)
 {
@@ -213,7 +247,9 @@ static void walk_map(struct finder *f, const struct hc_overlay_chart *chart, con
         hc_str at = hc_field_path_key(f->a, path, e->key);
         struct defaults d = below(defaults, e->key);
         const struct hc_overlay_chart *sub = top ? sub_of(chart, e->key) : NULL;
-        if (sub && hc_is_map(e->val)) {
+        if (top && hc_str_eqz(e->key, "tags") && hc_is_map(e->val) && hc_map_len(f->tags)) {
+            walk_tags(f, e->val, at, &d);
+        } else if (sub && hc_is_map(e->val)) {
             if (d.n < MAX_DEFAULTS)
                 d.list[d.n++] = sub->chart->values;
             walk_map(f, sub, e->val, at, &d, true, depth + 1);
@@ -257,7 +293,8 @@ enum hc_rc hc_unread_find(struct hc_arena *a, struct hc_trace *t, const struct h
                           const struct hc_render_output *out, struct hc_unread **list, size_t *n,
                           struct hc_err *err)
 {
-    struct finder f = { .a = a, .t = t, .origins = origins };
+    struct finder f = { .a = a, .t = t, .origins = origins, .tags = hc_map_new(a) };
+    find_tags(&f, out->charts->chart);
     const struct defaults defaults = { .list = { out->charts->chart->values }, .n = 1 };
     consume(&f, out->charts);
     walk_map(&f, out->charts, out->values, HC_S(""), &defaults, true, 0);
