@@ -173,7 +173,7 @@ static int list(struct hc_arena *a, const char *dir, int64_t width)
         return hc_cli_fault_loading(a, &source, &err);
     hc_cli_chart_notes(chart);
     struct listing l = { a, dir, chart };
-    if (!chart->deps_n) {
+    if (!chart->deps_listed) {
         printf("WARNING: no dependencies at %s%s\n", strcmp(dir, ".") == 0 ? "" : dir,
                strcmp(dir, ".") == 0 ? "charts" : "/charts");
         return 0;

@@ -580,6 +580,7 @@ static void lint_log(struct run *r, const char *what, const char *helm3, const s
     hc_str said = hc_get_str(text);
     hc_str parts[] = { hc_str_of(r->in->helm3 ? helm3 : what), r->in->helm3 ? said : hc_log_value(r->a, said) };
     hc_list_add(r->a, r->in->lint_log, hc_str_val_ref(r->a, hc_arena_cat(r->a, HC_LEN(parts), parts)));
+    stretch_hold(r);
 }
 
 static hc_tv eval_own(struct run *r, hc_tv dot, enum own_func own, const struct hc_func *f,

@@ -356,6 +356,8 @@ void stretch_end(struct run *r, struct stretch *s);
 void stretch_change(void *ctx, const struct hc_map *map);
 /* A variable of the running template got a value that may outlive the statement at hand. */
 void stretch_assign(struct run *r);
+/* Somebody beside the run has a value out of the statements at hand. */
+void stretch_hold(struct run *r);
 /* Memory for what is kept to the end of the run; between the two calls, or at once when it fails. */
 struct hc_arena *texts_arena(struct run *r);
 void texts_arena_done(struct run *r);

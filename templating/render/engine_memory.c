@@ -42,6 +42,12 @@ void stretch_change(void *ctx, const struct hc_map *map)
         s->held = true;
 }
 
+void stretch_hold(struct run *r)
+{
+    for (struct stretch *s = r->stretch; s; s = s->outer)
+        s->held = true;
+}
+
 void stretch_assign(struct run *r)
 {
     for (struct stretch *s = r->stretch; s && s->frames == r->frames_n; s = s->outer)

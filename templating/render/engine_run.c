@@ -904,14 +904,14 @@ enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct
     struct run r = { .p = p, .a = a, .in = in, .out_texts = out_texts, .tmpls_n = p->tmpls_n, .rc = HC_OK };
     r.err = err ? err : &unused;
     r.trace = in->trace;
-    r.keeps = in->trace || in->lint_log || p->scripts_n || (in->door && in->door->ask);
+    r.keeps = in->trace || p->scripts_n || (in->door && in->door->ask);
     r.func_err = (struct hc_err)HC_ERR_INIT;
     r.fc = (struct hc_fcall){ .a = a,
                               .err = &r.func_err,
                               .door = in->door ? in->door : &no_door,
                               .helm3 = in->helm3,
                               .turns = 1,
-                              .keeps = in->keeps && !r.keeps && hc_kept_on(),
+                              .keeps = in->keeps && !r.keeps && !in->lint && hc_kept_on(),
                               .on_change = stretch_change,
                               .recurs = run_recurs,
                               .ctx = &r };

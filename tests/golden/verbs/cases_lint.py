@@ -182,6 +182,7 @@ lint("yml", chart(**{"templates/t.yml": "a: b: c\n", "templates/U.YAML": "a: b: 
 lint("skip-schema", chart(**{"values.schema.json": SCHEMA}), "--skip-schema-validation")
 lint("template-error", chart(**{"templates/t.yaml": "{{ .Values.x.y }}"}))
 lint("release", chart(**{"templates/t.yaml": "{{ fail (toJson .Release) }}", "templates/u.yaml": "{{ if or .Release.IsInstall .Release.IsUpgrade }}{{ .x.y }}{{ end }}"}))
+lint("memory", chart(**{"templates/t.yaml": OK + "data:{{ range until 5 }}\n  a{{ . }}: {{ if repeat 6000000 \"a\" }}b{{ end }}{{ end }}\n"}))
 lint("fail", chart(**{"templates/t.yaml": "{{ fail \"no\" }}{{ required \"r\" .Values.z }}"}), differs=LOGS)
 
 # What the templates rule sees: the values rule has laid defaults into the maps of the user, and what is coalesced is coalesced

@@ -72,6 +72,7 @@ def dep(name, files, args="dependency list chart", **more):
 ONE = BASE + "dependencies:\n- name: s\n  version: {}\n  repository: https://example.com/charts\n"
 dep("none", chart())
 dep("none-dot", {"Chart.yaml": BASE}, "dependency list")
+dep("none-listed", {"Chart.yaml": BASE + "dependencies: []\n"})
 dep("none-slash", chart(), "dep ls ./chart/")
 dep("missing", chart(ONE.format("1.2.3")))
 dep("unpacked", chart(ONE.format("1.2.3"), **SUB))
