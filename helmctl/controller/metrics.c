@@ -146,6 +146,17 @@ static void write_process(struct ctl_metrics *m, struct hc_buf *b)
                   m->started_ms / 1000);
 }
 
+/* As controller-runtime names a controller: "helmrelease". */
+static const char *controller_name(enum hc_ctl_kind kind, char out[64])
+{
+    const char *z = hc_ctl_kind_name(kind);
+    size_t n = 0;
+    for (; z[n] && n < 63; n++)
+        out[n] = (char)(z[n] >= 'A' && z[n] <= 'Z' ? z[n] + 32 : z[n]);
+    out[n] = 0;
+    return out;
+}
+
 void ctl_metrics_write(struct ctl *c, struct hc_buf *b)
 {
     static const char *const lanes[LANES] = { "source", "kustomization", "helmrelease" };
@@ -156,12 +167,15 @@ void ctl_metrics_write(struct ctl *c, struct hc_buf *b)
     for (size_t i = 0; i < HC_LEN(m->buckets); i++)
         for (struct series *s = m->buckets[i]; s; s = s->next)
             write_series(b, s);
-    hc_buf_puts(b, "# TYPE controller_runtime_reconcile_total counter\n");
+    hc_buf_puts(b, "# TYPE controller_runtime_reconcile_total counter\n"
+                   "# TYPE controller_runtime_reconcile_errors_total counter\n"
+                   "# TYPE controller_runtime_max_concurrent_reconciles gauge\n");
     for (int k = 1; k < HC_CTL_KINDS; k++) {
         if (!c->serves[k])
             continue;
         const uint64_t *r = m->by_result[k];
-        const char *kind = hc_ctl_kind_name((enum hc_ctl_kind)k);
+        char name[64];
+        const char *kind = controller_name((enum hc_ctl_kind)k, name);
         const struct {
             const char *name;
             uint64_t n;
@@ -172,6 +186,10 @@ void ctl_metrics_write(struct ctl *c, struct hc_buf *b)
         for (size_t i = 0; i < HC_LEN(rows); i++)
             hc_buf_printf(b, "controller_runtime_reconcile_total{controller=\"%s\",result=\"%s\"} %" PRIu64 "\n",
                           kind, rows[i].name, rows[i].n);
+        hc_buf_printf(b, "controller_runtime_reconcile_errors_total{controller=\"%s\"} %" PRIu64 "\n", kind,
+                      r[CTL_RETRY]);
+        hc_buf_printf(b, "controller_runtime_max_concurrent_reconciles{controller=\"%s\"} %" PRId64 "\n", kind,
+                      c->o->concurrent);
     }
     pthread_mutex_unlock(&m->lock);
     hc_buf_puts(b, "# TYPE workqueue_depth gauge\n# TYPE workqueue_adds_total counter\n"
@@ -179,9 +197,11 @@ void ctl_metrics_write(struct ctl *c, struct hc_buf *b)
     for (int i = 0; i < LANES; i++) {
         struct hc_queue_stats st;
         hc_queue_stats(c->lanes[i], &st);
-        hc_buf_printf(b, "workqueue_depth{name=\"%s\"} %zu\n", lanes[i], st.ready);
-        hc_buf_printf(b, "workqueue_adds_total{name=\"%s\"} %" PRIu64 "\n", lanes[i], st.adds);
-        hc_buf_printf(b, "workqueue_retries_total{name=\"%s\"} %" PRIu64 "\n", lanes[i], st.retries);
+        hc_buf_printf(b, "workqueue_depth{controller=\"%s\",name=\"%s\"} %zu\n", lanes[i], lanes[i], st.ready);
+        hc_buf_printf(b, "workqueue_adds_total{controller=\"%s\",name=\"%s\"} %" PRIu64 "\n", lanes[i], lanes[i],
+                      st.adds);
+        hc_buf_printf(b, "workqueue_retries_total{controller=\"%s\",name=\"%s\"} %" PRIu64 "\n", lanes[i], lanes[i],
+                      st.retries);
     }
     hc_buf_printf(b, "# TYPE rest_client_requests_total counter\nrest_client_requests_total %" PRIu64 "\n",
                   hc_http_requests(c->http));

@@ -134,7 +134,8 @@ spec:
 $2
 Y
 }
-controller_start
+metrics=127.0.0.1:$(free_port)
+controller_start --metrics-addr "$metrics"
 apply <<Y
 apiVersion: source.toolkit.fluxcd.io/v1
 kind: GitRepository
@@ -168,6 +169,13 @@ equal "reason" InstallSucceeded "$(hr web '.status.conditions[0].reason')"
 equal "history" "1 deployed install small 1.0.0 7" "$(hr web '.status.history[0] | "\(.version) \(.status) \(.action) \(.chartName) \(.chartVersion) \(.appVersion)"')"
 equal "inventory" "apps_web__ConfigMap v1" "$(hr web '.status.inventory.entries[0] | "\(.id) \(.v)"')"
 equal "origin labels" "web apps" "$(get cm web | jq -r '.metadata.labels | "\(."helm.toolkit.fluxcd.io/name") \(."helm.toolkit.fluxcd.io/namespace")"')"
+
+# ---- metrics under the names and labels of controller-runtime
+scraped=$(curl -s "http://$metrics/metrics")
+for m in 'gotk_reconcile_duration_seconds_count{kind="HelmRelease",name="web",namespace="apps"}' 'workqueue_depth{controller="helmrelease",name="helmrelease"}' \
+    'controller_runtime_reconcile_total{controller="gitrepository",result="error"}' 'controller_runtime_reconcile_errors_total{controller="helmrelease"}'; do
+    case $scraped in *"$m "*) ok "$m" ;; *) bad "$m is not in $scraped" ;; esac
+done
 
 # ---- nothing to do costs nothing
 interval=1s
