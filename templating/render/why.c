@@ -116,8 +116,15 @@ static hc_str ref_of(const struct hc_why *w, const struct hc_why_object *o, bool
                               : hc_arena_printf(w->a, "%.*s/%.*s", HC_P(o->kind), HC_P(o->name));
 }
 
+enum { NAMES_TOLD = 12 };
+
+/* Objects of that kind, and of another kind with that name, the nearest names first; else whatever there is. */
 static hc_str list_of(const struct hc_why *w, hc_str kind, hc_str name)
 {
+    struct {
+        const struct hc_why_object *o;
+        unsigned distance;
+    } told[NAMES_TOLD + 1]; /* one more to push out of */
     HC_AUTO(hc_buf) struct hc_buf b;
     size_t n = 0, kinds = 0;
     hc_buf_init(&b, 0);
@@ -125,13 +132,22 @@ static hc_str list_of(const struct hc_why *w, hc_str kind, hc_str name)
         kinds += same_kind(kind, w->objects[i].kind);
     for (size_t i = 0; i < w->n; i++) {
         const struct hc_why_object *o = &w->objects[i];
-        bool near = kinds ? same_kind(kind, o->kind) : hc_name_near(kind, o->kind) || hc_str_eq(o->name, name);
-        if (near && n++ < 12)
-            hc_buf_printf(&b, "%s%.*s", b.n ? ", " : "", HC_P(ref_of(w, o, false)));
+        bool same = hc_str_eq(o->name, name);
+        if (!same && !(kinds ? same_kind(kind, o->kind) : hc_name_near(kind, o->kind)))
+            continue;
+        unsigned distance = same ? 0 : hc_name_distance(name, o->name);
+        size_t at = HC_MIN(n, (size_t)NAMES_TOLD);
+        n++;
+        for (; at > 0 && told[at - 1].distance > distance; at--)
+            told[at] = told[at - 1];
+        told[at].o = o;
+        told[at].distance = distance;
     }
-    for (size_t i = 0; n == 0 && i < w->n && i < 12; i++)
+    for (size_t i = 0; i < n && i < NAMES_TOLD; i++)
+        hc_buf_printf(&b, "%s%.*s", b.n ? ", " : "", HC_P(ref_of(w, told[i].o, false)));
+    for (size_t i = 0; n == 0 && i < w->n && i < NAMES_TOLD; i++)
         hc_buf_printf(&b, "%s%.*s", b.n ? ", " : "", HC_P(ref_of(w, &w->objects[i], false)));
-    if (n > 12 || (n == 0 && w->n > 12))
+    if (n > NAMES_TOLD || (n == 0 && w->n > NAMES_TOLD))
         hc_buf_printf(&b, ", ... (%zu in all)", n ? n : w->n);
     return b.n ? hc_buf_to_arena(&b, w->a) : HC_S("none");
 }
