@@ -5,6 +5,7 @@
  * A literal is a node made once, when its template is compiled, of the type that the function's parameter wants
  * (F5). Arguments are gathered on one stack of the run, so a call allocates nothing but its result.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/base/clock.h"
@@ -134,10 +135,20 @@ static struct hc_val *kube_copy(struct run *r, const struct hc_val *v)
     return copy;
 }
 
+/* In Lua a line is all that an error knows of its place: say the argument, too. */
+static const char *whose(const struct run *r, char room[96])
+{
+    if (!r->checked)
+        return "";
+    snprintf(room, 96, " (argument %zu of %.60s)", r->checked_arg, r->checked->name);
+    return room;
+}
+
 /* Go's validateType: the node that the parameter gets, NULL for nil. `type` 0: none is wanted. */
 static struct hc_val *validate(struct run *r, hc_tv value, char type)
 {
     struct hc_val *v = hc_tv_node(value);
+    char room[96];
     if (type == 'a' && v && v->kind == HC_MAP && v->type == HC_GO_KUBEVERSION)
         return kube_copy(r, v);
     if (type == 0 || type == 'a' || type == 'r')
@@ -145,13 +156,13 @@ static struct hc_val *validate(struct run *r, hc_tv value, char type)
     if (!value) {
         if (can_be_nil(type))
             return NULL;
-        hc_run_fail(r, "invalid value; expected %s", type_text(type));
+        hc_run_fail(r, "invalid value; expected %s%s", type_text(type), whose(r, room));
     }
     if (!v)
-        hc_run_fail(r, "wrong type for value; expected %s; got interface {}", type_text(type));
+        hc_run_fail(r, "wrong type for value; expected %s; got interface {}%s", type_text(type), whose(r, room));
     if (!fits(v, type))
-        hc_run_fail(r, "wrong type for value; expected %s; got %s", type_text(type),
-                    hc_go_type_name(v, r->p->helm3));
+        hc_run_fail(r, "wrong type for value; expected %s; got %s%s", type_text(type),
+                    hc_go_type_name(v, r->p->helm3), whose(r, room));
     if (type == 'm' && v->type == HC_GO_VALUES) {
         /* Assigning converts: the function sees a plain map over the same entries. */
         struct hc_val *plain = HC_NEW(r->a, struct hc_val);
@@ -895,8 +906,12 @@ void eval_two_args(struct run *r, lua_State *l, hc_tv dot, const struct hc_node 
 
 hc_tv eval_call_with(struct run *r, const struct hc_func *f, const struct hc_node *node, size_t base)
 {
-    for (size_t i = base; i < r->args_n; i++)
+    r->checked = node ? NULL : f;
+    for (size_t i = base; i < r->args_n; i++) {
+        r->checked_arg = i - base + 1;
         r->args[i] = validate(r, r->args[i], param_type(f->params, i - base));
+    }
+    r->checked = NULL;
     r->invalid = false;
     return call_gathered(r, f, node, base);
 }

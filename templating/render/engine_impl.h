@@ -211,6 +211,8 @@ struct run {
     hc_str *out_texts;
     struct hc_fcall fc;
     struct hc_err func_err;
+    const struct hc_func *checked; /* of a call out of Lua, while its arguments are checked: whose, and which */
+    size_t checked_arg;
     struct hc_buf out;
     struct frame *frames, *f; /* f: the running one */
     size_t frames_n, frames_cap;

@@ -225,7 +225,9 @@ static void places(void **state)
         /* a function of another file */
         { "local m = require \"_l\"\nlocal v = m.deep(function()\n  error(\"oh: dear\")\nend)\nreturn v",
           "executing \"deep\" at <return { deep = function(f) local r = f() return r end, n = 1 }>:" },
-        { "return { a = randAlphaNum(\"x\") }", "wrong type for value; expected int; got string" },
+        { "return { a = randAlphaNum(\"x\") }",
+          "wrong type for value; expected int; got string (argument 1 of randAlphaNum)" },
+        { "return { a = replace(\"a\", Values.ports, \"x\") }", " (argument 2 of replace)" },
         { "return { a = randAlphaNum() }", "wrong number of args for randAlphaNum: want 1 got 0" },
         { "return { a = mustFromJson(\"{\") }", "error calling mustFromJson: unexpected end of JSON input" },
         { "return { a = include(\"nowhere\", dot) }",
