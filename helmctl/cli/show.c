@@ -53,15 +53,17 @@ static void put_readme(struct hc_buf *b, const struct hc_chart *c, bool all)
             }
 }
 
-static void put_crds(struct hc_buf *b, const struct hc_chart *c)
+/* A separator stands before each; in Helm 3 only before the first, behind other parts. */
+static void put_crds(struct hc_buf *b, const struct hc_chart *c, bool helm3, bool *separate)
 {
     for (size_t i = 0; i < c->crds_n; i++) {
-        if (!hc_str_starts(c->crds[i].body, HC_S("---")))
+        if (*separate && !hc_str_starts(c->crds[i].body, HC_S("---")))
             line(b, HC_S("---"));
         line(b, c->crds[i].body);
+        *separate = !helm3;
     }
     for (size_t i = 0; i < c->subs_n; i++)
-        put_crds(b, c->subs[i]);
+        put_crds(b, c->subs[i], helm3, separate);
 }
 
 /* Helm drops what goes wrong while the template runs: stdout and exit code are its own, stderr says why. */
@@ -79,10 +81,10 @@ static enum hc_rc put_by_path(struct hc_arena *a, struct hc_buf *b, const struct
 }
 
 static enum hc_rc put_chart(struct hc_arena *a, struct hc_buf *b, const struct hc_chart *c, unsigned what,
-                            const char *path, struct hc_err *err)
+                            const char *path, bool helm3, struct hc_err *err)
 {
     enum hc_rc rc = HC_OK;
-    bool all = what == SHOW_ALL;
+    bool all = what == SHOW_ALL, separate = all || !helm3;
     if (what & SHOW_CHART) {
         hc_yaml_write(b, c->metadata);
         hc_buf_putc(b, '\n');
@@ -98,7 +100,7 @@ static enum hc_rc put_chart(struct hc_arena *a, struct hc_buf *b, const struct h
     if (what & SHOW_README)
         put_readme(b, c, all);
     if (what & SHOW_CRDS)
-        put_crds(b, c);
+        put_crds(b, c, helm3, &separate);
     return rc == HC_OK ? hc_buf_check(b, err, "output") : rc;
 }
 
@@ -106,10 +108,12 @@ int hc_cmd_show(int argc, char **argv)
 {
     HC_AUTO(hc_arena) struct hc_arena *a = hc_arena_new(0);
     struct hc_chart_source source = { .no_digest = true };
-    const char *path = NULL;
+    const char *path = NULL, *helm_version = NULL;
     const struct hc_flag flags[] = {
         { "jsonpath", 0, HC_FLAG_STR, &path, "print what this JSONPath template gives", NULL, "template",
           .of = "values" },
+        { "helm-version", 0, HC_FLAG_STR, &helm_version, "show as Helm 3 or Helm 4 does (default 4)", NULL,
+          "version" },
         HC_CHART_SOURCE_FLAGS(source),
     };
     struct hc_cli cli = {
@@ -124,6 +128,8 @@ int hc_cmd_show(int argc, char **argv)
     if (code >= 0)
         return code;
     unsigned what = parts[cli.sub - subs];
+    if (!hc_cli_helm_version(helm_version, &source.helm3))
+        return 1;
     source.ref = cli.args[1];
     source.globals = &cli.globals;
     if (hc_cli_ports.hand_over && !hc_cli_chart_is_local(&source))
@@ -134,7 +140,7 @@ int hc_cmd_show(int argc, char **argv)
         return hc_cli_fault_loading(a, &source, &err);
     HC_AUTO(hc_buf) struct hc_buf b;
     hc_buf_init(&b, 2 * HC_MAX_CHART_BYTES);
-    if (put_chart(a, &b, chart, what, path, &err) != HC_OK ||
+    if (put_chart(a, &b, chart, what, path, source.helm3, &err) != HC_OK ||
         hc_write_fd(STDOUT_FILENO, hc_buf_str(&b), &err) != HC_OK)
         return hc_cli_fail(&err);
     return 0;

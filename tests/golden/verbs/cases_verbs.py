@@ -133,12 +133,12 @@ SHOWN = chart(BASE + "appVersion: 1.10\nicon: http://x\nannotations: {b: '1', a:
     "charts/s/Chart.yaml": "apiVersion: v2\nname: s\nversion: 1.0.0\n", "charts/s/crds/s.yaml": "s: 1\n",
     "values.yaml": "# c\nimage:\n  tag: '1'\n  list: [1, 2.5, x, {k: v}]\nn: null\nb: true\nbig: 1234567\nempty: {}\n"})
 for what in ("all", "chart", "values", "readme", "crds"):
-    case("show/" + what, SHOWN, f"show {what} chart")
-    case("show/bare-" + what, {"chart/Chart.yaml": BASE}, f"inspect {what} chart")
-case("show/readme-txt", chart(**{"ReadMe.TXT": "t\n", "readme": "r\n"}), "show readme chart")
-case("show/archive", {"c.tgz": Tgz({"c/Chart.yaml": BASE, "c/values.yaml": "a: b"})}, "show all c.tgz")
-case("show/no-path", {"x": ""}, "show chart ./nothere")
-case("show/bad", chart("a: [\n"), "show values chart")
+    case("show/" + what, SHOWN, f"show {what} chart", helm3=True)
+    case("show/bare-" + what, {"chart/Chart.yaml": BASE}, f"inspect {what} chart", helm3=True)
+case("show/readme-txt", chart(**{"ReadMe.TXT": "t\n", "readme": "r\n"}), "show readme chart", helm3=True)
+case("show/archive", {"c.tgz": Tgz({"c/Chart.yaml": BASE, "c/values.yaml": "a: b"})}, "show all c.tgz", helm3=True)
+case("show/no-path", {"x": ""}, "show chart ./nothere", helm3=True)
+case("show/bad", chart("a: [\n"), "show values chart", helm3=True)
 case("show/no-args", {"x": ""}, "show values", differs="the usage line is that of show")
 case("show/devel", SHOWN, "show chart chart --devel --version 1")
 case("show/deps", chart(BASE + "dependencies:\n- {name: a, version: 1, repository: r, tags: [t], import-values: [x, {child: c, parent: p}]}\n"), "show chart chart")
