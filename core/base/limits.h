@@ -64,8 +64,10 @@
 #define HC_MAX_RENDER_STEPS 50000000u     /* two nanoseconds each                                          */
 #define HC_MAX_RENDER_BYTES (24 * HC_MIB) /* of the arena, for a chart and values of nothing ...           */
 #define HC_MAX_RENDER_RATIO                                                                                        \
-    12u                                /* ... and for each byte they take; camunda-platform, 4.4 MiB,
+    12u /* ... and for each byte they take; camunda-platform, 4.4 MiB,
                                              takes 42 MiB with its production values                       */
+#define HC_MAX_RENDER_TRACED                                                                                       \
+    4u /* times that when it is traced: then nothing that was made is given back before the end */
 #define HC_MAX_LUA_BYTES (16 * HC_MIB) /* a thousand nested includes need 1; the stack doubles          */
 #define HC_MAX_OUTPUT_BYTES                                                                                        \
     (8 * HC_MIB)                    /* text of one file, and of one function call: a cluster takes no

@@ -7,6 +7,7 @@
  * pool) and never leaves this folder.
  */
 #include "core/base/buf.h"
+#include "core/base/limits.h"
 #include "lua/funcs/funcs.h"
 #include "templating/render/fault.h"
 
@@ -20,6 +21,12 @@ struct hc_template_file {
     bool borrowed; /* the text outlives the program, which then keeps no copy of it */
     bool lua;      /* a Lua template, of a chart that asks for them */
 };
+
+/* What a render may take of its arena when chart and values took `input` bytes. */
+static inline size_t hc_render_room(size_t input, bool traced)
+{
+    return (HC_MAX_RENDER_BYTES + HC_MAX_RENDER_RATIO * input) * (traced ? HC_MAX_RENDER_TRACED : 1);
+}
 
 /* Parses all files in Helm's order (B7.2: callers pass them in any order) and keeps what it needs of them.
  * Gives a program with one reference. Parse errors carry Helm's text: "parse error at (FILE:LINE): ...";

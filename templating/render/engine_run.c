@@ -921,8 +921,7 @@ enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct
     r.steps_left = in->max_steps ? in->max_steps : HC_MAX_RENDER_STEPS;
     hc_buf_init(&r.out, HC_MAX_OUTPUT_BYTES);
     hc_buf_init(&r.error, HC_MAX_OUTPUT_BYTES);
-    size_t most = hc_arena_used(a) + HC_MAX_RENDER_BYTES +
-                  HC_MAX_RENDER_RATIO * (hc_arena_used(a) + hc_arena_used(p->a));
+    size_t most = hc_arena_used(a) + hc_render_room(hc_arena_used(a) + hc_arena_used(p->a), in->trace);
     size_t ceiling = hc_arena_limit(a, HC_MIN(hc_arena_ceiling(a), most)); /* hc_render has set a closer one */
     r.active = hc_calloc(p->names_n + 1, sizeof(*r.active));
     enum hc_rc rc = HC_OK;

@@ -266,7 +266,7 @@ enum hc_rc hc_render(struct hc_arena *a, const struct hc_render_input *in, struc
 {
     /* What values and templates may make grows with what they are. */
     size_t input = hc_arena_used(a) + hc_arena_used(in->chart->arena);
-    size_t most = hc_arena_used(a) + HC_MAX_RENDER_BYTES + HC_MAX_RENDER_RATIO * input;
+    size_t most = hc_arena_used(a) + hc_render_room(input, in->trace);
     size_t ceiling = hc_arena_limit(a, HC_MIN(hc_arena_ceiling(a), most));
     enum hc_rc rc = render(a, in, out, err);
     (void)hc_arena_limit(a, ceiling);
