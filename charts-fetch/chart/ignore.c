@@ -116,17 +116,22 @@ bool hc_path_match(hc_str pattern, hc_str name, bool *bad)
     }
 }
 
-static enum hc_rc add_rule(struct hc_ignore *g, hc_str line, struct hc_err *err)
+enum { MAX_LINE = 65536 }; /* bufio.MaxScanTokenSize: Helm reads no longer ones */
+
+static enum hc_rc add_rule(struct hc_ignore *g, hc_str line, int number, struct hc_err *err)
 {
+    const hc_str file = HC_S(".helmignore");
+    if (line.n >= MAX_LINE)
+        return hc_fail_at(err, HC_E_INPUT, file, number, 0, "bufio.Scanner: token too long");
     line = hc_str_trim(line);
     if (!line.n || *line.p == '#')
         return HC_OK;
     bool bad = false;
     if (hc_str_find_str(line, HC_S("**")) != SIZE_MAX)
-        return hc_fail(err, HC_E_INPUT, "double-star (**) syntax is not supported");
+        return hc_fail_at(err, HC_E_INPUT, file, number, 0, "double-star (**) syntax is not supported");
     hc_path_match(line, HC_S("abc"), &bad);
     if (bad)
-        return hc_fail(err, HC_E_INPUT, "syntax error in pattern");
+        return hc_fail_at(err, HC_E_INPUT, file, number, 0, "syntax error in pattern");
     struct rule r = { 0 };
     if (*line.p == '!') {
         r.negate = true;
@@ -158,13 +163,13 @@ enum hc_rc hc_ignore_parse(struct hc_arena *a, hc_str text, struct hc_ignore **o
     if (hc_str_starts(text, HC_S("\xef\xbb\xbf")))
         text = hc_str_sub(text, 3, text.n);
     hc_str line;
-    while (hc_str_split(&text, '\n', &line)) {
-        enum hc_rc rc = add_rule(g, line, err);
+    for (int number = 1; hc_str_split(&text, '\n', &line); number++) {
+        enum hc_rc rc = add_rule(g, line, number, err);
         if (rc != HC_OK)
             return rc;
     }
     *out = g;
-    return add_rule(g, HC_S("templates/.?*"), err);
+    return add_rule(g, HC_S("templates/.?*"), 0, err);
 }
 
 bool hc_ignored(const struct hc_ignore *g, hc_str path, bool is_folder)

@@ -198,6 +198,8 @@ for key, text in {"html": "\n <!doctype html><title>Login</title>", "html-tag": 
     case("archive/type-" + key, {"c.tgz": text}, "show chart ./c.tgz")
 case("archive/lint-tar", {"c.tgz": gzip.decompress(pack(INNER))}, "lint c.tgz")
 case("archive/lint-outside", {"c.tgz": Tgz({**INNER, "x.txt": "x"})}, "lint c.tgz")
+for key, n in {"longest": 65535, "too-long": 65536}.items():
+    case("helmignore/" + key, chart(**{".helmignore": "a" * n + "\n"}), "lint chart", then="template r chart")
 case("chart/crds-case", chart(**{"crds/a.YAML": "kind: A\n", "crds/b.Yml": "kind: B\n", "crds/c.JSON": "{}\n", "crds/d.YAMLX": "kind: D\n"}), "template r chart --include-crds",
      then="show crds chart")
 case("archive/helmignore", {"c.tgz": Tgz({**INNER, "c/.helmignore": "a.txt\n"})}, "template r c.tgz")

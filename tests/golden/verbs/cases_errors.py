@@ -53,6 +53,8 @@ error("schema-layers", "a: 1\n", "-f v.yaml --set s.port=x", {
     "chart/charts/s/values.schema.json": '{"properties": {"port": {"type": "integer"}}}'})
 error("set", "a: 1\n", "--set a")
 error("set-second", "a: 1\n", "--set x=1 --set 'a=1,db.token=se\\,cret,c.é'")
+error("helmignore", "a: 1\n", more={"chart/.helmignore": "*.md\n# all below\na/**\n"})
+error("helmignore-pattern", "a: 1\n", more={"chart/.helmignore": "[a\n"})
 error("no-chart", "a: 1\n", "--set-file x=nothere")
 error("loop", "a: {{ include \"loop\" . }}\n", more=HELPERS)
 error("memory", "a: 1\n{{ $d := dict }}{{ range $i := until 1000 }}{{ $_ := set $d (toString $i) (until 5000) }}{{ end }}\n")
