@@ -453,6 +453,9 @@ static hc_tv eval_field(struct run *r, hc_tv dot, hc_str name, const struct hc_n
                     hc_run_fail(r, "%.*s has arguments but cannot be invoked as function", HC_P(name));
                 return hc_tv_unbox(e->val);
             }
+            /* Embedded there: the chart answers to its names, too. */
+            if (v->type == HC_GO_CHART3 && hc_str_eqz(name, "Metadata") && !has_args)
+                return hc_tv_unbox(v);
         } else {
             if (has_args)
                 hc_run_fail(r, "%.*s is not a method but has arguments", HC_P(name));

@@ -167,6 +167,7 @@ KUBE = "--kube-version v1.33.4-gke.12"
 for key, text in {
         "types": "{{ printf \"%T %T %T %T %T %T\" .Values .Chart .Files .Capabilities .Release .Capabilities.KubeVersion }}",
         "chart-yaml": "{{ .Chart | toYaml | quote }} {{ .Chart.Name }} {{ .Chart.AppVersion | quote }}", "chart-unknown": "{{ .Chart.Foo }}",
+        "chart-metadata": "{{ .Chart.Metadata.Name }} {{ .Chart.Metadata.Annotations.a }} {{ with .Chart.Metadata }}{{ .Version }}{{ end }}",
         "chart-dict": "{{ get .Chart \"Name\" }}", "chart-keys": "{{ keys .Chart | sortAlpha }}", "chart-has": "{{ hasKey .Chart \"Type\" }}",
         "chart-deps": "{{ range .Chart.Dependencies }}{{ .Name }}{{ .Enabled }}{{ end }}|{{ range .Chart.Maintainers }}{{ .Email }}{{ end }}",
         "chart-print": "{{ len .Chart.Maintainers }} {{ .Chart.Annotations }} {{ .Chart.Keywords }} {{ .Chart.Deprecated }}",
