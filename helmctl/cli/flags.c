@@ -235,7 +235,7 @@ static int take_duration(const struct hc_flag *f, const char *value)
     int64_t ms = hc_duration_parse_ms(text);
     if (ms < 0) {
         char longer[64];
-        snprintf(longer, sizeof(longer), "%.60ss", text.p);
+        snprintf(longer, sizeof(longer), "%.*ss", (int)HC_MIN(text.n, (size_t)60), text.p ? text.p : "");
         bool bare = text.n && text.p[text.n - 1] >= '0' && text.p[text.n - 1] <= '9' &&
                     hc_duration_parse_ms(hc_str_of(longer)) >= 0;
         snprintf(why, sizeof(why),
