@@ -58,15 +58,14 @@ struct hc_fcall {
     uint64_t work, work_max;
     /* Both NULL, or told of every map that a function is about to change and did not make itself. */
     void (*on_change)(void *ctx, const struct hc_map *map);
-    /* NULL, or whether the call is behind templates that run within themselves again and again. */
-    bool (*recurs)(void *ctx);
+    /* NULL, or how often the loops around this call run it in all; 0: nobody knows. */
+    uint32_t (*turns)(void *ctx);
     void *ctx;       /* of both */
     bool slow_regex; /* a search of this render took long */
     bool
         keeps; /* large results may be kept for the next render (core/value/kept.h): nobody asks where they came from */
     uint32_t
         asked; /* how often the clock, random numbers, the cluster or DNS were asked: what may differ next time */
-    uint32_t turns;            /* how often the loops around it run this call in all; 0: nobody knows */
     uint32_t dear;             /* keys and password hashes of the render so far, see HC_MAX_RENDER_DEAR */
     uint32_t dear_cpu_ms;      /* the processor time that they may take */
     uint32_t long_keys;        /* those that take a prime of 2048 bits, the one at hand too */

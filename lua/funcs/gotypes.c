@@ -314,8 +314,8 @@ enum hc_rc fn_dear_go_on(struct hc_fcall *c)
 
 enum hc_rc fn_dear(struct hc_fcall *c, uint32_t ms)
 {
-    bool planned = c->turns > 0 && c->dear + (uint64_t)c->turns * ms <= HC_MAX_RENDER_DEAR_PLANNED &&
-                   !(c->recurs && c->recurs(c->ctx));
+    uint32_t turns = c->turns ? c->turns(c->ctx) : 0;
+    bool planned = turns > 0 && c->dear + (uint64_t)turns * ms <= HC_MAX_RENDER_DEAR_PLANNED;
     if (!planned && c->dear + ms > HC_MAX_RENDER_DEAR)
         return hc_fail(c->err, HC_E_LIMIT,
                        "the budget for keys and password hashes of one render is spent (122 RSA keys of 2048 bits, "

@@ -111,12 +111,11 @@ struct frame {
     const struct hc_node *call;     /* the command that called it, in the frame before */
     const struct hc_node *saved_at; /* where the frame before was */
     const struct env *saved_env;
-    uint32_t *active;     /* the counter to give back */
-    hc_str text;          /* tpl: its text */
-    size_t mark;          /* where its output begins */
-    uint32_t slots;       /* where its variables begin */
-    uint32_t depth;       /* of {{template}} in {{template}} */
-    uint32_t saved_turns; /* of struct hc_fcall, before it */
+    uint32_t *active; /* the counter to give back */
+    hc_str text;      /* tpl: its text */
+    size_t mark;      /* where its output begins */
+    uint32_t slots;   /* where its variables begin */
+    uint32_t depth;   /* of {{template}} in {{template}} */
 };
 
 /*
@@ -323,8 +322,7 @@ struct walk {
     struct hc_entry *entries;   /* map, sorted */
     const unsigned char *bytes; /* []byte */
     int64_t i, n;
-    uint32_t turns, turns_around; /* of struct hc_fcall, in it and around it */
-    uint8_t kind, type;           /* of an int */
+    uint8_t kind, type; /* of an int */
     bool boxed, is_uint;
 };
 /* Begins a range over the value of its pipeline; NULL: there is nothing to go over. */
@@ -336,8 +334,8 @@ void range_end(struct run *r, const struct walk *w);
 
 /* ---- engine_walk.c --------------------------------------------------------------------------------- */
 
-/* Whether the templates that run are in each other again and again (struct hc_fcall). */
-bool run_recurs(void *run);
+/* struct hc_fcall's turns: 0 behind Lua templates, and where templates are in each other again and again. */
+uint32_t run_turns(void *run);
 
 /* How statements ended. */
 enum flow { FLOW_ON, FLOW_BREAK, FLOW_CONTINUE };

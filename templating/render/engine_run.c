@@ -92,10 +92,9 @@ struct frame *frame_enter(struct run *r, enum frame_kind kind, struct tmpl *t, c
                          .saved_env = r->env,
                          .mark = r->out.n,
                          .slots = (uint32_t)r->slots_n,
-                         .depth = depth,
-                         .saved_turns = r->fc.turns };
-    if (t->script)
-        r->fc.turns = 0;
+                         .depth = depth };
+    if (kind == FRAME_FILE)
+        r->walk = NULL; /* a Lua template may have left a loop by an error */
     r->slots[r->slots_n] = dot;
     for (size_t i = 1; i < slots; i++)
         r->slots[r->slots_n + i] = &eval_unset;
@@ -119,7 +118,6 @@ void frame_leave(struct run *r)
     r->at = f->saved_at;
     r->env = f->saved_env;
     r->slots_n = f->slots;
-    r->fc.turns = f->saved_turns;
     r->frames_n--;
     r->f = r->frames_n > 0 ? &r->frames[r->frames_n - 1] : NULL;
 }
@@ -355,8 +353,6 @@ bool range_turn(struct run *r, struct walk *w, hc_tv *out_elem)
         range_end(r, w);
         return false;
     }
-    r->fc.turns = w->turns;
-    r->walk = w;
     run_charge(r, STEPS_TURN);
     const struct hc_node *pipe = w->node->branch.pipe;
     bool keyed = pipe->decl_n > 1;
@@ -392,7 +388,6 @@ bool range_turn(struct run *r, struct walk *w, hc_tv *out_elem)
 
 void range_end(struct run *r, const struct walk *w)
 {
-    r->fc.turns = w->turns_around;
     r->walk = w->around;
 }
 
@@ -431,11 +426,11 @@ struct walk *range_start(struct run *r, const struct hc_node *n, hc_tv value)
     } else {
         fail_printing(r, "range can't iterate over ", v, "");
     }
+    if (w->n <= 0)
+        return NULL;
     w->around = r->walk;
-    w->turns_around = r->fc.turns;
-    if (__builtin_mul_overflow(w->turns_around, w->n, &w->turns))
-        w->turns = 0;
-    return w->n > 0 ? w : NULL;
+    r->walk = w;
+    return w;
 }
 
 static int op_step(lua_State *l)
@@ -910,10 +905,9 @@ enum hc_rc hc_program_run(struct hc_program *p, struct hc_arena *a, const struct
                               .err = &r.func_err,
                               .door = in->door ? in->door : &no_door,
                               .helm3 = in->helm3,
-                              .turns = 1,
                               .keeps = in->keeps && !r.keeps && !in->lint && hc_kept_on(),
                               .on_change = stretch_change,
-                              .recurs = run_recurs,
+                              .turns = run_turns,
                               .ctx = &r };
     r.agains = !r.keeps && !in->strict && !in->lint && !in->by_lua;
     r.memos = r.fc.keeps && r.agains;

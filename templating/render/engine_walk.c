@@ -10,19 +10,23 @@
 #include "lua/funcs/gofmt.h"
 #include "templating/render/engine_impl.h"
 
-bool run_recurs(void *run)
+uint32_t run_turns(void *run)
 {
     const struct run *r = run;
     if (r->frames_n > HC_MAX_RENDER_DEAR_FRAMES)
-        return true;
+        return 0;
     for (const struct frame *f = r->frames, *end = f + r->frames_n; f < end; f++) {
         uint32_t times = 0;
         for (const struct frame *g = f; g < end; g++)
             times += g->t == f->t;
-        if (times > HC_MAX_RENDER_DEAR_SELF)
-            return true;
+        if (f->t->script || times > HC_MAX_RENDER_DEAR_SELF)
+            return 0;
     }
-    return false;
+    uint32_t turns = 1;
+    for (const struct walk *w = r->walk; w; w = w->around)
+        if (__builtin_mul_overflow(turns, w->n, &turns))
+            return 0;
+    return turns;
 }
 
 static enum flow walk_list(struct run *r, hc_tv dot, const struct hc_node *list)
