@@ -47,11 +47,9 @@ static void add(struct file_list *l, const struct hc_chart_file *f)
 static bool has_manifest_extension(hc_str name)
 {
     static const char *const extensions[] = { ".yaml", ".yml", ".json" };
-    for (size_t i = 0; i < HC_LEN(extensions); i++) {
-        hc_str e = hc_str_of(extensions[i]);
-        if (name.n >= e.n && hc_str_eq_nocase(hc_str_sub(name, name.n - e.n, name.n), e))
+    for (size_t i = 0; i < HC_LEN(extensions); i++)
+        if (hc_str_ends_nocase(name, hc_str_of(extensions[i])))
             return true;
-    }
     return false;
 }
 

@@ -98,19 +98,14 @@ enum hc_rc hc_chart_load_archive(hc_str archive, const struct hc_chart_port *por
     return rc;
 }
 
-static bool starts_nocase(hc_str s, hc_str with)
-{
-    return s.n >= with.n && hc_str_eq_nocase(hc_str_sub(s, 0, with.n), with);
-}
-
 static const char *content_type(hc_str s)
 {
     enum { LOOKED_AT = 512 };
     hc_str head = hc_str_sub(s, 0, HC_MIN(s.n, (size_t)LOOKED_AT)), text = head;
     while (text.n && strchr("\t\n\f\r ", text.p[0]))
         text = hc_str_sub(text, 1, text.n);
-    hc_str tag = starts_nocase(text, HC_S("<!DOCTYPE HTML")) ? HC_S("<!DOCTYPE HTML") : HC_S("<HTML");
-    if (starts_nocase(text, tag) && text.n > tag.n && (text.p[tag.n] == ' ' || text.p[tag.n] == '>'))
+    hc_str tag = hc_str_starts_nocase(text, HC_S("<!DOCTYPE HTML")) ? HC_S("<!DOCTYPE HTML") : HC_S("<HTML");
+    if (hc_str_starts_nocase(text, tag) && text.n > tag.n && (text.p[tag.n] == ' ' || text.p[tag.n] == '>'))
         return "text/html; charset=utf-8";
     if (hc_str_starts(text, HC_S("<?xml")))
         return "text/xml; charset=utf-8";

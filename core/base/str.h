@@ -53,6 +53,14 @@ static inline hc_str hc_str_sub(hc_str s, size_t from, size_t to)
 int hc_str_cmp(hc_str a, hc_str b);
 /* ASCII case folded. */
 bool hc_str_eq_nocase(hc_str a, hc_str b);
+static inline bool hc_str_starts_nocase(hc_str s, hc_str prefix)
+{
+    return s.n >= prefix.n && hc_str_eq_nocase(hc_str_sub(s, 0, prefix.n), prefix);
+}
+static inline bool hc_str_ends_nocase(hc_str s, hc_str suffix)
+{
+    return s.n >= suffix.n && hc_str_eq_nocase(hc_str_sub(s, s.n - suffix.n, s.n), suffix);
+}
 /* Position of the first `c` (of the last, of the first `needle`), or SIZE_MAX. */
 size_t hc_str_find(hc_str s, char c);
 size_t hc_str_rfind(hc_str s, char c);

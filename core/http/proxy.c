@@ -50,11 +50,6 @@ bool hc_http_in_network(hc_str network, hc_str host)
     return net.bits && bits <= net.bits && same_start(&net, &at, (unsigned)bits);
 }
 
-static bool ends_nocase(hc_str s, hc_str end)
-{
-    return s.n >= end.n && hc_str_eq_nocase(hc_str_sub(s, s.n - end.n, s.n), end);
-}
-
 /* "host:port" or "[address]:port" taken apart as Go does it; anything else is a host as it stands. */
 static hc_str split_port(hc_str entry, hc_str *out_port)
 {
@@ -86,9 +81,9 @@ static bool entry_fits(hc_str entry, hc_str host, hc_str port)
     if (hc_str_starts(name, HC_S("*.")))
         name = hc_str_sub(name, 1, name.n);
     if (name.p[0] == '.')
-        return ends_nocase(host, name);
+        return hc_str_ends_nocase(host, name);
     return hc_str_eq_nocase(host, name) ||
-           (host.n > name.n && host.p[host.n - name.n - 1] == '.' && ends_nocase(host, name));
+           (host.n > name.n && host.p[host.n - name.n - 1] == '.' && hc_str_ends_nocase(host, name));
 }
 
 static hc_str env_of(const char *large, const char *small)

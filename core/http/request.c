@@ -265,7 +265,7 @@ static bool set_headers(struct hc_http_call *c, const char *host_header)
         const char *line = c->header_lines[i];
         if (c->crossed && !harmless(line))
             continue;
-        type = type || hc_str_eq_nocase(hc_str_sub(hc_str_of(line), 0, 13), HC_S("content-type:"));
+        type = type || hc_str_starts_nocase(hc_str_of(line), HC_S("content-type:"));
         ok = ok && add_line(&c->headers, line);
     }
     if (!type)

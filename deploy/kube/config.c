@@ -197,6 +197,14 @@ static enum hc_rc read_files(struct hc_arena *a, const struct hc_kube_options *o
     return read_user(a, f, file, user, v, out, err);
 }
 
+/* Of the pod's service account; absent: it cannot be read. */
+static hc_str namespace_file(struct hc_arena *a)
+{
+    hc_str ns;
+    return hc_read_file(a, AT_FDCWD, POD_DIR "/namespace", 4096, &ns, NULL) == HC_OK ? hc_str_trim(ns)
+                                                                                     : (hc_str){ NULL, 0 };
+}
+
 static enum hc_rc read_pod(struct hc_arena *a, struct kube_config *out, struct hc_err *err)
 {
     const char *host = getenv("KUBERNETES_SERVICE_HOST"), *port = getenv("KUBERNETES_SERVICE_PORT");
@@ -207,11 +215,9 @@ static enum hc_rc read_pod(struct hc_arena *a, struct kube_config *out, struct h
             "name a kubeconfig with --kubeconfig, or start one to try with: helmctl sandbox");
     out->server = hc_arena_printf(a, strchr(host, ':') ? "https://[%s]:%s" : "https://%s:%s", host, port);
     out->token_file = HC_S(POD_DIR "/token");
-    hc_str ns;
     if (hc_read_file(a, AT_FDCWD, POD_DIR "/ca.crt", MAX_PEM, &out->ca_pem, err) != HC_OK)
         return hc_wrap(err, "the pod's service account");
-    if (hc_read_file(a, AT_FDCWD, POD_DIR "/namespace", 4096, &ns, NULL) == HC_OK)
-        out->ns = hc_str_trim(ns);
+    out->ns = namespace_file(a);
     return HC_OK;
 }
 
@@ -266,12 +272,11 @@ static hc_str pod_namespace(struct hc_arena *a)
     const char *host = getenv("KUBERNETES_SERVICE_HOST"), *port = getenv("KUBERNETES_SERVICE_PORT");
     const char *told = getenv("POD_NAMESPACE");
     struct stat token;
-    hc_str ns;
     if (!host || !*host || !port || !*port || stat(POD_DIR "/token", &token) < 0 || S_ISDIR(token.st_mode))
         return HC_S("default");
     if (told && *told)
         return hc_str_of(told);
-    ns = hc_read_file(a, AT_FDCWD, POD_DIR "/namespace", 4096, &ns, NULL) == HC_OK ? hc_str_trim(ns) : HC_S("");
+    hc_str ns = namespace_file(a);
     return ns.n ? ns : HC_S("default");
 }
 

@@ -175,14 +175,12 @@ static const char *whole_number(const char *text, bool sign, int base, int64_t *
     }
     base = base ? base : 10;
     for (bool bar = !any && !prefixed; *p; p++) {
-        int digit = *p >= '0' && *p <= '9'                     ? *p - '0'
-                    : (*p | 0x20) >= 'a' && (*p | 0x20) <= 'f' ? (*p | 0x20) - 'a' + 10
-                                                               : 99;
+        int digit = hc_hex_digit(*p);
         if (*p == '_' && bars && !bar && p[1] && p[1] != '_') {
             bar = true;
             continue;
         }
-        if (digit >= base)
+        if (digit < 0 || digit >= base)
             return syntax;
         bar = false;
         any = true;

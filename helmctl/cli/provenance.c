@@ -70,7 +70,7 @@ enum hc_rc hc_cli_verify_path(struct hc_arena *a, const char *path, const char *
     if (S_ISDIR(st.st_mode))
         return hc_fail(err, HC_E_INPUT, "unpacked charts cannot be verified");
     hc_str name = hc_str_of(path);
-    if (name.n < 4 || !hc_str_eq_nocase(hc_str_sub(name, name.n - 4, name.n), HC_S(".tgz")))
+    if (!hc_str_ends_nocase(name, HC_S(".tgz")))
         return hc_fail(err, HC_E_INPUT, "chart must be a tgz file");
     if (stat(prov, &st) < 0)
         return hc_fail(err, HC_E_INPUT, "could not load provenance file %s: stat %s: no such file or directory",

@@ -35,5 +35,5 @@ bool hc_cli_is_near(hc_str word, hc_str name)
 {
     if (hc_cli_distance(word, name, NEAR) <= NEAR)
         return true;
-    return word.n && word.n <= name.n && hc_str_eq_nocase(word, hc_str_sub(name, 0, word.n));
+    return word.n && hc_str_starts_nocase(name, word);
 }

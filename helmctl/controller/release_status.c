@@ -68,20 +68,23 @@ void rel_reset_failures(struct rel *r)
     hc_map_del(p->status, HC_S("lastReleaseRevision"));
 }
 
+static bool tried_install(const struct rel *r)
+{
+    return hc_str_eqz(hc_get_str(hc_map_getz(r->p->status, "lastAttemptedReleaseAction")), "install");
+}
+
 /* Of the action that was tried last: what comes behind a failure. */
 static const struct hc_action_policy *active_policy(const struct rel *r)
 {
-    hc_str action = hc_get_str(hc_map_getz(r->p->status, "lastAttemptedReleaseAction"));
-    return hc_str_eqz(action, "install") ? &r->want.install : &r->want.upgrade;
+    return tried_install(r) ? &r->want.install : &r->want.upgrade;
 }
 
 static bool ignores_tests(const struct rel *r)
 {
-    hc_str action = hc_get_str(hc_map_getz(r->p->status, "lastAttemptedReleaseAction"));
     bool of_test = hc_get_bool_at(r->spec, "test.ignoreFailures", false);
     return hc_get_bool_at(r->spec,
-                          hc_str_eqz(action, "install") ? "install.remediation.ignoreTestFailures"
-                                                        : "upgrade.remediation.ignoreTestFailures",
+                          tried_install(r) ? "install.remediation.ignoreTestFailures"
+                                           : "upgrade.remediation.ignoreTestFailures",
                           of_test);
 }
 
@@ -365,7 +368,7 @@ static void on_tested(struct rel *r, const struct hc_tell *t)
         hc_cond_set(&p->cond, "TestSuccess", HC_FALSE, "TestFailed", msg);
         hc_map_put_int(a, p->status, "failures", hc_get_int_at(p->status, "failures", 0) + 1);
         if (!ignores_tests(r)) {
-            bool install = hc_str_eqz(hc_get_str(hc_map_getz(p->status, "lastAttemptedReleaseAction")), "install");
+            bool install = tried_install(r);
             const char *counter = install ? "installFailures" : "upgradeFailures";
             hc_map_put_int(a, p->status, counter, HC_MAX(hc_get_int_at(p->status, counter, 0) + 1, t->failures));
         }

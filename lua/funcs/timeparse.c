@@ -73,7 +73,7 @@ static bool lookup(hc_str *s, const char *const *names, size_t n, bool brief, in
         hc_str name = hc_str_of(names[i]);
         if (brief)
             name.n = 3;
-        if (s->n >= name.n && hc_str_eq_nocase(hc_str_sub(*s, 0, name.n), name)) {
+        if (hc_str_starts_nocase(*s, name)) {
             *out = (int)i;
             skip(s, name.n);
             return true;
