@@ -18,6 +18,10 @@ static struct hc_todo wait_until(int64_t ms, const char *why)
 {
     return (struct hc_todo){ .verdict = HC_WAIT, .until_ms = ms, .why = why };
 }
+static struct hc_todo pause_until(int64_t ms, const char *why)
+{
+    return (struct hc_todo){ .verdict = HC_WAIT, .until_ms = ms, .paused = true, .why = why };
+}
 static struct hc_todo done(const struct hc_seen *s, const char *why)
 {
     return (struct hc_todo){ .verdict = HC_DONE, .until_ms = s->one_shot ? 0 : s->resync_ms, .why = why };
@@ -223,7 +227,7 @@ static struct hc_todo begin(const struct hc_seen *s, const char *why)
 static struct hc_todo again(const struct hc_seen *s, const char *why)
 {
     if (!s->asked && s->failures > 0 && s->now_ms < s->pause_ms)
-        return wait_until(s->pause_ms, "failed, next try after a pause");
+        return pause_until(s->pause_ms, "failed, next try after a pause");
     return begin(s, why);
 }
 
@@ -235,7 +239,7 @@ static struct hc_todo failed_rows(const struct hc_seen *s)
     if (s->strategy == HC_STRATEGY_RETRY) {
         if (s->now_ms >= s->retry_ms)
             return begin(s, "failed, tried again after the retry interval");
-        return wait_until(s->retry_ms, "failed, next try after the retry interval");
+        return pause_until(s->retry_ms, "failed, next try after the retry interval");
     }
     if (exhausted(s) && !s->remediate_last)
         return stop(s, "failed, and no retry is left");

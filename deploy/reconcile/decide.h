@@ -137,6 +137,7 @@ struct hc_todo {
     enum hc_verdict verdict;
     enum hc_stage stage; /* HC_ACT_STAGE: this one */
     int64_t until_ms;
+    bool paused;     /* HC_WAIT: failed, and the next try is not due yet */
     const char *why; /* a literal, for the log and the status */
 };
 

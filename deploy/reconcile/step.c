@@ -316,9 +316,7 @@ void hc_reconcile_step(struct hc_reconcile *r, struct hc_step *out)
         out->verdict = t.verdict;
         out->until_ms = t.until_ms;
         out->head = seen.head;
-        bool retries = seen.strategy == HC_STRATEGY_RETRY && seen.head != HC_HEAD_UNINSTALLING &&
-                       t.until_ms == seen.retry_ms;
-        out->paused = t.verdict == HC_WAIT && t.until_ms > 0 && (t.until_ms == seen.pause_ms || retries);
+        out->paused = t.paused;
         out->drifted = t.verdict == HC_DONE && seen.drift == HC_DRIFT_FOUND;
         if (t.verdict == HC_GO_ON)
             rc = run_short(r, act(r, &t, &err), &err);
