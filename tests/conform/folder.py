@@ -164,6 +164,9 @@ def main():
     for flag in ("--turned", "--verbs", "--helm3"):
         p.add_argument(flag, action="store_true")
     o = p.parse_args()
+    for folder in o.folders:
+        if not next(below(folder), None):
+            p.error("no chart is in %s or below it" % folder)
     name = "helm3" if o.helm3 else "helm4"
     build = os.path.join(charts.ROOT, "tests/peers/build.sh")
     o.helm = os.path.join(subprocess.run([build, "--dir"], capture_output=True, text=True).stdout.strip(), name)
